@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* Execution: checks a call, cuts the batch into blocks of rows, and reduces batch-summed gradients over a tree
+   that the batch size alone fixes. */
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "api/objects.h"
+#include "core/checked.h"
+
+/* A call with its strides resolved. Operand order: x, y, w, z as in OPERANDS. */
+enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
+
+typedef struct call {
+    const e3tp_plan *plan;
+    e3tp_pass pass;
+    const e3tp_buffers *b;
+    const void *in[OP_COUNT];    /* x, y, w, gz */
+    void *out[OP_COUNT];         /* gx, gy, gw, z */
+    ptrdiff_t stride[OP_COUNT];
+    size_t width[OP_COUNT];
+    bool batch_last[OP_COUNT];
+} call;
+
+static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
+static const char *const out_names[OP_COUNT] = {"gx", "gy", "gw", "z"};
+
+static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b)
+{
+    const e3tp_problem *q = p->problem;
+    const bool back = pass == E3TP_BACKWARD;
+    *c = (call){.plan = p, .pass = pass, .b = b};
+    c->in[OP_X] = b->x, c->in[OP_Y] = b->y, c->in[OP_W] = b->w, c->in[OP_Z] = back ? b->gz : NULL;
+    if (back)
+        c->out[OP_X] = b->gx, c->out[OP_Y] = b->gy, c->out[OP_W] = b->gw;
+    else
+        c->out[OP_Z] = b->z;
+    const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
+    const int side[OP_COUNT] = {0, 1, -1, 2};
+    for (int k = 0; k < OP_COUNT; k++) {
+        c->width[k] = side[k] < 0 ? q->weight_numel : q->dim[side[k]];
+        c->batch_last[k] = side[k] >= 0 && q->layout[side[k]] == E3TP_BATCH_LAST;
+        c->stride[k] = given[k] != E3TP_PACKED ? given[k] : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
+    }
+    if (q->weights == E3TP_WEIGHTS_SHARED && given[OP_W] == E3TP_PACKED)
+        c->stride[OP_W] = 0;
+}
+
+static e3tp_status check_stride(const call *c, int k, e3tp_message *m)
+{
+    const ptrdiff_t s = c->stride[k];
+    const size_t least = c->batch_last[k] ? c->b->batch : c->width[k];
+    const char *name = k == OP_Z ? "z" : in_names[k];
+    if (c->width[k] == 0 || c->b->batch == 0)
+        return E3TP_OK;
+    if (k == OP_W && c->plan->problem->weights == E3TP_WEIGHTS_SHARED && s != 0)
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of w: %td, expected 0 or packed, the weights are shared", s);
+    if (s == 0 && k == OP_Z && c->b->batch > 1)
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of z: 0, but every row of the batch has its own result");
+    if (s < 0 || (s > 0 && (size_t)s < least && c->b->batch > 1))
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of %s: %td, expected 0 or at least %zu", name, s, least);
+    size_t extent;
+    if (!e3tp_mul_size((size_t)s, c->batch_last[k] ? c->width[k] : c->b->batch, &extent) || extent > PTRDIFF_MAX / 8)
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of %s: %td times the batch overflows", name, s);
+    return E3TP_OK;
+}
+
+/* Elements from the operand's pointer to the end of its last row. */
+static size_t extent(const call *c, int k)
+{
+    if (c->b->batch == 0 || c->width[k] == 0)
+        return 0;
+    const size_t s = (size_t)c->stride[k];
+    if (s == 0)
+        return c->width[k];
+    return c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch : s * (c->b->batch - 1) + c->width[k];
+}
+
+static bool overlap(const call *c, const void *p, int kp, const void *q, int kq)
+{
+    const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
+    const uintptr_t a = (uintptr_t)p, b = (uintptr_t)q;
+    return p && q && a < b + extent(c, kq) * es && b < a + extent(c, kp) * es;
+}
+
+static e3tp_status check_overlap(const call *c, e3tp_message *m)
+{
+    for (int k = 0; k < OP_COUNT; k++) {
+        for (int j = 0; j < OP_COUNT; j++)
+            if (overlap(c, c->out[k], k, c->in[j], j))
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], in_names[j]);
+        for (int j = 0; j < k; j++)
+            if (overlap(c, c->out[k], k, c->out[j], j))
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], out_names[j]);
+    }
+    return E3TP_OK;
+}
+
+static e3tp_status check_call(const call *c, e3tp_message *m)
+{
+    const e3tp_problem *q = c->plan->problem;
+    if (c->b->batch > PTRDIFF_MAX / 8)
+        return e3tp_fail(m, E3TP_E_INVALID, "batch: %zu is too large", c->b->batch);
+    if (c->pass == E3TP_FORWARD && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
+        return e3tp_fail(m, E3TP_E_INVALID, "z is NULL");
+    for (int k = 0; k < OP_COUNT; k++) {
+        const bool used = !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) && !(k == OP_Z && c->pass == E3TP_FORWARD);
+        if (used && !c->in[k] && c->width[k] && c->b->batch)
+            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
+        E3TP_TRY(check_stride(c, k, m));
+    }
+    if (c->b->work && (uintptr_t)c->b->work % 64)
+        return e3tp_fail(m, E3TP_E_INVALID, "work is not 64-byte aligned");
+    return check_overlap(c, m);
+}
+
+static e3tp_status check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, call *c, e3tp_message *m)
+{
+    if (!p)
+        return e3tp_fail(m, E3TP_E_INVALID, "the plan is NULL");
+    if (!b)
+        return e3tp_fail(m, E3TP_E_INVALID, "the buffers are NULL");
+    if (b->size != sizeof *b)
+        return e3tp_fail(m, E3TP_E_INVALID, "buffers: size is %zu, expected %zu (e3tp_buffers_init sets it)", b->size,
+                         sizeof *b);
+    if (pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP)
+        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s is not built yet",
+                         pass == E3TP_JVP ? "the JVP" : "double backward");
+    if (pass != E3TP_FORWARD && pass != E3TP_BACKWARD)
+        return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
+    if (b->index)
+        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "weights picked by an index are not built yet");
+    read_call(c, p, pass, b);
+    return check_call(c, m);
+}
+
+/* ---- the batch ------------------------------------------------------------------------------------- */
+
+enum { MAX_LEAVES = 64 };
+static const size_t max_partial_bytes = (size_t)64 << 20;
+
+/* How a batch is cut: the same for every thread count. */
+typedef struct cut {
+    size_t block, blocks, leaves;
+    size_t partial[OP_COUNT]; /* bytes of one partial row per operand, 0: not summed */
+    size_t leaf_bytes;
+} cut;
+
+static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch, const bool summed[OP_COUNT],
+                     const size_t width[OP_COUNT])
+{
+    cut k = {.block = p->backend->block_rows(p->state, pass)};
+    k.blocks = (batch + k.block - 1) / k.block;
+    for (int i = 0; i < OP_COUNT; i++) {
+        k.partial[i] = summed[i] ? e3tp_round_up(width[i] * e3tp_dtype_size(p->problem->dtype), 64) : 0;
+        k.leaf_bytes += k.partial[i];
+    }
+    k.leaves = k.blocks;
+    if (k.leaf_bytes) {
+        const size_t fit = max_partial_bytes / k.leaf_bytes;
+        const size_t most = fit < 1 ? 1 : fit < MAX_LEAVES ? fit : MAX_LEAVES;
+        k.leaves = k.blocks < most ? k.blocks : most;
+    }
+    return k;
+}
+
+typedef struct job {
+    const call *c;
+    cut k;
+    char *scratch, *partials;
+    size_t scratch_bytes;
+    atomic_size_t next;
+} job;
+
+static void *advance(const call *c, int k, const void *p, size_t row)
+{
+    if (!p || c->stride[k] == 0)
+        return (void *)(uintptr_t)p;
+    const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
+    return (char *)(uintptr_t)p + row * es * (c->batch_last[k] ? 1 : (size_t)c->stride[k]);
+}
+
+static void *out_at(const job *j, int k, size_t leaf, size_t row)
+{
+    const call *c = j->c;
+    if (!c->out[k] || !j->k.partial[k] || j->k.leaves == 1)
+        return advance(c, k, c->out[k], row);
+    char *at = j->partials + leaf * j->k.leaf_bytes;
+    for (int i = 0; i < k; i++)
+        at += j->k.partial[i];
+    return at;
+}
+
+static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
+{
+    const call *c = j->c;
+    const size_t row = block * j->k.block, left = c->b->batch - row;
+    const e3tp_rows r = {
+        .n = left < j->k.block ? left : j->k.block,
+        .x = advance(c, OP_X, c->in[OP_X], row),
+        .y = advance(c, OP_Y, c->in[OP_Y], row),
+        .w = advance(c, OP_W, c->in[OP_W], row),
+        .gz = advance(c, OP_Z, c->in[OP_Z], row),
+        .z = advance(c, OP_Z, c->out[OP_Z], row),
+        .gx = out_at(j, OP_X, leaf, row),
+        .gy = out_at(j, OP_Y, leaf, row),
+        .gw = out_at(j, OP_W, leaf, row),
+        .sx = c->stride[OP_X],
+        .sy = c->stride[OP_Y],
+        .sw = c->stride[OP_W],
+        .sz = c->stride[OP_Z],
+    };
+    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
+}
+
+static void work(void *ctx, size_t worker)
+{
+    job *j = ctx;
+    void *scratch = j->scratch + worker * j->scratch_bytes;
+    for (;;) {
+        const size_t leaf = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+        if (leaf >= j->k.leaves)
+            return;
+        const size_t from = leaf * j->k.blocks / j->k.leaves, to = (leaf + 1) * j->k.blocks / j->k.leaves;
+        for (size_t block = from; block < to; block++)
+            run_block(j, leaf, block, scratch);
+    }
+}
+
+#define ADD_INTO(type)                                    \
+    static void add_into_##type(type *a, const type *b, size_t n) \
+    {                                                     \
+        for (size_t i = 0; i < n; i++)                    \
+            a[i] += b[i];                                 \
+    }
+ADD_INTO(float)
+ADD_INTO(double)
+
+/* Pairwise over the leaves: ((0+1)+(2+3))+... */
+static void reduce(const job *j)
+{
+    const call *c = j->c;
+    const e3tp_dtype t = c->plan->problem->dtype;
+    for (size_t step = 1; step < j->k.leaves; step *= 2)
+        for (size_t i = 0; i + step < j->k.leaves; i += 2 * step)
+            for (int k = 0; k < OP_COUNT; k++) {
+                if (!j->k.partial[k])
+                    continue;
+                if (t == E3TP_F64)
+                    add_into_double(out_at(j, k, i, 0), out_at(j, k, i + step, 0), c->width[k]);
+                else
+                    add_into_float(out_at(j, k, i, 0), out_at(j, k, i + step, 0), c->width[k]);
+            }
+    for (int k = 0; k < OP_COUNT; k++)
+        if (j->k.partial[k] && j->k.leaves > 1)
+            memcpy(c->out[k], out_at(j, k, 0, 0), c->width[k] * e3tp_dtype_size(t));
+}
+
+/* Below it a second thread costs more than it brings: waking one takes a few microseconds. */
+static const double seconds_per_worker = 20e-6;
+
+static size_t worker_count(const e3tp_plan *p, e3tp_pass pass, size_t batch, size_t items)
+{
+    const double most = p->seconds[pass] * (double)batch / seconds_per_worker;
+    const size_t pays = most < 1 ? 1 : most > 1e6 ? 1000000 : (size_t)most;
+    return (size_t)e3tp_parallel_workers(&p->parallel, pays < items ? pays : items);
+}
+
+static size_t scratch_of(const e3tp_plan *p, e3tp_pass pass)
+{
+    return e3tp_round_up(p->backend->scratch_bytes(p->state, pass), 64);
+}
+
+size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
+{
+    if (!p || (pass != E3TP_FORWARD && pass != E3TP_BACKWARD))
+        return 0;
+    const bool summed[OP_COUNT] = {true, true, true, false};
+    const bool none[OP_COUNT] = {false};
+    const size_t width[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1], p->problem->weight_numel, 0};
+    const cut k = cut_batch(p, pass, batch, pass == E3TP_BACKWARD ? summed : none, width);
+    const size_t partials = k.leaf_bytes ? k.leaf_bytes * MAX_LEAVES : 0;
+    const size_t bound = max_partial_bytes > k.leaf_bytes ? max_partial_bytes : k.leaf_bytes;
+    return (size_t)p->parallel.threads * scratch_of(p, pass) + (partials < bound ? partials : bound);
+}
+
+static e3tp_status execute(const call *c)
+{
+    const e3tp_plan *p = c->plan;
+    const size_t es = e3tp_dtype_size(p->problem->dtype), batch = c->b->batch;
+    bool summed[OP_COUNT];
+    for (int k = 0; k < OP_COUNT; k++) {
+        summed[k] = k != OP_Z && c->out[k] && c->stride[k] == 0 && c->width[k];
+        if (summed[k])
+            memset(c->out[k], 0, c->width[k] * es);
+    }
+    if (batch == 0 || (!c->out[OP_X] && !c->out[OP_Y] && !c->out[OP_W] && !c->out[OP_Z]))
+        return E3TP_OK;
+    job j = {.c = c, .k = cut_batch(p, c->pass, batch, summed, c->width), .scratch_bytes = scratch_of(p, c->pass)};
+    const size_t workers = worker_count(p, c->pass, batch, j.k.leaves);
+    const size_t partial_bytes = j.k.leaves > 1 ? j.k.leaves * j.k.leaf_bytes : 0;
+    char *own = NULL;
+    if (!c->b->work && !(own = e3tp_alloc(&p->allocator, workers * j.scratch_bytes + partial_bytes, 1)))
+        return E3TP_E_NOMEM;
+    j.scratch = own ? own : c->b->work;
+    j.partials = j.scratch + workers * j.scratch_bytes;
+    memset(j.partials, 0, partial_bytes);
+    atomic_init(&j.next, 0);
+    e3tp_parallel_run(&p->parallel, workers, work, &j);
+    reduce(&j);
+    e3tp_free(&p->allocator, own);
+    return E3TP_OK;
+}
+
+static e3tp_status checked_execute(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b)
+{
+    call c;
+    E3TP_TRY(check(p, pass, b, &c, NULL));
+    return execute(&c);
+}
+
+e3tp_status e3tp_forward(const e3tp_plan *p, const e3tp_buffers *b)
+{
+    return checked_execute(p, E3TP_FORWARD, b);
+}
+
+e3tp_status e3tp_backward(const e3tp_plan *p, const e3tp_buffers *b)
+{
+    return checked_execute(p, E3TP_BACKWARD, b);
+}
+
+e3tp_status e3tp_double_backward(const e3tp_plan *p, const e3tp_buffers *b)
+{
+    return checked_execute(p, E3TP_DOUBLE_BACKWARD, b);
+}
+
+e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b)
+{
+    return checked_execute(p, E3TP_JVP, b);
+}
+
+e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, char *msg, size_t cap)
+{
+    call c;
+    e3tp_message m = {""};
+    const e3tp_status s = check(p, pass, b, &c, &m);
+    size_t used = 0;
+    if (msg && cap)
+        e3tp_append(msg, cap, &used, "%s", m.text);
+    return s;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What is behind the opaque handles. */
+#ifndef E3TP_API_OBJECTS_H
+#define E3TP_API_OBJECTS_H
+
+#include "core/parallel.h"
+#include "dispatch/dispatch.h"
+
+struct e3tp_desc {
+    e3tp_spec spec;
+    e3tp_method method;
+    e3tp_isa isa;
+    e3tp_effort effort;
+    int threads;
+    e3tp_parallel_fn parallel_fn;
+    void *parallel_ctx;
+    e3tp_allocator allocator; /* of plans; the descriptor itself uses the C library's */
+    size_t path_capacity;
+    e3tp_status status;       /* the first failure */
+    e3tp_message message;
+};
+
+struct e3tp_plan {
+    e3tp_problem *problem;
+    const e3tp_backend *backend;
+    void *state;
+    e3tp_tier tier;
+    e3tp_parallel parallel;
+    e3tp_allocator allocator;
+    e3tp_choice choice;
+    double seconds[2]; /* estimated per row: forward, backward */
+};
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans: from a descriptor to a frozen problem, tier, backend and tables. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/objects.h"
+
+static void list_tiers(char *buf, size_t cap)
+{
+    size_t used = 0;
+    buf[0] = '\0';
+    for (int t = 0; t < E3TP_TIER_COUNT; t++)
+        if (e3tp_tier_compiled((e3tp_tier)t))
+            e3tp_append(buf, cap, &used, "%s%s (%s)", used ? ", " : "", e3tp_tier_name((e3tp_tier)t),
+                        e3tp_tier_usable((e3tp_tier)t) ? "usable" : "not usable here");
+}
+
+static e3tp_status check_tier(int tier, const char *name, const char *from, e3tp_message *why)
+{
+    if (tier >= 0 && e3tp_tier_usable((e3tp_tier)tier))
+        return E3TP_OK;
+    char tiers[200];
+    list_tiers(tiers, sizeof tiers);
+    return e3tp_fail(why, E3TP_E_UNSUPPORTED, "tier \"%.40s\" (%s) is %s; tiers: %s", name, from,
+                     tier < 0                               ? "unknown"
+                     : e3tp_tier_compiled((e3tp_tier)tier) ? "not usable on this machine"
+                                                            : "not compiled in",
+                     tiers);
+}
+
+static e3tp_status choose_tier(const e3tp_desc *d, e3tp_tier *tier, e3tp_message *why)
+{
+    if (d->isa != E3TP_ISA_AUTO) {
+        *tier = (e3tp_tier)(d->isa - 1);
+        return check_tier((int)*tier, e3tp_tier_name(*tier), "asked for by the descriptor", why);
+    }
+    const char *name = getenv("E3TP_ISA");
+    if (!name || !*name) {
+        *tier = e3tp_tier_best();
+        return E3TP_OK;
+    }
+    const int found = e3tp_tier_find(name);
+    E3TP_TRY(check_tier(found, name, "from the environment variable E3TP_ISA", why));
+    *tier = (e3tp_tier)found;
+    return E3TP_OK;
+}
+
+static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
+{
+    p->parallel = (e3tp_parallel){d->threads ? d->threads : e3tp_parallel_max(), d->parallel_fn, d->parallel_ctx};
+    E3TP_TRY(choose_tier(d, &p->tier, why));
+    E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
+    E3TP_TRY(e3tp_choose(&p->choice, p->problem, d->method, d->effort, p->tier, &p->allocator, why));
+    p->backend = p->choice.candidate[p->choice.chosen].backend;
+    E3TP_TRY(p->backend->create(&p->state, p->problem, p->tier, &p->allocator, why));
+    for (int pass = 0; pass < 2; pass++)
+        p->seconds[pass] = p->backend->cost(p->problem, p->tier, (e3tp_pass)pass);
+    return E3TP_OK;
+}
+
+/* Opt-in by E3TP_VERBOSE: the library's only output. */
+static void verbose(const e3tp_plan *p)
+{
+    const char *level = getenv("E3TP_VERBOSE");
+    if (!level || (*level != '1' && *level != '2'))
+        return;
+    char text[4096];
+    e3tp_plan_describe(p, text, sizeof text);
+    if (*level == '1')
+        text[strcspn(text, "\n")] = '\0';
+    fprintf(stderr, "e3tp: %s\n", text); /* E3TP_VERBOSE */
+}
+
+e3tp_status e3tp_plan_create(e3tp_plan **out, e3tp_desc *d)
+{
+    if (!out)
+        return E3TP_E_INVALID;
+    *out = NULL;
+    if (!d)
+        return E3TP_E_INVALID;
+    if (d->status != E3TP_OK)
+        return d->status;
+    e3tp_plan *p = e3tp_zalloc(&d->allocator, 1, sizeof *p);
+    if (!p) {
+        e3tp_fail(&d->message, E3TP_E_NOMEM, "no memory for the plan");
+        return E3TP_E_NOMEM;
+    }
+    p->allocator = d->allocator;
+    const e3tp_status status = fill(p, d, &d->message);
+    if (status != E3TP_OK) {
+        e3tp_plan_destroy(p);
+        return status;
+    }
+    verbose(p);
+    *out = p;
+    return E3TP_OK;
+}
+
+void e3tp_plan_destroy(e3tp_plan *p)
+{
+    if (!p)
+        return;
+    const e3tp_allocator a = p->allocator;
+    if (p->state)
+        p->backend->destroy(p->state, &a);
+    e3tp_problem_destroy(p->problem, &a);
+    e3tp_free(&a, p);
+}
+
+size_t e3tp_plan_width(const e3tp_plan *p, e3tp_operand which)
+{
+    if (!p)
+        return 0;
+    if (which == E3TP_W)
+        return p->problem->weight_numel;
+    return which >= E3TP_X && which <= E3TP_Z ? p->problem->dim[which] : 0;
+}
+
+const char *e3tp_plan_method(const e3tp_plan *p)
+{
+    return p ? p->backend->name : "";
+}
+
+const char *e3tp_plan_isa(const e3tp_plan *p)
+{
+    return p ? e3tp_tier_name(p->tier) : "";
+}
+
+static bool is_built(e3tp_pass pass)
+{
+    return pass == E3TP_FORWARD || pass == E3TP_BACKWARD;
+}
+
+double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
+{
+    return p && is_built(pass) ? p->backend->counts(p->state, pass).flops : NAN;
+}
+
+double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass)
+{
+    return p && is_built(pass) ? p->backend->counts(p->state, pass).bytes : NAN;
+}
+
+double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass)
+{
+    return p && is_built(pass) ? p->seconds[pass] : NAN;
+}
+
+size_t e3tp_plan_num_paths(const e3tp_plan *p)
+{
+    return p ? p->problem->nuser : 0;
+}
+
+double e3tp_plan_path_coefficient(const e3tp_plan *p, size_t path)
+{
+    return p && path < p->problem->nuser ? p->problem->user_coeff[path] : NAN;
+}
+
+size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
+{
+    size_t used = 0;
+    if (!p)
+        return 0;
+    const e3tp_counts f = p->backend->counts(p->state, E3TP_FORWARD);
+    e3tp_append(buf, cap, &used, "method %s, tier %s, %s, %zu paths, x %zu y %zu z %zu w %zu, threads %d\n",
+                p->backend->name, e3tp_tier_name(p->tier), p->problem->dtype == E3TP_F64 ? "float64" : "float32",
+                p->problem->nuser, p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
+                p->problem->weight_numel, p->parallel.threads);
+    e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n", f.flops, f.bytes);
+    p->backend->describe(p->state, buf, cap, &used);
+    for (size_t i = 0; i < p->choice.n; i++) {
+        const e3tp_candidate *k = &p->choice.candidate[i];
+        if (!k->applicable)
+            e3tp_append(buf, cap, &used, "not chosen: %s\n", k->why.text);
+        else
+            e3tp_append(buf, cap, &used, "%s: %s, %.3g us per row forward and backward (%s)\n",
+                        i == p->choice.chosen ? "chosen" : "not chosen", k->backend->name, 1e6 * k->seconds,
+                        p->choice.measured ? "measured" : "estimated");
+    }
+    return used;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend's vtable. */
+#include "cg/cg.h"
+
+#include "cg/cg_plan.h"
+
+#define DECLARE(tier) extern const e3tp_cg_runner e3tp_cg_runner_f32_##tier, e3tp_cg_runner_f64_##tier;
+DECLARE(generic)
+#if E3TP_HAVE_AVX2
+DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+DECLARE(avx512)
+#endif
+
+static const e3tp_cg_runner *const runners[2][E3TP_TIER_COUNT] = {
+    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_cg_runner_f32_generic,
+    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_cg_runner_f64_generic,
+#if E3TP_HAVE_AVX2
+    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_cg_runner_f32_avx2,
+    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_cg_runner_f64_avx2,
+#endif
+#if E3TP_HAVE_AVX512
+    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_cg_runner_f32_avx512,
+    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_cg_runner_f64_avx512,
+#endif
+};
+
+static bool applicable(const e3tp_problem *p, e3tp_message *why)
+{
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_mode m = p->paths[i].mode;
+        if (m != E3TP_UUU && m != E3TP_UVU && m != E3TP_UVW) {
+            e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: path %zu has mode %s, built so far are uuu, uvu and uvw", i,
+                      e3tp_mode_name(m));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Flops that a path needs per row: three per non-zero and lane where each lane has its own y; else a multiply-add per
+   element of the matrix and channel, and two for the weight; uvw: the product with the weights on top. */
+static double path_flops(const e3tp_problem *p, const e3tp_coupling *c)
+{
+    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2], *bo = &p->blocks[2][c->out];
+    const double n1 = 2 * b1->l + 1, n3 = 2 * bo->l + 1, m1 = (double)b1->mul, m2 = (double)b2->mul, mo = (double)bo->mul;
+    const double nnz = e3tp_cg_nonzeros(p, c);
+    if (c->mode == E3TP_UUU)
+        return m1 * (3 * nnz + (c->has_weight ? n3 : 0));
+    const double matrices = m2 * (2 * nnz + m1 * (2 * n1 * n3));
+    return matrices + (c->mode == E3TP_UVW ? 2 * m1 * m2 * mo * n3 : c->has_weight ? m1 * m2 * n1 : 0);
+}
+
+static double row_flops(const e3tp_problem *p, e3tp_pass pass)
+{
+    double flops = 0;
+    for (size_t i = 0; i < p->npaths; i++)
+        flops += path_flops(p, &p->paths[i]);
+    return pass == E3TP_BACKWARD ? 2 * flops : flops;
+}
+
+/* Sustained flops per second on a core of about 2.5 GHz; calibration: bench, all paths L = 3. */
+static const double speed[E3TP_TIER_COUNT] = {4e9, 25e9, 45e9, 8e9};
+
+static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+{
+    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * (pass == E3TP_BACKWARD ? 2 : 1);
+    const double precision = p->dtype == E3TP_F64 ? 2 : 1;
+    return precision * row_flops(p, pass) / speed[tier] + packed * 0.4e-9;
+}
+
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier, const e3tp_allocator *a,
+                          e3tp_message *why)
+{
+    e3tp_cg_plan *g = NULL;
+    if (!runners[p->dtype][tier])
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in", e3tp_tier_name(tier));
+    E3TP_TRY(e3tp_cg_plan_create(&g, p, a, why));
+    g->run = runners[p->dtype][tier]->run;
+    *state = g;
+    return E3TP_OK;
+}
+
+static void destroy(void *state, const e3tp_allocator *a)
+{
+    e3tp_cg_plan_destroy(state, a);
+}
+
+static size_t block_rows(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    return ((const e3tp_cg_plan *)state)->block_rows;
+}
+
+static size_t scratch_bytes(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    const e3tp_cg_plan *g = state;
+    return (e3tp_cg_scratch_elements(g) + 12 * 16) * e3tp_dtype_size(g->problem->dtype);
+}
+
+static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
+{
+    const e3tp_cg_plan *g = state;
+    g->run(g, pass, rows, scratch);
+}
+
+static e3tp_counts counts(const void *state, e3tp_pass pass)
+{
+    const e3tp_problem *p = ((const e3tp_cg_plan *)state)->problem;
+    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
+                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
+    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
+    return (e3tp_counts){row_flops(p, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+}
+
+static void describe(const void *state, char *buf, size_t cap, size_t *used)
+{
+    const e3tp_cg_plan *g = state;
+    e3tp_append(buf, cap, used, "cg: %zu non-zero couplings, blocks of %zu rows\n", g->first[g->problem->npaths],
+                g->block_rows);
+}
+
+const e3tp_backend e3tp_backend_cg = {
+    .name = "cg",
+    .method = E3TP_METHOD_CG,
+    .applicable = applicable,
+    .cost = cost,
+    .create = create,
+    .destroy = destroy,
+    .block_rows = block_rows,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .counts = counts,
+    .describe = describe,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Instruction-set tiers: names, what was compiled in, what this machine and its OS can run. */
+#ifndef E3TP_CORE_CPU_H
+#define E3TP_CORE_CPU_H
+
+#include <stdbool.h>
+
+/* Public as e3tp_isa in e3tp.h with the same values + 1 (0 there is AUTO). */
+typedef enum e3tp_tier {
+    E3TP_TIER_GENERIC_ = 0,
+    E3TP_TIER_AVX2_ = 1,
+    E3TP_TIER_AVX512_ = 2,
+    E3TP_TIER_NEON_ = 3,
+    E3TP_TIER_COUNT = 4
+} e3tp_tier;
+
+const char *e3tp_tier_name(e3tp_tier t);   /* "generic", "avx2", "avx512", "neon" */
+bool e3tp_tier_compiled(e3tp_tier t);
+bool e3tp_tier_usable(e3tp_tier t);        /* compiled, and CPU and OS state allow all of it */
+e3tp_tier e3tp_tier_best(void);
+int e3tp_tier_find(const char *name);      /* -1: unknown */
+
+#endif

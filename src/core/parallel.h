@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The only parallel loop: serial, OpenMP, or the host's. */
+#ifndef E3TP_CORE_PARALLEL_H
+#define E3TP_CORE_PARALLEL_H
+
+#include "e3tp/base.h"
+
+typedef struct e3tp_parallel {
+    int threads;         /* fixed at plan creation, >= 1 */
+    e3tp_parallel_fn fn; /* NULL: OpenMP where compiled in */
+    void *ctx;
+} e3tp_parallel;
+
+/* OpenMP's maximum now; 1 without OpenMP. */
+int e3tp_parallel_max(void);
+
+/* How many workers a call may use now: at most p->threads and at most work_items; 1 inside a parallel region
+   and in a forked child. */
+int e3tp_parallel_workers(const e3tp_parallel *p, size_t work_items);
+
+/* body(ctx, i) for i in 0..n-1; each i is one worker with its own scratch. Serial for n <= 1. */
+void e3tp_parallel_run(const e3tp_parallel *p, size_t n, void (*body)(void *ctx, size_t i), void *ctx);
+
+#endif

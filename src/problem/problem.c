@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks a problem and brings it into normal form: offsets, e3nn's coefficients, Gaunt paths. */
+#include "problem/problem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/checked.h"
+
+static const char *const operand_names[3] = {"x", "y", "z"};
+
+/* Per mode: name, which multiplicities must agree, whether it cannot go without weights. */
+typedef struct mode_rule {
+    const char *name;
+    bool needs_weight;
+} mode_rule;
+
+static const mode_rule mode_rules[] = {
+    [E3TP_UVW] = {"uvw", true},   [E3TP_UVU] = {"uvu", false},         [E3TP_UVV] = {"uvv", false},
+    [E3TP_UUW] = {"uuw", false},  [E3TP_UUU] = {"uuu", false},         [E3TP_UVUV] = {"uvuv", false},
+    [E3TP_UVU_LT_V] = {"uvu<v", false}, [E3TP_U_LT_VW] = {"u<vw", true},
+};
+
+const char *e3tp_mode_name(e3tp_mode mode)
+{
+    const size_t n = sizeof mode_rules / sizeof *mode_rules;
+    return (size_t)mode < n ? mode_rules[mode].name : NULL;
+}
+
+size_t e3tp_dtype_size(e3tp_dtype t)
+{
+    return t == E3TP_F64 ? sizeof(double) : sizeof(float);
+}
+
+/* Multiplicities of one path and what its mode makes of them (conventions: table of 4.1). */
+typedef struct path_shape {
+    size_t m1, m2, mo;
+    size_t pairs;    /* u < v */
+    size_t count;    /* elements of the path shape */
+    size_t elements; /* n_el of the normalisation */
+    bool fits;
+} path_shape;
+
+static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, size_t mo)
+{
+    path_shape s = {m1, m2, mo, m1 ? m1 * (m1 - 1) / 2 : 0, 0, 1, true};
+    switch (mode) {
+    case E3TP_UVW:
+        s.count = m1 * m2 * mo, s.elements = m1 * m2;
+        break;
+    case E3TP_UVU:
+        s.count = m1 * m2, s.elements = m2, s.fits = mo == m1;
+        break;
+    case E3TP_UVV:
+        s.count = m1 * m2, s.elements = m1, s.fits = mo == m2;
+        break;
+    case E3TP_UUW:
+        s.count = m1 * mo, s.elements = m1, s.fits = m1 == m2 && (weighted || mo == 1);
+        break;
+    case E3TP_UUU:
+        s.count = m1, s.fits = m1 == m2 && m1 == mo;
+        break;
+    case E3TP_UVUV:
+        s.count = m1 * m2, s.fits = mo == m1 * m2;
+        break;
+    case E3TP_UVU_LT_V:
+        s.count = s.pairs, s.fits = m1 == m2 && mo == s.pairs;
+        break;
+    case E3TP_U_LT_VW:
+        s.count = s.pairs * mo, s.elements = s.pairs, s.fits = m1 == m2;
+        break;
+    }
+    return s;
+}
+
+static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which, const e3tp_allocator *a,
+                               e3tp_message *why)
+{
+    const size_t n = s->nirreps[which];
+    e3tp_block *b = e3tp_alloc(a, n, sizeof *b);
+    if (!b)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the blocks of %s", operand_names[which]);
+    p->blocks[which] = b;
+    p->nblocks[which] = n;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const e3tp_irrep ir = s->irreps[which][i];
+        const size_t mul = s->op == E3TP_OP_GAUNT ? s->channels : ir.mul;
+        b[i] = (e3tp_block){ir.l, ir.parity, mul, at};
+        size_t width;
+        if (!e3tp_mul_size(mul, 2 * (size_t)ir.l + 1, &width) || !e3tp_add_size(at, width, &at) ||
+            at > PTRDIFF_MAX / sizeof(double))
+            return e3tp_fail(why, E3TP_E_SHAPE, "irreps of %s: the width of a row overflows", operand_names[which]);
+    }
+    p->dim[which] = at;
+    return E3TP_OK;
+}
+
+static bool triangle(int l1, int l2, int l3)
+{
+    return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
+}
+
+static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *q, e3tp_message *why)
+{
+    const uint32_t at[3] = {q->in1, q->in2, q->out};
+    for (int k = 0; k < 3; k++)
+        if (at[k] >= p->nblocks[k])
+            return e3tp_fail(why, E3TP_E_INVALID, "path %zu: index %u of %s is outside its %zu irreps", i, at[k],
+                             operand_names[k], p->nblocks[k]);
+    if (!e3tp_mode_name(q->mode))
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: there is no mode %d", i, (int)q->mode);
+    if (!(q->path_weight >= 0) || isinf(q->path_weight))
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: path_weight %g, expected a finite number >= 0", i,
+                         q->path_weight);
+    const e3tp_block *b1 = &p->blocks[0][q->in1], *b2 = &p->blocks[1][q->in2], *bo = &p->blocks[2][q->out];
+    if (b1->parity * b2->parity != bo->parity)
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: parity of %d%c x %d%c is not that of %d%c", i, b1->l,
+                         b1->parity > 0 ? 'e' : 'o', b2->l, b2->parity > 0 ? 'e' : 'o', bo->l,
+                         bo->parity > 0 ? 'e' : 'o');
+    if (!triangle(b1->l, b2->l, bo->l))
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: l = %d is outside %d..%d, what %d x %d can give", i, bo->l,
+                         abs(b1->l - b2->l), b1->l + b2->l, b1->l, b2->l);
+    const char *name = e3tp_mode_name(q->mode);
+    if (mode_rules[q->mode].needs_weight && !q->has_weight)
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: mode %s needs weights", i, name);
+    if (!shape_of(q->mode, q->has_weight, b1->mul, b2->mul, bo->mul).fits)
+        return e3tp_fail(why, E3TP_E_SHAPE, "path %zu: multiplicities %zu x %zu -> %zu do not fit mode %s", i,
+                         b1->mul, b2->mul, bo->mul, name);
+    return E3TP_OK;
+}
+
+static path_shape path_shape_of(const e3tp_problem *p, const e3tp_path *q)
+{
+    return shape_of(q->mode, q->has_weight, p->blocks[0][q->in1].mul, p->blocks[1][q->in2].mul,
+                    p->blocks[2][q->out].mul);
+}
+
+static double variance(const e3tp_spec *s, int which, uint32_t i)
+{
+    return s->var[which] ? s->var[which][i] : 1.0;
+}
+
+/* What a path adds to e3nn's fan-in. */
+static double fan(const e3tp_problem *p, const e3tp_spec *s, const e3tp_path *q)
+{
+    return variance(s, 0, q->in1) * variance(s, 1, q->in2) * (double)path_shape_of(p, q).elements;
+}
+
+/* e3nn's coefficient: sqrt(A * out_var * path_weight / N), e3nn TensorProduct, irrep and path normalisation. */
+static double coefficient(const e3tp_problem *p, const e3tp_spec *s, const e3tp_path *q)
+{
+    const int l1 = p->blocks[0][q->in1].l, l2 = p->blocks[1][q->in2].l, l3 = p->blocks[2][q->out].l;
+    const double a = s->irrep_norm == E3TP_NORM_COMPONENT ? 2 * l3 + 1
+                     : s->irrep_norm == E3TP_NORM_NORM    ? (2 * l1 + 1) * (2 * l2 + 1)
+                                                          : 1;
+    double n = 0;
+    size_t paths = 0;
+    for (size_t i = 0; i < s->npaths; i++)
+        if (s->paths[i].out == q->out) {
+            n += fan(p, s, &s->paths[i]);
+            paths++;
+        }
+    if (s->path_norm == E3TP_PATH_PATH)
+        n = fan(p, s, q) * (double)paths;
+    if (s->path_norm == E3TP_PATH_NONE || n == 0)
+        n = 1;
+    return sqrt(a * variance(s, 2, q->out) * q->path_weight / n);
+}
+
+static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
+                                      e3tp_message *why)
+{
+    p->paths = e3tp_alloc(a, s->npaths, sizeof *p->paths);
+    p->user_coeff = e3tp_alloc(a, s->npaths, sizeof *p->user_coeff);
+    if (!p->paths || !p->user_coeff)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", s->npaths);
+    for (size_t i = 0; i < s->npaths; i++)
+        E3TP_TRY(check_path(p, i, &s->paths[i], why));
+    for (size_t i = 0; i < s->npaths; i++) {
+        const e3tp_path *q = &s->paths[i];
+        const path_shape shape = path_shape_of(p, q);
+        p->user_coeff[p->nuser++] = coefficient(p, s, q);
+        if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0)
+            continue;
+        const size_t count = q->has_weight ? shape.count : 0;
+        p->paths[p->npaths++] = (e3tp_coupling){q->in1, q->in2, q->out, q->mode, q->has_weight != 0,
+                                                p->user_coeff[i], p->weight_numel, count};
+        p->weight_numel += count;
+    }
+    return E3TP_OK;
+}
+
+static size_t count_gaunt_paths(const e3tp_problem *p, e3tp_coupling *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->nblocks[0]; i++)
+        for (size_t j = 0; j < p->nblocks[1]; j++)
+            for (size_t k = 0; k < p->nblocks[2]; k++) {
+                const double g = e3tp_gaunt_strength(p->blocks[0][i].l, p->blocks[1][j].l, p->blocks[2][k].l);
+                if (g == 0)
+                    continue;
+                if (out)
+                    out[n] = (e3tp_coupling){(uint32_t)i, (uint32_t)j, (uint32_t)k, E3TP_UUU, false, g, 0, 0};
+                n++;
+            }
+    return n;
+}
+
+static e3tp_status make_gaunt_paths(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
+                                    e3tp_message *why)
+{
+    p->npaths = s->channels ? count_gaunt_paths(p, NULL) : 0;
+    p->paths = e3tp_alloc(a, p->npaths, sizeof *p->paths);
+    p->user_coeff = e3tp_alloc(a, p->npaths, sizeof *p->user_coeff);
+    if (!p->paths || !p->user_coeff)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", p->npaths);
+    if (s->channels)
+        count_gaunt_paths(p, p->paths);
+    p->nuser = p->npaths;
+    for (size_t i = 0; i < p->npaths; i++)
+        p->user_coeff[i] = p->paths[i].coeff;
+    p->channels = s->channels;
+    p->factor_weights = s->weights > E3TP_WEIGHTS_NONE;
+    if (p->factor_weights)
+        p->weight_numel = (p->nblocks[0] + p->nblocks[1] + p->nblocks[2]) * s->channels;
+    return E3TP_OK;
+}
+
+static e3tp_weights weight_kind(const e3tp_problem *p, const e3tp_spec *s)
+{
+    if (p->weight_numel == 0)
+        return E3TP_WEIGHTS_NONE;
+    return s->weights < 0 ? E3TP_WEIGHTS_SHARED : (e3tp_weights)s->weights;
+}
+
+static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a, e3tp_message *why)
+{
+    for (int which = 0; which < 3; which++)
+        E3TP_TRY(make_blocks(p, s, which, a, why));
+    E3TP_TRY(s->op == E3TP_OP_GAUNT ? make_gaunt_paths(p, s, a, why) : make_product_paths(p, s, a, why));
+    p->weights = weight_kind(p, s);
+    if (p->weight_numel && p->weights == E3TP_WEIGHTS_NONE)
+        return e3tp_fail(why, E3TP_E_INVALID, "weights: NONE, but the paths take %zu weights", p->weight_numel);
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3tp_allocator *a,
+                                e3tp_message *why)
+{
+    *out = NULL;
+    e3tp_problem *p = e3tp_zalloc(a, 1, sizeof *p);
+    if (!p)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the problem");
+    p->op = s->op;
+    p->dtype = s->dtype;
+    p->sign = s->sign;
+    for (int k = 0; k < 3; k++)
+        p->layout[k] = s->layout[k];
+    p->grid_theta = s->grid_theta;
+    p->grid_phi = s->grid_phi;
+    p->quadrature = s->quadrature;
+    p->allow_aliasing = s->allow_aliasing;
+    p->batch_hint = s->batch_hint;
+    p->planner_lock = s->planner_lock;
+    const e3tp_status status = build(p, s, a, why);
+    if (status != E3TP_OK) {
+        e3tp_problem_destroy(p, a);
+        return status;
+    }
+    *out = p;
+    return E3TP_OK;
+}
+
+void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a)
+{
+    if (!p)
+        return;
+    for (int k = 0; k < 3; k++)
+        e3tp_free(a, p->blocks[k]);
+    e3tp_free(a, p->paths);
+    e3tp_free(a, p->user_coeff);
+    e3tp_free(a, p);
+}

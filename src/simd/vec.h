@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The vocabulary of the kernels: native-width vectors of `real` in GCC's vector extension.
+   v_real is 16, 32 or 64 bytes by tier; V_LANES its lane count; a lane tile is one cache line: TILE_LANES
+   elements = TILE_VECS vectors. Arithmetic + - * on v_real is the compiler's; FMA is written v_fma and is
+   a multiply and an add in `generic` (the build sets -ffp-contract=off). */
+#ifndef E3TP_SIMD_VEC_H
+#define E3TP_SIMD_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "simd/name.h"
+
+#if defined(E3TP_TIER_AVX512)
+#define V_BYTES 64
+#elif defined(E3TP_TIER_AVX2)
+#define V_BYTES 32
+#else
+#define V_BYTES 16
+#endif
+
+#if V_BYTES > 16
+#include <immintrin.h>
+#endif
+
+#define V_LANES ((int)(V_BYTES / sizeof(real)))
+#define TILE_LANES ((int)(64 / sizeof(real)))
+#define TILE_VECS (64 / V_BYTES)
+
+typedef real v_real __attribute__((vector_size(V_BYTES)));
+typedef real v_real_u __attribute__((vector_size(V_BYTES), aligned(__alignof__(real)), may_alias));
+typedef real v_real_a __attribute__((vector_size(V_BYTES), may_alias));
+
+#define V_INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__)
+#define V_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define V_UNROLL _Pragma("GCC unroll 32")
+#endif
+/* Keeps a loaded value in its register, so that the compiler does not fold the load into each use. */
+#if defined(__x86_64__)
+#define V_PIN(v) __asm__("" : "+x"(v))
+#else
+#define V_PIN(v) ((void)0)
+#endif
+
+V_INLINE v_real v_load(const real *p) { return *(const v_real_a *)p; }    /* aligned */
+V_INLINE v_real v_loadu(const real *p) { return *(const v_real_u *)p; }
+V_INLINE void v_store(real *p, v_real v) { *(v_real_a *)p = v; }          /* aligned */
+V_INLINE void v_storeu(real *p, v_real v) { *(v_real_u *)p = v; }
+
+V_INLINE v_real v_set1(real a) { return (v_real){0} + a; }
+V_INLINE v_real v_zero(void) { return (v_real){0}; }
+
+/* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
+V_INLINE v_real v_load_n(const real *p, int n)
+{
+    v_real v = {0};
+    memcpy(&v, p, (size_t)n * sizeof(real));
+    return v;
+}
+V_INLINE void v_store_n(real *p, v_real v, int n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+
+/* a * b + c; in the vector tiers with one rounding. */
+V_INLINE v_real v_fma(v_real a, v_real b, v_real c)
+{
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    return (v_real)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(E3TP_TIER_AVX512)
+    return (v_real)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    return (v_real)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* Sum over lanes, as a binary tree of halves: order fixed by the lane count alone. */
+V_INLINE real v_sum(v_real v)
+{
+    real t[V_BYTES / sizeof(real)];
+    memcpy(t, &v, sizeof t);
+    for (int h = V_LANES / 2; h > 0; h /= 2)
+        for (int i = 0; i < h; i++)
+            t[i] += t[i + h];
+    return t[0];
+}
+
+#endif

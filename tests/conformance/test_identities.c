@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* Identities that need no reference, through the public API: equivariance under O(3), bilinearity, gradients against
+   central differences, and the methods of one operation against each other. argv[1] is the tier. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "e3tp/e3tp.h"
+
+enum { ROWS = 5, MAXW = 1500 };
+
+typedef struct arrays {
+    double x[ROWS * MAXW], y[ROWS * MAXW], w[ROWS * MAXW], z[ROWS * MAXW], gz[ROWS * MAXW];
+    double gx[ROWS * MAXW], gy[ROWS * MAXW], gw[ROWS * MAXW];
+} arrays;
+
+static e3tp_isa tier;
+
+static void fill(double *a, size_t n, unsigned seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        a[i] = (double)(seed >> 8) / (1 << 23) - 1;
+    }
+}
+
+static e3tp_plan *freeze(e3tp_desc *d)
+{
+    e3tp_plan *p;
+    e3tp_desc_set_dtype(d, E3TP_F64);
+    e3tp_desc_set_isa(d, tier);
+    const e3tp_status s = e3tp_plan_create(&p, d);
+    ck_assert_msg(s == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+static e3tp_plan *gaunt_plan(int l1, int l2, int l3, size_t channels, e3tp_method m, e3tp_weights w)
+{
+    int l[25];
+    for (int i = 0; i < 25; i++)
+        l[i] = i;
+    e3tp_desc *d;
+    e3tp_desc_create(&d, E3TP_OP_GAUNT);
+    e3tp_desc_set_degrees(d, E3TP_X, l, (size_t)l1 + 1);
+    e3tp_desc_set_degrees(d, E3TP_Y, l, (size_t)l2 + 1);
+    e3tp_desc_set_degrees(d, E3TP_Z, l, (size_t)l3 + 1);
+    e3tp_desc_set_channels(d, channels);
+    e3tp_desc_set_method(d, m);
+    e3tp_desc_set_weights(d, w);
+    return freeze(d);
+}
+
+/* Every allowed path of mixed-parity irreps, each into its own block where the modes differ. */
+static const char *const product_x = "3x0e+3x1o+3x1e+3x2e", *const product_y = "3x0e+3x1o+3x2o", *const product_z =
+    "3x0e+3x0o+3x1o+3x1e+3x2e+3x2o+3x3e+3x3o";
+
+static e3tp_plan *product_plan(e3tp_mode mode)
+{
+    e3tp_desc *d;
+    e3tp_irrep s[3][8];
+    size_t n[3];
+    const char *const text[3] = {product_x, product_y, product_z};
+    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
+    for (int k = 0; k < 3; k++) {
+        e3tp_irreps_parse(text[k], s[k], 8, &n[k]);
+        if (k == 1 && mode == E3TP_UVU)
+            for (size_t i = 0; i < n[k]; i++)
+                s[k][i].mul = 1;
+        e3tp_desc_set_irreps(d, (e3tp_operand)k, s[k], n[k]);
+    }
+    for (uint32_t i = 0; i < n[0]; i++)
+        for (uint32_t j = 0; j < n[1]; j++)
+            for (uint32_t o = 0; o < n[2]; o++)
+                if (s[0][i].parity * s[1][j].parity == s[2][o].parity && s[2][o].l >= abs(s[0][i].l - s[1][j].l) &&
+                    s[2][o].l <= s[0][i].l + s[1][j].l) {
+                    const e3tp_path p = e3tp_path_init(i, j, o, mode, 1);
+                    e3tp_desc_add_path(d, &p);
+                }
+    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    return freeze(d);
+}
+
+static void make_inputs(const e3tp_plan *p, arrays *a)
+{
+    ck_assert(e3tp_plan_width(p, E3TP_X) <= MAXW && e3tp_plan_width(p, E3TP_Z) <= MAXW &&
+              e3tp_plan_width(p, E3TP_W) <= MAXW);
+    fill(a->x, ROWS * e3tp_plan_width(p, E3TP_X), 1);
+    fill(a->y, ROWS * e3tp_plan_width(p, E3TP_Y), 2);
+    fill(a->w, ROWS * e3tp_plan_width(p, E3TP_W), 3);
+    fill(a->gz, ROWS * e3tp_plan_width(p, E3TP_Z), 4);
+}
+
+static void forward(const e3tp_plan *p, const double *x, const double *y, const double *w, double *z)
+{
+    e3tp_buffers b = e3tp_buffers_init(ROWS);
+    b.x = x, b.y = y, b.w = w, b.z = z;
+    ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
+}
+
+static void backward(const e3tp_plan *p, arrays *a)
+{
+    e3tp_buffers b = e3tp_buffers_init(ROWS);
+    b.x = a->x, b.y = a->y, b.w = a->w, b.gz = a->gz;
+    b.gx = a->gx, b.gy = a->gy, b.gw = a->gw;
+    ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; i++)
+        s += a[i] * b[i];
+    return s;
+}
+
+/* <gz, z> is linear in one operand, so that central differences are exact at any step; it is cubic in factor weights,
+   where the error falls with the square of the step. */
+static void check_gradient(const e3tp_plan *p, arrays *a, double *operand, const double *gradient, size_t n,
+                           double step, double tolerance)
+{
+    static double direction[ROWS * MAXW], keep[ROWS * MAXW], z1[ROWS * MAXW], z0[ROWS * MAXW];
+    const size_t nz = ROWS * e3tp_plan_width(p, E3TP_Z);
+    fill(direction, n, 9);
+    memcpy(keep, operand, n * sizeof *operand);
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < n; i++)
+            operand[i] = keep[i] + (side ? 0.5 : -0.5) * step * direction[i];
+        forward(p, a->x, a->y, a->w, side ? z1 : z0);
+    }
+    memcpy(operand, keep, n * sizeof *operand);
+    const double change = (dot(a->gz, z1, nz) - dot(a->gz, z0, nz)) / step, predicted = dot(gradient, direction, n);
+    ck_assert_double_eq_tol(change, predicted, tolerance * (1 + fabs(predicted)));
+}
+
+static void check_gradients(e3tp_plan *p, double step, double tolerance)
+{
+    arrays *a = malloc(sizeof *a);
+    make_inputs(p, a);
+    backward(p, a);
+    check_gradient(p, a, a->x, a->gx, ROWS * e3tp_plan_width(p, E3TP_X), 1, 1e-10);
+    check_gradient(p, a, a->y, a->gy, ROWS * e3tp_plan_width(p, E3TP_Y), 1, 1e-10);
+    check_gradient(p, a, a->w, a->gw, ROWS * e3tp_plan_width(p, E3TP_W), step, tolerance);
+    free(a);
+    e3tp_plan_destroy(p);
+}
+
+START_TEST(gradients)
+{
+    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
+    static const e3tp_method methods[] = {E3TP_METHOD_CG};
+    if (_i < 3)
+        check_gradients(product_plan(modes[_i]), 1, 1e-10);
+    else
+        check_gradients(gaunt_plan(3, 4, 5, 3, methods[_i - 3], E3TP_WEIGHTS_ROW), 1e-3, 1e-6);
+}
+END_TEST
+
+/* Rotates and, for improper R, reflects every irrep of ROWS rows. */
+static void transform(const e3tp_irrep *s, size_t n, const double R[9], const double *in, double *out)
+{
+    static double D[41 * 41];
+    const size_t width = e3tp_irreps_dim(s, n);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t d = 2 * (size_t)s[i].l + 1;
+        ck_assert_int_eq(e3tp_wigner_D_from_matrix(s[i].l, s[i].parity, R, D), E3TP_OK);
+        for (size_t u = 0; u < s[i].mul; u++, at += d)
+            for (size_t row = 0; row < ROWS; row++)
+                for (size_t m = 0; m < d; m++)
+                    out[row * width + at + m] = dot(D + m * d, in + row * width + at, d);
+    }
+}
+
+static const double rotation[9] = {0.231900605058, 0.190379344067, 0.953927573103, 0.574131544348, 0.764842187284,
+                                   -0.292214644285, -0.785235683829, 0.615444663558, 0.068064579184};
+
+START_TEST(equivariance)
+{
+    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
+    e3tp_plan *p = product_plan(modes[_i / 2]);
+    double R[9];
+    for (int i = 0; i < 9; i++)
+        R[i] = _i % 2 ? -rotation[i] : rotation[i];
+    arrays *a = malloc(sizeof *a);
+    e3tp_irrep s[3][8];
+    size_t n[3];
+    const char *const text[3] = {product_x, product_y, product_z};
+    for (int k = 0; k < 3; k++)
+        e3tp_irreps_parse(text[k], s[k], 8, &n[k]);
+    for (size_t i = 0; i < n[1] && modes[_i / 2] == E3TP_UVU; i++)
+        s[1][i].mul = 1;
+    make_inputs(p, a);
+    transform(s[0], n[0], R, a->x, a->gx);
+    transform(s[1], n[1], R, a->y, a->gy);
+    forward(p, a->gx, a->gy, a->w, a->gz);
+    forward(p, a->x, a->y, a->w, a->z);
+    transform(s[2], n[2], R, a->z, a->gx);
+    for (size_t i = 0; i < ROWS * e3tp_plan_width(p, E3TP_Z); i++)
+        ck_assert_double_eq_tol(a->gz[i], a->gx[i], 1e-9);
+    free(a);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "generic";
+    for (int t = E3TP_ISA_GENERIC; e3tp_isa_name((e3tp_isa)t); t++)
+        if (strcmp(e3tp_isa_name((e3tp_isa)t), name) == 0)
+            tier = (e3tp_isa)t;
+    if (!e3tp_isa_usable(tier))
+        return 77;
+    Suite *s = suite_create("identities");
+    TCase *t = tcase_create(name);
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, gradients, 0, 4);
+    tcase_add_loop_test(t, equivariance, 0, 6);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
