@@ -41,22 +41,24 @@ static bool applicable(const e3tp_problem *p, e3tp_message *why)
 
 /* Flops that a path needs per row: three per non-zero and lane where each lane has its own y; else a multiply-add per
    element of the matrix and channel, and two for the weight; uvw: the product with the weights on top. */
-static double path_flops(const e3tp_problem *p, const e3tp_coupling *c)
+static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double nnz)
 {
     const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2], *bo = &p->blocks[2][c->out];
     const double n1 = 2 * b1->l + 1, n3 = 2 * bo->l + 1, m1 = (double)b1->mul, m2 = (double)b2->mul, mo = (double)bo->mul;
-    const double nnz = e3tp_cg_nonzeros(p, c);
     if (c->mode == E3TP_UUU)
         return m1 * (3 * nnz + (c->has_weight ? n3 : 0));
     const double matrices = m2 * (2 * nnz + m1 * (2 * n1 * n3));
     return matrices + (c->mode == E3TP_UVW ? 2 * m1 * m2 * mo * n3 : c->has_weight ? m1 * m2 * n1 : 0);
 }
 
-static double row_flops(const e3tp_problem *p, e3tp_pass pass)
+/* first: where each path's non-zeros begin; NULL: estimate them. */
+static double row_flops(const e3tp_problem *p, const size_t *first, e3tp_pass pass)
 {
     double flops = 0;
-    for (size_t i = 0; i < p->npaths; i++)
-        flops += path_flops(p, &p->paths[i]);
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_coupling *c = &p->paths[i];
+        flops += path_flops(p, c, first ? (double)(first[i + 1] - first[i]) : e3tp_cg_nonzeros(p, c));
+    }
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
 
@@ -67,7 +69,7 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
     const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * (pass == E3TP_BACKWARD ? 2 : 1);
     const double precision = p->dtype == E3TP_F64 ? 2 : 1;
-    return precision * row_flops(p, pass) / speed[tier] + packed * 0.4e-9;
+    return precision * row_flops(p, NULL, pass) / speed[tier] + packed * 0.4e-9;
 }
 
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier, const e3tp_allocator *a,
@@ -108,11 +110,12 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
 
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
-    const e3tp_problem *p = ((const e3tp_cg_plan *)state)->problem;
+    const e3tp_cg_plan *g = state;
+    const e3tp_problem *p = g->problem;
     const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
                        (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
     const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){row_flops(p, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+    return (e3tp_counts){row_flops(p, g->first, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
