@@ -36,15 +36,50 @@ static size_t start_of(const e3tp_problem *p, int k, const e3tp_block *b, ptrdif
     return p->layout[k] == E3TP_BATCH_LAST && stride ? b->offset * (size_t)stride : b->offset;
 }
 
+/* Channels of one row of a block in MUL_IR to components `lanes` apart; d is a literal after inlining. */
+V_INLINE void split(const int d, size_t mul, const real *from, real *to, size_t lanes)
+{
+    for (size_t u = 0; u < mul; u++)
+        for (int m = 0; m < d; m++)
+            to[(size_t)m * lanes + u] = from[u * (size_t)d + (size_t)m];
+}
+
+V_INLINE void merge(const int d, size_t mul, const real *from, size_t lanes, real *to)
+{
+    for (size_t u = 0; u < mul; u++)
+        for (int m = 0; m < d; m++)
+            to[u * (size_t)d + (size_t)m] = from[(size_t)m * lanes + u];
+}
+
+/* CALL with D the literal d for the degrees that interatomic potentials use. */
+#define BY_DEGREE(d, CALL)     \
+    do {                       \
+        if ((d) == 1)         \
+            CALL(1);          \
+        else if ((d) == 3)    \
+            CALL(3);          \
+        else if ((d) == 5)    \
+            CALL(5);          \
+        else if ((d) == 7)    \
+            CALL(7);          \
+        else                   \
+            CALL(d);           \
+    } while (0)
+
 static void pack(const frame *f, int k, const void *base, ptrdiff_t stride, real *to)
 {
     const e3tp_problem *p = f->plan->problem;
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
         const view v = view_of(p, k, b, stride);
+        const int d = 2 * b->l + 1;
+        const size_t lanes = f->n * b->mul;
         const real *from = (const real *)base + start_of(p, k, b, stride);
         real *out = to + b->offset * f->n;
-        for (size_t m = 0; m < 2 * (size_t)b->l + 1; m++)
+#define SPLIT(D) split(D, b->mul, from + r * v.row, out + r * b->mul, lanes)
+        for (size_t r = 0; r < f->n && p->layout[k] == E3TP_MUL_IR; r++)
+            BY_DEGREE(d, SPLIT);
+        for (size_t m = 0; m < (size_t)d && p->layout[k] != E3TP_MUL_IR; m++)
             for (size_t r = 0; r < f->n; r++)
                 for (size_t u = 0; u < b->mul; u++)
                     *out++ = from[r * v.row + m * v.m + u * v.u];
@@ -58,9 +93,15 @@ static void unpack(const frame *f, int k, void *base, ptrdiff_t stride, bool add
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
         const view v = view_of(p, k, b, stride);
+        const int d = 2 * b->l + 1;
+        const size_t lanes = f->n * b->mul;
+        const bool rows = p->layout[k] == E3TP_MUL_IR && !add;
         real *to = (real *)base + start_of(p, k, b, stride);
         const real *in = from + b->offset * f->n;
-        for (size_t m = 0; m < 2 * (size_t)b->l + 1; m++)
+#define MERGE(D) merge(D, b->mul, in + r * b->mul, lanes, to + r * v.row)
+        for (size_t r = 0; r < f->n && rows; r++)
+            BY_DEGREE(d, MERGE);
+        for (size_t m = 0; m < (size_t)d && !rows; m++)
             for (size_t r = 0; r < f->n; r++)
                 for (size_t u = 0; u < b->mul; u++) {
                     real *at = to + r * v.row + m * v.m + u * v.u;
