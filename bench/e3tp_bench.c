@@ -1,196 +1,335 @@
 /* SPDX-License-Identifier: MIT */
-/* Times products and the layer of an interatomic potential, each verified first, against the FMA peak of the same run. */
+/* e3tp-bench: verifies, then times products given as problem strings (problem_string.h), in turns.
+
+   usage: e3tp-bench [options] [problem | @file]...
+     --json[=FILE]   one JSON object per result, appended to FILE, or to standard output instead of the table
+     --repeats=N     rounds per group, at least 5 (default 7)
+     --sample=MS     shortest sample (default 2)
+     --layer         the layer of a potential on a crystal (layer.h); --threads=1,2 and --quick belong to it
+     --progress      which case is running, on standard error
+   Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is not an error. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "bench.h"
+#include "json.h"
+#include "layer.h"
+#include "product.h"
+#include "timing.h"
+#include "verify.h"
 
-double bench_now(void)
+enum { MIN_REPEATS = 5, MAX_REPEATS = 101 };
+
+typedef struct options {
+    FILE *json;
+    int json_only, repeats, progress, layer;
+    double sample; /* seconds */
+    bench_layer_options layer_options;
+} options;
+
+typedef struct totals {
+    size_t done, skipped, wrong, cases, of;
+} totals;
+
+typedef struct variant {
+    bench_product product;
+    int ready;
+    double max_err, seconds[MAX_REPEATS];
+    size_t calls; /* per sample */
+} variant;
+
+/* ---- timing ---------------------------------------------------------------------------------------- */
+
+static double sample(const variant *v)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-float *bench_random(size_t n)
-{
-    static unsigned state = 1;
-    float *a = aligned_alloc(64, (n * sizeof *a + 127) / 64 * 64);
-    for (size_t i = 0; a && i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        a[i] = (float)(state >> 8) / (1 << 23) - 1;
-    }
-    return a;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
-double bench_median(double *t, size_t n)
-{
-    qsort(t, n, sizeof *t, ascending);
-    return t[n / 2];
-}
-
-double bench_time(void (*call)(void *), void *ctx, int repeats)
-{
-    double t[64];
-    call(ctx);
     const double start = bench_now();
-    call(ctx);
-    const double once = bench_now() - start;
-    const int calls = once > 2e-3 ? 1 : (int)(2e-3 / (once > 1e-7 ? once : 1e-7)) + 1;
-    for (int r = 0; r < repeats && r < 64; r++) {
-        const double from = bench_now();
-        for (int i = 0; i < calls; i++)
-            call(ctx);
-        t[r] = (bench_now() - from) / calls;
-    }
-    return bench_median(t, (size_t)(repeats < 64 ? repeats : 64));
+    for (size_t i = 0; i < v->calls; i++)
+        bench_product_run(&v->product);
+    return (bench_now() - start) / (double)v->calls;
 }
 
-void bench_line(const char *name, double ns, double flops, double peak, double error)
+/* More calls until a sample is long enough. */
+static void calibrate(variant *v, double shortest)
 {
-    printf("%-44s %10.1f %8.1f %6.2f  %8.1e\n", name, ns, flops / ns, flops / ns / peak, error);
+    for (v->calls = 1; v->calls < ((size_t)1 << 30);) {
+        const double t = sample(v) * (double)v->calls;
+        if (t >= shortest)
+            return;
+        const double more = t > 0 ? 1.2 * shortest / t : 10;
+        v->calls = (size_t)((double)v->calls * (more > 10 ? 10 : more)) + 1;
+    }
+}
+
+static void time_group(variant *v, size_t n, const options *o)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].ready)
+            calibrate(&v[i], o->sample);
+    for (int r = 0; r < o->repeats; r++)
+        for (size_t i = 0; i < n; i++)
+            if (v[i].ready)
+                v[i].seconds[r] = sample(&v[i]);
+}
+
+/* ---- output ---------------------------------------------------------------------------------------- */
+
+static const char *op_name(e3tp_op op)
+{
+    return op == E3TP_OP_GAUNT ? "gaunt" : "tp";
+}
+
+static const char *dtype_name(e3tp_dtype t)
+{
+    return t == E3TP_F64 ? "f64" : "f32";
+}
+
+static const char *pass_name(e3tp_pass p)
+{
+    return p == E3TP_BACKWARD ? "bwd" : "fwd";
+}
+
+static void print_head(void)
+{
+    printf("%-6s %-6s %-7s %-3s %-3s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa", "typ", "pas", "t",
+           "ns/item", "iqr%", "Gflop/s", "peak%", "GB/s", "max_err", "problem");
+}
+
+static void write_json(FILE *f, const variant *v, const bench_stats *s, double rate, double peak, double dram)
+{
+    const bench_product *q = &v->product;
+    const bench_problem *p = &q->problem;
+    fprintf(f, "{\"case\":\"product\"");
+    bench_json_text(f, "name", p->name);
+    bench_json_text(f, "problem", p->text);
+    bench_json_text(f, "op", op_name(p->op));
+    bench_json_text(f, "method", e3tp_plan_method(q->plan));
+    bench_json_text(f, "method_asked", p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method));
+    bench_json_text(f, "isa", e3tp_plan_isa(q->plan));
+    bench_json_text(f, "dtype", dtype_name(p->dtype));
+    bench_json_text(f, "pass", pass_name(p->pass));
+    bench_json_number(f, "threads", p->threads);
+    bench_json_number(f, "batch", (double)p->batch);
+    bench_json_number(f, "paths", (double)q->npaths);
+    bench_json_number(f, "ns_per_item", s->median);
+    bench_json_number(f, "min", s->min);
+    bench_json_number(f, "iqr", s->iqr);
+    bench_json_number(f, "flops", e3tp_plan_flops(q->plan, p->pass));
+    bench_json_number(f, "bytes", e3tp_plan_bytes(q->plan, p->pass));
+    bench_json_number(f, "gflops", rate);
+    bench_json_number(f, "peak_gflops", peak);
+    bench_json_number(f, "dram_gbs", dram);
+    fprintf(f, ",\"verified\":true");
+    bench_json_number(f, "max_err", v->max_err);
+    fprintf(f, "}\n");
+    fflush(f);
+}
+
+static void report(variant *v, const options *o)
+{
+    const bench_product *q = &v->product;
+    const bench_problem *p = &q->problem;
+    const double to_ns = 1e9 / (double)p->batch;
+    const char *isa = e3tp_plan_isa(q->plan);
+    const int threads = p->threads ? p->threads : 1;
+    bench_stats s = bench_statistics(v->seconds, (size_t)o->repeats);
+    s.median *= to_ns, s.min *= to_ns, s.iqr *= to_ns;
+    const double rate = e3tp_plan_flops(q->plan, p->pass) / s.median;
+    const double peak = bench_peak_gflops(isa, p->dtype == E3TP_F64, threads);
+    if (o->json)
+        write_json(o->json, v, &s, rate, peak, bench_dram_gbs(threads));
+    if (!o->json_only)
+        printf("%-6s %-6s %-7s %-3s %-3s %2d %11.1f %5.1f %8.2f %5.1f %6.2f %8.1e  %s\n", op_name(p->op),
+               e3tp_plan_method(q->plan), isa, dtype_name(p->dtype), pass_name(p->pass), p->threads, s.median,
+               100 * s.iqr / s.median, rate, 100 * rate / peak, e3tp_plan_bytes(q->plan, p->pass) / s.median,
+               v->max_err, p->text);
     fflush(stdout);
 }
 
-typedef struct product {
-    e3tp_plan *plan;
-    e3tp_buffers b;
-    e3tp_pass pass;
-} product;
-
-static void execute(void *ctx)
+/* kind: skip, error (no plan) or wrong (a result). */
+static void refuse(const bench_problem *p, const char *kind, const char *why, const options *o)
 {
-    const product *p = ctx;
-    const e3tp_status s = p->pass == E3TP_FORWARD ? e3tp_forward(p->plan, &p->b) : e3tp_backward(p->plan, &p->b);
-    if (s != E3TP_OK)
-        fprintf(stderr, "%s\n", e3tp_status_string(s));
+    if (o->json) {
+        fprintf(o->json, "{\"case\":\"%s\"", kind);
+        bench_json_text(o->json, "problem", p->text);
+        bench_json_text(o->json, "why", why);
+        fprintf(o->json, "}\n");
+    }
+    const char *label = kind[0] == 's' ? "SKIP" : kind[0] == 'w' ? "WRONG" : "ERROR";
+    fprintf(o->json_only ? stderr : stdout, "%s (%s)  %s\n", label, why, p->text);
 }
 
-/* z of row 0 by the definition, over dense W in double: channels 1..C of blocks 0..L, degree by degree. */
-static double error_of_row(const product *p, int l1max, int l3max, size_t channels, int gaunt)
+/* ---- groups ---------------------------------------------------------------------------------------- */
+
+static const char *make(variant *v, const bench_problem *p, size_t *taken)
 {
-    static double W[25 * 25 * 49];
-    const float *x = p->b.x, *y = p->b.y, *w = p->b.w, *z = p->b.z;
-    double *ref = calloc(e3tp_plan_width(p->plan, E3TP_Z), sizeof *ref), worst = 0, largest = 0;
-    size_t path = 0;
-    for (int l1 = 0; l1 <= l1max; l1++)
-        for (int l2 = 0; l2 <= l1max; l2++)
-            for (int l3 = abs(l1 - l2); l3 <= l1 + l2 && l3 <= l3max; l3++) {
-                if (gaunt && (l1 + l2 + l3) % 2)
-                    continue;
-                e3tp_wigner_3j(l1, l2, l3, E3TP_SIGN_E3NN, W);
-                const size_t n1 = 2 * (size_t)l1 + 1, n2 = 2 * (size_t)l2 + 1, n3 = 2 * (size_t)l3 + 1;
-                const double c = e3tp_plan_path_coefficient(p->plan, path);
-                for (size_t u = 0; u < channels; u++)
-                    for (size_t a = 0; a < n1; a++)
-                        for (size_t b = 0; b < n2; b++)
-                            for (size_t k = 0; k < n3; k++)
-                                ref[channels * (size_t)(l3 * l3) + u * n3 + k] +=
-                                    c * (gaunt ? 1 : w[path * channels + u]) * W[(a * n2 + b) * n3 + k] *
-                                    x[channels * (size_t)(l1 * l1) + u * n1 + a] *
-                                    y[channels * (size_t)(l2 * l2) + u * n2 + b];
-                path++;
-            }
-    for (size_t i = 0; i < e3tp_plan_width(p->plan, E3TP_Z); i++) {
-        worst = fmax(worst, fabs(ref[i] - z[i]));
-        largest = fmax(largest, fabs(ref[i]));
+    bench_product *q = &v->product;
+    if (p->method != E3TP_METHOD_AUTO && !e3tp_method_serves(p->method, p->op)) {
+        snprintf(q->message, sizeof q->message, "this build has no such method for the operation");
+        return "skip";
     }
-    free(ref);
-    return worst / largest;
+    const e3tp_status status = bench_product_create(q, p);
+    if (status != E3TP_OK)
+        return status == E3TP_E_UNSUPPORTED ? "skip" : "error";
+    const size_t bytes = bench_product_bytes(q), room = bench_mem_available();
+    if (room && *taken + bytes > (room + *taken) / 2) { /* what the group's earlier variants hold counts too */
+        snprintf(q->message, sizeof q->message, "needs more than half of the available memory");
+        return "skip";
+    }
+    *taken += bytes;
+    if (bench_product_fill(q) != E3TP_OK)
+        return "skip";
+    return bench_verify(q, &v->max_err) ? NULL : "wrong";
 }
 
-static e3tp_plan *make_plan(int lmax, int l3max, size_t channels, int gaunt)
+static void prepare(variant *v, const bench_problem *p, size_t *taken, const options *o, totals *t)
 {
-    e3tp_desc *d;
-    e3tp_plan *plan;
-    e3tp_desc_create(&d, gaunt ? E3TP_OP_GAUNT : E3TP_OP_TENSOR_PRODUCT);
-    int degrees[25];
-    e3tp_irrep ir[25];
-    for (int l = 0; l < 25; l++) {
-        degrees[l] = l;
-        ir[l] = (e3tp_irrep){(uint32_t)channels, (uint16_t)l, 1};
-    }
-    for (int k = 0; k < 3; k++) {
-        const size_t n = (size_t)(k == 2 ? l3max : lmax) + 1;
-        if (gaunt)
-            e3tp_desc_set_degrees(d, (e3tp_operand)k, degrees, n);
-        else
-            e3tp_desc_set_irreps(d, (e3tp_operand)k, ir, n);
-    }
-    for (int a = 0; a <= lmax && !gaunt; a++)
-        for (int b = 0; b <= lmax; b++)
-            for (int c = abs(a - b); c <= a + b && c <= l3max; c++) {
-                const e3tp_path q = e3tp_path_init((uint32_t)a, (uint32_t)b, (uint32_t)c, E3TP_UUU, 1);
-                e3tp_desc_add_path(d, &q);
-            }
-    if (gaunt)
-        e3tp_desc_set_channels(d, channels);
-    e3tp_desc_set_threads(d, 1);
-    if (e3tp_plan_create(&plan, d) != E3TP_OK)
-        fprintf(stderr, "%s\n", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return plan;
+    const char *kind = make(v, p, taken);
+    v->ready = !kind;
+    if (!kind)
+        return;
+    refuse(p, kind, v->product.message, o);
+    if (kind[0] == 's')
+        t->skipped++;
+    else
+        t->wrong++;
 }
 
-static int bench_product(int lmax, int l3max, size_t channels, size_t batch, int gaunt, double peak)
+static void run_group(const bench_problem *p, size_t n, const options *o, totals *t)
 {
-    static const char *const pass_names[2] = {"forward", "backward"};
-    product p = {.plan = make_plan(lmax, l3max, channels, gaunt), .b = e3tp_buffers_init(batch)};
-    if (!p.plan)
-        return 1;
-    float *mem[8];
-    const e3tp_operand which[8] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z, E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
-    for (int i = 0; i < 8; i++)
-        mem[i] = bench_random(batch * e3tp_plan_width(p.plan, which[i]));
-    p.b.x = mem[0], p.b.y = mem[1], p.b.w = mem[2], p.b.z = mem[3], p.b.gz = mem[4];
-    p.b.gx = mem[5], p.b.gy = mem[6], p.b.gw = gaunt ? NULL : mem[7];
-    execute(&p);
-    const double error = error_of_row(&p, lmax, l3max, channels, gaunt);
-    const double items = (double)batch * (double)channels;
-    for (int pass = 0; pass < 2 && error < 1e-5; pass++) {
-        char name[80];
-        p.pass = (e3tp_pass)pass;
-        snprintf(name, sizeof name, "%s L=%d -> %d, %zu channels, %s", gaunt ? "gaunt" : "all paths uuu", lmax, l3max,
-                 channels, pass_names[pass]);
-        bench_line(name, bench_time(execute, &p, 9) / items * 1e9,
-                   e3tp_plan_flops(p.plan, p.pass) / (double)channels, peak, error);
+    variant *v = calloc(n, sizeof *v);
+    size_t taken = 0;
+    for (size_t i = 0; v && i < n; i++)
+        prepare(&v[i], &p[i], &taken, o, t);
+    if (v)
+        time_group(v, n, o);
+    for (size_t i = 0; v && i < n; i++) {
+        if (v[i].ready) {
+            report(&v[i], o);
+            t->done++;
+        }
+        bench_product_destroy(&v[i].product);
     }
-    for (int i = 0; i < 8; i++)
-        free(mem[i]);
-    e3tp_plan_destroy(p.plan);
-    if (error >= 1e-5)
-        printf("L=%d: WRONG, error %g\n", lmax, error);
-    return error >= 1e-5;
+    free(v);
 }
 
-int main(void)
+static int run_line(const char *line, const options *o, totals *t)
 {
-    char info[400];
-    e3tp_build_info(info, sizeof info);
-    if (!e3tp_isa_usable(E3TP_ISA_AVX2)) { /* the peak loop is compiled for it */
-        printf("SKIP: this machine has no AVX2\n");
+    bench_problem *p = malloc(BENCH_MAX_VARIANTS * sizeof *p);
+    char why[256] = "no memory";
+    t->cases++;
+    if (o->progress)
+        fprintf(stderr, "\r\033[K%zu/%zu  %.90s", t->cases, t->of, line);
+    const size_t n = p ? bench_problem_parse(line, p, BENCH_MAX_VARIANTS, why, sizeof why) : 0;
+    if (n)
+        run_group(p, n, o, t);
+    else
+        fprintf(stderr, "e3tp-bench: %s: %s\n", line, why);
+    free(p);
+    return n != 0;
+}
+
+/* The next line with a problem in it, without comment and end; NULL at the end of the file. */
+static char *next_line(FILE *f, char *line, size_t cap)
+{
+    while (fgets(line, (int)cap, f)) {
+        line[strcspn(line, "#\r\n")] = 0;
+        char *at = line + strspn(line, " \t");
+        if (*at)
+            return at;
+    }
+    return NULL;
+}
+
+static int run_file(const char *name, const options *o, totals *t)
+{
+    FILE *f = fopen(name, "r");
+    char buffer[1024], *line;
+    int ok = 1;
+    if (!f) {
+        fprintf(stderr, "e3tp-bench: cannot read %s\n", name);
         return 0;
     }
-    const double peak = bench_peak_gflops();
-    printf("%sfp32 FMA peak of one core, 256-bit: %.1f GFLOP/s; medians; one thread unless said\n\n%-44s %10s %8s %6s  %8s\n", info, peak,
-           "case", "ns / item", "GFLOP/s", "share", "error");
-    int wrong = 0;
-    for (int l = 1; l <= 5; l++)
-        wrong += bench_product(l, l, 16, 32, 0, peak);
-    for (int l = 1; l <= 8; l++)
-        wrong += bench_product(l, 2 * l, 1, 10000, 1, peak);
-    for (int l = 2; l <= 8; l += 2)
-        wrong += bench_product(l, l, 128, 16, 1, peak);
-    for (int threads = 1; threads <= 2; threads++)
-        wrong += bench_layer(threads);
-    return wrong != 0;
+    while (next_line(f, buffer, sizeof buffer))
+        t->of++;
+    if (fseek(f, 0, SEEK_SET) != 0) { /* else nothing would run, and look like success */
+        fprintf(stderr, "e3tp-bench: %s: cannot be read twice, not a regular file\n", name);
+        ok = 0;
+    }
+    while (ok && (line = next_line(f, buffer, sizeof buffer)))
+        ok = run_line(line, o, t);
+    fclose(f);
+    return ok;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------------- */
+
+static int read_option(const char *a, options *o)
+{
+    bench_layer_options *l = &o->layer_options;
+    if (!strcmp(a, "--json"))
+        o->json = stdout, o->json_only = 1;
+    else if (!strncmp(a, "--json=", 7))
+        return (o->json = fopen(a + 7, "a")) != NULL;
+    else if (!strncmp(a, "--repeats=", 10))
+        o->repeats = atoi(a + 10);
+    else if (!strncmp(a, "--sample=", 9))
+        o->sample = 1e-3 * atof(a + 9);
+    else if (!strcmp(a, "--layer"))
+        o->layer = 1;
+    else if (!strcmp(a, "--quick"))
+        l->quick = 1;
+    else if (!strncmp(a, "--threads=", 10)) {
+        l->threads[1] = 0;
+        return sscanf(a + 10, "%d,%d", &l->threads[0], &l->threads[1]) >= 1;
+    } else if (!strcmp(a, "--progress"))
+        o->progress = 1;
+    else
+        return 0;
+    return o->repeats >= MIN_REPEATS && o->repeats <= MAX_REPEATS;
+}
+
+static int read_options(int argc, char **argv, options *o, totals *t)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && !read_option(argv[i], o)) {
+            fprintf(stderr, "e3tp-bench: bad option %s\n", argv[i]);
+            return 0;
+        }
+        t->of += argv[i][0] != '-' && argv[i][0] != '@';
+    }
+    return 1;
+}
+
+static int run_layer(options *o)
+{
+    o->layer_options.json = o->json;
+    o->layer_options.table = o->json_only ? NULL : stdout;
+    o->layer_options.repeats = o->repeats;
+    return bench_layer(&o->layer_options);
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.repeats = 7, .sample = 2e-3, .layer_options = {.threads = {1, 2}}};
+    totals t = {0};
+    int ok = read_options(argc, argv, &o, &t);
+    if (!ok)
+        return 2;
+    if (o.json)
+        bench_json_machine(o.json);
+    if (o.layer)
+        t.wrong += !run_layer(&o);
+    else if (!o.json_only)
+        print_head();
+    for (int i = 1; i < argc && ok; i++)
+        if (argv[i][0] != '-')
+            ok = argv[i][0] == '@' ? run_file(argv[i] + 1, &o, &t) : run_line(argv[i], &o, &t);
+    if (o.progress)
+        fprintf(stderr, "\r\033[K");
+    if (!o.json_only && !o.layer)
+        printf("%zu timed, %zu skipped, %zu wrong\n", t.done, t.skipped, t.wrong);
+    if (o.json && o.json != stdout)
+        fclose(o.json);
+    return !ok ? 2 : t.wrong ? 1 : 0;
 }

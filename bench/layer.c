@@ -1,157 +1,389 @@
 /* SPDX-License-Identifier: MIT */
-/* The layer of an interatomic potential: a diamond crystal of 1000 atoms, 158 neighbours each, harmonics to l = 3, ready
-   weights per edge, the channel-wise product 128x0e+128x1o with 10 paths, sum over neighbours. */
+/* Rows: layout x threads x (weights made per block | ready weights read). The whole is e3tp_conv_forward with the
+   harmonics and radial functions before it; product, gather and scatter come from layer_parts.c on one thread. */
+#include "layer.h"
+
+#include <e3tp/graph.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "bench.h"
+#include "json.h"
+#include "layer_parts.h"
+#include "timing.h"
+#include "verify.h"
 
-enum { CELLS = 5, ATOMS = 8 * CELLS * CELLS * CELLS, NEIGHBOURS = 158, CHANNELS = 128 };
+enum { CELLS = 5, MAX_ROUNDS = 101 };
 
-typedef struct crystal {
-    double at[ATOMS][3];
-    int32_t *receivers, *senders;
-    double *vectors;
-    size_t edges;
-} crystal;
+static const double diamond_a = 3.567; /* lattice constant, angstrom */
+/* A block's rows should stay in half of a second-level cache of 512 KB. */
+static const size_t block_bytes = (size_t)256 << 10;
+/* Sums of 158 messages in single precision, in one order or another. */
+static const double layer_tolerance = 2e-5;
 
-static void place_atoms(crystal *c)
+typedef struct row {
+    int ready, threads;
+    double whole, conv; /* seconds, medians */
+    layer_times parts;
+    double equivariance, agreement;
+} row;
+
+/* ---- setting up ------------------------------------------------------------------------------------ */
+
+static size_t block_size(const size_t *width)
 {
-    static const double basis[8][3] = {{0, 0, 0},          {0, .5, .5},        {.5, 0, .5},        {.5, .5, 0},
-                                       {.25, .25, .25}, {.25, .75, .75}, {.75, .25, .75}, {.75, .75, .25}};
-    for (int i = 0; i < ATOMS; i++) {
-        const int cell[3] = {i / 8 % CELLS, i / 8 / CELLS % CELLS, i / 8 / CELLS / CELLS};
-        for (int k = 0; k < 3; k++)
-            c->at[i][k] = cell[k] + basis[i % 8][k];
+    const size_t fit = block_bytes / ((width[0] + width[1] + width[2] + width[3]) * sizeof(float));
+    return fit < 4 ? 4 : fit > LAYER_BLOCK ? LAYER_BLOCK : fit;
+}
+
+static int make_product(layer *a, const char *layout, size_t block, char *why, size_t cap)
+{
+    char text[256];
+    bench_problem p;
+    double err;
+    bench_product *q = &a->product;
+    snprintf(text, sizeof text, "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
+             "weights=row layout=%s batch=%zu threads=1", layout, block);
+    if (!bench_problem_parse(text, &p, 1, why, cap))
+        return 0;
+    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK && bench_verify(q, &err))
+        return 1;
+    snprintf(why, cap, "%s", q->message);
+    return 0;
+}
+
+static int make_arrays(layer *a)
+{
+    const size_t atoms = a->crystal.atoms, edges = a->crystal.edges, *w = a->product.width;
+    a->x = bench_alloc(atoms * w[0] * sizeof(float));
+    a->y = bench_alloc(edges * LAYER_Y * sizeof(float));
+    a->radial = bench_alloc(edges * BENCH_RADIAL * sizeof(float));
+    a->map = bench_alloc(BENCH_RADIAL * w[3] * sizeof(float));
+    a->z = bench_alloc(atoms * w[2] * sizeof(float));
+    if (!a->x || !a->y || !a->radial || !a->map || !a->z)
+        return 0;
+    bench_normal(E3TP_F32, a->x, atoms * w[0], 11);
+    bench_normal(E3TP_F32, a->map, BENCH_RADIAL * w[3], 12);
+    layer_harmonics(a);
+    layer_radial(a);
+    return 1;
+}
+
+/* Weights of all edges in memory; without room for them the rows that read them are skipped. */
+static void make_ready_weights(layer *a)
+{
+    const size_t edges = a->crystal.edges, width = a->product.width[3], bytes = edges * width * sizeof(float);
+    const size_t room = bench_mem_available();
+    a->weights = room && bytes > room / 2 ? NULL : bench_alloc(bytes);
+    for (int64_t e = 0; a->weights && e < (int64_t)edges; e++)
+        layer_weights(a, &e, 1, a->weights + (size_t)e * width);
+}
+
+static void layer_destroy(layer *a)
+{
+    bench_product_destroy(&a->product);
+    bench_crystal_destroy(&a->crystal);
+    free(a->x);
+    free(a->y);
+    free(a->radial);
+    free(a->map);
+    free(a->weights);
+    free(a->z);
+}
+
+static int layer_create(layer *a, const char *layout, char *why, size_t cap)
+{
+    *a = (layer){.threads = 1};
+    if (!bench_diamond(&a->crystal, diamond_a, CELLS, LAYER_NEIGHBOURS)) {
+        snprintf(why, cap, "no cutoff gives every atom %d neighbours", LAYER_NEIGHBOURS);
+        return 0;
     }
+    if (!make_product(a, layout, LAYER_BLOCK, why, cap))
+        return 0;
+    a->block = block_size(a->product.width);
+    a->tier = bench_tier_named(e3tp_plan_isa(a->product.plan));
+    snprintf(why, cap, "no memory, or a tier that the bench does not know");
+    return a->tier && make_arrays(a);
 }
 
-/* Minimum images within the cutoff, in units of the cell: shells to 1.7 a hold 158 neighbours. */
-static void connect(crystal *c, double cutoff)
-{
-    c->edges = 0;
-    for (int i = 0; i < ATOMS; i++)
-        for (int j = 0; j < ATOMS; j++) {
-            double d[3], r2 = 0;
-            for (int k = 0; k < 3; k++) {
-                d[k] = c->at[j][k] - c->at[i][k];
-                d[k] -= CELLS * round(d[k] / CELLS);
-                r2 += d[k] * d[k];
-            }
-            if (i == j || r2 > cutoff * cutoff || c->edges == (size_t)ATOMS * NEIGHBOURS)
-                continue;
-            c->receivers[c->edges] = i;
-            c->senders[c->edges] = j;
-            for (int k = 0; k < 3; k++)
-                c->vectors[3 * c->edges + k] = d[k];
-            c->edges++;
-        }
-}
+/* ---- the whole ------------------------------------------------------------------------------------- */
 
-static e3tp_plan *layer_plan(int threads)
-{
-    e3tp_desc *d;
-    e3tp_plan *p;
-    static const int paths[10][2] = {{0, 0}, {1, 1}, {0, 1}, {1, 0}, {1, 2}, {0, 2}, {1, 1}, {1, 3}, {0, 3}, {1, 2}};
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "128x0e+128x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e+3o");
-    e3tp_desc_set_irreps_text(d, E3TP_Z,
-                              "128x0e+128x0e+128x1o+128x1o+128x1o+128x2e+128x2e+128x2e+128x3o+128x3o");
-    for (int i = 0; i < 10; i++) {
-        const e3tp_path q = e3tp_path_init((uint32_t)paths[i][0], (uint32_t)paths[i][1], (uint32_t)i, E3TP_UVU, 1);
-        e3tp_desc_add_path(d, &q);
-    }
-    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
-    e3tp_desc_set_threads(d, threads);
-    if (e3tp_plan_create(&p, d) != E3TP_OK)
-        fprintf(stderr, "%s\n", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
-}
-
-typedef struct run {
-    e3tp_conv *conv;
+typedef struct whole {
+    layer *a;
+    bench_product product; /* a plan of the row's threads */
     e3tp_graph *graph;
-    e3tp_conv_buffers b;
-} run;
+    e3tp_conv *conv;
+} whole;
 
-static void convolve(void *ctx)
+static void weights_callback(void *ctx, const int64_t *edges, size_t n, void *w)
 {
-    const run *r = ctx;
-    e3tp_conv_forward(r->conv, r->graph, &r->b);
+    layer_weights(ctx, edges, n, w);
 }
 
-/* Node 0 again, edge by edge through the product, summed in double. */
-static double error_of_node(const crystal *c, const e3tp_plan *p, const run *r)
+static int whole_create(whole *h, layer *a, int threads, char *why, size_t cap)
 {
-    const size_t nz = e3tp_plan_width(p, E3TP_Z);
-    double *sum = calloc(nz, sizeof *sum), worst = 0, largest = 0;
-    float *message = bench_random(nz);
-    for (size_t e = 0; e < NEIGHBOURS; e++) {
-        e3tp_buffers b = e3tp_buffers_init(1);
-        b.x = (const float *)r->b.x + (size_t)c->senders[e] * 512;
-        b.y = (const float *)r->b.y + e * 16;
-        b.w = (const float *)r->b.w + e * 1280;
-        b.z = message;
-        e3tp_forward(p, &b);
-        for (size_t i = 0; i < nz; i++)
-            sum[i] += message[i];
+    bench_problem p = a->product.problem;
+    const bench_crystal *c = &a->crystal;
+    *h = (whole){.a = a};
+    p.threads = threads;
+    if (bench_product_create(&h->product, &p) != E3TP_OK) {
+        snprintf(why, cap, "%s", h->product.message);
+        return 0;
     }
-    for (size_t i = 0; i < nz; i++) {
-        worst = fmax(worst, fabs(sum[i] - ((const float *)r->b.z)[i]));
-        largest = fmax(largest, fabs(sum[i]));
-    }
-    free(sum);
-    free(message);
-    return worst / largest;
+    return e3tp_graph_create(&h->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms, c->atoms, why, cap) ==
+               E3TP_OK &&
+           e3tp_conv_create(&h->conv, h->product.plan, 1.0, why, cap) == E3TP_OK;
 }
 
-static float *harmonics(const crystal *c)
+static void whole_destroy(whole *h)
 {
-    static const int degrees[4] = {0, 1, 2, 3};
-    double *y = malloc(c->edges * 16 * sizeof *y);
-    float *out = bench_random(c->edges * 16);
-    e3tp_sh_eval(degrees, 4, 1, E3TP_SH_COMPONENT, c->vectors, c->edges, y, NULL);
-    for (size_t i = 0; i < c->edges * 16; i++)
-        out[i] = (float)y[i];
-    free(y);
-    return out;
+    e3tp_conv_destroy(h->conv);
+    e3tp_graph_destroy(h->graph);
+    bench_product_destroy(&h->product);
 }
 
-int bench_layer(int threads)
+static int convolve(const whole *h, const float *x, int ready, float *z)
 {
-    const size_t most = (size_t)ATOMS * NEIGHBOURS;
-    crystal *c = malloc(sizeof *c);
-    c->receivers = malloc(most * sizeof *c->receivers);
-    c->senders = malloc(most * sizeof *c->senders);
-    c->vectors = malloc(3 * most * sizeof *c->vectors);
-    place_atoms(c);
-    connect(c, 1.7);
-    int wrong = c->edges != most;
-    e3tp_plan *p = layer_plan(threads);
-    run r = {.b = e3tp_conv_buffers_init()};
-    wrong |= !p || e3tp_conv_create(&r.conv, p, 1.0, NULL, 0) ||
-             e3tp_graph_create(&r.graph, E3TP_INT32, c->receivers, c->senders, c->edges, ATOMS, ATOMS, NULL, 0);
-    if (!wrong) {
-        float *x = bench_random((size_t)ATOMS * 512), *y = harmonics(c), *w = bench_random(c->edges * 1280);
-        float *z = bench_random(ATOMS * e3tp_plan_width(p, E3TP_Z));
-        r.b.x = x, r.b.y = y, r.b.w = w, r.b.z = z;
-        convolve(&r);
-        const double error = error_of_node(c, p, &r);
-        char name[80];
-        snprintf(name, sizeof name, "layer, ready weights, %d thread%s, per edge", threads, threads > 1 ? "s" : "");
-        bench_line(name, bench_time(convolve, &r, 5) / (double)c->edges * 1e9, e3tp_plan_flops(p, E3TP_FORWARD),
-                   bench_peak_gflops() * threads, error);
-        wrong = error > 1e-5;
-        free(x), free(y), free(w), free(z);
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = x;
+    b.y = h->a->y;
+    b.z = z;
+    if (ready)
+        b.w = h->a->weights;
+    else
+        b.make_weights = weights_callback, b.make_weights_ctx = h->a;
+    return e3tp_conv_forward(h->conv, h->graph, &b) == E3TP_OK;
+}
+
+/* ---- equivariance ---------------------------------------------------------------------------------- */
+
+static const double some_rotation[3] = {0.731, 1.927, -2.411}; /* axis times angle, nothing special */
+
+static void rotation_matrix(double r[9])
+{
+    const double *v = some_rotation, t = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+    const double n[3] = {v[0] / t, v[1] / t, v[2] / t}, c = cos(t), s = sin(t);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            r[3 * i + j] = (1 - c) * n[i] * n[j] + (i == j ? c : 0);
+    r[1] -= s * n[2], r[2] += s * n[1], r[3] += s * n[2];
+    r[5] -= s * n[0], r[6] -= s * n[1], r[7] += s * n[0];
+}
+
+/* out = D in for n rows of operand `which`. */
+static void rotate_rows(const bench_product *q, e3tp_operand which, const double r[9], size_t n, const float *in,
+                        float *out)
+{
+    double d[(2 * LAYER_LMAX + 1) * (2 * LAYER_LMAX + 1)];
+    for (size_t b = 0; b < q->nblocks[which]; b++) {
+        const bench_block *k = &q->blocks[which][b];
+        const size_t dim = 2 * (size_t)k->l + 1;
+        e3tp_wigner_D_from_matrix(k->l, k->parity, r, d);
+        for (size_t at = 0; at < n * k->mul * dim; at++) {
+            const size_t node = at / (k->mul * dim), u = at / dim % k->mul, i = at % dim;
+            double s = 0;
+            for (size_t j = 0; j < dim; j++)
+                s += d[i * dim + j] * (double)in[bench_product_at(q, which, node, b, u, j)];
+            out[bench_product_at(q, which, node, b, u, i)] = (float)s;
+        }
     }
-    if (wrong)
-        printf("layer: WRONG (%zu edges)\n", c->edges);
-    e3tp_conv_destroy(r.conv);
-    e3tp_graph_destroy(r.graph);
-    e3tp_plan_destroy(p);
-    free(c->receivers), free(c->senders), free(c->vectors), free(c);
-    return wrong;
+}
+
+static void rotate_edges(layer *a, const double r[9])
+{
+    for (size_t e = 0; e < a->crystal.edges; e++) {
+        double *v = a->crystal.vector + 3 * e;
+        const double old[3] = {v[0], v[1], v[2]};
+        for (int i = 0; i < 3; i++)
+            v[i] = r[3 * i] * old[0] + r[3 * i + 1] * old[1] + r[3 * i + 2] * old[2];
+    }
+    layer_harmonics(a);
+    layer_radial(a);
+}
+
+static double relative_difference(const float *a, const float *b, size_t n)
+{
+    double largest = 0, difference = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double d = fabs((double)a[i] - (double)b[i]), m = fabs((double)a[i]);
+        largest = m > largest ? m : largest;
+        difference = d <= difference ? difference : d;
+    }
+    return difference / largest;
+}
+
+/* Largest |D z(x, r) - z(D x, R r)| over the largest |z|; harmonics and radial functions are made anew. */
+static double equivariance_error(const whole *h)
+{
+    layer *a = h->a;
+    const bench_product *q = &a->product;
+    const size_t atoms = a->crystal.atoms, wx = q->width[0], wz = q->width[2];
+    double r[9], back[9], err = NAN;
+    float *x = bench_alloc(atoms * wx * sizeof *x), *z = bench_alloc(atoms * wz * sizeof *z);
+    float *want = bench_alloc(atoms * wz * sizeof *want);
+    rotation_matrix(r);
+    for (int i = 0; i < 9; i++)
+        back[i] = r[i % 3 * 3 + i / 3];
+    if (x && z && want && convolve(h, a->x, 0, z)) {
+        rotate_rows(q, E3TP_X, r, atoms, a->x, x);
+        rotate_rows(q, E3TP_Z, r, atoms, z, want);
+        rotate_edges(a, r);
+        if (convolve(h, x, 0, z))
+            err = relative_difference(want, z, atoms * wz);
+        rotate_edges(a, back);
+    }
+    free(x);
+    free(z);
+    free(want);
+    return err;
+}
+
+/* ---- timing ---------------------------------------------------------------------------------------- */
+
+enum { WHOLE, CONV, HARMONICS, RADIAL, PRODUCT, GATHER_SCATTER, SERIES };
+
+static int one_round(const whole *h, int ready, float *z, double s[SERIES][MAX_ROUNDS], int i)
+{
+    const double start = bench_now();
+    layer_harmonics(h->a);
+    const double harmonics = bench_now();
+    if (!ready)
+        layer_radial(h->a);
+    const double before = bench_now();
+    int ok = convolve(h, h->a->x, ready, z);
+    const double end = bench_now();
+    layer_times t = {0};
+    ok = ok && layer_blocks(h->a, ready, &t);
+    s[WHOLE][i] = end - start;
+    s[CONV][i] = end - before;
+    s[HARMONICS][i] = harmonics - start;
+    s[RADIAL][i] = t.radial + (before - harmonics);
+    s[PRODUCT][i] = t.product;
+    s[GATHER_SCATTER][i] = t.gather_scatter;
+    return ok;
+}
+
+static int measure(const whole *h, row *w, int repeats)
+{
+    const size_t n = h->a->crystal.atoms * h->a->product.width[2];
+    float *z = bench_alloc(n * sizeof *z);
+    double s[SERIES][MAX_ROUNDS];
+    double *const medians[SERIES] = {&w->whole, &w->conv, &w->parts.harmonics, &w->parts.radial, &w->parts.product,
+                                     &w->parts.gather_scatter};
+    int ok = z != NULL;
+    for (int i = -1; ok && i < repeats; i++) /* the first warms up and is overwritten */
+        ok = one_round(h, w->ready, z, s, i < 0 ? 0 : i);
+    for (int k = 0; ok && k < SERIES; k++)
+        *medians[k] = bench_statistics(s[k], (size_t)repeats).median;
+    w->agreement = ok ? relative_difference(h->a->z, z, n) : NAN;
+    free(z);
+    return ok;
+}
+
+/* ---- report ---------------------------------------------------------------------------------------- */
+
+static double flops_per_edge(const layer *a, int ready)
+{
+    const double map = 2.0 * BENCH_RADIAL * (double)a->product.width[3];
+    return e3tp_plan_flops(a->product.plan, E3TP_FORWARD) + (ready ? 0 : map);
+}
+
+/* What must come from or go to memory: per edge y, indices, weights or radial functions; per atom x and z. */
+static double bytes_per_edge(const layer *a, int ready)
+{
+    const size_t *w = a->product.width;
+    const double edge = (double)(w[1] + (ready ? w[3] : BENCH_RADIAL)) * sizeof(float) + 16;
+    return edge + (double)(w[0] + w[2]) * sizeof(float) / LAYER_NEIGHBOURS;
+}
+
+static void write_row(const bench_layer_options *o, const whole *h, const row *w, const char *layout)
+{
+    static const char *const keys[] = {"ns_per_edge", "conv_ns", "harmonics_ns", "radial_ns", "product_ns",
+                                       "gather_scatter_ns", "gflops", "peak_gflops", "gbs", "dram_gbs",
+                                       "equivariance_err", "max_err", "threads", "edges"};
+    const layer *a = h->a;
+    const double to_ns = 1e9 / (double)a->crystal.edges, conv = w->conv * to_ns;
+    const char *isa = e3tp_plan_isa(h->product.plan), *kind = w->ready ? "ready weights" : "weights made per block";
+    const double v[] = {w->whole * to_ns, conv, w->parts.harmonics * to_ns, w->parts.radial * to_ns,
+                        w->parts.product * to_ns, w->parts.gather_scatter * to_ns, flops_per_edge(a, w->ready) / conv,
+                        bench_peak_gflops(isa, 0, w->threads), bytes_per_edge(a, w->ready) / conv,
+                        bench_dram_gbs(w->threads), w->equivariance, w->agreement, w->threads,
+                        (double)a->crystal.edges};
+    if (o->json) {
+        fprintf(o->json, "{\"case\":\"layer\"");
+        bench_json_text(o->json, "row", kind);
+        bench_json_text(o->json, "layout", layout);
+        bench_json_text(o->json, "isa", isa);
+        bench_json_text(o->json, "method", e3tp_plan_method(h->product.plan));
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            bench_json_number(o->json, keys[i], v[i]);
+        fprintf(o->json, ",\"verified\":true}\n");
+        fflush(o->json);
+    }
+    if (o->table)
+        fprintf(o->table, "%-22s %-7s %d %8.1f %8.1f | %8.1f %8.1f %8.1f %8.1f | %6.1f %5.1f %6.2f %5.1f  %.1e\n",
+                kind, layout, w->threads, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 100 * v[6] / v[7], v[8],
+                100 * v[8] / v[9], v[10]);
+}
+
+static int layer_row(const bench_layer_options *o, const whole *h, row w, const char *layout)
+{
+    if (!measure(h, &w, o->quick ? 5 : o->repeats) || !(w.agreement <= layer_tolerance) ||
+        !(w.equivariance <= layer_tolerance)) {
+        fprintf(stderr, "WRONG layer (%s): agreement %.2g, equivariance %.2g\n", layout, w.agreement,
+                w.equivariance);
+        return 0;
+    }
+    write_row(o, h, &w, layout);
+    return 1;
+}
+
+static int layer_threads(const bench_layer_options *o, layer *a, int threads, const char *layout)
+{
+    whole h;
+    char why[512] = "";
+    a->threads = threads;
+    int ok = whole_create(&h, a, threads, why, sizeof why);
+    if (!ok)
+        fprintf(stderr, "WRONG layer: %s\n", why);
+    row w = {.threads = threads, .equivariance = ok ? equivariance_error(&h) : NAN};
+    ok = ok && layer_row(o, &h, w, layout);
+    w.ready = 1;
+    if (ok && a->weights)
+        ok = layer_row(o, &h, w, layout);
+    else if (ok && o->table)
+        fprintf(o->table, "ready weights          %-7s SKIP (more than half of the available memory)\n", layout);
+    whole_destroy(&h);
+    return ok;
+}
+
+static int layer_layout(const bench_layer_options *o, const char *layout)
+{
+    layer a;
+    char why[512] = "";
+    int ok = layer_create(&a, layout, why, sizeof why);
+    if (ok)
+        make_ready_weights(&a);
+    else
+        fprintf(stderr, "WRONG layer: %s\n", why);
+    for (int i = 0; ok && i < 2; i++)
+        if (o->threads[i] > 0)
+            ok = layer_threads(o, &a, o->threads[i], layout);
+    layer_destroy(&a);
+    return ok;
+}
+
+int bench_layer(const bench_layer_options *o)
+{
+    static const char *const layouts[] = {"mul_ir", "ir_mul"};
+    int ok = 1;
+    if (o->table)
+        fprintf(o->table,
+                "layer: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3, f32; ns per edge; parts: harmonics on "
+                "the row's threads, the rest on one\n%-22s %-7s %s %8s %8s | %8s %8s %8s %8s | %6s %5s %6s %5s  %s\n",
+                "row", "layout", "t", "whole", "conv", "harmon.", "radial", "product", "gat+scat", "GF/s", "peak%",
+                "GB/s", "dram%", "equivariance");
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        ok = layer_layout(o, layouts[i]) && ok;
+    return ok;
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "layer_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "timing.h"
+
+enum { CHUNK = 64, ENVELOPE_P = 6 };
+
+static const double pi = 3.14159265358979323846;
+
+/* ---- harmonics ------------------------------------------------------------------------------------- */
+
+static void harmonics_range(void *ctx, size_t from, size_t to)
+{
+    static const int degrees[LAYER_LMAX + 1] = {0, 1, 2, 3};
+    const layer *a = ctx;
+    double values[CHUNK * LAYER_Y];
+    for (size_t e = from; e < to; e += CHUNK) {
+        const size_t n = to - e < CHUNK ? to - e : CHUNK;
+        e3tp_sh_eval(degrees, LAYER_LMAX + 1, 1, E3TP_SH_COMPONENT, a->crystal.vector + 3 * e, n, values, NULL);
+        for (size_t i = 0; i < n * LAYER_Y; i++)
+            a->y[e * LAYER_Y + i] = (float)values[i];
+    }
+}
+
+void layer_harmonics(layer *a)
+{
+    bench_parallel(a->threads, a->crystal.edges, harmonics_range, a);
+}
+
+/* ---- radial functions ------------------------------------------------------------------------------ */
+
+/* 1 at 0; 0 with two derivatives at u = 1 (Gasteiger, Gross and Guennemann, arXiv 2003.03123). */
+static double envelope(double u)
+{
+    const double p = ENVELOPE_P, up = pow(u, ENVELOPE_P);
+    return u >= 1 ? 0 : 1 - up * ((p + 1) * (p + 2) / 2 - u * (p * (p + 2) - u * p * (p + 1) / 2));
+}
+
+static void radial_range(void *ctx, size_t from, size_t to)
+{
+    const layer *a = ctx;
+    const double cutoff = a->crystal.cutoff;
+    for (size_t e = from; e < to; e++) {
+        const double *v = a->crystal.vector + 3 * e;
+        const double r = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+        const double scale = sqrt(2 / cutoff) * envelope(r / cutoff) / r, twice = 2 * cos(pi * r / cutoff);
+        double before = 0, now = sin(pi * r / cutoff);
+        for (size_t n = 0; n < BENCH_RADIAL; n++) { /* sin((n+1)t) = 2 cos(t) sin(nt) - sin((n-1)t) */
+            const double next = twice * now - before;
+            a->radial[e * BENCH_RADIAL + n] = (float)(scale * now);
+            before = now;
+            now = next;
+        }
+    }
+}
+
+void layer_radial(layer *a)
+{
+    bench_parallel(a->threads, a->crystal.edges, radial_range, a);
+}
+
+void layer_weights(const layer *a, const int64_t *edges, size_t n, float *w)
+{
+    const size_t width = a->product.width[3];
+    for (size_t k = 0; k < n; k++)
+        a->tier->linear(a->radial + (size_t)edges[k] * BENCH_RADIAL, a->map, width, w + k * width);
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------------- */
+
+static void gather(const layer *a, size_t from, size_t n, float *x)
+{
+    const size_t width = a->product.width[0];
+    for (size_t k = 0; k < n; k++)
+        memcpy(x + k * width, a->x + (size_t)a->crystal.sender[from + k] * width, width * sizeof *x);
+}
+
+static void add_row(float *restrict z, const float *restrict m, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        z[i] += m[i];
+}
+
+static void scatter(const layer *a, size_t from, size_t n, const float *m)
+{
+    const size_t width = a->product.width[2];
+    for (size_t k = 0; k < n; k++)
+        add_row(a->z + (size_t)a->crystal.receiver[from + k] * width, m + k * width, width);
+}
+
+static void make_weights(const layer *a, size_t from, size_t n, float *w)
+{
+    int64_t edges[LAYER_BLOCK];
+    for (size_t k = 0; k < n; k++)
+        edges[k] = (int64_t)(from + k);
+    layer_weights(a, edges, n, w);
+}
+
+static int one_block(layer *a, size_t from, size_t n, int ready, layer_times *t)
+{
+    float *x = a->product.memory[0], *w = a->product.memory[2];
+    e3tp_buffers b = a->product.buffers;
+    b.batch = n;
+    b.y = a->y + from * LAYER_Y;
+    b.w = ready ? a->weights + from * a->product.width[3] : w;
+    const double start = bench_now();
+    gather(a, from, n, x);
+    const double gathered = bench_now();
+    if (!ready)
+        make_weights(a, from, n, w);
+    const double weighed = bench_now();
+    const int ok = e3tp_forward(a->product.plan, &b) == E3TP_OK;
+    const double multiplied = bench_now();
+    scatter(a, from, n, b.z);
+    t->gather_scatter += gathered - start + (bench_now() - multiplied);
+    t->radial += weighed - gathered;
+    t->product += multiplied - weighed;
+    return ok;
+}
+
+int layer_blocks(layer *a, int ready, layer_times *t)
+{
+    int ok = 1;
+    memset(a->z, 0, a->crystal.atoms * a->product.width[2] * sizeof *a->z);
+    for (size_t from = 0; ok && from < a->crystal.edges; from += a->block) {
+        const size_t left = a->crystal.edges - from;
+        ok = one_block(a, from, left < a->block ? left : a->block, ready, t);
+    }
+    return ok;
+}

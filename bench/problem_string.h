@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Problem strings: "key=value key=value ...", one case each.
+
+     op=tp|gaunt            dtype=f32|f64    pass=fwd|bwd         threads=N   batch=N   seed=N
+     name= a label for reports
+     method=auto|cg|gaunt|grid               isa=auto|generic|avx2|avx512|neon
+     layout=mul_ir|ir_mul|batch_last         weights=none|shared|row
+     op=tp:    in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3 of parity
+               (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep); out= irreps (needed for
+               uvw and uuw: every path into every block that it fits)
+     op=gaunt: l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
+
+   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights) makes one case of each: the variants of a
+   group, which are timed in turns. */
+#ifndef BENCH_PROBLEM_STRING_H
+#define BENCH_PROBLEM_STRING_H
+
+#include <e3tp/e3tp.h>
+
+enum { BENCH_TEXT = 256, BENCH_MAX_VARIANTS = 64 };
+
+typedef struct bench_problem {
+    char text[2 * BENCH_TEXT]; /* as given, with one value per key */
+    e3tp_op op;
+    char in1[BENCH_TEXT], in2[BENCH_TEXT], out[BENCH_TEXT], name[BENCH_TEXT];
+    e3tp_mode mode;
+    int lmax_out, natural, sep;
+    int l1[2], l2[2], l3[2]; /* first, last */
+    size_t channels, batch;
+    e3tp_dtype dtype;
+    e3tp_pass pass;
+    e3tp_method method;
+    e3tp_isa isa;
+    e3tp_layout layout;
+    int weights; /* e3tp_weights, -1: the library's default */
+    int threads;
+    unsigned long long seed;
+} bench_problem;
+
+/* Fills p [cap] with the variants of a line, returns their number; 0 with a sentence in why [cap_why] on an error. */
+size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why, size_t cap_why);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "timing.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile(const double *v, size_t n, double q)
+{
+    const double at = q * (double)(n - 1);
+    const size_t i = (size_t)at;
+    return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
+}
+
+bench_stats bench_statistics(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, compare);
+    return (bench_stats){quantile(v, n, 0.5), v[0], quantile(v, n, 0.75) - quantile(v, n, 0.25)};
+}
+
+enum { MAX_THREADS = 256 };
+
+typedef struct range {
+    void (*body)(void *ctx, size_t from, size_t to);
+    void *ctx;
+    size_t from, to;
+} range;
+
+static void *run_range(void *arg)
+{
+    const range *r = arg;
+    r->body(r->ctx, r->from, r->to);
+    return NULL;
+}
+
+void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to), void *ctx)
+{
+    pthread_t id[MAX_THREADS];
+    range part[MAX_THREADS];
+    int started[MAX_THREADS];
+    const size_t t = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : (size_t)threads;
+    for (size_t i = 0; i < t; i++)
+        part[i] = (range){body, ctx, n * i / t, n * (i + 1) / t};
+    for (size_t i = 1; i < t; i++)
+        started[i] = pthread_create(&id[i], NULL, run_range, &part[i]) == 0;
+    run_range(&part[0]);
+    for (size_t i = 1; i < t; i++)
+        if (started[i])
+            pthread_join(id[i], NULL);
+        else
+            run_range(&part[i]);
+}
+
+/* ---- peak of multiply-add -------------------------------------------------------------------------- */
+
+typedef struct peak_job {
+    const bench_tier *tier;
+    int f64;
+    size_t steps;
+} peak_job;
+
+static volatile double sink; /* keeps results alive */
+
+static void peak_body(void *ctx, size_t from, size_t to)
+{
+    const peak_job *job = ctx;
+    for (size_t i = from; i < to; i++)
+        sink = job->f64 ? job->tier->fma_f64(job->steps) : job->tier->fma_f32(job->steps);
+}
+
+static double measure_peak(const bench_tier *tier, int f64, int threads)
+{
+    const size_t per_step = f64 ? tier->flops_f64 : tier->flops_f32;
+    peak_job job = {tier, f64, 200000};
+    double best = 0;
+    for (int repeat = 0; repeat < 12; repeat++) { /* the first ones warm the clock of the core */
+        const double start = bench_now();
+        bench_parallel(threads, (size_t)threads, peak_body, &job);
+        const double rate = (double)(job.steps * per_step) * threads / (bench_now() - start);
+        best = rate > best ? rate : best;
+        if (repeat == 2) /* then runs of about 8 ms */
+            job.steps = (size_t)(8e-3 * best / (double)per_step / threads) + 1;
+    }
+    return best * 1e-9;
+}
+
+typedef struct peak_memo {
+    const bench_tier *tier;
+    int f64, threads;
+    double gflops;
+} peak_memo;
+
+double bench_peak_gflops(const char *isa, int f64, int threads)
+{
+    static peak_memo memo[64];
+    static size_t used;
+    const bench_tier *tier = bench_tier_named(isa);
+    if (!tier)
+        return NAN;
+    for (size_t i = 0; i < used; i++)
+        if (memo[i].tier == tier && memo[i].f64 == f64 && memo[i].threads == threads)
+            return memo[i].gflops;
+    const double gflops = measure_peak(tier, f64, threads);
+    if (used < sizeof memo / sizeof *memo)
+        memo[used++] = (peak_memo){tier, f64, threads, gflops};
+    return gflops;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------- */
+
+/* Several sums, so that the adds do not wait for one another. */
+static void read_body(void *ctx, size_t from, size_t to)
+{
+    const uint64_t *d = ctx;
+    uint64_t s[8] = {0};
+    for (size_t i = from; i + 8 <= to; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            s[k] += d[i + k];
+    sink = (double)(s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]);
+}
+
+static double measure_dram(int threads)
+{
+    const size_t bytes = (size_t)512 << 20; /* larger than the last-level caches in use */
+    const size_t room = bench_mem_available();
+    uint64_t *data = room && room / 2 < bytes ? NULL : bench_alloc(bytes);
+    double best = data ? 0 : NAN;
+    for (int repeat = 0; data && repeat < 4; repeat++) {
+        const double start = bench_now();
+        bench_parallel(threads, bytes / sizeof *data, read_body, data);
+        const double rate = (double)bytes / (bench_now() - start);
+        best = rate > best ? rate : best;
+    }
+    free(data);
+    return best * 1e-9;
+}
+
+double bench_dram_gbs(int threads)
+{
+    static double memo[MAX_THREADS + 1];
+    static char known[MAX_THREADS + 1];
+    if (threads < 1 || threads > MAX_THREADS)
+        return NAN;
+    if (!known[threads]) {
+        memo[threads] = measure_dram(threads);
+        known[threads] = 1;
+    }
+    return memo[threads];
+}
+
+size_t bench_mem_available(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    unsigned long kib = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %lu kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return (size_t)kib << 10;
+}
+
+void *bench_alloc(size_t bytes)
+{
+    const size_t rounded = (bytes + 63) / 64 * 64;
+    void *p = aligned_alloc(64, rounded ? rounded : 64);
+    if (p)
+        memset(p, 1, rounded); /* not 0: pages of zeros may all be the same page */
+    return p;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS = 16 };
+
+/* Signal methods round in a few transforms of some tens of terms; a wrong sign or index gives errors near 1. */
+double bench_tolerance(e3tp_dtype t)
+{
+    return 200 * (t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
+}
+
+typedef struct term { /* a non-zero of W */
+    size_t i, j, k;
+    double value;
+} term;
+
+typedef struct triple { /* multiplicities that a path joins, and which weight */
+    size_t u, v, o, weight;
+} triple;
+
+typedef struct path_terms {
+    term *terms;
+    triple *triples;
+    size_t nterms, ntriples;
+} path_terms;
+
+/* One row in MUL_IR order, whatever the layout. */
+typedef struct row_sums {
+    double *in[4];        /* x, y, gz (forward: zeros), w */
+    double *out[4];       /* gx, gy, z, gw */
+    double *magnitude[4]; /* of out: sums of |terms| */
+} row_sums;
+
+/* ---- what a path sums ------------------------------------------------------------------------------ */
+
+static size_t make_terms(const bench_block *a, const bench_block *b, const bench_block *c, term **list)
+{
+    const size_t n1 = 2 * (size_t)a->l + 1, n2 = 2 * (size_t)b->l + 1, n3 = 2 * (size_t)c->l + 1;
+    double *w = malloc(n1 * n2 * n3 * sizeof *w);
+    size_t n = 0;
+    *list = malloc(n1 * n2 * n3 * sizeof **list);
+    if (w && *list && e3tp_wigner_3j(a->l, b->l, c->l, E3TP_SIGN_E3NN, w) == E3TP_OK)
+        for (size_t at = 0; at < n1 * n2 * n3; at++)
+            if (w[at] != 0)
+                (*list)[n++] = (term){at / (n2 * n3), at / n3 % n2, at % n3, w[at]};
+    free(w);
+    return n;
+}
+
+/* Modes whose output index runs freely. */
+static size_t free_output(e3tp_mode mode, size_t u, size_t v, size_t m2, size_t mo, triple *list)
+{
+    size_t n = 0;
+    for (size_t o = 0; o < mo && (mode == E3TP_UVW || u == v); o++)
+        list[n++] = (triple){u, v, o, (mode == E3TP_UVW ? u * m2 + v : u) * mo + o};
+    return n;
+}
+
+static size_t fixed_output(e3tp_mode mode, size_t u, size_t v, size_t m2, triple *list)
+{
+    if (mode == E3TP_UUU && u != v)
+        return 0;
+    const size_t o = mode == E3TP_UVV ? v : mode == E3TP_UVUV ? u * m2 + v : u;
+    *list = (triple){u, v, o, mode == E3TP_UUU ? u : u * m2 + v};
+    return 1;
+}
+
+static size_t make_triples(e3tp_mode mode, size_t m1, size_t m2, size_t mo, triple **list)
+{
+    const int any = mode == E3TP_UVW || mode == E3TP_UUW;
+    size_t n = 0;
+    *list = malloc(m1 * m2 * (any ? mo : 1) * sizeof **list);
+    for (size_t u = 0; *list && u < m1; u++)
+        for (size_t v = 0; v < m2; v++)
+            n += any ? free_output(mode, u, v, m2, mo, *list + n) : fixed_output(mode, u, v, m2, *list + n);
+    return n;
+}
+
+static path_terms make_path(const bench_product *q, const bench_path *t)
+{
+    const bench_block *a = &q->blocks[0][t->in1], *b = &q->blocks[1][t->in2], *c = &q->blocks[2][t->out];
+    const e3tp_mode mode = q->problem.op == E3TP_OP_GAUNT ? E3TP_UUU : q->problem.mode;
+    path_terms p = {0};
+    p.nterms = make_terms(a, b, c, &p.terms);
+    p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
+    return p;
+}
+
+/* The weights of one triple: one for a product, three factors (a, b, c) for gaunt. Returns how many. */
+static size_t weights_of(const bench_product *q, const bench_path *t, const triple *m, size_t at[3])
+{
+    if (!q->weighted)
+        return 0;
+    if (q->problem.op != E3TP_OP_GAUNT) {
+        at[0] = t->w_offset + m->weight;
+        return 1;
+    }
+    const size_t c = q->problem.channels, n1 = q->nblocks[0], n2 = q->nblocks[1];
+    at[0] = t->in1 * c + m->u;
+    at[1] = (n1 + t->in2) * c + m->v;
+    at[2] = (n1 + n2 + t->out) * c + m->o;
+    return 3;
+}
+
+/* ---- evaluation ------------------------------------------------------------------------------------ */
+
+static void add(const row_sums *s, int which, size_t at, double value)
+{
+    s->out[which][at] += value;
+    s->magnitude[which][at] += fabs(value);
+}
+
+static size_t element(const bench_block *b, size_t u, size_t m)
+{
+    return b->offset + u * (2 * (size_t)b->l + 1) + m;
+}
+
+static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p, const triple *m,
+                       const row_sums *s)
+{
+    size_t at[3];
+    const size_t nw = weights_of(q, t, m, at);
+    const int backward = q->problem.pass == E3TP_BACKWARD;
+    double weight = t->coefficient, whole = 0, magnitude = 0;
+    for (size_t n = 0; n < nw; n++)
+        weight *= s->in[3][at[n]];
+    for (size_t n = 0; n < p->nterms; n++) {
+        const term *e = &p->terms[n];
+        const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
+        const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
+        const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
+        const double x = s->in[0][ix], y = s->in[1][iy], g = s->in[2][iz];
+        if (!backward) {
+            add(s, 2, iz, weight * e->value * x * y);
+            continue;
+        }
+        add(s, 0, ix, weight * e->value * y * g);
+        add(s, 1, iy, weight * e->value * x * g);
+        whole += e->value * x * y * g;
+        magnitude += fabs(e->value * x * y * g);
+    }
+    for (size_t n = 0; backward && n < nw; n++) {
+        const double others = weight / s->in[3][at[n]]; /* normal numbers: never 0 */
+        s->out[3][at[n]] += others * whole;
+        s->magnitude[3][at[n]] += fabs(others) * magnitude;
+    }
+}
+
+static void load(const bench_product *q, int which, const void *data, size_t row, double *out)
+{
+    for (size_t b = 0; data && b < q->nblocks[which]; b++)
+        for (size_t u = 0; u < q->blocks[which][b].mul; u++)
+            for (size_t m = 0; m < 2 * (size_t)q->blocks[which][b].l + 1; m++)
+                out[element(&q->blocks[which][b], u, m)] =
+                    bench_get(q->problem.dtype, data, bench_product_at(q, (e3tp_operand)which, row, b, u, m));
+}
+
+static void load_weights(const bench_product *q, const void *data, size_t row, double *out)
+{
+    const size_t from = q->problem.weights == E3TP_WEIGHTS_ROW ? row * q->width[3] : 0;
+    for (size_t i = 0; data && i < q->width[3]; i++)
+        out[i] = bench_get(q->problem.dtype, data, from + i);
+}
+
+static int sums_create(const bench_product *q, row_sums *s)
+{
+    int ok = 1;
+    for (int k = 0; k < 4; k++) {
+        s->in[k] = calloc(q->width[k] + 1, sizeof(double));
+        s->out[k] = calloc(q->width[k] + 1, sizeof(double));
+        s->magnitude[k] = calloc(q->width[k] + 1, sizeof(double));
+        ok = ok && s->in[k] && s->out[k] && s->magnitude[k];
+    }
+    return ok;
+}
+
+static void sums_destroy(row_sums *s)
+{
+    for (int k = 0; k < 4; k++) {
+        free(s->in[k]);
+        free(s->out[k]);
+        free(s->magnitude[k]);
+    }
+}
+
+static void sums_clear(const bench_product *q, const row_sums *s)
+{
+    for (int k = 0; k < 4; k++)
+        for (size_t i = 0; i < q->width[k]; i++)
+            s->out[k][i] = s->magnitude[k][i] = 0;
+}
+
+static void evaluate(const bench_product *q, const path_terms *paths, size_t row, const row_sums *s)
+{
+    const e3tp_buffers *b = &q->buffers;
+    load(q, 0, b->x, row, s->in[0]);
+    load(q, 1, b->y, row, s->in[1]);
+    load(q, 2, b->gz, row, s->in[2]);
+    load_weights(q, b->w, row, s->in[3]);
+    for (size_t t = 0; t < q->npaths; t++)
+        for (size_t m = 0; m < paths[t].ntriples; m++)
+            add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
+}
+
+/* ---- comparison ------------------------------------------------------------------------------------ */
+
+static double worse(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b; /* a NaN stays */
+}
+
+static double compare(const double *got, const row_sums *s, int which, size_t n)
+{
+    double scale = DBL_MIN, err = 0;
+    for (size_t i = 0; i < n; i++)
+        scale = worse(scale, s->magnitude[which][i]);
+    for (size_t i = 0; i < n; i++)
+        err = worse(err, fabs(got[i] - s->out[which][i]) / scale);
+    return err;
+}
+
+/* Errors of one row's own results: z, or gx, gy and the gradient of a row's own weights. */
+static double check_row(const bench_product *q, size_t row, const row_sums *s, double *scratch)
+{
+    const e3tp_buffers *b = &q->buffers;
+    const void *results[3] = {b->gx, b->gy, b->z};
+    double err = 0;
+    for (int k = 0; k < 3; k++)
+        if (results[k]) {
+            load(q, k, results[k], row, scratch);
+            err = worse(err, compare(scratch, s, k, q->width[k]));
+        }
+    if (b->gw && q->problem.weights == E3TP_WEIGHTS_ROW) {
+        load_weights(q, b->gw, row, scratch);
+        err = worse(err, compare(scratch, s, 3, q->width[3]));
+    }
+    return err;
+}
+
+/* The first rows alone, so that their sum is the whole gradient of the shared weights. */
+static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s, size_t rows,
+                           double *scratch)
+{
+    e3tp_buffers b = q->buffers;
+    b.batch = rows;
+    b.work = NULL;
+    if (q->problem.layout == E3TP_BATCH_LAST)
+        b.stride_x = b.stride_y = b.stride_z = (ptrdiff_t)q->problem.batch;
+    if (e3tp_backward(q->plan, &b) != E3TP_OK)
+        return NAN;
+    sums_clear(q, s);
+    for (size_t r = 0; r < rows; r++)
+        evaluate(q, paths, r, s);
+    load_weights(q, b.gw, 0, scratch);
+    return compare(scratch, s, 3, q->width[3]);
+}
+
+static double check_all(const bench_product *q, const path_terms *paths, const row_sums *s)
+{
+    const size_t batch = q->problem.batch, rows = batch < ROWS ? batch : ROWS;
+    size_t widest = 0;
+    for (int k = 0; k < 4; k++)
+        widest = q->width[k] > widest ? q->width[k] : widest;
+    double *scratch = malloc((widest + 1) * sizeof *scratch), err = scratch ? 0 : NAN;
+    for (size_t r = 0; scratch && r < rows; r++) {
+        const size_t row = rows > 1 ? r * (batch - 1) / (rows - 1) : 0;
+        sums_clear(q, s);
+        evaluate(q, paths, row, s);
+        err = worse(err, check_row(q, row, s, scratch));
+    }
+    if (scratch && q->buffers.gw && q->problem.weights != E3TP_WEIGHTS_ROW)
+        err = worse(err, check_shared(q, paths, s, rows, scratch));
+    free(scratch);
+    return err;
+}
+
+static double largest_error(const bench_product *q)
+{
+    row_sums s = {0};
+    double err = NAN;
+    path_terms *paths = calloc(q->npaths, sizeof *paths);
+    int ok = sums_create(q, &s) && paths;
+    for (size_t t = 0; ok && t < q->npaths; t++) {
+        paths[t] = make_path(q, &q->paths[t]);
+        ok = paths[t].nterms && paths[t].ntriples;
+    }
+    if (ok)
+        err = check_all(q, paths, &s);
+    for (size_t t = 0; paths && t < q->npaths; t++) {
+        free(paths[t].terms);
+        free(paths[t].triples);
+    }
+    free(paths);
+    sums_destroy(&s);
+    return err;
+}
+
+int bench_verify(bench_product *q, double *max_err)
+{
+    const e3tp_status status = bench_product_run(q);
+    *max_err = NAN;
+    if (status != E3TP_OK) {
+        snprintf(q->message, sizeof q->message, "%s", e3tp_status_string(status));
+        return 0;
+    }
+    *max_err = largest_error(q);
+    if (*max_err <= bench_tolerance(q->problem.dtype))
+        return 1;
+    snprintf(q->message, sizeof q->message, "wrong by %.2g, allowed %.2g", *max_err,
+             bench_tolerance(q->problem.dtype));
+    return 0;
+}
