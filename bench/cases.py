@@ -7,6 +7,7 @@ itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction
 output; its natural-parity half is what the paper times, `mimo-all` has every path. A line's methods are timed in turns.
 name=<setting>.<L> tells the report what a line is.
 """
+
 import argparse
 
 TOP_DEGREE = 12  # of the library's irreps; a Gaunt product's output goes to twice that
@@ -18,7 +19,9 @@ def natural(degrees, mul=1):
 
 
 def product(name, L, irreps, l_out, extra):
-    return f"op=tp name={name}.{L} in1={irreps} in2={irreps} mode=uuu sep=1 lmax_out={l_out} {extra}"
+    return (
+        f"op=tp name={name}.{L} in1={irreps} in2={irreps} mode=uuu sep=1 lmax_out={l_out} {extra}"
+    )
 
 
 def price_of_freedom(top):
@@ -44,7 +47,13 @@ def channels(top):
 
 def cached(top):
     for L in range(2, top + 1):
-        yield product("cached", L, natural(range(L + 1), 16), L, "paths=all batch=256 dtype=f32 weights=shared threads=1")
+        yield product(
+            "cached",
+            L,
+            natural(range(L + 1), 16),
+            L,
+            "paths=all batch=256 dtype=f32 weights=shared threads=1",
+        )
 
 
 def models():
@@ -56,7 +65,12 @@ def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--quick", action="store_true")
     quick = args.parse_args().quick
-    for line in [*models(), *price_of_freedom(4 if quick else 8), *channels(4 if quick else 8), *cached(3 if quick else 5)]:
+    for line in [
+        *models(),
+        *price_of_freedom(4 if quick else 8),
+        *channels(4 if quick else 8),
+        *cached(3 if quick else 5),
+    ]:
         print(line)
 
 

@@ -52,7 +52,8 @@ static int find_shell(size_t atoms, int cells, size_t neighbours, int shell[2])
     return 0;
 }
 
-static int add_edges(bench_crystal *c, size_t i, double quarter, int cells, int limit, size_t neighbours)
+static int add_edges(bench_crystal *c, size_t i, double quarter, int cells, int limit,
+                     size_t neighbours)
 {
     size_t found = 0;
     int d[3];

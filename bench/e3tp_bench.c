@@ -2,12 +2,15 @@
 /* e3tp-bench: verifies, then times products given as problem strings (problem_string.h), in turns.
 
    usage: e3tp-bench [options] [problem | @file]...
-     --json[=FILE]   one JSON object per result, appended to FILE, or to standard output instead of the table
+     --json[=FILE]   one JSON object per result, appended to FILE, or to standard output instead of
+   the table
      --repeats=N     rounds per group, at least 5 (default 7)
      --sample=MS     shortest sample (default 2)
-     --layer         the layer of a potential on a crystal (layer.h); --threads=1,2 and --quick belong to it
+     --layer         the layer of a potential on a crystal (layer.h); --threads=1,2 and --quick
+   belong to it
      --progress      which case is running, on standard error
-   Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is not an error. */
+   Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is not an error.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +42,8 @@ typedef struct variant {
     size_t calls; /* per sample */
 } variant;
 
-/* ---- timing ---------------------------------------------------------------------------------------- */
+/* ---- timing
+ * ---------------------------------------------------------------------------------------- */
 
 static double sample(const variant *v)
 {
@@ -72,7 +76,8 @@ static void time_group(variant *v, size_t n, const options *o)
                 v[i].seconds[r] = sample(&v[i]);
 }
 
-/* ---- output ---------------------------------------------------------------------------------------- */
+/* ---- output
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *op_name(e3tp_op op)
 {
@@ -91,11 +96,12 @@ static const char *pass_name(e3tp_pass p)
 
 static void print_head(void)
 {
-    printf("%-6s %-6s %-7s %-3s %-3s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa", "typ", "pas", "t",
-           "ns/item", "iqr%", "Gflop/s", "peak%", "GB/s", "max_err", "problem");
+    printf("%-6s %-6s %-7s %-3s %-3s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa",
+           "typ", "pas", "t", "ns/item", "iqr%", "Gflop/s", "peak%", "GB/s", "max_err", "problem");
 }
 
-static void write_json(FILE *f, const variant *v, const bench_stats *s, double rate, double peak, double dram)
+static void write_json(FILE *f, const variant *v, const bench_stats *s, double rate, double peak,
+                       double dram)
 {
     const bench_product *q = &v->product;
     const bench_problem *p = &q->problem;
@@ -104,7 +110,8 @@ static void write_json(FILE *f, const variant *v, const bench_stats *s, double r
     bench_json_text(f, "problem", p->text);
     bench_json_text(f, "op", op_name(p->op));
     bench_json_text(f, "method", e3tp_plan_method(q->plan));
-    bench_json_text(f, "method_asked", p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method));
+    bench_json_text(f, "method_asked",
+                    p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method));
     bench_json_text(f, "isa", e3tp_plan_isa(q->plan));
     bench_json_text(f, "dtype", dtype_name(p->dtype));
     bench_json_text(f, "pass", pass_name(p->pass));
@@ -139,10 +146,11 @@ static void report(variant *v, const options *o)
     if (o->json)
         write_json(o->json, v, &s, rate, peak, bench_dram_gbs(threads));
     if (!o->json_only)
-        printf("%-6s %-6s %-7s %-3s %-3s %2d %11.1f %5.1f %8.2f %5.1f %6.2f %8.1e  %s\n", op_name(p->op),
-               e3tp_plan_method(q->plan), isa, dtype_name(p->dtype), pass_name(p->pass), p->threads, s.median,
-               100 * s.iqr / s.median, rate, 100 * rate / peak, e3tp_plan_bytes(q->plan, p->pass) / s.median,
-               v->max_err, p->text);
+        printf("%-6s %-6s %-7s %-3s %-3s %2d %11.1f %5.1f %8.2f %5.1f %6.2f %8.1e  %s\n",
+               op_name(p->op), e3tp_plan_method(q->plan), isa, dtype_name(p->dtype),
+               pass_name(p->pass), p->threads, s.median, 100 * s.iqr / s.median, rate,
+               100 * rate / peak, e3tp_plan_bytes(q->plan, p->pass) / s.median, v->max_err,
+               p->text);
     fflush(stdout);
 }
 
@@ -159,7 +167,8 @@ static void refuse(const bench_problem *p, const char *kind, const char *why, co
     fprintf(o->json_only ? stderr : stdout, "%s (%s)  %s\n", label, why, p->text);
 }
 
-/* ---- groups ---------------------------------------------------------------------------------------- */
+/* ---- groups
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *make(variant *v, const bench_problem *p, size_t *taken)
 {
@@ -172,7 +181,8 @@ static const char *make(variant *v, const bench_problem *p, size_t *taken)
     if (status != E3TP_OK)
         return status == E3TP_E_UNSUPPORTED ? "skip" : "error";
     const size_t bytes = bench_product_bytes(q), room = bench_mem_available();
-    if (room && *taken + bytes > (room + *taken) / 2) { /* what the group's earlier variants hold counts too */
+    if (room && *taken + bytes >
+                    (room + *taken) / 2) { /* what the group's earlier variants hold counts too */
         snprintf(q->message, sizeof q->message, "needs more than half of the available memory");
         return "skip";
     }
@@ -262,7 +272,8 @@ static int run_file(const char *name, const options *o, totals *t)
     return ok;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------- */
+/* ---- arguments
+ * ------------------------------------------------------------------------------------- */
 
 static int read_option(const char *a, options *o)
 {

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """What each product can express, measured on real plans.
 
-Interactability: which paths (l1, l2 -> l3) a plan feeds, and with which strength, by driving it with basis vectors.
-Expressivity (one channel): the dimension of the set of maps that its weights reach = rank of the Jacobian. A free weight
-per path gives one dimension per path; factors a[l1] b[l2] c[l3] give the rank of the path-by-factor incidence matrix
-(take logarithms). Ranks are computed modulo a prime: exact for the incidence matrix as long as the prime divides no minor,
-generic for random weights. Channels needed: the least C for which sums of C such products reach every path freely.
-Writes JSON lines; exits 1 if a closed form (docs: products, section on expressivity) is not met.
+Interactability: which paths (l1, l2 -> l3) a plan feeds, and with which strength, by driving it with basis
+vectors. Expressivity (one channel): the dimension of the set of maps that its weights reach = rank of the
+Jacobian. A free weight per path gives one dimension per path; factors a[l1] b[l2] c[l3] give the rank of the
+path-by-factor incidence matrix (take logarithms). Ranks are computed modulo a prime: exact for the incidence
+matrix as long as the prime divides no minor, generic for random weights. Channels needed: the least C for
+which sums of C such products reach every path freely. Writes JSON lines; exits 1 if a closed form (docs:
+products, section on expressivity) is not met.
 """
+
 import argparse
 import json
 import sys
@@ -59,8 +61,16 @@ def instruction_product(L, natural):
                 instructions.append((l1, l2, len(outputs), "uuu", False))
                 outputs.append(f"1x{l3}{parity}")
                 degrees.append(l3)
-    tp = e3tp.TensorProduct(irreps, irreps, "+".join(outputs), instructions, irrep_normalization="none",
-                            path_normalization="none", dtype=np.float64, method="cg")
+    tp = e3tp.TensorProduct(
+        irreps,
+        irreps,
+        "+".join(outputs),
+        instructions,
+        irrep_normalization="none",
+        path_normalization="none",
+        dtype=np.float64,
+        method="cg",
+    )
     return tp, degrees
 
 
@@ -80,11 +90,11 @@ def reachable_paths(plan, L, degrees, threshold=1e-9):
     z = np.asarray(plan(x, y)).reshape(dim, dim, -1)
     found, stray, at = {}, 0.0, 0
     for l3 in degrees:
-        block = z[:, :, at:at + 2 * l3 + 1]
+        block = z[:, :, at : at + 2 * l3 + 1]
         at += 2 * l3 + 1
         for l1 in range(L + 1):
             for l2 in range(L + 1):
-                part = block[l1 * l1:(l1 + 1) ** 2, l2 * l2:(l2 + 1) ** 2]
+                part = block[l1 * l1 : (l1 + 1) ** 2, l2 * l2 : (l2 + 1) ** 2]
                 strength = 0.0
                 if abs(l1 - l2) <= l3 <= l1 + l2:
                     w = e3tp.wigner_3j(l1, l2, l3)
@@ -134,28 +144,46 @@ def channels_needed(paths, L, l_out, limit=64):
 CLOSED = {
     "cg all": lambda L: ((L + 1) * (2 * L * L + 4 * L + 3) // 3,) * 2 + (1,),
     "cg natural": lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6,) * 2 + (1,),
-    "gaunt": lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6, 4 * L + 1, L),  # C = L holds for L = 1..5 only
+    "gaunt": lambda L: (
+        (L + 1) * (L + 2) * (2 * L + 3) // 6,
+        4 * L + 1,
+        L,
+    ),  # C = L holds for L = 1..5 only
 }
 
 
 def study(kind, method, L):
     free = kind != "gaunt"
-    plan, degrees = instruction_product(L, kind == "cg natural") if free else gaunt_product(L, method)
+    plan, degrees = (
+        instruction_product(L, kind == "cg natural") if free else gaunt_product(L, method)
+    )
     found, stray = reachable_paths(plan, L, degrees)
     paths = sorted(found)
     one = rank_mod_prime(np.eye(len(paths), dtype=np.int64) if free else incidence(paths, L, 2 * L))
     ranks = [one] if free else channels_needed(paths, L, 2 * L)
     closed = CLOSED[kind](L)
     got = (len(paths), one, len(ranks))
-    strange = any(abs(found[p] - e3tp.gaunt_strength(*p)) > 1e-9 for p in paths) if not free else False
+    strange = (
+        any(abs(found[p] - e3tp.gaunt_strength(*p)) > 1e-9 for p in paths) if not free else False
+    )
     return {
-        "case": "expressivity", "product": kind, "method": method, "L": L, "inputs": f"0..{L}", "outputs": f"0..{2 * L}",
+        "case": "expressivity",
+        "product": kind,
+        "method": method,
+        "L": L,
+        "inputs": f"0..{L}",
+        "outputs": f"0..{2 * L}",
         "group": "O(3), outputs of both parities" if kind == "cg all" else "O(3)",
         "output_copies": "one per path" if free else "one per degree",
         "sharing": "a weight per path" if free else "factors a[l1] b[l2] c[l3]",
-        "reachable": [[*p, found[p]] for p in paths], "paths": len(paths), "expressivity": one,
-        "ranks_by_channels": ranks, "channels_needed": len(ranks), "closed_form": list(closed),
-        "stray": stray, "matches": got == closed and stray < 1e-9 and not strange,
+        "reachable": [[*p, found[p]] for p in paths],
+        "paths": len(paths),
+        "expressivity": one,
+        "ranks_by_channels": ranks,
+        "channels_needed": len(ranks),
+        "closed_form": list(closed),
+        "stray": stray,
+        "matches": got == closed and stray < 1e-9 and not strange,
     }
 
 
@@ -166,18 +194,31 @@ def main():
     options = args.parse_args()
     wrong = 0
     with open(options.out, "w") as out:
-        for kind, method in [("cg all", "cg"), ("cg natural", "cg"), ("gaunt", "cg"), ("gaunt", "gaunt"), ("gaunt", "grid")]:
+        for kind, method in [
+            ("cg all", "cg"),
+            ("cg natural", "cg"),
+            ("gaunt", "cg"),
+            ("gaunt", "gaunt"),
+            ("gaunt", "grid"),
+        ]:
             for L in range(1, options.lmax + 1):
                 try:
                     row = study(kind, method, L)
                 except (NotImplementedError, e3tp.Unsupported) as why:
                     print(f"SKIP {kind} by {method}: {why}")
-                    out.write(json.dumps({"case": "skip", "problem": f"{kind} by {method}", "why": str(why)}) + "\n")
+                    out.write(
+                        json.dumps(
+                            {"case": "skip", "problem": f"{kind} by {method}", "why": str(why)}
+                        )
+                        + "\n"
+                    )
                     break
                 out.write(json.dumps(row) + "\n")
                 wrong += not row["matches"]
-                print(f"{kind:11} {method:6} L={L}  paths {row['paths']:3}  expressivity {row['expressivity']:3}  "
-                      f"ranks by channels {row['ranks_by_channels']}  {'ok' if row['matches'] else 'WRONG'}")
+                print(
+                    f"{kind:11} {method:6} L={L}  paths {row['paths']:3}  expressivity {row['expressivity']:3}  "
+                    f"ranks by channels {row['ranks_by_channels']}  {'ok' if row['matches'] else 'WRONG'}"
+                )
     return 1 if wrong else 0
 
 

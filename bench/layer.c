@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows: layout x threads x (weights made per block | ready weights read). The whole is e3tp_conv_forward with the
-   harmonics and radial functions before it; product, gather and scatter come from layer_parts.c on one thread. */
+/* Rows: layout x threads x (weights made per block | ready weights read). The whole is
+   e3tp_conv_forward with the harmonics and radial functions before it; product, gather and scatter
+   come from layer_parts.c on one thread. */
 #include "layer.h"
 
 #include <e3tp/graph.h>
@@ -28,7 +29,8 @@ typedef struct row {
     double equivariance, agreement;
 } row;
 
-/* ---- setting up ------------------------------------------------------------------------------------ */
+/* ---- setting up
+ * ------------------------------------------------------------------------------------ */
 
 static size_t block_size(const size_t *width)
 {
@@ -42,11 +44,14 @@ static int make_product(layer *a, const char *layout, size_t block, char *why, s
     bench_problem p;
     double err;
     bench_product *q = &a->product;
-    snprintf(text, sizeof text, "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
-             "weights=row layout=%s batch=%zu threads=1", layout, block);
+    snprintf(text, sizeof text,
+             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
+             "weights=row layout=%s batch=%zu threads=1",
+             layout, block);
     if (!bench_problem_parse(text, &p, 1, why, cap))
         return 0;
-    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK && bench_verify(q, &err))
+    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK &&
+        bench_verify(q, &err))
         return 1;
     snprintf(why, cap, "%s", q->message);
     return 0;
@@ -72,7 +77,8 @@ static int make_arrays(layer *a)
 /* Weights of all edges in memory; without room for them the rows that read them are skipped. */
 static void make_ready_weights(layer *a)
 {
-    const size_t edges = a->crystal.edges, width = a->product.width[3], bytes = edges * width * sizeof(float);
+    const size_t edges = a->crystal.edges, width = a->product.width[3],
+                 bytes = edges * width * sizeof(float);
     const size_t room = bench_mem_available();
     a->weights = room && bytes > room / 2 ? NULL : bench_alloc(bytes);
     for (int64_t e = 0; a->weights && e < (int64_t)edges; e++)
@@ -106,7 +112,8 @@ static int layer_create(layer *a, const char *layout, char *why, size_t cap)
     return a->tier && make_arrays(a);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct whole {
     layer *a;
@@ -130,8 +137,8 @@ static int whole_create(whole *h, layer *a, int threads, char *why, size_t cap)
         snprintf(why, cap, "%s", h->product.message);
         return 0;
     }
-    return e3tp_graph_create(&h->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms, c->atoms, why, cap) ==
-               E3TP_OK &&
+    return e3tp_graph_create(&h->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
+                             c->atoms, why, cap) == E3TP_OK &&
            e3tp_conv_create(&h->conv, h->product.plan, 1.0, why, cap) == E3TP_OK;
 }
 
@@ -155,9 +162,11 @@ static int convolve(const whole *h, const float *x, int ready, float *z)
     return e3tp_conv_forward(h->conv, h->graph, &b) == E3TP_OK;
 }
 
-/* ---- equivariance ---------------------------------------------------------------------------------- */
+/* ---- equivariance
+ * ---------------------------------------------------------------------------------- */
 
-static const double some_rotation[3] = {0.731, 1.927, -2.411}; /* axis times angle, nothing special */
+static const double some_rotation[3] = {0.731, 1.927,
+                                        -2.411}; /* axis times angle, nothing special */
 
 static void rotation_matrix(double r[9])
 {
@@ -171,8 +180,8 @@ static void rotation_matrix(double r[9])
 }
 
 /* out = D in for n rows of operand `which`. */
-static void rotate_rows(const bench_product *q, e3tp_operand which, const double r[9], size_t n, const float *in,
-                        float *out)
+static void rotate_rows(const bench_product *q, e3tp_operand which, const double r[9], size_t n,
+                        const float *in, float *out)
 {
     double d[(2 * LAYER_LMAX + 1) * (2 * LAYER_LMAX + 1)];
     for (size_t b = 0; b < q->nblocks[which]; b++) {
@@ -212,7 +221,8 @@ static double relative_difference(const float *a, const float *b, size_t n)
     return difference / largest;
 }
 
-/* Largest |D z(x, r) - z(D x, R r)| over the largest |z|; harmonics and radial functions are made anew. */
+/* Largest |D z(x, r) - z(D x, R r)| over the largest |z|; harmonics and radial functions are made
+ * anew. */
 static double equivariance_error(const whole *h)
 {
     layer *a = h->a;
@@ -238,7 +248,8 @@ static double equivariance_error(const whole *h)
     return err;
 }
 
-/* ---- timing ---------------------------------------------------------------------------------------- */
+/* ---- timing
+ * ---------------------------------------------------------------------------------------- */
 
 enum { WHOLE, CONV, HARMONICS, RADIAL, PRODUCT, GATHER_SCATTER, SERIES };
 
@@ -268,8 +279,8 @@ static int measure(const whole *h, row *w, int repeats)
     const size_t n = h->a->crystal.atoms * h->a->product.width[2];
     float *z = bench_alloc(n * sizeof *z);
     double s[SERIES][MAX_ROUNDS];
-    double *const medians[SERIES] = {&w->whole, &w->conv, &w->parts.harmonics, &w->parts.radial, &w->parts.product,
-                                     &w->parts.gather_scatter};
+    double *const medians[SERIES] = {&w->whole,        &w->conv,          &w->parts.harmonics,
+                                     &w->parts.radial, &w->parts.product, &w->parts.gather_scatter};
     int ok = z != NULL;
     for (int i = -1; ok && i < repeats; i++) /* the first warms up and is overwritten */
         ok = one_round(h, w->ready, z, s, i < 0 ? 0 : i);
@@ -280,7 +291,8 @@ static int measure(const whole *h, row *w, int repeats)
     return ok;
 }
 
-/* ---- report ---------------------------------------------------------------------------------------- */
+/* ---- report
+ * ---------------------------------------------------------------------------------------- */
 
 static double flops_per_edge(const layer *a, int ready)
 {
@@ -288,7 +300,8 @@ static double flops_per_edge(const layer *a, int ready)
     return e3tp_plan_flops(a->product.plan, E3TP_FORWARD) + (ready ? 0 : map);
 }
 
-/* What must come from or go to memory: per edge y, indices, weights or radial functions; per atom x and z. */
+/* What must come from or go to memory: per edge y, indices, weights or radial functions; per atom x
+ * and z. */
 static double bytes_per_edge(const layer *a, int ready)
 {
     const size_t *w = a->product.width;
@@ -296,18 +309,30 @@ static double bytes_per_edge(const layer *a, int ready)
     return edge + (double)(w[0] + w[2]) * sizeof(float) / LAYER_NEIGHBOURS;
 }
 
-static void write_row(const bench_layer_options *o, const whole *h, const row *w, const char *layout)
+static void write_row(const bench_layer_options *o, const whole *h, const row *w,
+                      const char *layout)
 {
-    static const char *const keys[] = {"ns_per_edge", "conv_ns", "harmonics_ns", "radial_ns", "product_ns",
-                                       "gather_scatter_ns", "gflops", "peak_gflops", "gbs", "dram_gbs",
-                                       "equivariance_err", "max_err", "threads", "edges"};
+    static const char *const keys[] = {
+        "ns_per_edge",       "conv_ns", "harmonics_ns", "radial_ns", "product_ns",
+        "gather_scatter_ns", "gflops",  "peak_gflops",  "gbs",       "dram_gbs",
+        "equivariance_err",  "max_err", "threads",      "edges"};
     const layer *a = h->a;
     const double to_ns = 1e9 / (double)a->crystal.edges, conv = w->conv * to_ns;
-    const char *isa = e3tp_plan_isa(h->product.plan), *kind = w->ready ? "ready weights" : "weights made per block";
-    const double v[] = {w->whole * to_ns, conv, w->parts.harmonics * to_ns, w->parts.radial * to_ns,
-                        w->parts.product * to_ns, w->parts.gather_scatter * to_ns, flops_per_edge(a, w->ready) / conv,
-                        bench_peak_gflops(isa, 0, w->threads), bytes_per_edge(a, w->ready) / conv,
-                        bench_dram_gbs(w->threads), w->equivariance, w->agreement, w->threads,
+    const char *isa = e3tp_plan_isa(h->product.plan),
+               *kind = w->ready ? "ready weights" : "weights made per block";
+    const double v[] = {w->whole * to_ns,
+                        conv,
+                        w->parts.harmonics * to_ns,
+                        w->parts.radial * to_ns,
+                        w->parts.product * to_ns,
+                        w->parts.gather_scatter * to_ns,
+                        flops_per_edge(a, w->ready) / conv,
+                        bench_peak_gflops(isa, 0, w->threads),
+                        bytes_per_edge(a, w->ready) / conv,
+                        bench_dram_gbs(w->threads),
+                        w->equivariance,
+                        w->agreement,
+                        w->threads,
                         (double)a->crystal.edges};
     if (o->json) {
         fprintf(o->json, "{\"case\":\"layer\"");
@@ -321,17 +346,19 @@ static void write_row(const bench_layer_options *o, const whole *h, const row *w
         fflush(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-22s %-7s %d %8.1f %8.1f | %8.1f %8.1f %8.1f %8.1f | %6.1f %5.1f %6.2f %5.1f  %.1e\n",
-                kind, layout, w->threads, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 100 * v[6] / v[7], v[8],
-                100 * v[8] / v[9], v[10]);
+        fprintf(
+            o->table,
+            "%-22s %-7s %d %8.1f %8.1f | %8.1f %8.1f %8.1f %8.1f | %6.1f %5.1f %6.2f %5.1f  %.1e\n",
+            kind, layout, w->threads, v[0], v[1], v[2], v[3], v[4], v[5], v[6], 100 * v[6] / v[7],
+            v[8], 100 * v[8] / v[9], v[10]);
 }
 
 static int layer_row(const bench_layer_options *o, const whole *h, row w, const char *layout)
 {
     if (!measure(h, &w, o->quick ? 5 : o->repeats) || !(w.agreement <= layer_tolerance) ||
         !(w.equivariance <= layer_tolerance)) {
-        fprintf(stderr, "WRONG layer (%s): agreement %.2g, equivariance %.2g\n", layout, w.agreement,
-                w.equivariance);
+        fprintf(stderr, "WRONG layer (%s): agreement %.2g, equivariance %.2g\n", layout,
+                w.agreement, w.equivariance);
         return 0;
     }
     write_row(o, h, &w, layout);
@@ -352,7 +379,9 @@ static int layer_threads(const bench_layer_options *o, layer *a, int threads, co
     if (ok && a->weights)
         ok = layer_row(o, &h, w, layout);
     else if (ok && o->table)
-        fprintf(o->table, "ready weights          %-7s SKIP (more than half of the available memory)\n", layout);
+        fprintf(o->table,
+                "ready weights          %-7s SKIP (more than half of the available memory)\n",
+                layout);
     whole_destroy(&h);
     return ok;
 }
@@ -379,10 +408,12 @@ int bench_layer(const bench_layer_options *o)
     int ok = 1;
     if (o->table)
         fprintf(o->table,
-                "layer: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3, f32; ns per edge; parts: harmonics on "
-                "the row's threads, the rest on one\n%-22s %-7s %s %8s %8s | %8s %8s %8s %8s | %6s %5s %6s %5s  %s\n",
-                "row", "layout", "t", "whole", "conv", "harmon.", "radial", "product", "gat+scat", "GF/s", "peak%",
-                "GB/s", "dram%", "equivariance");
+                "layer: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3, f32; ns per "
+                "edge; parts: harmonics on "
+                "the row's threads, the rest on one\n%-22s %-7s %s %8s %8s | %8s %8s %8s %8s | %6s "
+                "%5s %6s %5s  %s\n",
+                "row", "layout", "t", "whole", "conv", "harmon.", "radial", "product", "gat+scat",
+                "GF/s", "peak%", "GB/s", "dram%", "equivariance");
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         ok = layer_layout(o, layouts[i]) && ok;
     return ok;

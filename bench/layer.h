@@ -2,7 +2,8 @@
 /* A layer of an interatomic potential as it is used: diamond, 1000 atoms, 158 neighbours each.
 
      edge vectors -> harmonics l <= 3 -> 8 Bessel functions x envelope -> linear map to 1280 weights
-     -> channel-wise product of the sender's 128x0e+128x1o with the harmonics (uvu, 10 paths) -> sum over neighbours */
+     -> channel-wise product of the sender's 128x0e+128x1o with the harmonics (uvu, 10 paths) -> sum
+   over neighbours */
 #ifndef BENCH_LAYER_H
 #define BENCH_LAYER_H
 

@@ -10,7 +10,8 @@ enum { CHUNK = 64, ENVELOPE_P = 6 };
 
 static const double pi = 3.14159265358979323846;
 
-/* ---- harmonics ------------------------------------------------------------------------------------- */
+/* ---- harmonics
+ * ------------------------------------------------------------------------------------- */
 
 static void harmonics_range(void *ctx, size_t from, size_t to)
 {
@@ -19,7 +20,8 @@ static void harmonics_range(void *ctx, size_t from, size_t to)
     double values[CHUNK * LAYER_Y];
     for (size_t e = from; e < to; e += CHUNK) {
         const size_t n = to - e < CHUNK ? to - e : CHUNK;
-        e3tp_sh_eval(degrees, LAYER_LMAX + 1, 1, E3TP_SH_COMPONENT, a->crystal.vector + 3 * e, n, values, NULL);
+        e3tp_sh_eval(degrees, LAYER_LMAX + 1, 1, E3TP_SH_COMPONENT, a->crystal.vector + 3 * e, n,
+                     values, NULL);
         for (size_t i = 0; i < n * LAYER_Y; i++)
             a->y[e * LAYER_Y + i] = (float)values[i];
     }
@@ -30,7 +32,8 @@ void layer_harmonics(layer *a)
     bench_parallel(a->threads, a->crystal.edges, harmonics_range, a);
 }
 
-/* ---- radial functions ------------------------------------------------------------------------------ */
+/* ---- radial functions
+ * ------------------------------------------------------------------------------ */
 
 /* 1 at 0; 0 with two derivatives at u = 1 (Gasteiger, Gross and Guennemann, arXiv 2003.03123). */
 static double envelope(double u)
@@ -46,9 +49,11 @@ static void radial_range(void *ctx, size_t from, size_t to)
     for (size_t e = from; e < to; e++) {
         const double *v = a->crystal.vector + 3 * e;
         const double r = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-        const double scale = sqrt(2 / cutoff) * envelope(r / cutoff) / r, twice = 2 * cos(pi * r / cutoff);
+        const double scale = sqrt(2 / cutoff) * envelope(r / cutoff) / r,
+                     twice = 2 * cos(pi * r / cutoff);
         double before = 0, now = sin(pi * r / cutoff);
-        for (size_t n = 0; n < BENCH_RADIAL; n++) { /* sin((n+1)t) = 2 cos(t) sin(nt) - sin((n-1)t) */
+        for (size_t n = 0; n < BENCH_RADIAL;
+             n++) { /* sin((n+1)t) = 2 cos(t) sin(nt) - sin((n-1)t) */
             const double next = twice * now - before;
             a->radial[e * BENCH_RADIAL + n] = (float)(scale * now);
             before = now;
@@ -69,13 +74,15 @@ void layer_weights(const layer *a, const int64_t *edges, size_t n, float *w)
         a->tier->linear(a->radial + (size_t)edges[k] * BENCH_RADIAL, a->map, width, w + k * width);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * ---------------------------------------------------------------------------------------- */
 
 static void gather(const layer *a, size_t from, size_t n, float *x)
 {
     const size_t width = a->product.width[0];
     for (size_t k = 0; k < n; k++)
-        memcpy(x + k * width, a->x + (size_t)a->crystal.sender[from + k] * width, width * sizeof *x);
+        memcpy(x + k * width, a->x + (size_t)a->crystal.sender[from + k] * width,
+               width * sizeof *x);
 }
 
 static void add_row(float *restrict z, const float *restrict m, size_t n)

@@ -11,15 +11,15 @@ enum { LAYER_LMAX = 3, LAYER_Y = 16, LAYER_NEIGHBOURS = 158, LAYER_BLOCK = 64 };
 
 typedef struct layer {
     bench_crystal crystal;
-    bench_product product;   /* its buffers hold one block of edges */
+    bench_product product; /* its buffers hold one block of edges */
     const bench_tier *tier;
-    float *x;                /* [atoms][width x] */
-    float *y;                /* [edges][LAYER_Y] */
-    float *radial;           /* [edges][BENCH_RADIAL] */
-    float *map;              /* [BENCH_RADIAL][weights] */
-    float *weights;          /* [edges][weights], or NULL: no room */
-    float *z;                /* [atoms][width z] */
-    size_t block;            /* edges that go through the cache together, <= LAYER_BLOCK */
+    float *x;       /* [atoms][width x] */
+    float *y;       /* [edges][LAYER_Y] */
+    float *radial;  /* [edges][BENCH_RADIAL] */
+    float *map;     /* [BENCH_RADIAL][weights] */
+    float *weights; /* [edges][weights], or NULL: no room */
+    float *z;       /* [atoms][width z] */
+    size_t block;   /* edges that go through the cache together, <= LAYER_BLOCK */
     int threads;
 } layer;
 
@@ -33,7 +33,8 @@ void layer_harmonics(layer *a);
 void layer_radial(layer *a);
 /* Weight rows of n edges from their radial functions. */
 void layer_weights(const layer *a, const int64_t *edges, size_t n, float *w);
-/* z from x block by block on one thread. ready: take the weights from memory. Adds to the times. 0 on failure. */
+/* z from x block by block on one thread. ready: take the weights from memory. Adds to the times. 0
+ * on failure. */
 int layer_blocks(layer *a, int ready, layer_times *t);
 
 #endif

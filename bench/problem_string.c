@@ -17,18 +17,25 @@ typedef struct word {
 } word;
 
 static const word ops[] = {{"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT}, {NULL, 0}};
-static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU},   {"uvv", E3TP_UVV}, {"uuw", E3TP_UUW},
-                             {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV}, {NULL, 0}};
+static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU}, {"uvv", E3TP_UVV},
+                             {"uuw", E3TP_UUW}, {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV},
+                             {NULL, 0}};
 static const word dtypes[] = {{"f32", E3TP_F32}, {"f64", E3TP_F64}, {NULL, 0}};
 static const word passes[] = {{"fwd", E3TP_FORWARD}, {"bwd", E3TP_BACKWARD}, {NULL, 0}};
-static const word methods[] = {{"auto", E3TP_METHOD_AUTO}, {"cg", E3TP_METHOD_CG}, {"gaunt", E3TP_METHOD_GAUNT},
-                               {"grid", E3TP_METHOD_GRID}, {NULL, 0}};
-static const word isas[] = {{"auto", E3TP_ISA_AUTO}, {"generic", E3TP_ISA_GENERIC}, {"avx2", E3TP_ISA_AVX2},
-                            {"avx512", E3TP_ISA_AVX512}, {"neon", E3TP_ISA_NEON}, {NULL, 0}};
-static const word layouts[] = {{"mul_ir", E3TP_MUL_IR}, {"ir_mul", E3TP_IR_MUL}, {"batch_last", E3TP_BATCH_LAST},
+static const word methods[] = {{"auto", E3TP_METHOD_AUTO},
+                               {"cg", E3TP_METHOD_CG},
+                               {"gaunt", E3TP_METHOD_GAUNT},
+                               {"grid", E3TP_METHOD_GRID},
                                {NULL, 0}};
-static const word weight_kinds[] = {{"none", E3TP_WEIGHTS_NONE}, {"shared", E3TP_WEIGHTS_SHARED},
-                                    {"row", E3TP_WEIGHTS_ROW}, {NULL, 0}};
+static const word isas[] = {{"auto", E3TP_ISA_AUTO}, {"generic", E3TP_ISA_GENERIC},
+                            {"avx2", E3TP_ISA_AVX2}, {"avx512", E3TP_ISA_AVX512},
+                            {"neon", E3TP_ISA_NEON}, {NULL, 0}};
+static const word layouts[] = {
+    {"mul_ir", E3TP_MUL_IR}, {"ir_mul", E3TP_IR_MUL}, {"batch_last", E3TP_BATCH_LAST}, {NULL, 0}};
+static const word weight_kinds[] = {{"none", E3TP_WEIGHTS_NONE},
+                                    {"shared", E3TP_WEIGHTS_SHARED},
+                                    {"row", E3TP_WEIGHTS_ROW},
+                                    {NULL, 0}};
 static const word path_kinds[] = {{"all", 0}, {"natural", 1}, {NULL, 0}};
 
 static int find(const word *list, const char *name, int *value)
@@ -67,10 +74,15 @@ static int degrees(const char *text, int range[2])
 
 static int set_text(bench_problem *p, const char *k, const char *v, int *ok)
 {
-    char *const at = !strcmp(k, "in1") ? p->in1 : !strcmp(k, "in2") ? p->in2 : !strcmp(k, "out") ? p->out
-                     : !strcmp(k, "name")                                             ? p->name
-                                                                                      : NULL;
-    int *const range = !strcmp(k, "l1") ? p->l1 : !strcmp(k, "l2") ? p->l2 : !strcmp(k, "l3") ? p->l3 : NULL;
+    char *const at = !strcmp(k, "in1")    ? p->in1
+                     : !strcmp(k, "in2")  ? p->in2
+                     : !strcmp(k, "out")  ? p->out
+                     : !strcmp(k, "name") ? p->name
+                                          : NULL;
+    int *const range = !strcmp(k, "l1")   ? p->l1
+                       : !strcmp(k, "l2") ? p->l2
+                       : !strcmp(k, "l3") ? p->l3
+                                          : NULL;
     if (at)
         *ok = (size_t)snprintf(at, BENCH_TEXT, "%s", v) < BENCH_TEXT;
     else if (range)
@@ -83,23 +95,42 @@ static int set_word(bench_problem *p, const char *k, const char *v, int *ok)
     static const struct {
         const char *key;
         const word *list;
-    } rules[] = {{"op", ops},   {"mode", modes},     {"dtype", dtypes},         {"pass", passes},     {"method", methods},
-                 {"isa", isas}, {"layout", layouts}, {"weights", weight_kinds}, {"paths", path_kinds}};
+    } rules[] = {{"op", ops},         {"mode", modes},           {"dtype", dtypes},
+                 {"pass", passes},    {"method", methods},       {"isa", isas},
+                 {"layout", layouts}, {"weights", weight_kinds}, {"paths", path_kinds}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int value = 0;
         if (strcmp(rules[i].key, k))
             continue;
         *ok = find(rules[i].list, v, &value);
         switch (i) {
-        case 0: p->op = (e3tp_op)value; break;
-        case 1: p->mode = (e3tp_mode)value; break;
-        case 2: p->dtype = (e3tp_dtype)value; break;
-        case 3: p->pass = (e3tp_pass)value; break;
-        case 4: p->method = (e3tp_method)value; break;
-        case 5: p->isa = (e3tp_isa)value; break;
-        case 6: p->layout = (e3tp_layout)value; break;
-        case 7: p->weights = value; break;
-        default: p->natural = value; break;
+        case 0:
+            p->op = (e3tp_op)value;
+            break;
+        case 1:
+            p->mode = (e3tp_mode)value;
+            break;
+        case 2:
+            p->dtype = (e3tp_dtype)value;
+            break;
+        case 3:
+            p->pass = (e3tp_pass)value;
+            break;
+        case 4:
+            p->method = (e3tp_method)value;
+            break;
+        case 5:
+            p->isa = (e3tp_isa)value;
+            break;
+        case 6:
+            p->layout = (e3tp_layout)value;
+            break;
+        case 7:
+            p->weights = value;
+            break;
+        default:
+            p->natural = value;
+            break;
         }
         return 1;
     }
@@ -129,7 +160,8 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
 
 static int may_vary(const char *key)
 {
-    static const char *const keys[] = {"method", "isa", "dtype", "layout", "pass", "threads", "batch", "weights"};
+    static const char *const keys[] = {"method", "isa",     "dtype", "layout",
+                                       "pass",   "threads", "batch", "weights"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(keys[i], key))
             return 1;
@@ -158,7 +190,8 @@ static size_t split(const char *line, pair *pairs, char *why, size_t cap)
     return n;
 }
 
-/* The part of value before the first comma goes to head; the rest is returned, NULL if there is none. */
+/* The part of value before the first comma goes to head; the rest is returned, NULL if there is
+ * none. */
 static const char *next_choice(const char *value, char *head)
 {
     const size_t n = strcspn(value, ",");
@@ -182,14 +215,20 @@ static int set_pair(bench_problem *p, const pair *q, char *why, size_t cap)
 
 static int build(const pair *pairs, size_t n, bench_problem *p, char *why, size_t cap)
 {
-    *p = (bench_problem){.mode = E3TP_UVU, .lmax_out = 24, .sep = 1, .channels = 1, .batch = 1024,
-                         .weights = -1, .threads = 1, .seed = 1};
+    *p = (bench_problem){.mode = E3TP_UVU,
+                         .lmax_out = 24,
+                         .sep = 1,
+                         .channels = 1,
+                         .batch = 1024,
+                         .weights = -1,
+                         .threads = 1,
+                         .seed = 1};
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         if (!set_pair(p, &pairs[i], why, cap))
             return 0;
-        at += (size_t)snprintf(p->text + at, sizeof p->text - at, "%s%s=%s", i ? " " : "", pairs[i].key,
-                               pairs[i].value);
+        at += (size_t)snprintf(p->text + at, sizeof p->text - at, "%s%s=%s", i ? " " : "",
+                               pairs[i].key, pairs[i].value);
         if (at >= sizeof p->text) {
             snprintf(why, cap, "problem string too long");
             return 0;
@@ -205,7 +244,8 @@ static int build(const pair *pairs, size_t n, bench_problem *p, char *why, size_
 }
 
 /* Depth first over the pairs with several values. */
-static size_t expand(pair *pairs, size_t n, size_t from, bench_problem *p, size_t cap, char *why, size_t cap_why)
+static size_t expand(pair *pairs, size_t n, size_t from, bench_problem *p, size_t cap, char *why,
+                     size_t cap_why)
 {
     for (size_t i = from; i < n; i++) {
         if (!may_vary(pairs[i].key) || !strchr(pairs[i].value, ','))
@@ -227,7 +267,8 @@ static size_t expand(pair *pairs, size_t n, size_t from, bench_problem *p, size_
     return cap && build(pairs, n, p, why, cap_why) ? 1 : 0;
 }
 
-size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why, size_t cap_why)
+size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why,
+                           size_t cap_why)
 {
     pair pairs[MAX_KEYS];
     const size_t n = split(line, pairs, why, cap_why);

@@ -5,13 +5,14 @@
      name= a label for reports
      method=auto|cg|gaunt|grid               isa=auto|generic|avx2|avx512|neon
      layout=mul_ir|ir_mul|batch_last         weights=none|shared|row
-     op=tp:    in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3 of parity
-               (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep); out= irreps (needed for
-               uvw and uuw: every path into every block that it fits)
-     op=gaunt: l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
+     op=tp:    in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only
+   l3 of parity
+               (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep); out=
+   irreps (needed for uvw and uuw: every path into every block that it fits) op=gaunt: l1= l2= l3=
+   degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
 
-   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights) makes one case of each: the variants of a
-   group, which are timed in turns. */
+   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights) makes one case of
+   each: the variants of a group, which are timed in turns. */
 #ifndef BENCH_PROBLEM_STRING_H
 #define BENCH_PROBLEM_STRING_H
 
@@ -37,7 +38,9 @@ typedef struct bench_problem {
     unsigned long long seed;
 } bench_problem;
 
-/* Fills p [cap] with the variants of a line, returns their number; 0 with a sentence in why [cap_why] on an error. */
-size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why, size_t cap_why);
+/* Fills p [cap] with the variants of a line, returns their number; 0 with a sentence in why
+ * [cap_why] on an error. */
+size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why,
+                           size_t cap_why);
 
 #endif

@@ -29,14 +29,16 @@ static double uniform(unsigned long long *s)
     return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
 }
 
-/* Large arrays repeat a stretch of this many numbers (a prime): all anew would take longer than the timing. */
+/* Large arrays repeat a stretch of this many numbers (a prime): all anew would take longer than the
+ * timing. */
 enum { STRETCH = 65521 };
 
 void bench_normal(e3tp_dtype t, void *data, size_t n, unsigned long long seed)
 {
     const size_t size = real_bytes(t), fresh = n < STRETCH ? n : STRETCH;
     for (size_t i = 0; i < fresh; i++) { /* Box and Muller */
-        const double r = sqrt(-2 * log(uniform(&seed))), value = r * cos(6.283185307179586 * uniform(&seed));
+        const double r = sqrt(-2 * log(uniform(&seed))),
+                     value = r * cos(6.283185307179586 * uniform(&seed));
         if (t == E3TP_F64)
             ((double *)data)[i] = value;
         else
@@ -46,13 +48,15 @@ void bench_normal(e3tp_dtype t, void *data, size_t n, unsigned long long seed)
         memcpy((char *)data + i * size, data, (n - i < STRETCH ? n - i : STRETCH) * size);
 }
 
-size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, size_t block, size_t u, size_t m)
+size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, size_t block,
+                        size_t u, size_t m)
 {
     const bench_block *b = &q->blocks[which][block];
     if (q->problem.layout == E3TP_MUL_IR)
         return row * q->width[which] + b->offset + u * (2 * (size_t)b->l + 1) + m;
     const size_t place = b->offset + m * b->mul + u;
-    return q->problem.layout == E3TP_IR_MUL ? row * q->width[which] + place : place * q->problem.batch + row;
+    return q->problem.layout == E3TP_IR_MUL ? row * q->width[which] + place
+                                            : place * q->problem.batch + row;
 }
 
 static e3tp_status fail(bench_product *q, e3tp_status s, const char *text)
@@ -61,7 +65,8 @@ static e3tp_status fail(bench_product *q, e3tp_status s, const char *text)
     return s;
 }
 
-/* ---- irreps ---------------------------------------------------------------------------------------- */
+/* ---- irreps
+ * ---------------------------------------------------------------------------------------- */
 
 static e3tp_status read_irreps(bench_product *q, int which, const char *text)
 {
@@ -103,7 +108,8 @@ static void set_offsets(bench_product *q, int which)
     q->width[which] = at;
 }
 
-/* ---- paths ----------------------------------------------------------------------------------------- */
+/* ---- paths
+ * ----------------------------------------------------------------------------------------- */
 
 static void *grow(void *list, size_t used, size_t *capacity, size_t size)
 {
@@ -127,7 +133,8 @@ static e3tp_status add_path(bench_product *q, size_t i, size_t j, size_t k)
 static size_t output_block(bench_product *q, int l, int parity, size_t mul)
 {
     for (size_t k = 0; !q->problem.sep && k < q->nblocks[2]; k++)
-        if (q->blocks[2][k].l == l && q->blocks[2][k].parity == parity && q->blocks[2][k].mul == mul)
+        if (q->blocks[2][k].l == l && q->blocks[2][k].parity == parity &&
+            q->blocks[2][k].mul == mul)
             return k;
     bench_block *list = grow(q->blocks[2], q->nblocks[2], &q->capacity_out, sizeof *list);
     if (!list)
@@ -182,12 +189,17 @@ static e3tp_status given_paths(bench_product *q, size_t i, size_t j)
 
 static size_t weight_count(const bench_product *q, const bench_path *t)
 {
-    const size_t m1 = q->blocks[0][t->in1].mul, m2 = q->blocks[1][t->in2].mul, mo = q->blocks[2][t->out].mul;
+    const size_t m1 = q->blocks[0][t->in1].mul, m2 = q->blocks[1][t->in2].mul,
+                 mo = q->blocks[2][t->out].mul;
     switch (q->problem.mode) {
-    case E3TP_UVW: return m1 * m2 * mo;
-    case E3TP_UUW: return m1 * mo;
-    case E3TP_UUU: return m1;
-    default: return m1 * m2;
+    case E3TP_UVW:
+        return m1 * m2 * mo;
+    case E3TP_UUW:
+        return m1 * mo;
+    case E3TP_UUU:
+        return m1;
+    default:
+        return m1 * m2;
     }
 }
 
@@ -196,15 +208,20 @@ static double fan_in(const bench_product *q, const bench_path *t)
 {
     const double m1 = (double)q->blocks[0][t->in1].mul, m2 = (double)q->blocks[1][t->in2].mul;
     switch (q->problem.mode) {
-    case E3TP_UVW: return m1 * m2;
-    case E3TP_UVU: return m2;
+    case E3TP_UVW:
+        return m1 * m2;
+    case E3TP_UVU:
+        return m2;
     case E3TP_UVV:
-    case E3TP_UUW: return m1;
-    default: return 1;
+    case E3TP_UUW:
+        return m1;
+    default:
+        return 1;
     }
 }
 
-/* e3nn's coefficient with "component" and "element" normalisation and unit variances, from its definition. */
+/* e3nn's coefficient with "component" and "element" normalisation and unit variances, from its
+ * definition. */
 static void set_coefficients(bench_product *q)
 {
     for (size_t t = 0; t < q->npaths; t++) {
@@ -263,7 +280,8 @@ static e3tp_status make_gaunt(bench_product *q)
     return s;
 }
 
-/* ---- plan ------------------------------------------------------------------------------------------ */
+/* ---- plan
+ * ------------------------------------------------------------------------------------------ */
 
 static void describe_blocks(e3tp_desc *d, const bench_product *q, e3tp_operand which)
 {
@@ -342,7 +360,8 @@ void bench_product_destroy(bench_product *q)
     *q = (bench_product){0};
 }
 
-/* ---- buffers --------------------------------------------------------------------------------------- */
+/* ---- buffers
+ * --------------------------------------------------------------------------------------- */
 
 static size_t weight_rows(const bench_product *q)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A problem string made real: irreps, paths with the bench's own coefficients, a plan, filled buffers. */
+/* A problem string made real: irreps, paths with the bench's own coefficients, a plan, filled
+ * buffers. */
 #ifndef BENCH_PRODUCT_H
 #define BENCH_PRODUCT_H
 
@@ -23,24 +24,25 @@ typedef struct bench_product {
     size_t nblocks[3], npaths, capacity_out, capacity_paths;
     bench_block *blocks[3]; /* x, y, z */
     bench_path *paths;
-    size_t width[4];        /* x, y, z, w */
+    size_t width[4]; /* x, y, z, w */
     int weighted;
     e3tp_plan *plan;
     e3tp_buffers buffers;
-    void *memory[16];       /* what the buffers point to: x, y, w if there are weights, ... */
+    void *memory[16]; /* what the buffers point to: x, y, w if there are weights, ... */
     size_t nmemory;
-    char message[512];      /* why something failed */
+    char message[512]; /* why something failed */
 } bench_product;
 
 /* Statuses as the library's; message says why. A product that failed is still to be destroyed. */
 e3tp_status bench_product_create(bench_product *q, const bench_problem *p);
 e3tp_status bench_product_fill(bench_product *q);
-size_t bench_product_bytes(const bench_product *q);    /* memory that fill takes */
+size_t bench_product_bytes(const bench_product *q); /* memory that fill takes */
 void bench_product_destroy(bench_product *q);
 e3tp_status bench_product_run(const bench_product *q); /* the pass of the problem, once */
 
 /* Element (row, block, u, m) of x, y or z. */
-size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, size_t block, size_t u, size_t m);
+size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, size_t block,
+                        size_t u, size_t m);
 double bench_get(e3tp_dtype t, const void *data, size_t i);
 /* n normal numbers by a fixed generator. */
 void bench_normal(e3tp_dtype t, void *data, size_t n, unsigned long long seed);

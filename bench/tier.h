@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the bench itself compiles once per instruction set: the peak of multiply-add, and a linear map. */
+/* What the bench itself compiles once per instruction set: the peak of multiply-add, and a linear
+ * map. */
 #ifndef BENCH_TIER_H
 #define BENCH_TIER_H
 
@@ -9,7 +10,7 @@ enum { BENCH_RADIAL = 8 }; /* radial functions that the map takes */
 
 typedef struct bench_tier {
     const char *name;
-    size_t flops_f32, flops_f64;    /* per step */
+    size_t flops_f32, flops_f64; /* per step */
     double (*fma_f32)(size_t steps);
     double (*fma_f64)(size_t steps);
     /* out [n] = sum over k of f [BENCH_RADIAL] m [BENCH_RADIAL][n] */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiled once per tier with -DBENCH_TIER=<name>, the tier's flags and contraction of a * b + c allowed. */
+/* Compiled once per tier with -DBENCH_TIER=<name>, the tier's flags and contraction of a * b + c
+ * allowed. */
 #include "tier.h"
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define CHAINS 24 /* latency 4 times 2 pipes is 8; 32 registers hold 24 and two constants */
-#define EACH(S) S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11) S(12) S(13) S(14) S(15) \
-    S(16) S(17) S(18) S(19) S(20) S(21) S(22) S(23)
+#define EACH(S)                                                                                  \
+    S(0)                                                                                         \
+    S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11) S(12) S(13) S(14) S(15) S(16) S(17) \
+        S(18) S(19) S(20) S(21) S(22) S(23)
 #else
 #ifdef __AVX__
 #define VECTOR_BYTES 32
@@ -30,17 +33,17 @@ typedef double vector_double __attribute__((vector_size(VECTOR_BYTES)));
 #define START_double(i) a[i] = zero + (double)(i);
 #define STEP(i) a[i] = a[i] * b + c;
 #define SUM(i) s += a[i];
-#define FMA(name, real)                                                           \
-    static double name(size_t steps)                                              \
-    {                                                                             \
+#define FMA(name, real)                                                             \
+    static double name(size_t steps)                                                \
+    {                                                                               \
         const vector_##real zero = {0}, b = zero + (real)0.5, c = zero + (real)0.5; \
-        vector_##real a[CHAINS], s = zero;                                        \
-        EACH(START_##real)                                                        \
-        for (size_t n = 0; n < steps; n++) {                                      \
-            EACH(STEP)                                                            \
-        }                                                                         \
-        EACH(SUM)                                                                 \
-        return (double)s[0];                                                      \
+        vector_##real a[CHAINS], s = zero;                                          \
+        EACH(START_##real)                                                          \
+        for (size_t n = 0; n < steps; n++) {                                        \
+            EACH(STEP)                                                              \
+        }                                                                           \
+        EACH(SUM)                                                                   \
+        return (double)s[0];                                                        \
     }
 FMA(fma_f32, float)
 FMA(fma_f64, double)
@@ -56,6 +59,9 @@ static void linear(const float *restrict f, const float *restrict m, size_t n, f
 }
 
 extern const bench_tier PASTE(bench_tier_, BENCH_TIER);
-const bench_tier PASTE(bench_tier_, BENCH_TIER) = {
-    TEXT(BENCH_TIER), 2 * CHAINS * VECTOR_BYTES / sizeof(float), 2 * CHAINS * VECTOR_BYTES / sizeof(double),
-    fma_f32, fma_f64, linear};
+const bench_tier PASTE(bench_tier_, BENCH_TIER) = {TEXT(BENCH_TIER),
+                                                   2 * CHAINS *VECTOR_BYTES / sizeof(float),
+                                                   2 * CHAINS *VECTOR_BYTES / sizeof(double),
+                                                   fma_f32,
+                                                   fma_f64,
+                                                   linear};

@@ -50,7 +50,8 @@ static void *run_range(void *arg)
     return NULL;
 }
 
-void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to), void *ctx)
+void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to),
+                    void *ctx)
 {
     pthread_t id[MAX_THREADS];
     range part[MAX_THREADS];
@@ -68,7 +69,8 @@ void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, 
             run_range(&part[i]);
 }
 
-/* ---- peak of multiply-add -------------------------------------------------------------------------- */
+/* ---- peak of multiply-add
+ * -------------------------------------------------------------------------- */
 
 typedef struct peak_job {
     const bench_tier *tier;
@@ -123,7 +125,8 @@ double bench_peak_gflops(const char *isa, int f64, int threads)
     return gflops;
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------- */
+/* ---- memory
+ * ---------------------------------------------------------------------------------------- */
 
 /* Several sums, so that the adds do not wait for one another. */
 static void read_body(void *ctx, size_t from, size_t to)

@@ -15,12 +15,16 @@ typedef struct bench_stats {
 /* Sorts v [n], n >= 1. Quartiles by linear interpolation. */
 bench_stats bench_statistics(double *v, size_t n);
 
-/* body(ctx, from, to) on `threads` threads over equal ranges of 0..n-1; returns when all have returned. */
-void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to), void *ctx);
+/* body(ctx, from, to) on `threads` threads over equal ranges of 0..n-1; returns when all have
+ * returned. */
+void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to),
+                    void *ctx);
 
-/* Best of several short runs on all threads together; measured once, then remembered. NAN for an unknown tier. */
+/* Best of several short runs on all threads together; measured once, then remembered. NAN for an
+ * unknown tier. */
 double bench_peak_gflops(const char *isa, int f64, int threads);
-double bench_dram_gbs(int threads); /* reading, from an array far larger than any cache; NAN if there is no room */
+double bench_dram_gbs(
+    int threads); /* reading, from an array far larger than any cache; NAN if there is no room */
 
 size_t bench_mem_available(void); /* bytes; 0 if the system does not say */
 void *bench_alloc(size_t bytes);  /* 64-byte aligned, touched; NULL on failure; freed by free() */

@@ -8,7 +8,8 @@
 
 enum { ROWS = 16 };
 
-/* Signal methods round in a few transforms of some tens of terms; a wrong sign or index gives errors near 1. */
+/* Signal methods round in a few transforms of some tens of terms; a wrong sign or index gives
+ * errors near 1. */
 double bench_tolerance(e3tp_dtype t)
 {
     return 200 * (t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
@@ -36,9 +37,11 @@ typedef struct row_sums {
     double *magnitude[4]; /* of out: sums of |terms| */
 } row_sums;
 
-/* ---- what a path sums ------------------------------------------------------------------------------ */
+/* ---- what a path sums
+ * ------------------------------------------------------------------------------ */
 
-static size_t make_terms(const bench_block *a, const bench_block *b, const bench_block *c, term **list)
+static size_t make_terms(const bench_block *a, const bench_block *b, const bench_block *c,
+                         term **list)
 {
     const size_t n1 = 2 * (size_t)a->l + 1, n2 = 2 * (size_t)b->l + 1, n3 = 2 * (size_t)c->l + 1;
     double *w = malloc(n1 * n2 * n3 * sizeof *w);
@@ -77,13 +80,15 @@ static size_t make_triples(e3tp_mode mode, size_t m1, size_t m2, size_t mo, trip
     *list = malloc(m1 * m2 * (any ? mo : 1) * sizeof **list);
     for (size_t u = 0; *list && u < m1; u++)
         for (size_t v = 0; v < m2; v++)
-            n += any ? free_output(mode, u, v, m2, mo, *list + n) : fixed_output(mode, u, v, m2, *list + n);
+            n += any ? free_output(mode, u, v, m2, mo, *list + n)
+                     : fixed_output(mode, u, v, m2, *list + n);
     return n;
 }
 
 static path_terms make_path(const bench_product *q, const bench_path *t)
 {
-    const bench_block *a = &q->blocks[0][t->in1], *b = &q->blocks[1][t->in2], *c = &q->blocks[2][t->out];
+    const bench_block *a = &q->blocks[0][t->in1], *b = &q->blocks[1][t->in2],
+                      *c = &q->blocks[2][t->out];
     const e3tp_mode mode = q->problem.op == E3TP_OP_GAUNT ? E3TP_UUU : q->problem.mode;
     path_terms p = {0};
     p.nterms = make_terms(a, b, c, &p.terms);
@@ -91,7 +96,8 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
     return p;
 }
 
-/* The weights of one triple: one for a product, three factors (a, b, c) for gaunt. Returns how many. */
+/* The weights of one triple: one for a product, three factors (a, b, c) for gaunt. Returns how
+ * many. */
 static size_t weights_of(const bench_product *q, const bench_path *t, const triple *m, size_t at[3])
 {
     if (!q->weighted)
@@ -107,7 +113,8 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
     return 3;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------------ */
+/* ---- evaluation
+ * ------------------------------------------------------------------------------------ */
 
 static void add(const row_sums *s, int which, size_t at, double value)
 {
@@ -120,8 +127,8 @@ static size_t element(const bench_block *b, size_t u, size_t m)
     return b->offset + u * (2 * (size_t)b->l + 1) + m;
 }
 
-static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p, const triple *m,
-                       const row_sums *s)
+static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p,
+                       const triple *m, const row_sums *s)
 {
     size_t at[3];
     const size_t nw = weights_of(q, t, m, at);
@@ -156,8 +163,8 @@ static void load(const bench_product *q, int which, const void *data, size_t row
     for (size_t b = 0; data && b < q->nblocks[which]; b++)
         for (size_t u = 0; u < q->blocks[which][b].mul; u++)
             for (size_t m = 0; m < 2 * (size_t)q->blocks[which][b].l + 1; m++)
-                out[element(&q->blocks[which][b], u, m)] =
-                    bench_get(q->problem.dtype, data, bench_product_at(q, (e3tp_operand)which, row, b, u, m));
+                out[element(&q->blocks[which][b], u, m)] = bench_get(
+                    q->problem.dtype, data, bench_product_at(q, (e3tp_operand)which, row, b, u, m));
 }
 
 static void load_weights(const bench_product *q, const void *data, size_t row, double *out)
@@ -207,7 +214,8 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------ */
+/* ---- comparison
+ * ------------------------------------------------------------------------------------ */
 
 static double worse(double a, double b)
 {
@@ -243,8 +251,8 @@ static double check_row(const bench_product *q, size_t row, const row_sums *s, d
 }
 
 /* The first rows alone, so that their sum is the whole gradient of the shared weights. */
-static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s, size_t rows,
-                           double *scratch)
+static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s,
+                           size_t rows, double *scratch)
 {
     e3tp_buffers b = q->buffers;
     b.batch = rows;

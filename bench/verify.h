@@ -5,9 +5,10 @@
 
 #include "product.h"
 
-/* Runs the pass once and compares up to 16 rows spread over the batch (a gradient summed over the batch: a second
-   run of 16 rows). An error counts relative to the largest sum of |terms| in its row.
-   Returns 1 if the largest is within `bench_tolerance`; 0 else, also when the run fails (q->message says why). */
+/* Runs the pass once and compares up to 16 rows spread over the batch (a gradient summed over the
+   batch: a second run of 16 rows). An error counts relative to the largest sum of |terms| in its
+   row. Returns 1 if the largest is within `bench_tolerance`; 0 else, also when the run fails
+   (q->message says why). */
 int bench_verify(bench_product *q, double *max_err);
 double bench_tolerance(e3tp_dtype t);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The product of a MACE layer on two edges: 4x0e+4x1o by harmonics to l = 1, weights per edge and channel. */
+/* The product of a MACE layer on two edges: 4x0e+4x1o by harmonics to l = 1, weights per edge and
+ * channel. */
 #include <e3tp/e3tp.h>
 #include <stdio.h>
 
@@ -11,7 +12,8 @@ int main(void)
     e3tp_desc_set_irreps_text(desc, E3TP_X, "4x0e+4x1o");
     e3tp_desc_set_irreps_text(desc, E3TP_Y, "0e+1o");
     e3tp_desc_set_irreps_text(desc, E3TP_Z, "4x0e+4x1o");
-    e3tp_path paths[3] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1), e3tp_path_init(0, 1, 1, E3TP_UVU, 1),
+    e3tp_path paths[3] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1),
+                          e3tp_path_init(0, 1, 1, E3TP_UVU, 1),
                           e3tp_path_init(1, 1, 0, E3TP_UVU, 1)};
     for (int i = 0; i < 3; i++)
         e3tp_desc_add_path(desc, &paths[i]);

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run the Python tests, add meson's results from its log, print `N passed, N failed, N skipped`; fail if any failed or none ran."""
+"""Run the Python tests, add meson's results from its log, print `N passed, N failed, N skipped`.
+
+Fails if any failed or none ran."""
+
 import json
 import pathlib
 import sys

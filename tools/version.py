@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Print the release number (or, with `abi`, the ABI number) that include/e3tp/version.h states."""
+
 import pathlib
 import re
 import sys

@@ -38,8 +38,8 @@ typedef enum e3tp_dtype { E3TP_F32 = 0, E3TP_F64 = 1 } e3tp_dtype;
 typedef void *(*e3tp_alloc_fn)(size_t bytes, void *ctx);
 typedef void (*e3tp_free_fn)(void *block, void *ctx);
 
-/* A host's parallel loop: call body(body_ctx, i) once for every i in 0..n-1, in any order, on any threads,
-   and return when all have returned. */
+/* A host's parallel loop: call body(body_ctx, i) once for every i in 0..n-1, in any order, on any
+   threads, and return when all have returned. */
 typedef void (*e3tp_parallel_fn)(size_t n, void (*body)(void *body_ctx, size_t i), void *body_ctx,
                                  void *ctx);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* e3tp: tensor products of irreps of O(3).
 
-   Describe the problem (e3tp_desc), get a plan (e3tp_plan), execute it many times. Letters, here and in
-   Python alike: x, y are the operands, w the weights, z the result; gz is a cotangent of z, and gx, gy, gw
-   the gradients that it gives. `b` counts rows of a batch. All sizes are in elements unless they say bytes.
-   Signs, normalisations, weight order: e3nn's (docs/conventions.md).
+   Describe the problem (e3tp_desc), get a plan (e3tp_plan), execute it many times. Letters, here
+   and in Python alike: x, y are the operands, w the weights, z the result; gz is a cotangent of z,
+   and gx, gy, gw the gradients that it gives. `b` counts rows of a batch. All sizes are in elements
+   unless they say bytes. Signs, normalisations, weight order: e3nn's (docs/conventions.md).
 
-   Threads: a descriptor belongs to one thread at a time; a plan is frozen and may be executed by any number
-   of threads at once; plans may be created in parallel. The library never prints, exits or aborts
-   (E3TP_VERBOSE=1|2 in the environment prints plan lines to stderr). */
+   Threads: a descriptor belongs to one thread at a time; a plan is frozen and may be executed by
+   any number of threads at once; plans may be created in parallel. The library never prints, exits
+   or aborts (E3TP_VERBOSE=1|2 in the environment prints plan lines to stderr). */
 #ifndef E3TP_H
 #define E3TP_H
 
@@ -21,7 +21,7 @@ E3TP_BEGIN_DECLS
 /* WHAT is computed. */
 typedef enum e3tp_op {
     E3TP_OP_TENSOR_PRODUCT = 0, /* e3nn's TensorProduct: irreps, paths, weights */
-    E3TP_OP_GAUNT = 1           /* product of two functions on the sphere, projected to given degrees */
+    E3TP_OP_GAUNT = 1 /* product of two functions on the sphere, projected to given degrees */
 } e3tp_op;
 
 /* HOW it is computed. AUTO chooses only among methods that compute the same map. */
@@ -50,15 +50,10 @@ typedef enum e3tp_pass {
 
 typedef enum e3tp_operand { E3TP_X = 0, E3TP_Y = 1, E3TP_Z = 2, E3TP_W = 3 } e3tp_operand;
 
-/* Order of elements in a row. A block is mul copies of an irrep of degree l; blocks follow one another.
-   MUL_IR:     [block][u][m]            (e3nn)
-   IR_MUL:     [block][m][u]
-   BATCH_LAST: [block][m][u][b]: the transpose of IR_MUL, the batch innermost. */
-typedef enum e3tp_layout {
-    E3TP_MUL_IR = 0,
-    E3TP_IR_MUL = 1,
-    E3TP_BATCH_LAST = 2
-} e3tp_layout;
+/* Order of elements in a row. A block is mul copies of an irrep of degree l; blocks follow one
+   another. MUL_IR:     [block][u][m]            (e3nn) IR_MUL:     [block][m][u] BATCH_LAST:
+   [block][m][u][b]: the transpose of IR_MUL, the batch innermost. */
+typedef enum e3tp_layout { E3TP_MUL_IR = 0, E3TP_IR_MUL = 1, E3TP_BATCH_LAST = 2 } e3tp_layout;
 
 /* e3nn's connection modes, with e3nn's weight shapes (docs/conventions.md). */
 typedef enum e3tp_mode {
@@ -72,12 +67,24 @@ typedef enum e3tp_mode {
     E3TP_U_LT_VW = 7   /* u<vw */
 } e3tp_mode;
 
-typedef enum e3tp_irrep_norm { E3TP_NORM_COMPONENT = 0, E3TP_NORM_NORM = 1, E3TP_NORM_NONE = 2 } e3tp_irrep_norm;
-typedef enum e3tp_path_norm { E3TP_PATH_ELEMENT = 0, E3TP_PATH_PATH = 1, E3TP_PATH_NONE = 2 } e3tp_path_norm;
+typedef enum e3tp_irrep_norm {
+    E3TP_NORM_COMPONENT = 0,
+    E3TP_NORM_NORM = 1,
+    E3TP_NORM_NONE = 2
+} e3tp_irrep_norm;
+typedef enum e3tp_path_norm {
+    E3TP_PATH_ELEMENT = 0,
+    E3TP_PATH_PATH = 1,
+    E3TP_PATH_NONE = 2
+} e3tp_path_norm;
 
-/* Where weights come from: nowhere, one row for the batch, one row per row of the batch. With SHARED the
-   gradient gw is one row, summed over the batch. */
-typedef enum e3tp_weights { E3TP_WEIGHTS_NONE = 0, E3TP_WEIGHTS_SHARED = 1, E3TP_WEIGHTS_ROW = 2 } e3tp_weights;
+/* Where weights come from: nowhere, one row for the batch, one row per row of the batch. With
+   SHARED the gradient gw is one row, summed over the batch. */
+typedef enum e3tp_weights {
+    E3TP_WEIGHTS_NONE = 0,
+    E3TP_WEIGHTS_SHARED = 1,
+    E3TP_WEIGHTS_ROW = 2
+} e3tp_weights;
 
 typedef enum e3tp_quadrature { E3TP_GAUSS_LEGENDRE = 0, E3TP_EQUIANGULAR = 1 } e3tp_quadrature;
 typedef enum e3tp_effort { E3TP_ESTIMATE = 0, E3TP_MEASURE = 1 } e3tp_effort;
@@ -108,80 +115,103 @@ static inline e3tp_path e3tp_path_init(uint32_t in1, uint32_t in2, uint32_t out,
 typedef struct e3tp_desc e3tp_desc;
 typedef struct e3tp_plan e3tp_plan;
 
-/* ---- descriptor ------------------------------------------------------------------------------------ */
+/* ---- descriptor
+ * ------------------------------------------------------------------------------------ */
 
-/* A new descriptor for one operation. *out is NULL on failure (INVALID: out NULL or unknown op; NOMEM).
-   Setters return a status and also keep the first failure with a sentence: a caller may ignore them all and
-   look at e3tp_plan_create alone. A NULL descriptor gives INVALID. */
+/* A new descriptor for one operation. *out is NULL on failure (INVALID: out NULL or unknown op;
+   NOMEM). Setters return a status and also keep the first failure with a sentence: a caller may
+   ignore them all and look at e3tp_plan_create alone. A NULL descriptor gives INVALID. */
 E3TP_API e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op);
 E3TP_API void e3tp_desc_destroy(e3tp_desc *d); /* NULL is fine */
-/* Why the first failure failed; "" if none did. Valid until d changes or is destroyed. Never NULL. */
+/* Why the first failure failed; "" if none did. Valid until d changes or is destroyed. Never NULL.
+ */
 E3TP_API const char *e3tp_desc_message(const e3tp_desc *d);
 
-/* TENSOR_PRODUCT. The irreps of x, y or z (which = E3TP_X, E3TP_Y, E3TP_Z), copied. Empty lists and zero
-   multiplicities are legal. l <= 12. */
-E3TP_API e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s, size_t n);
+/* TENSOR_PRODUCT. The irreps of x, y or z (which = E3TP_X, E3TP_Y, E3TP_Z), copied. Empty lists and
+   zero multiplicities are legal. l <= 12. */
+E3TP_API e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s,
+                                          size_t n);
 E3TP_API e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which, const char *text);
-/* Appends a path; checked against the irreps at plan creation (index, parity, triangle, multiplicities). */
+/* Appends a path; checked against the irreps at plan creation (index, parity, triangle,
+ * multiplicities). */
 E3TP_API e3tp_status e3tp_desc_add_path(e3tp_desc *d, const e3tp_path *p);
-E3TP_API e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep, e3tp_path_norm path);
+E3TP_API e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep,
+                                                 e3tp_path_norm path);
 /* Variance of each block of an operand, n as set by set_irreps, values >= 0; default 1. */
-E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const double *v, size_t n);
+E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const double *v,
+                                             size_t n);
 E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
-/* GAUNT. Degrees of x, y, z: distinct, ascending, 0..12 for x and y, 0..24 for z; per degree one block of `channels`
-   copies, parity (-1)^l. z[l3] = c[l3] sum a[l1] b[l2] g(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2], g the Gaunt
-   strength (e3tp_gaunt_strength); with weights a row is a [n1][C], b [n2][C], c [n3][C] in one piece. */
-E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l, size_t n);
+/* GAUNT. Degrees of x, y, z: distinct, ascending, 0..12 for x and y, 0..24 for z; per degree one
+   block of `channels` copies, parity (-1)^l. z[l3] = c[l3] sum a[l1] b[l2] g(l1,l2,l3) W(l1,l2,l3)
+   : x[l1] (x) y[l2], g the Gaunt strength (e3tp_gaunt_strength); with weights a row is a [n1][C], b
+   [n2][C], c [n3][C] in one piece. */
+E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
+                                           size_t n);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
-/* Samples for `grid`: rows and columns, 0 0 = the smallest exact; a smaller grid is refused unless aliasing is allowed. */
+/* Samples for `grid`: rows and columns, 0 0 = the smallest exact; a smaller grid is refused unless
+ * aliasing is allowed. */
 E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                         int allow_aliasing);
 
 /* Both. */
-E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t);        /* default F32 */
-E3TP_API e3tp_status e3tp_desc_set_weights(e3tp_desc *d, e3tp_weights kind); /* default: SHARED for products with
-                                                                                 weighted paths, NONE for gaunt */
-E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which, e3tp_layout l); /* default MUL_IR */
-E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m);      /* default AUTO */
-E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);          /* default AUTO */
-E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e);      /* default ESTIMATE */
-E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d, int n);             /* 0: OpenMP's maximum at creation */
-E3TP_API e3tp_status e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows);    /* rows per call to plan for; 0: unknown */
-/* Element type in which batch-summed gradients accumulate; default: the dtype. F64 with F32 data: UNSUPPORTED yet. */
+E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default F32 */
+E3TP_API e3tp_status e3tp_desc_set_weights(e3tp_desc *d,
+                                           e3tp_weights kind); /* default: SHARED for products with
+                                                                   weighted paths, NONE for gaunt */
+E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
+                                          e3tp_layout l);               /* default MUL_IR */
+E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* default AUTO */
+E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* default AUTO */
+E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
+E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d,
+                                           int n); /* 0: OpenMP's maximum at creation */
+E3TP_API e3tp_status
+e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows); /* rows per call to plan for; 0: unknown */
+/* Element type in which batch-summed gradients accumulate; default: the dtype. F64 with F32 data:
+ * UNSUPPORTED yet. */
 E3TP_API e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t);
-E3TP_API e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc, e3tp_free_fn release, void *ctx);
+E3TP_API e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc,
+                                             e3tp_free_fn release, void *ctx);
 E3TP_API e3tp_status e3tp_desc_set_parallel_for(e3tp_desc *d, e3tp_parallel_fn fn, void *ctx);
-/* The host's lock around FFTW's planner, where the host uses FFTW itself; must outlive the plan (destruction
-   locks too). NULL, NULL: the library's own mutex. */
-E3TP_API e3tp_status e3tp_desc_set_planner_lock(e3tp_desc *d, void (*lock)(void *), void (*unlock)(void *), void *ctx);
+/* The host's lock around FFTW's planner, where the host uses FFTW itself; must outlive the plan
+   (destruction locks too). NULL, NULL: the library's own mutex. */
+E3TP_API e3tp_status e3tp_desc_set_planner_lock(e3tp_desc *d, void (*lock)(void *),
+                                                void (*unlock)(void *), void *ctx);
 
-/* ---- plan ------------------------------------------------------------------------------------------ */
+/* ---- plan
+ * ------------------------------------------------------------------------------------------ */
 
-/* Freezes the descriptor's problem, which may then be changed or destroyed. On failure *out is NULL and the sentence
-   is in e3tp_desc_message(d). INVALID, SHAPE, UNSUPPORTED (method or tier cannot serve), NOMEM. */
+/* Freezes the descriptor's problem, which may then be changed or destroyed. On failure *out is NULL
+   and the sentence is in e3tp_desc_message(d). INVALID, SHAPE, UNSUPPORTED (method or tier cannot
+   serve), NOMEM. */
 E3TP_API e3tp_status e3tp_plan_create(e3tp_plan **out, e3tp_desc *d);
 E3TP_API void e3tp_plan_destroy(e3tp_plan *p); /* NULL is fine; nobody may be executing p */
 
-E3TP_API size_t e3tp_plan_width(const e3tp_plan *p, e3tp_operand which); /* elements per row; W: weight row */
+E3TP_API size_t e3tp_plan_width(const e3tp_plan *p,
+                                e3tp_operand which); /* elements per row; W: weight row */
 E3TP_API size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch);
-E3TP_API const char *e3tp_plan_method(const e3tp_plan *p); /* "cg", "gaunt", "grid" */
-E3TP_API const char *e3tp_plan_isa(const e3tp_plan *p);    /* "generic", "avx2", ... */
+E3TP_API const char *e3tp_plan_method(const e3tp_plan *p);           /* "cg", "gaunt", "grid" */
+E3TP_API const char *e3tp_plan_isa(const e3tp_plan *p);              /* "generic", "avx2", ... */
 E3TP_API double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass); /* needed per row */
 E3TP_API double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass); /* operands per row */
 E3TP_API double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass);  /* estimated seconds per row */
 E3TP_API size_t e3tp_plan_num_paths(const e3tp_plan *p);
-E3TP_API double e3tp_plan_path_coefficient(const e3tp_plan *p, size_t path); /* e3nn's final coefficient; NaN outside */
-/* Text for people and bug reports; snprintf rules: returns the length needed, writes at most cap bytes. */
+E3TP_API double e3tp_plan_path_coefficient(const e3tp_plan *p,
+                                           size_t path); /* e3nn's final coefficient; NaN outside */
+/* Text for people and bug reports; snprintf rules: returns the length needed, writes at most cap
+ * bytes. */
 E3TP_API size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap);
 
-/* ---- execution ------------------------------------------------------------------------------------- */
+/* ---- execution
+ * ------------------------------------------------------------------------------------- */
 
-/* Operands of a call. Strides: distance in elements from a row to the next (MUL_IR, IR_MUL, weights), or from a
-   component to the next (BATCH_LAST, >= batch). 0 = one row for the whole batch (x, y, w only), and its gradient, one
-   row, is summed over the batch. E3TP_PACKED: the width, or the batch for BATCH_LAST; for shared weights 0.
-   Gradients have their operand's stride. A NULL output is not wanted and not computed.
-   Outputs are overwritten and must not overlap anything. Alignment: the element's. */
+/* Operands of a call. Strides: distance in elements from a row to the next (MUL_IR, IR_MUL,
+   weights), or from a component to the next (BATCH_LAST, >= batch). 0 = one row for the whole batch
+   (x, y, w only), and its gradient, one row, is summed over the batch. E3TP_PACKED: the width, or
+   the batch for BATCH_LAST; for shared weights 0. Gradients have their operand's stride. A NULL
+   output is not wanted and not computed. Outputs are overwritten and must not overlap anything.
+   Alignment: the element's. */
 #define E3TP_PACKED PTRDIFF_MIN
 typedef struct e3tp_buffers {
     size_t size; /* sizeof(e3tp_buffers) */
@@ -190,11 +220,12 @@ typedef struct e3tp_buffers {
     void *z;
     const void *gz;
     void *gx, *gy, *gw;
-    const void *ggx, *ggy, *ggw; /* double backward: cotangents of gx, gy, gw; JVP: tangents of x, y, w */
-    void *hx, *hy, *hw, *hz;     /* double backward; JVP writes hz */
+    const void *ggx, *ggy,
+        *ggw; /* double backward: cotangents of gx, gy, gw; JVP: tangents of x, y, w */
+    void *hx, *hy, *hw, *hz; /* double backward; JVP writes hz */
     ptrdiff_t stride_x, stride_y, stride_w, stride_z;
     const int32_t *index; /* row of w for each row of the batch: UNSUPPORTED yet when not NULL */
-    void *work;           /* NULL, or e3tp_plan_work_bytes, 64-byte aligned, one per concurrent call */
+    void *work; /* NULL, or e3tp_plan_work_bytes, 64-byte aligned, one per concurrent call */
 } e3tp_buffers;
 
 static inline e3tp_buffers e3tp_buffers_init(size_t batch)
@@ -221,11 +252,13 @@ E3TP_API e3tp_status e3tp_backward(const e3tp_plan *p, const e3tp_buffers *b);
 /* Not built yet: E3TP_E_UNSUPPORTED. */
 E3TP_API e3tp_status e3tp_double_backward(const e3tp_plan *p, const e3tp_buffers *b);
 E3TP_API e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b);
-/* The status that the call would return, with the sentence why in msg (snprintf rules, may be NULL). */
-E3TP_API e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, char *msg,
-                                        size_t cap);
+/* The status that the call would return, with the sentence why in msg (snprintf rules, may be
+ * NULL). */
+E3TP_API e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b,
+                                        char *msg, size_t cap);
 
-/* ---- introspection --------------------------------------------------------------------------------- */
+/* ---- introspection
+ * --------------------------------------------------------------------------------- */
 
 E3TP_API const char *e3tp_status_string(e3tp_status s); /* static, never NULL */
 E3TP_API unsigned e3tp_version(void);                   /* major * 10000 + minor * 100 + patch */
@@ -233,8 +266,8 @@ E3TP_API unsigned e3tp_abi_version(void);
 E3TP_API size_t e3tp_build_info(char *buf, size_t cap); /* compiler, tiers, OpenMP */
 E3TP_API const char *e3tp_isa_name(e3tp_isa isa);       /* NULL if unknown */
 E3TP_API int e3tp_isa_compiled(e3tp_isa isa);
-E3TP_API int e3tp_isa_usable(e3tp_isa isa);             /* compiled, and this machine can run it */
-E3TP_API const char *e3tp_method_name(e3tp_method m);   /* NULL if unknown */
+E3TP_API int e3tp_isa_usable(e3tp_isa isa);           /* compiled, and this machine can run it */
+E3TP_API const char *e3tp_method_name(e3tp_method m); /* NULL if unknown */
 /* Whether a method can serve an operation at all. */
 E3TP_API int e3tp_method_serves(e3tp_method m, e3tp_op op);
 

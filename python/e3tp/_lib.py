@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Finds and loads the library, checks its ABI, declares prototypes."""
+
 import ctypes
 import ctypes.util
 import os
@@ -15,7 +16,9 @@ class Unsupported(ValueError):
 
 def _load():
     here = pathlib.Path(__file__).parent / "libe3tp.so"
-    path = os.environ.get("E3TP_LIBRARY") or (str(here) if here.exists() else ctypes.util.find_library("e3tp"))
+    path = os.environ.get("E3TP_LIBRARY") or (
+        str(here) if here.exists() else ctypes.util.find_library("e3tp")
+    )
     if not path:
         raise ImportError("libe3tp was not found: install it, or set E3TP_LIBRARY to the file")
     try:
@@ -27,17 +30,18 @@ def _load():
 lib = _load()
 _doubles = POINTER(c_double)
 for _name, _result, _arguments in (
-        ("e3tp_version", c_uint, ()),
-        ("e3tp_abi_version", c_uint, ()),
-        ("e3tp_build_info", c_size_t, (c_char_p, c_size_t)),
-        ("e3tp_isa_name", c_char_p, (c_int,)),
-        ("e3tp_isa_compiled", c_int, (c_int,)),
-        ("e3tp_isa_usable", c_int, (c_int,)),
-        ("e3tp_status_string", c_char_p, (c_int,)),
-        ("e3tp_wigner_3j", c_int, (c_int, c_int, c_int, c_int, _doubles)),
-        ("e3tp_wigner_D", c_int, (c_int, c_double, c_double, c_double, _doubles)),
-        ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
-        ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int))):
+    ("e3tp_version", c_uint, ()),
+    ("e3tp_abi_version", c_uint, ()),
+    ("e3tp_build_info", c_size_t, (c_char_p, c_size_t)),
+    ("e3tp_isa_name", c_char_p, (c_int,)),
+    ("e3tp_isa_compiled", c_int, (c_int,)),
+    ("e3tp_isa_usable", c_int, (c_int,)),
+    ("e3tp_status_string", c_char_p, (c_int,)),
+    ("e3tp_wigner_3j", c_int, (c_int, c_int, c_int, c_int, _doubles)),
+    ("e3tp_wigner_D", c_int, (c_int, c_double, c_double, c_double, _doubles)),
+    ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
+    ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int)),
+):
     getattr(lib, _name).restype = _result
     getattr(lib, _name).argtypes = _arguments
 
@@ -64,5 +68,8 @@ def build_info():
 def isa_tiers():
     """Tier name -> "usable" or "compiled"; tiers that are not compiled in do not appear."""
     names = {isa: lib.e3tp_isa_name(isa) for isa in range(1, 9)}
-    return {name.decode(): "usable" if lib.e3tp_isa_usable(isa) else "compiled"
-            for isa, name in names.items() if name and lib.e3tp_isa_compiled(isa)}
+    return {
+        name.decode(): "usable" if lib.e3tp_isa_usable(isa) else "compiled"
+        for isa, name in names.items()
+        if name and lib.e3tp_isa_compiled(isa)
+    }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Exact mathematics: coupling coefficients, strengths, rotation matrices. NumPy arrays of float64."""
+
 import ctypes
 
 import numpy as np
@@ -21,7 +22,9 @@ def wigner_3j(l1, l2, l3, sign="e3nn>=0.5"):
         raise ValueError(f"({l1}, {l2}, {l3}) is outside the triangle")
     out = np.empty((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1))
     if lib.e3tp_wigner_3j(l1, l2, l3, _signs[sign], _doubles(out)):
-        raise ValueError(f"({l1}, {l2}, {l3}): the degrees are too high for the sign convention {sign!r}")
+        raise ValueError(
+            f"({l1}, {l2}, {l3}): the degrees are too high for the sign convention {sign!r}"
+        )
     return out
 
 

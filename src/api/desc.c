@@ -17,19 +17,19 @@ static e3tp_status keep(e3tp_desc *d, e3tp_status s, const e3tp_message *m)
     return s;
 }
 
-#define FAIL(d, s, ...)                                             \
-    do {                                                            \
-        e3tp_message fail_message;                                  \
+#define FAIL(d, s, ...)                                                          \
+    do {                                                                         \
+        e3tp_message fail_message;                                               \
         return keep(d, e3tp_fail(&fail_message, s, __VA_ARGS__), &fail_message); \
     } while (0)
 
 /* Every setter begins with it. */
-#define CHECK(d, condition, ...)                     \
-    do {                                             \
-        if (!(d))                                    \
-            return E3TP_E_INVALID;                   \
-        if (!(condition))                            \
-            FAIL(d, E3TP_E_INVALID, __VA_ARGS__);    \
+#define CHECK(d, condition, ...)                  \
+    do {                                          \
+        if (!(d))                                 \
+            return E3TP_E_INVALID;                \
+        if (!(condition))                         \
+            FAIL(d, E3TP_E_INVALID, __VA_ARGS__); \
     } while (0)
 
 e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
@@ -93,14 +93,16 @@ enum { LMAX_PRODUCT = 12, LMAX_GAUNT_IN = 12, LMAX_GAUNT_OUT = 24 };
 
 e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s, size_t n)
 {
-    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_irreps: the operation takes degrees, not irreps");
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT,
+          "set_irreps: the operation takes degrees, not irreps");
     CHECK(d, is_xyz(which), "set_irreps: operand %d, expected x, y or z", (int)which);
     CHECK(d, s || n == 0, "set_irreps: the list for %c is NULL", operand_letter[which]);
     for (size_t i = 0; i < n; i++) {
-        CHECK(d, s[i].parity == 1 || s[i].parity == -1, "irreps of %c: parity %d of entry %zu, expected 1 or -1",
-              operand_letter[which], s[i].parity, i);
-        CHECK(d, s[i].l <= LMAX_PRODUCT, "irreps of %c: l = %u of entry %zu is above %d", operand_letter[which],
-              s[i].l, i, (int)LMAX_PRODUCT);
+        CHECK(d, s[i].parity == 1 || s[i].parity == -1,
+              "irreps of %c: parity %d of entry %zu, expected 1 or -1", operand_letter[which],
+              s[i].parity, i);
+        CHECK(d, s[i].l <= LMAX_PRODUCT, "irreps of %c: l = %u of entry %zu is above %d",
+              operand_letter[which], s[i].l, i, (int)LMAX_PRODUCT);
     }
     return replace_irreps(d, which, s, n);
 }
@@ -110,7 +112,8 @@ e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which, const ch
     CHECK(d, text, "set_irreps_text: the text is NULL");
     size_t n = 0;
     if (e3tp_irreps_parse(text, NULL, 0, &n) != E3TP_OK)
-        FAIL(d, E3TP_E_INVALID, "irreps \"%.100s\": expected terms such as 16x1o joined by +", text);
+        FAIL(d, E3TP_E_INVALID, "irreps \"%.100s\": expected terms such as 16x1o joined by +",
+             text);
     e3tp_irrep *s = e3tp_alloc(&libc_allocator, n, sizeof *s);
     if (!s)
         FAIL(d, E3TP_E_NOMEM, "no memory for %zu irreps", n);
@@ -128,8 +131,8 @@ e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l
     const int lmax = which == E3TP_Z ? LMAX_GAUNT_OUT : LMAX_GAUNT_IN;
     for (size_t i = 0; i < n; i++)
         CHECK(d, l[i] >= 0 && l[i] <= lmax && (i == 0 || l[i] > l[i - 1]),
-              "degrees of %c: %d at place %zu, expected ascending numbers in 0..%d", operand_letter[which], l[i], i,
-              lmax);
+              "degrees of %c: %d at place %zu, expected ascending numbers in 0..%d",
+              operand_letter[which], l[i], i, lmax);
     e3tp_irrep s[LMAX_GAUNT_OUT + 1];
     for (size_t i = 0; i < n; i++)
         s[i] = (e3tp_irrep){1, (uint16_t)l[i], (int8_t)(l[i] % 2 ? -1 : 1)};
@@ -153,7 +156,8 @@ static e3tp_status grow_paths(e3tp_desc *d)
 e3tp_status e3tp_desc_add_path(e3tp_desc *d, const e3tp_path *p)
 {
     CHECK(d, p, "add_path: the path is NULL");
-    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "add_path: the operation makes its paths itself");
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT,
+          "add_path: the operation makes its paths itself");
     CHECK(d, p->size == sizeof *p, "add_path: size is %zu, expected %zu", p->size, sizeof *p);
     if (d->spec.npaths == d->path_capacity)
         E3TP_TRY(grow_paths(d));
@@ -163,8 +167,10 @@ e3tp_status e3tp_desc_add_path(e3tp_desc *d, const e3tp_path *p)
 
 e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep, e3tp_path_norm path)
 {
-    CHECK(d, irrep >= E3TP_NORM_COMPONENT && irrep <= E3TP_NORM_NONE, "there is no irrep normalisation %d", (int)irrep);
-    CHECK(d, path >= E3TP_PATH_ELEMENT && path <= E3TP_PATH_NONE, "there is no path normalisation %d", (int)path);
+    CHECK(d, irrep >= E3TP_NORM_COMPONENT && irrep <= E3TP_NORM_NONE,
+          "there is no irrep normalisation %d", (int)irrep);
+    CHECK(d, path >= E3TP_PATH_ELEMENT && path <= E3TP_PATH_NONE,
+          "there is no path normalisation %d", (int)path);
     d->spec.irrep_norm = irrep;
     d->spec.path_norm = path;
     return E3TP_OK;
@@ -177,7 +183,8 @@ e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const doub
           operand_letter[which], n, d->spec.nirreps[which]);
     CHECK(d, v || n == 0, "variances of %c: the list is NULL", operand_letter[which]);
     for (size_t i = 0; i < n; i++)
-        CHECK(d, v[i] >= 0 && isfinite(v[i]), "variances of %c: %g at place %zu, expected a finite number >= 0",
+        CHECK(d, v[i] >= 0 && isfinite(v[i]),
+              "variances of %c: %g at place %zu, expected a finite number >= 0",
               operand_letter[which], v[i], i);
     double *copy = e3tp_alloc(&libc_allocator, n, sizeof *copy);
     if (!copy)
@@ -191,25 +198,31 @@ e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const doub
 
 e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign)
 {
-    CHECK(d, sign == E3TP_SIGN_E3NN || sign == E3TP_SIGN_E3NN_044, "there is no sign convention %d", (int)sign);
+    CHECK(d, sign == E3TP_SIGN_E3NN || sign == E3TP_SIGN_E3NN_044, "there is no sign convention %d",
+          (int)sign);
     d->spec.sign = sign;
     return E3TP_OK;
 }
 
 e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
 {
-    CHECK(d, d->spec.op == E3TP_OP_GAUNT, "set_channels: the irreps of this operation have multiplicities");
+    CHECK(d, d->spec.op == E3TP_OP_GAUNT,
+          "set_channels: the irreps of this operation have multiplicities");
     CHECK(d, channels <= UINT32_MAX, "channels: %zu is above 2^32 - 1", channels);
     d->spec.channels = channels;
     return E3TP_OK;
 }
 
-e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q, int allow_aliasing)
+e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
+                               int allow_aliasing)
 {
     CHECK(d, d->spec.op == E3TP_OP_GAUNT, "set_grid: the operation has no grid");
-    CHECK(d, (n_theta == 0 && n_phi == 0) || (n_theta > 0 && n_phi > 0 && n_theta <= 1000 && n_phi <= 1000),
+    CHECK(d,
+          (n_theta == 0 && n_phi == 0) ||
+              (n_theta > 0 && n_phi > 0 && n_theta <= 1000 && n_phi <= 1000),
           "grid: %d x %d, expected 0 x 0 or both in 1..1000", n_theta, n_phi);
-    CHECK(d, q == E3TP_GAUSS_LEGENDRE || q == E3TP_EQUIANGULAR, "there is no quadrature %d", (int)q);
+    CHECK(d, q == E3TP_GAUSS_LEGENDRE || q == E3TP_EQUIANGULAR, "there is no quadrature %d",
+          (int)q);
     d->spec.grid_theta = n_theta;
     d->spec.grid_phi = n_phi;
     d->spec.quadrature = q;
@@ -228,13 +241,15 @@ e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t)
 {
     CHECK(d, t == E3TP_F32 || t == E3TP_F64, "there is no dtype %d", (int)t);
     if (t != d->spec.dtype)
-        FAIL(d, E3TP_E_UNSUPPORTED, "accumulation in another type than the data's is not built yet");
+        FAIL(d, E3TP_E_UNSUPPORTED,
+             "accumulation in another type than the data's is not built yet");
     return E3TP_OK;
 }
 
 e3tp_status e3tp_desc_set_weights(e3tp_desc *d, e3tp_weights kind)
 {
-    CHECK(d, kind >= E3TP_WEIGHTS_NONE && kind <= E3TP_WEIGHTS_ROW, "there is no weight kind %d", (int)kind);
+    CHECK(d, kind >= E3TP_WEIGHTS_NONE && kind <= E3TP_WEIGHTS_ROW, "there is no weight kind %d",
+          (int)kind);
     d->spec.weights = (int)kind;
     return E3TP_OK;
 }
@@ -282,7 +297,8 @@ e3tp_status e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows)
     return E3TP_OK;
 }
 
-e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc, e3tp_free_fn release, void *ctx)
+e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc, e3tp_free_fn release,
+                                    void *ctx)
 {
     CHECK(d, !alloc == !release, "allocator: both functions or neither");
     d->allocator = (e3tp_allocator){alloc, release, ctx};
@@ -297,7 +313,8 @@ e3tp_status e3tp_desc_set_parallel_for(e3tp_desc *d, e3tp_parallel_fn fn, void *
     return E3TP_OK;
 }
 
-e3tp_status e3tp_desc_set_planner_lock(e3tp_desc *d, void (*lock)(void *), void (*unlock)(void *), void *ctx)
+e3tp_status e3tp_desc_set_planner_lock(e3tp_desc *d, void (*lock)(void *), void (*unlock)(void *),
+                                       void *ctx)
 {
     CHECK(d, !lock == !unlock, "planner lock: both functions or neither");
     d->spec.planner_lock = (e3tp_planner_lock){lock, unlock, ctx};

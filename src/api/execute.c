@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Execution: checks a call, cuts the batch into blocks of rows, and reduces batch-summed gradients over a tree
-   that the batch size alone fixes. */
+/* Execution: checks a call, cuts the batch into blocks of rows, and reduces batch-summed gradients
+   over a tree that the batch size alone fixes. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,8 +15,8 @@ typedef struct call {
     const e3tp_plan *plan;
     e3tp_pass pass;
     const e3tp_buffers *b;
-    const void *in[OP_COUNT];    /* x, y, w, gz */
-    void *out[OP_COUNT];         /* gx, gy, gw, z */
+    const void *in[OP_COUNT]; /* x, y, w, gz */
+    void *out[OP_COUNT];      /* gx, gy, gw, z */
     ptrdiff_t stride[OP_COUNT];
     size_t width[OP_COUNT];
     bool batch_last[OP_COUNT];
@@ -40,7 +40,9 @@ static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     for (int k = 0; k < OP_COUNT; k++) {
         c->width[k] = side[k] < 0 ? q->weight_numel : q->dim[side[k]];
         c->batch_last[k] = side[k] >= 0 && q->layout[side[k]] == E3TP_BATCH_LAST;
-        c->stride[k] = given[k] != E3TP_PACKED ? given[k] : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
+        c->stride[k] = given[k] != E3TP_PACKED
+                           ? given[k]
+                           : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
     }
     if (q->weights == E3TP_WEIGHTS_SHARED && given[OP_W] == E3TP_PACKED)
         c->stride[OP_W] = 0;
@@ -54,13 +56,17 @@ static e3tp_status check_stride(const call *c, int k, e3tp_message *m)
     if (c->width[k] == 0 || c->b->batch == 0)
         return E3TP_OK;
     if (k == OP_W && c->plan->problem->weights == E3TP_WEIGHTS_SHARED && s != 0)
-        return e3tp_fail(m, E3TP_E_INVALID, "stride of w: %td, expected 0 or packed, the weights are shared", s);
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "stride of w: %td, expected 0 or packed, the weights are shared", s);
     if (s == 0 && k == OP_Z && c->b->batch > 1)
-        return e3tp_fail(m, E3TP_E_INVALID, "stride of z: 0, but every row of the batch has its own result");
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "stride of z: 0, but every row of the batch has its own result");
     if (s < 0 || (s > 0 && (size_t)s < least && c->b->batch > 1))
-        return e3tp_fail(m, E3TP_E_INVALID, "stride of %s: %td, expected 0 or at least %zu", name, s, least);
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of %s: %td, expected 0 or at least %zu", name,
+                         s, least);
     size_t extent;
-    if (!e3tp_mul_size((size_t)s, c->batch_last[k] ? c->width[k] : c->b->batch, &extent) || extent > PTRDIFF_MAX / 8)
+    if (!e3tp_mul_size((size_t)s, c->batch_last[k] ? c->width[k] : c->b->batch, &extent) ||
+        extent > PTRDIFF_MAX / 8)
         return e3tp_fail(m, E3TP_E_INVALID, "stride of %s: %td times the batch overflows", name, s);
     return E3TP_OK;
 }
@@ -73,7 +79,8 @@ static size_t extent(const call *c, int k)
     const size_t s = (size_t)c->stride[k];
     if (s == 0)
         return c->width[k];
-    return c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch : s * (c->b->batch - 1) + c->width[k];
+    return c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch
+                            : s * (c->b->batch - 1) + c->width[k];
 }
 
 static bool overlap(const call *c, const void *p, int kp, const void *q, int kq)
@@ -104,7 +111,8 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     if (c->pass == E3TP_FORWARD && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
         return e3tp_fail(m, E3TP_E_INVALID, "z is NULL");
     for (int k = 0; k < OP_COUNT; k++) {
-        const bool used = !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) && !(k == OP_Z && c->pass == E3TP_FORWARD);
+        const bool used = !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) &&
+                          !(k == OP_Z && c->pass == E3TP_FORWARD);
         if (used && !c->in[k] && c->width[k] && c->b->batch)
             return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
         E3TP_TRY(check_stride(c, k, m));
@@ -114,14 +122,16 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     return check_overlap(c, m);
 }
 
-static e3tp_status check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, call *c, e3tp_message *m)
+static e3tp_status check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, call *c,
+                         e3tp_message *m)
 {
     if (!p)
         return e3tp_fail(m, E3TP_E_INVALID, "the plan is NULL");
     if (!b)
         return e3tp_fail(m, E3TP_E_INVALID, "the buffers are NULL");
     if (b->size != sizeof *b)
-        return e3tp_fail(m, E3TP_E_INVALID, "buffers: size is %zu, expected %zu (e3tp_buffers_init sets it)", b->size,
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "buffers: size is %zu, expected %zu (e3tp_buffers_init sets it)", b->size,
                          sizeof *b);
     if (pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP)
         return e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s is not built yet",
@@ -134,7 +144,8 @@ static e3tp_status check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers 
     return check_call(c, m);
 }
 
-/* ---- the batch ------------------------------------------------------------------------------------- */
+/* ---- the batch
+ * ------------------------------------------------------------------------------------- */
 
 enum { MAX_LEAVES = 64 };
 static const size_t max_partial_bytes = (size_t)64 << 20;
@@ -152,7 +163,8 @@ static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch, const boo
     cut k = {.block = p->backend->block_rows(p->state, pass)};
     k.blocks = (batch + k.block - 1) / k.block;
     for (int i = 0; i < OP_COUNT; i++) {
-        k.partial[i] = summed[i] ? e3tp_round_up(width[i] * e3tp_dtype_size(p->problem->dtype), 64) : 0;
+        k.partial[i] =
+            summed[i] ? e3tp_round_up(width[i] * e3tp_dtype_size(p->problem->dtype), 64) : 0;
         k.leaf_bytes += k.partial[i];
     }
     k.leaves = k.blocks;
@@ -221,17 +233,18 @@ static void work(void *ctx, size_t worker)
         const size_t leaf = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
         if (leaf >= j->k.leaves)
             return;
-        const size_t from = leaf * j->k.blocks / j->k.leaves, to = (leaf + 1) * j->k.blocks / j->k.leaves;
+        const size_t from = leaf * j->k.blocks / j->k.leaves,
+                     to = (leaf + 1) * j->k.blocks / j->k.leaves;
         for (size_t block = from; block < to; block++)
             run_block(j, leaf, block, scratch);
     }
 }
 
-#define ADD_INTO(type)                                    \
+#define ADD_INTO(type)                                            \
     static void add_into_##type(type *a, const type *b, size_t n) \
-    {                                                     \
-        for (size_t i = 0; i < n; i++)                    \
-            a[i] += b[i];                                 \
+    {                                                             \
+        for (size_t i = 0; i < n; i++)                            \
+            a[i] += b[i];                                         \
     }
 ADD_INTO(float)
 ADD_INTO(double)
@@ -277,11 +290,13 @@ size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
         return 0;
     const bool summed[OP_COUNT] = {true, true, true, false};
     const bool none[OP_COUNT] = {false};
-    const size_t width[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1], p->problem->weight_numel, 0};
+    const size_t width[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1],
+                                    p->problem->weight_numel, 0};
     const cut k = cut_batch(p, pass, batch, pass == E3TP_BACKWARD ? summed : none, width);
     const size_t partials = k.leaf_bytes ? k.leaf_bytes * MAX_LEAVES : 0;
     const size_t bound = max_partial_bytes > k.leaf_bytes ? max_partial_bytes : k.leaf_bytes;
-    return (size_t)p->parallel.threads * scratch_of(p, pass) + (partials < bound ? partials : bound);
+    return (size_t)p->parallel.threads * scratch_of(p, pass) +
+           (partials < bound ? partials : bound);
 }
 
 static e3tp_status execute(const call *c)
@@ -296,11 +311,14 @@ static e3tp_status execute(const call *c)
     }
     if (batch == 0 || (!c->out[OP_X] && !c->out[OP_Y] && !c->out[OP_W] && !c->out[OP_Z]))
         return E3TP_OK;
-    job j = {.c = c, .k = cut_batch(p, c->pass, batch, summed, c->width), .scratch_bytes = scratch_of(p, c->pass)};
+    job j = {.c = c,
+             .k = cut_batch(p, c->pass, batch, summed, c->width),
+             .scratch_bytes = scratch_of(p, c->pass)};
     const size_t workers = worker_count(p, c->pass, batch, j.k.leaves);
     const size_t partial_bytes = j.k.leaves > 1 ? j.k.leaves * j.k.leaf_bytes : 0;
     char *own = NULL;
-    if (!c->b->work && !(own = e3tp_alloc(&p->allocator, workers * j.scratch_bytes + partial_bytes, 1)))
+    if (!c->b->work &&
+        !(own = e3tp_alloc(&p->allocator, workers * j.scratch_bytes + partial_bytes, 1)))
         return E3TP_E_NOMEM;
     j.scratch = own ? own : c->b->work;
     j.partials = j.scratch + workers * j.scratch_bytes;
@@ -339,7 +357,8 @@ e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b)
     return checked_execute(p, E3TP_JVP, b);
 }
 
-e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, char *msg, size_t cap)
+e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, char *msg,
+                               size_t cap)
 {
     call c;
     e3tp_message m = {""};

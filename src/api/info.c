@@ -36,7 +36,8 @@ unsigned e3tp_abi_version(void)
 
 const char *e3tp_isa_name(e3tp_isa isa)
 {
-    return isa > E3TP_ISA_AUTO && (int)isa <= E3TP_TIER_COUNT ? e3tp_tier_name((e3tp_tier)(isa - 1)) : NULL;
+    return isa > E3TP_ISA_AUTO && (int)isa <= E3TP_TIER_COUNT ? e3tp_tier_name((e3tp_tier)(isa - 1))
+                                                              : NULL;
 }
 
 int e3tp_isa_compiled(e3tp_isa isa)

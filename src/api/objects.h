@@ -16,7 +16,7 @@ struct e3tp_desc {
     void *parallel_ctx;
     e3tp_allocator allocator; /* of plans; the descriptor itself uses the C library's */
     size_t path_capacity;
-    e3tp_status status;       /* the first failure */
+    e3tp_status status; /* the first failure */
     e3tp_message message;
 };
 

@@ -13,7 +13,8 @@ static void list_tiers(char *buf, size_t cap)
     buf[0] = '\0';
     for (int t = 0; t < E3TP_TIER_COUNT; t++)
         if (e3tp_tier_compiled((e3tp_tier)t))
-            e3tp_append(buf, cap, &used, "%s%s (%s)", used ? ", " : "", e3tp_tier_name((e3tp_tier)t),
+            e3tp_append(buf, cap, &used, "%s%s (%s)", used ? ", " : "",
+                        e3tp_tier_name((e3tp_tier)t),
                         e3tp_tier_usable((e3tp_tier)t) ? "usable" : "not usable here");
 }
 
@@ -24,9 +25,9 @@ static e3tp_status check_tier(int tier, const char *name, const char *from, e3tp
     char tiers[200];
     list_tiers(tiers, sizeof tiers);
     return e3tp_fail(why, E3TP_E_UNSUPPORTED, "tier \"%.40s\" (%s) is %s; tiers: %s", name, from,
-                     tier < 0                               ? "unknown"
+                     tier < 0                              ? "unknown"
                      : e3tp_tier_compiled((e3tp_tier)tier) ? "not usable on this machine"
-                                                            : "not compiled in",
+                                                           : "not compiled in",
                      tiers);
 }
 
@@ -49,10 +50,12 @@ static e3tp_status choose_tier(const e3tp_desc *d, e3tp_tier *tier, e3tp_message
 
 static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
 {
-    p->parallel = (e3tp_parallel){d->threads ? d->threads : e3tp_parallel_max(), d->parallel_fn, d->parallel_ctx};
+    p->parallel = (e3tp_parallel){d->threads ? d->threads : e3tp_parallel_max(), d->parallel_fn,
+                                  d->parallel_ctx};
     E3TP_TRY(choose_tier(d, &p->tier, why));
     E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
-    E3TP_TRY(e3tp_choose(&p->choice, p->problem, d->method, d->effort, p->tier, &p->allocator, why));
+    E3TP_TRY(
+        e3tp_choose(&p->choice, p->problem, d->method, d->effort, p->tier, &p->allocator, why));
     p->backend = p->choice.candidate[p->choice.chosen].backend;
     E3TP_TRY(p->backend->create(&p->state, p->problem, p->tier, &p->allocator, why));
     for (int pass = 0; pass < 2; pass++)
@@ -164,9 +167,11 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
     if (!p)
         return 0;
     const e3tp_counts f = p->backend->counts(p->state, E3TP_FORWARD);
-    e3tp_append(buf, cap, &used, "method %s, tier %s, %s, %zu paths, x %zu y %zu z %zu w %zu, threads %d\n",
-                p->backend->name, e3tp_tier_name(p->tier), p->problem->dtype == E3TP_F64 ? "float64" : "float32",
-                p->problem->nuser, p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
+    e3tp_append(buf, cap, &used,
+                "method %s, tier %s, %s, %zu paths, x %zu y %zu z %zu w %zu, threads %d\n",
+                p->backend->name, e3tp_tier_name(p->tier),
+                p->problem->dtype == E3TP_F64 ? "float64" : "float32", p->problem->nuser,
+                p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
                 p->problem->weight_numel, p->parallel.threads);
     e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n", f.flops, f.bytes);
     p->backend->describe(p->state, buf, cap, &used);
@@ -176,8 +181,8 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
             e3tp_append(buf, cap, &used, "not chosen: %s\n", k->why.text);
         else
             e3tp_append(buf, cap, &used, "%s: %s, %.3g us per row forward and backward (%s)\n",
-                        i == p->choice.chosen ? "chosen" : "not chosen", k->backend->name, 1e6 * k->seconds,
-                        p->choice.measured ? "measured" : "estimated");
+                        i == p->choice.chosen ? "chosen" : "not chosen", k->backend->name,
+                        1e6 * k->seconds, p->choice.measured ? "measured" : "estimated");
     }
     return used;
 }

@@ -4,7 +4,8 @@
 
 #include "cg/cg_plan.h"
 
-#define DECLARE(tier) extern const e3tp_cg_runner e3tp_cg_runner_f32_##tier, e3tp_cg_runner_f64_##tier;
+#define DECLARE(tier) \
+    extern const e3tp_cg_runner e3tp_cg_runner_f32_##tier, e3tp_cg_runner_f64_##tier;
 DECLARE(generic)
 #if E3TP_HAVE_AVX2
 DECLARE(avx2)
@@ -31,7 +32,8 @@ static bool applicable(const e3tp_problem *p, e3tp_message *why)
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_mode m = p->paths[i].mode;
         if (m != E3TP_UUU && m != E3TP_UVU && m != E3TP_UVW) {
-            e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: path %zu has mode %s, built so far are uuu, uvu and uvw", i,
+            e3tp_fail(why, E3TP_E_UNSUPPORTED,
+                      "cg: path %zu has mode %s, built so far are uuu, uvu and uvw", i,
                       e3tp_mode_name(m));
             return false;
         }
@@ -39,16 +41,21 @@ static bool applicable(const e3tp_problem *p, e3tp_message *why)
     return true;
 }
 
-/* Flops that a path needs per row: three per non-zero and lane where each lane has its own y; else a multiply-add per
-   element of the matrix and channel, and two for the weight; uvw: the product with the weights on top. */
+/* Flops that a path needs per row: three per non-zero and lane where each lane has its own y; else
+   a multiply-add per element of the matrix and channel, and two for the weight; uvw: the product
+   with the weights on top. */
 static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double nnz)
 {
-    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2], *bo = &p->blocks[2][c->out];
-    const double n1 = 2 * b1->l + 1, n3 = 2 * bo->l + 1, m1 = (double)b1->mul, m2 = (double)b2->mul, mo = (double)bo->mul;
+    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
+                     *bo = &p->blocks[2][c->out];
+    const double n1 = 2 * b1->l + 1, n3 = 2 * bo->l + 1, m1 = (double)b1->mul, m2 = (double)b2->mul,
+                 mo = (double)bo->mul;
     if (c->mode == E3TP_UUU)
         return m1 * (3 * nnz + (c->has_weight ? n3 : 0));
     const double matrices = m2 * (2 * nnz + m1 * (2 * n1 * n3));
-    return matrices + (c->mode == E3TP_UVW ? 2 * m1 * m2 * mo * n3 : c->has_weight ? m1 * m2 * n1 : 0);
+    return matrices + (c->mode == E3TP_UVW ? 2 * m1 * m2 * mo * n3
+                       : c->has_weight     ? m1 * m2 * n1
+                                           : 0);
 }
 
 /* first: where each path's non-zeros begin; NULL: estimate them. */
@@ -57,7 +64,8 @@ static double row_flops(const e3tp_problem *p, const size_t *first, e3tp_pass pa
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
-        flops += path_flops(p, c, first ? (double)(first[i + 1] - first[i]) : e3tp_cg_nonzeros(p, c));
+        flops +=
+            path_flops(p, c, first ? (double)(first[i + 1] - first[i]) : e3tp_cg_nonzeros(p, c));
     }
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
@@ -67,17 +75,19 @@ static const double speed[E3TP_TIER_COUNT] = {4e9, 25e9, 45e9, 8e9};
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
-    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * (pass == E3TP_BACKWARD ? 2 : 1);
+    const double packed =
+        (double)(p->dim[0] + p->dim[1] + p->dim[2]) * (pass == E3TP_BACKWARD ? 2 : 1);
     const double precision = p->dtype == E3TP_F64 ? 2 : 1;
     return precision * row_flops(p, NULL, pass) / speed[tier] + packed * 0.4e-9;
 }
 
-static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier, const e3tp_allocator *a,
-                          e3tp_message *why)
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why)
 {
     e3tp_cg_plan *g = NULL;
     if (!runners[p->dtype][tier])
-        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in", e3tp_tier_name(tier));
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in",
+                         e3tp_tier_name(tier));
     E3TP_TRY(e3tp_cg_plan_create(&g, p, a, why));
     g->run = runners[p->dtype][tier]->run;
     *state = g;
@@ -121,8 +131,8 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
 {
     const e3tp_cg_plan *g = state;
-    e3tp_append(buf, cap, used, "cg: %zu non-zero couplings, blocks of %zu rows\n", g->first[g->problem->npaths],
-                g->block_rows);
+    e3tp_append(buf, cap, used, "cg: %zu non-zero couplings, blocks of %zu rows\n",
+                g->first[g->problem->npaths], g->block_rows);
 }
 
 const e3tp_backend e3tp_backend_cg = {

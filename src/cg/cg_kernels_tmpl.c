@@ -20,8 +20,8 @@ V_INLINE void store(real *p, v_real v, int n)
 }
 
 /* nv vectors at one place, the last of `tail` lanes. */
-V_INLINE void lanes_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne, size_t n, const real *x,
-                       const real *y, const real *w, real *z)
+V_INLINE void lanes_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne, size_t n,
+                       const real *x, const real *y, const real *w, real *z)
 {
     v_real wv[NV];
     V_UNROLL
@@ -38,7 +38,8 @@ V_INLINE void lanes_at(const int nv, const int tail, const e3tp_cg_entry *e, siz
             const real *xi = x + (size_t)e[s].i * n, *yj = y + (size_t)e[s].j * n;
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[v] = v_fma(c * load(xi + v * V_LANES, tail), load(yj + v * V_LANES, tail), acc[v]);
+                acc[v] =
+                    v_fma(c * load(xi + v * V_LANES, tail), load(yj + v * V_LANES, tail), acc[v]);
         }
         real *zk = z + (size_t)k * n;
         V_UNROLL
@@ -47,7 +48,8 @@ V_INLINE void lanes_at(const int nv, const int tail, const e3tp_cg_entry *e, siz
     }
 }
 
-static void lanes(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y, const real *w, real *z)
+static void lanes(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y,
+                  const real *w, real *z)
 {
     size_t u = 0;
     for (; u + (size_t)(NV * V_LANES) <= n; u += (size_t)(NV * V_LANES))
@@ -63,8 +65,9 @@ V_INLINE void add_at(real *p, v_real v, int tail)
     store(p, load(p, tail) + v, tail);
 }
 
-V_INLINE void lanes_back_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne, size_t n, const real *x,
-                            const real *y, const real *w, const real *g, real *gx, real *gy, real *gw)
+V_INLINE void lanes_back_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne,
+                            size_t n, const real *x, const real *y, const real *w, const real *g,
+                            real *gx, real *gy, real *gw)
 {
     for (size_t s = 0; s < ne; s++) {
         const v_real c = v_set1((real)e[s].c);
@@ -72,7 +75,8 @@ V_INLINE void lanes_back_at(const int nv, const int tail, const e3tp_cg_entry *e
         V_UNROLL
         for (int v = 0; v < nv; v++) {
             const size_t o = (size_t)(v * V_LANES);
-            const v_real xv = load(x + i + o, tail), yv = load(y + j + o, tail), cg = c * load(g + k + o, tail);
+            const v_real xv = load(x + i + o, tail), yv = load(y + j + o, tail),
+                         cg = c * load(g + k + o, tail);
             const v_real wcg = w ? cg * load(w + o, tail) : cg;
             if (gx)
                 add_at(gx + i + o, wcg * yv, tail);
@@ -86,16 +90,19 @@ V_INLINE void lanes_back_at(const int nv, const int tail, const e3tp_cg_entry *e
 
 #define AT(p, u) ((p) ? (p) + (u) : NULL)
 
-static void lanes_back(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y, const real *w,
-                       const real *g, real *gx, real *gy, real *gw)
+static void lanes_back(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y,
+                       const real *w, const real *g, real *gx, real *gy, real *gw)
 {
     size_t u = 0;
     for (; u + (size_t)(NV * V_LANES) <= n; u += (size_t)(NV * V_LANES))
-        lanes_back_at(NV, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u), AT(gw, u));
+        lanes_back_at(NV, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u),
+                      AT(gw, u));
     for (; u + (size_t)V_LANES <= n; u += (size_t)V_LANES)
-        lanes_back_at(1, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u), AT(gw, u));
+        lanes_back_at(1, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u),
+                      AT(gw, u));
     if (u < n)
-        lanes_back_at(1, (int)(n - u), e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u), AT(gw, u));
+        lanes_back_at(1, (int)(n - u), e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u),
+                      AT(gy, u), AT(gw, u));
 }
 
 /* Weights of a vector of channels; they are ws apart. */
@@ -111,9 +118,10 @@ V_INLINE v_real weights_at(const real *w, size_t ws, int tail)
     return v_loadu(t);
 }
 
-/* One vector of channels; kt, the outputs of a tile, is a literal after inlining, so the accumulators stay in registers. */
-V_INLINE void shared_at(const int kt, int n1, int n3, const real *M, const real *x, size_t lx, v_real w, real *z,
-                        size_t lz, int tail)
+/* One vector of channels; kt, the outputs of a tile, is a literal after inlining, so the
+ * accumulators stay in registers. */
+V_INLINE void shared_at(const int kt, int n1, int n3, const real *M, const real *x, size_t lx,
+                        v_real w, real *z, size_t lz, int tail)
 {
     v_real acc[MAX_TILE];
     V_UNROLL
@@ -130,18 +138,20 @@ V_INLINE void shared_at(const int kt, int n1, int n3, const real *M, const real 
         add_at(z + (size_t)k * lz, acc[k], tail);
 }
 
-V_INLINE void shared_tile(const int kt, int n1, int n3, const real *M, size_t n, const real *x, size_t lx,
-                          const real *w, size_t ws, real *z, size_t lz)
+V_INLINE void shared_tile(const int kt, int n1, int n3, const real *M, size_t n, const real *x,
+                          size_t lx, const real *w, size_t ws, real *z, size_t lz)
 {
     size_t u = 0;
     for (; u + (size_t)V_LANES <= n; u += (size_t)V_LANES)
-        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, V_LANES), z + u, lz, V_LANES);
+        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, V_LANES), z + u, lz,
+                  V_LANES);
     if (u < n)
-        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, (int)(n - u)), z + u, lz, (int)(n - u));
+        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, (int)(n - u)), z + u, lz,
+                  (int)(n - u));
 }
 
-static void shared(int n1, int n3, const real *M, size_t n, const real *x, size_t lx, const real *w, size_t ws,
-                   real *z, size_t lz)
+static void shared(int n1, int n3, const real *M, size_t n, const real *x, size_t lx, const real *w,
+                   size_t ws, real *z, size_t lz)
 {
     int k = 0;
     switch (n3) {
@@ -160,8 +170,9 @@ static void shared(int n1, int n3, const real *M, size_t n, const real *x, size_
         shared_tile(1, n1, n3, M + k, n, x, lx, w, ws, z + (size_t)k * lz, lz);
 }
 
-static void shared_back(int n1, int n3, const real *M, size_t n, const real *x, size_t lx, const real *w, size_t ws,
-                        const real *g, size_t lz, real *gx, real *gw, real *dM)
+static void shared_back(int n1, int n3, const real *M, size_t n, const real *x, size_t lx,
+                        const real *w, size_t ws, const real *g, size_t lz, real *gx, real *gw,
+                        real *dM)
 {
     for (size_t u = 0; u < n; u += (size_t)V_LANES) {
         const int tail = n - u < (size_t)V_LANES ? (int)(n - u) : V_LANES;

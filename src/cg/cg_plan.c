@@ -32,13 +32,16 @@ static void build_path(e3tp_cg_plan *g, size_t i, e3tp_coupling_entry *buffer, s
     const e3tp_problem *p = g->problem;
     const e3tp_coupling *c = &p->paths[i];
     const e3tp_block *b1 = &p->blocks[0][c->in1], *bo = &p->blocks[2][c->out];
-    const size_t n = e3tp_so3_coupling_sparse(b1->l, p->blocks[1][c->in2].l, bo->l, p->sign, buffer, cap);
+    const size_t n =
+        e3tp_so3_coupling_sparse(b1->l, p->blocks[1][c->in2].l, bo->l, p->sign, buffer, cap);
     e3tp_cg_entry *e = g->entries + g->first[i];
     for (size_t s = 0; s < n; s++)
-        e[s] = (e3tp_cg_entry){buffer[s].m1, buffer[s].m2, buffer[s].m3, c->coeff * buffer[s].value};
+        e[s] =
+            (e3tp_cg_entry){buffer[s].m1, buffer[s].m2, buffer[s].m3, c->coeff * buffer[s].value};
     qsort(e, n, sizeof *e, by_output);
     g->first[i + 1] = g->first[i] + n;
-    const size_t matrix = (2 * (size_t)b1->l + 1) * (2 * (size_t)bo->l + 1), middle = (2 * (size_t)bo->l + 1) * b1->mul;
+    const size_t matrix = (2 * (size_t)b1->l + 1) * (2 * (size_t)bo->l + 1),
+                 middle = (2 * (size_t)bo->l + 1) * b1->mul;
     g->max_matrix = matrix > g->max_matrix ? matrix : g->max_matrix;
     g->max_middle = middle > g->max_middle ? middle : g->max_middle;
 }
@@ -46,12 +49,14 @@ static void build_path(e3tp_cg_plan *g, size_t i, e3tp_coupling_entry *buffer, s
 /* Rows of a block: their packed operands should stay in a 512 KB second-level cache. */
 static size_t choose_rows(const e3tp_problem *p)
 {
-    const size_t row = (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
+    const size_t row =
+        (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
     const size_t fit = ((size_t)256 << 10) / row;
     return fit < 1 ? 1 : fit > 64 ? 64 : fit;
 }
 
-e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a, e3tp_message *why)
+e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
+                                e3tp_message *why)
 {
     size_t total = 0, largest = 0;
     for (size_t i = 0; i < p->npaths; i++) {
@@ -88,7 +93,8 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
     e3tp_free(a, g);
 }
 
-/* x, y, z, their gradients, lane weights and their gradient; matrices and the middle of uvw, twice. */
+/* x, y, z, their gradients, lane weights and their gradient; matrices and the middle of uvw, twice.
+ */
 size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;

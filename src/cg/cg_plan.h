@@ -8,11 +8,11 @@
 
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
-    e3tp_cg_entry *entries;  /* of all paths, each sorted by k */
-    size_t *first;           /* [npaths + 1] */
+    e3tp_cg_entry *entries; /* of all paths, each sorted by k */
+    size_t *first;          /* [npaths + 1] */
     size_t block_rows;
-    size_t max_matrix;       /* largest (2l1+1)(2l3+1) */
-    size_t max_middle;       /* largest (2l3+1) mul1: what a uvw path keeps */
+    size_t max_matrix; /* largest (2l1+1)(2l3+1) */
+    size_t max_middle; /* largest (2l3+1) mul1: what a uvw path keeps */
     void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_plan;
 
@@ -21,7 +21,8 @@ typedef struct e3tp_cg_runner {
     void (*run)(const e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_runner;
 
-e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a, e3tp_message *why);
+e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
+                                e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
 size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *p);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */

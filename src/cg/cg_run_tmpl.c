@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A block of rows: packs operands component by component (lane = row and channel), runs the paths, unpacks.
-   Compiled once per tier and real; exports one const struct. */
+/* A block of rows: packs operands component by component (lane = row and channel), runs the paths,
+   unpacks. Compiled once per tier and real; exports one const struct. */
 #include <stdbool.h>
 
 #include "cg/cg_plan.h"
@@ -12,9 +12,9 @@ typedef struct frame {
     const e3tp_cg_plan *plan;
     const e3tp_rows *r;
     size_t n;
-    real *in[3];      /* packed x, y, and z (forward) or gz (backward) */
-    real *grad[3];    /* packed gx, gy; [2]: unscaled z for factor weights */
-    real *lw, *lgw;   /* lane weights of a path, and their gradient */
+    real *in[3];    /* packed x, y, and z (forward) or gz (backward) */
+    real *grad[3];  /* packed gx, gy; [2]: unscaled z for factor weights */
+    real *lw, *lgw; /* lane weights of a path, and their gradient */
     real *M, *dM, *mid, *gmid;
 } frame;
 
@@ -36,7 +36,8 @@ static size_t start_of(const e3tp_problem *p, int k, const e3tp_block *b, ptrdif
     return p->layout[k] == E3TP_BATCH_LAST && stride ? b->offset * (size_t)stride : b->offset;
 }
 
-/* Channels of one row of a block in MUL_IR to components `lanes` apart; d is a literal after inlining. */
+/* Channels of one row of a block in MUL_IR to components `lanes` apart; d is a literal after
+ * inlining. */
 V_INLINE void split(const int d, size_t mul, const real *from, real *to, size_t lanes)
 {
     for (size_t u = 0; u < mul; u++)
@@ -52,18 +53,18 @@ V_INLINE void merge(const int d, size_t mul, const real *from, size_t lanes, rea
 }
 
 /* CALL with D the literal d for the degrees that interatomic potentials use. */
-#define BY_DEGREE(d, CALL)     \
-    do {                       \
-        if ((d) == 1)         \
-            CALL(1);          \
-        else if ((d) == 3)    \
-            CALL(3);          \
-        else if ((d) == 5)    \
-            CALL(5);          \
-        else if ((d) == 7)    \
-            CALL(7);          \
-        else                   \
-            CALL(d);           \
+#define BY_DEGREE(d, CALL) \
+    do {                   \
+        if ((d) == 1)      \
+            CALL(1);       \
+        else if ((d) == 3) \
+            CALL(3);       \
+        else if ((d) == 5) \
+            CALL(5);       \
+        else if ((d) == 7) \
+            CALL(7);       \
+        else               \
+            CALL(d);       \
     } while (0)
 
 static void pack(const frame *f, int k, const void *base, ptrdiff_t stride, real *to)
@@ -118,11 +119,13 @@ static const real *weights_of(const frame *f, const e3tp_coupling *c, size_t row
 
 static real *weight_gradient(const frame *f, const e3tp_coupling *c, size_t row)
 {
-    return c->has_weight && f->r->gw ? (real *)f->r->gw + (size_t)f->r->sw * row + c->w_offset : NULL;
+    return c->has_weight && f->r->gw ? (real *)f->r->gw + (size_t)f->r->sw * row + c->w_offset
+                                     : NULL;
 }
 
 /* M[i][k] = sum_j c W[i][j][k] y[j], y's components `lanes` apart. */
-static void build_matrix(const frame *f, size_t path, int n1, int n3, const real *y, size_t lanes, real *M)
+static void build_matrix(const frame *f, size_t path, int n1, int n3, const real *y, size_t lanes,
+                         real *M)
 {
     memset(M, 0, (size_t)(n1 * n3) * sizeof *M);
     for (size_t s = f->plan->first[path]; s < f->plan->first[path + 1]; s++) {
@@ -151,11 +154,23 @@ static shape shape_of(const frame *f, size_t path)
 {
     const e3tp_problem *p = f->plan->problem;
     const e3tp_coupling *c = &p->paths[path];
-    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2], *bo = &p->blocks[2][c->out];
-    return (shape){path, c, 2 * b1->l + 1, 2 * bo->l + 1, b1->mul, b2->mul, bo->mul,
-                   f->n * b1->mul, f->n * b2->mul, f->n * bo->mul,
-                   f->in[0] + b1->offset * f->n, f->in[1] + b2->offset * f->n, f->in[2] + bo->offset * f->n,
-                   f->grad[0] + b1->offset * f->n, f->grad[1] + b2->offset * f->n};
+    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
+                     *bo = &p->blocks[2][c->out];
+    return (shape){path,
+                   c,
+                   2 * b1->l + 1,
+                   2 * bo->l + 1,
+                   b1->mul,
+                   b2->mul,
+                   bo->mul,
+                   f->n * b1->mul,
+                   f->n * b2->mul,
+                   f->n * bo->mul,
+                   f->in[0] + b1->offset * f->n,
+                   f->in[1] + b2->offset * f->n,
+                   f->in[2] + bo->offset * f->n,
+                   f->grad[0] + b1->offset * f->n,
+                   f->grad[1] + b2->offset * f->n};
 }
 
 /* uuu: every lane has its own x, y, w. */
@@ -178,7 +193,8 @@ static void elementwise(const frame *f, const shape *s, bool back)
         gw = f->lgw;
         memset(gw, 0, s->l1 * sizeof(real));
     }
-    kernels.lanes_back(e, ne, s->l1, s->x, s->y, w, s->z, f->r->gx ? s->gx : NULL, f->r->gy ? s->gy : NULL, gw);
+    kernels.lanes_back(e, ne, s->l1, s->x, s->y, w, s->z, f->r->gx ? s->gx : NULL,
+                       f->r->gy ? s->gy : NULL, gw);
     for (size_t r = 0; gw && r < f->n; r++)
         kernels.axpy(s->m1, 1, gw + r * s->m1, weight_gradient(f, s->c, r));
 }
@@ -193,19 +209,21 @@ static void channelwise(const frame *f, const shape *s, bool back)
             build_matrix(f, s->path, s->n1, s->n3, s->y + ay, s->l2, f->M);
             w = w ? w + v : NULL;
             if (!back) {
-                kernels.shared(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at, s->lo);
+                kernels.shared(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at,
+                               s->lo);
                 continue;
             }
             real *gw = weight_gradient(f, s->c, r), *dM = f->r->gy ? f->dM : NULL;
             memset(f->dM, 0, (size_t)(s->n1 * s->n3) * sizeof(real));
-            kernels.shared_back(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at, s->lo,
-                                f->r->gx ? s->gx + at : NULL, gw ? gw + v : NULL, dM);
+            kernels.shared_back(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at,
+                                s->lo, f->r->gx ? s->gx + at : NULL, gw ? gw + v : NULL, dM);
             if (dM)
                 matrix_back(f, s->path, s->n3, dM, s->gy + ay, s->l2);
         }
 }
 
-/* uvw: for each row and v, t[k][u] = sum_i M[i][k] x[i][u], then z[k][w] += sum_u t[k][u] W[u][v][w]. */
+/* uvw: for each row and v, t[k][u] = sum_i M[i][k] x[i][u], then z[k][w] += sum_u t[k][u]
+ * W[u][v][w]. */
 static void connected_row(const frame *f, const shape *s, size_t r, size_t v)
 {
     const real *W = weights_of(f, s->c, r);
@@ -278,7 +296,8 @@ static void scale(const frame *f, int k, real *a)
     for (size_t i = 0; i < p->nblocks[k]; i++)
         for (size_t m = 0; m < 2 * (size_t)p->blocks[k][i].l + 1; m++)
             for (size_t r = 0; r < f->n; r++) {
-                const real *w = (const real *)f->r->w + (size_t)f->r->sw * r + factor_offset(p, k) + i * p->channels;
+                const real *w = (const real *)f->r->w + (size_t)f->r->sw * r + factor_offset(p, k) +
+                                i * p->channels;
                 for (size_t u = 0; u < p->channels; u++)
                     *a++ *= w[u];
             }
@@ -291,7 +310,8 @@ static void factor_gradient(const frame *f, int k, const real *a, const real *g)
     for (size_t i = 0; i < p->nblocks[k]; i++)
         for (size_t m = 0; m < 2 * (size_t)p->blocks[k][i].l + 1; m++)
             for (size_t r = 0; r < f->n; r++) {
-                real *w = (real *)f->r->gw + (size_t)f->r->sw * r + factor_offset(p, k) + i * p->channels;
+                real *w =
+                    (real *)f->r->gw + (size_t)f->r->sw * r + factor_offset(p, k) + i * p->channels;
                 for (size_t u = 0; u < p->channels; u++)
                     w[u] += *a++ * *g++;
             }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers take chunks of receivers; a chunk's edges go through scratch block by block, so no message of an edge
-   reaches memory. A receiver belongs to one worker and sums in edge order: same bits on any number of threads. */
+/* Workers take chunks of receivers; a chunk's edges go through scratch block by block, so no
+   message of an edge reaches memory. A receiver belongs to one worker and sums in edge order: same
+   bits on any number of threads. */
 #include "conv/conv.h"
 
 #include <stdatomic.h>
@@ -14,8 +15,8 @@ enum { MAX_BLOCK = 32, CHUNK_EDGES = 512 };
 
 typedef struct layout {
     size_t es, block;
-    size_t row[4];                  /* bytes of a row of x, y, w, z */
-    size_t x, y, w, z, backend;     /* offsets in a worker's scratch */
+    size_t row[4];              /* bytes of a row of x, y, w, z */
+    size_t x, y, w, z, backend; /* offsets in a worker's scratch */
     size_t bytes;
 } layout;
 
@@ -25,7 +26,7 @@ typedef struct task {
     const e3tp_conv_buffers *b;
     layout l;
     char *scratch;
-    atomic_size_t next;             /* the next receiver that nobody has taken */
+    atomic_size_t next; /* the next receiver that nobody has taken */
 } task;
 
 static layout plan_scratch(const e3tp_conv_job *job)
@@ -53,7 +54,8 @@ static layout plan_scratch(const e3tp_conv_job *job)
 }
 
 /* Rows of an edge operand: in place where the caller's order is ours, else copied. */
-static const void *edge_rows(const task *t, const void *base, size_t row, size_t place, size_t n, char *copy)
+static const void *edge_rows(const task *t, const void *base, size_t row, size_t place, size_t n,
+                             char *copy)
 {
     if (t->g->in_order)
         return (const char *)base + place * row;
@@ -77,8 +79,8 @@ static void messages(const task *t, size_t place, size_t n, char *s)
 {
     const e3tp_problem *p = t->job->problem;
     for (size_t k = 0; k < n && t->l.row[0]; k++)
-        memcpy(s + t->l.x + k * t->l.row[0], (const char *)t->b->x + (size_t)t->g->sender[place + k] * t->l.row[0],
-               t->l.row[0]);
+        memcpy(s + t->l.x + k * t->l.row[0],
+               (const char *)t->b->x + (size_t)t->g->sender[place + k] * t->l.row[0], t->l.row[0]);
     const e3tp_rows r = {
         .n = n,
         .x = s + t->l.x,
@@ -162,7 +164,8 @@ static void work(void *ctx, size_t worker)
     size_t from = atomic_load_explicit(&t->next, memory_order_relaxed);
     while (from < t->g->num_nodes) {
         const size_t to = chunk_end(t->g, from);
-        if (!atomic_compare_exchange_weak_explicit(&t->next, &from, to, memory_order_relaxed, memory_order_relaxed))
+        if (!atomic_compare_exchange_weak_explicit(&t->next, &from, to, memory_order_relaxed,
+                                                   memory_order_relaxed))
             continue;
         convolve(t, from, to, t->scratch + worker * t->l.bytes);
         from = atomic_load_explicit(&t->next, memory_order_relaxed);

@@ -17,6 +17,7 @@ typedef struct e3tp_conv_job {
 } e3tp_conv_job;
 
 /* Arguments are checked by the caller; fails only for memory. */
-e3tp_status e3tp_conv_run(const e3tp_conv_job *job, const e3tp_graph *g, const e3tp_conv_buffers *b);
+e3tp_status e3tp_conv_run(const e3tp_conv_job *job, const e3tp_graph *g,
+                          const e3tp_conv_buffers *b);
 
 #endif

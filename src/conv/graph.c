@@ -14,16 +14,17 @@ static int64_t at(const edge_list *l, const void *list, size_t e)
     return l->type == E3TP_INT32 ? ((const int32_t *)list)[e] : ((const int64_t *)list)[e];
 }
 
-static e3tp_status check(const edge_list *l, size_t edges, size_t nodes, size_t senders, e3tp_message *m)
+static e3tp_status check(const edge_list *l, size_t edges, size_t nodes, size_t senders,
+                         e3tp_message *m)
 {
     for (size_t e = 0; e < edges; e++) {
         const int64_t r = at(l, l->receivers, e), s = at(l, l->senders, e);
         if (r < 0 || (uint64_t)r >= nodes)
-            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: receiver %lld is outside the %zu nodes", e, (long long)r,
-                             nodes);
+            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: receiver %lld is outside the %zu nodes",
+                             e, (long long)r, nodes);
         if (s < 0 || (uint64_t)s >= senders)
-            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: sender %lld is outside the %zu senders", e, (long long)s,
-                             senders);
+            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: sender %lld is outside the %zu senders",
+                             e, (long long)s, senders);
     }
     return E3TP_OK;
 }
@@ -46,22 +47,28 @@ static void sort(e3tp_graph *g, const edge_list *l)
     g->start[0] = 0;
 }
 
-static e3tp_status create(e3tp_graph **out, const edge_list *l, size_t edges, size_t nodes, size_t senders,
-                          e3tp_message *m)
+static e3tp_status create(e3tp_graph **out, const edge_list *l, size_t edges, size_t nodes,
+                          size_t senders, e3tp_message *m)
 {
     if (l->type != E3TP_INT32 && l->type != E3TP_INT64)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no index type %d", (int)l->type);
     if (edges && (!l->receivers || !l->senders))
-        return e3tp_fail(m, E3TP_E_INVALID, "the list of %s is NULL", l->receivers ? "senders" : "receivers");
+        return e3tp_fail(m, E3TP_E_INVALID, "the list of %s is NULL",
+                         l->receivers ? "senders" : "receivers");
     if (nodes > INT32_MAX || senders > INT32_MAX)
-        return e3tp_fail(m, E3TP_E_INVALID, "%zu nodes and %zu senders, expected less than 2^31", nodes, senders);
+        return e3tp_fail(m, E3TP_E_INVALID, "%zu nodes and %zu senders, expected less than 2^31",
+                         nodes, senders);
     E3TP_TRY(check(l, edges, nodes, senders, m));
     e3tp_graph *g = e3tp_zalloc(&libc_allocator, 1, sizeof *g);
     if (!g)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the graph");
-    *g = (e3tp_graph){edges, nodes, senders, e3tp_zalloc(&libc_allocator, nodes + 1, sizeof *g->start),
+    *g = (e3tp_graph){edges,
+                      nodes,
+                      senders,
+                      e3tp_zalloc(&libc_allocator, nodes + 1, sizeof *g->start),
                       e3tp_alloc(&libc_allocator, edges, sizeof *g->edge),
-                      e3tp_alloc(&libc_allocator, edges, sizeof *g->sender), false};
+                      e3tp_alloc(&libc_allocator, edges, sizeof *g->sender),
+                      false};
     if (!g->start || !g->edge || !g->sender) {
         e3tp_graph_destroy(g);
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for %zu edges", edges);
@@ -71,8 +78,9 @@ static e3tp_status create(e3tp_graph **out, const edge_list *l, size_t edges, si
     return E3TP_OK;
 }
 
-e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *receivers, const void *senders,
-                              size_t num_edges, size_t num_nodes, size_t num_senders, char *msg, size_t cap)
+e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *receivers,
+                              const void *senders, size_t num_edges, size_t num_nodes,
+                              size_t num_senders, char *msg, size_t cap)
 {
     if (!out)
         return E3TP_E_INVALID;

@@ -11,10 +11,10 @@
 
 struct e3tp_graph {
     size_t num_edges, num_nodes, num_senders;
-    size_t *start;    /* [num_nodes + 1]: place of a receiver's first edge */
-    int64_t *edge;    /* [num_edges]: the caller's number of the edge at a place */
-    int32_t *sender;  /* [num_edges]: its sender */
-    bool in_order;    /* the caller's list is sorted by receiver: edge[k] == k */
+    size_t *start;   /* [num_nodes + 1]: place of a receiver's first edge */
+    int64_t *edge;   /* [num_edges]: the caller's number of the edge at a place */
+    int32_t *sender; /* [num_edges]: its sender */
+    bool in_order;   /* the caller's list is sorted by receiver: edge[k] == k */
 };
 
 #endif

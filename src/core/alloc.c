@@ -9,7 +9,8 @@
 /* One cache line, which is also the widest vector. */
 #define ALIGNMENT 64
 
-/* A hook may return any alignment and wants its own pointer back: it stands just before the aligned block. */
+/* A hook may return any alignment and wants its own pointer back: it stands just before the aligned
+ * block. */
 static void *alloc_by_hook(const e3tp_allocator *a, size_t bytes)
 {
     size_t total;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The only allocation in the library: 64-byte aligned, overflow-checked, with the caller's hooks. */
+/* The only allocation in the library: 64-byte aligned, overflow-checked, with the caller's hooks.
+ */
 #ifndef E3TP_CORE_ALLOC_H
 #define E3TP_CORE_ALLOC_H
 

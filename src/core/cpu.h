@@ -14,10 +14,10 @@ typedef enum e3tp_tier {
     E3TP_TIER_COUNT = 4
 } e3tp_tier;
 
-const char *e3tp_tier_name(e3tp_tier t);   /* "generic", "avx2", "avx512", "neon" */
+const char *e3tp_tier_name(e3tp_tier t); /* "generic", "avx2", "avx512", "neon" */
 bool e3tp_tier_compiled(e3tp_tier t);
-bool e3tp_tier_usable(e3tp_tier t);        /* compiled, and CPU and OS state allow all of it */
+bool e3tp_tier_usable(e3tp_tier t); /* compiled, and CPU and OS state allow all of it */
 e3tp_tier e3tp_tier_best(void);
-int e3tp_tier_find(const char *name);      /* -1: unknown */
+int e3tp_tier_find(const char *name); /* -1: unknown */
 
 #endif

@@ -11,9 +11,10 @@
 #include <omp.h>
 #endif
 
-/* GCC's OpenMP hangs in a child of fork() when the parent has used threads, whoever used them there. So a
-   child of a process that had loaded the library stays serial: set once, by fork itself, at no cost to a call.
-   (A daemon that forks after loading can give its own loop in e3tp_parallel.) */
+/* GCC's OpenMP hangs in a child of fork() when the parent has used threads, whoever used them
+   there. So a child of a process that had loaded the library stays serial: set once, by fork
+   itself, at no cost to a call. (A daemon that forks after loading can give its own loop in
+   e3tp_parallel.) */
 static _Atomic bool forked;
 
 static void note_fork(void)
@@ -60,7 +61,8 @@ static void run_serial(size_t n, void (*body)(void *ctx, size_t i), void *ctx)
         body(ctx, i);
 }
 
-void e3tp_parallel_run(const e3tp_parallel *p, size_t n, void (*body)(void *ctx, size_t i), void *ctx)
+void e3tp_parallel_run(const e3tp_parallel *p, size_t n, void (*body)(void *ctx, size_t i),
+                       void *ctx)
 {
     const int workers = e3tp_parallel_workers(p, n);
     if (workers <= 1) {

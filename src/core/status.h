@@ -9,11 +9,13 @@ typedef struct e3tp_message {
     char text[400];
 } e3tp_message;
 
-/* Formats the sentence into m (may be NULL) and returns s: `return e3tp_fail(m, E3TP_E_SHAPE, "...", ...)`. */
+/* Formats the sentence into m (may be NULL) and returns s: `return e3tp_fail(m, E3TP_E_SHAPE,
+ * "...", ...)`. */
 e3tp_status e3tp_fail(e3tp_message *m, e3tp_status s, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Appends formatted text at *used within cap (snprintf rules: *used grows even when nothing fits). */
+/* Appends formatted text at *used within cap (snprintf rules: *used grows even when nothing fits).
+ */
 void e3tp_append(char *buf, size_t cap, size_t *used, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -18,7 +18,8 @@ static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
         k->backend = b;
         k->why.text[0] = '\0';
         k->applicable = b->applicable(p, &k->why);
-        k->seconds = k->applicable ? b->cost(p, tier, E3TP_FORWARD) + b->cost(p, tier, E3TP_BACKWARD) : 0;
+        k->seconds =
+            k->applicable ? b->cost(p, tier, E3TP_FORWARD) + b->cost(p, tier, E3TP_BACKWARD) : 0;
     }
 }
 
@@ -29,7 +30,18 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-enum { TRIAL_X, TRIAL_Y, TRIAL_W, TRIAL_Z, TRIAL_GZ, TRIAL_GX, TRIAL_GY, TRIAL_GW, TRIAL_SCRATCH, TRIAL_COUNT };
+enum {
+    TRIAL_X,
+    TRIAL_Y,
+    TRIAL_W,
+    TRIAL_Z,
+    TRIAL_GZ,
+    TRIAL_GX,
+    TRIAL_GY,
+    TRIAL_GW,
+    TRIAL_SCRATCH,
+    TRIAL_COUNT
+};
 
 typedef struct trial {
     const e3tp_backend *backend;
@@ -46,8 +58,8 @@ static ptrdiff_t packed(const e3tp_problem *p, int which, size_t n)
 static bool trial_memory(trial *t, const e3tp_problem *p, const e3tp_allocator *a)
 {
     const size_t es = e3tp_dtype_size(p->dtype), n = t->rows.n;
-    const size_t dims[TRIAL_SCRATCH] = {p->dim[0], p->dim[1], p->weight_numel, p->dim[2], p->dim[2],
-                                        p->dim[0], p->dim[1], p->weight_numel};
+    const size_t dims[TRIAL_SCRATCH] = {p->dim[0], p->dim[1], p->weight_numel, p->dim[2],
+                                        p->dim[2], p->dim[0], p->dim[1],       p->weight_numel};
     bool ok = true;
     for (int i = 0; i < TRIAL_SCRATCH; i++)
         ok &= (t->mem[i] = e3tp_zalloc(a, dims[i] * n, es)) != NULL;
@@ -70,17 +82,24 @@ static double time_passes(trial *t)
 }
 
 /* Both passes over one block of rows of zeros: kernels do not branch on data. */
-static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier tier, const e3tp_allocator *a,
-                           e3tp_message *why)
+static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier tier,
+                           const e3tp_allocator *a, e3tp_message *why)
 {
     trial t = {.backend = k->backend};
     E3TP_TRY(k->backend->create(&t.state, p, tier, a, why));
     t.rows.n = k->backend->block_rows(t.state, E3TP_FORWARD);
     e3tp_status status = E3TP_OK;
     if (trial_memory(&t, p, a)) {
-        const e3tp_rows r = {t.rows.n, t.mem[TRIAL_X], t.mem[TRIAL_Y], t.mem[TRIAL_W], t.mem[TRIAL_GZ],
-                             t.mem[TRIAL_Z], t.mem[TRIAL_GX], t.mem[TRIAL_GY],
-                             p->weight_numel ? t.mem[TRIAL_GW] : NULL, packed(p, 0, t.rows.n),
+        const e3tp_rows r = {t.rows.n,
+                             t.mem[TRIAL_X],
+                             t.mem[TRIAL_Y],
+                             t.mem[TRIAL_W],
+                             t.mem[TRIAL_GZ],
+                             t.mem[TRIAL_Z],
+                             t.mem[TRIAL_GX],
+                             t.mem[TRIAL_GY],
+                             p->weight_numel ? t.mem[TRIAL_GW] : NULL,
+                             packed(p, 0, t.rows.n),
                              packed(p, 1, t.rows.n),
                              p->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)p->weight_numel : 0,
                              packed(p, 2, t.rows.n)};
@@ -95,8 +114,9 @@ static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier t
     return status;
 }
 
-e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method, e3tp_effort effort,
-                        e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
+e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
+                        e3tp_effort effort, e3tp_tier tier, const e3tp_allocator *a,
+                        e3tp_message *why)
 {
     enter_all(c, p, method, tier);
     c->chosen = c->n;
@@ -115,6 +135,7 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
     }
     if (c->chosen == c->n)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "%s",
-                         c->n ? c->candidate[c->n - 1].why.text : "method: there is none of this number");
+                         c->n ? c->candidate[c->n - 1].why.text
+                              : "method: there is none of this number");
     return E3TP_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What api/ may call: the list of backends, and the choice among those that compute the same map. */
+/* What api/ may call: the list of backends, and the choice among those that compute the same map.
+ */
 #ifndef E3TP_DISPATCH_H
 #define E3TP_DISPATCH_H
 
@@ -25,8 +26,9 @@ typedef struct e3tp_choice {
 } e3tp_choice;
 
 /* method AUTO or one by name; UNSUPPORTED with its reason when that one cannot serve. */
-e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method, e3tp_effort effort,
-                        e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why);
+e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
+                        e3tp_effort effort, e3tp_tier tier, const e3tp_allocator *a,
+                        e3tp_message *why);
 
 const e3tp_backend *e3tp_backend_of(e3tp_method method);
 

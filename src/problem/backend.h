@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a backend must supply. A backend sees rows only: batches, threads, the trees of summed gradients,
-   argument checks and workspaces belong to api/. */
+/* What a backend must supply. A backend sees rows only: batches, threads, the trees of summed
+   gradients, argument checks and workspaces belong to api/. */
 #ifndef E3TP_BACKEND_H
 #define E3TP_BACKEND_H
 
@@ -8,11 +8,11 @@
 #include "problem/problem.h"
 
 /* n consecutive rows. Pointers stand at the first row; an operand's row r starts at p + r * stride
-   (MUL_IR, IR_MUL, weights) or its component i at p[i * stride + r] (BATCH_LAST). Stride 0: one row serves
-   all n rows (BATCH_LAST: component i at p[i]), and the operand's gradient is ADDED, summed over the n rows,
-   to the single row that gx, gy, gw point to; otherwise gradients are overwritten. Gradients have their
-   operand's stride. z and gz share sz (never 0 when n > 1 in BATCH_LAST or otherwise). NULL output: not wanted.
-   Element type: the problem's. */
+   (MUL_IR, IR_MUL, weights) or its component i at p[i * stride + r] (BATCH_LAST). Stride 0: one row
+   serves all n rows (BATCH_LAST: component i at p[i]), and the operand's gradient is ADDED, summed
+   over the n rows, to the single row that gx, gy, gw point to; otherwise gradients are overwritten.
+   Gradients have their operand's stride. z and gz share sz (never 0 when n > 1 in BATCH_LAST or
+   otherwise). NULL output: not wanted. Element type: the problem's. */
 typedef struct e3tp_rows {
     size_t n;
     const void *x, *y, *w, *gz;
@@ -21,26 +21,28 @@ typedef struct e3tp_rows {
 } e3tp_rows;
 
 typedef struct e3tp_counts {
-    double flops;   /* needed per row and pass (docs: each backend's README) */
-    double bytes;   /* operands read and written per row */
+    double flops; /* needed per row and pass (docs: each backend's README) */
+    double bytes; /* operands read and written per row */
 } e3tp_counts;
 
 typedef struct e3tp_backend {
     const char *name;
     e3tp_method method;
-    /* Whether it computes the problem's map; if not, the sentence in why ("gaunt: ... because ..."). */
+    /* Whether it computes the problem's map; if not, the sentence in why ("gaunt: ... because
+     * ..."). */
     bool (*applicable)(const e3tp_problem *p, e3tp_message *why);
     /* Estimated seconds per row for a pass, without building tables. */
     double (*cost)(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);
     /* Frozen tables. The problem outlives the state. All memory through a. */
-    e3tp_status (*create)(void **state, const e3tp_problem *p, e3tp_tier tier, const e3tp_allocator *a,
-                          e3tp_message *why);
+    e3tp_status (*create)(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why);
     void (*destroy)(void *state, const e3tp_allocator *a);
     /* Rows it likes per call (the unit of scheduling), and 64-byte aligned scratch per worker. */
     size_t (*block_rows)(const void *state, e3tp_pass pass);
     size_t (*scratch_bytes)(const void *state, e3tp_pass pass);
-    /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL). Cannot fail,
-       allocates nothing. A row's result is independent of n and of its place in the block. */
+    /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL).
+       Cannot fail, allocates nothing. A row's result is independent of n and of its place in the
+       block. */
     void (*run)(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch);
     e3tp_counts (*counts)(const void *state, e3tp_pass pass);
     /* One or more lines of text about the frozen state, via e3tp_append. */

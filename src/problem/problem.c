@@ -16,8 +16,9 @@ typedef struct mode_rule {
 } mode_rule;
 
 static const mode_rule mode_rules[] = {
-    [E3TP_UVW] = {"uvw", true},   [E3TP_UVU] = {"uvu", false},         [E3TP_UVV] = {"uvv", false},
-    [E3TP_UUW] = {"uuw", false},  [E3TP_UUU] = {"uuu", false},         [E3TP_UVUV] = {"uvuv", false},
+    [E3TP_UVW] = {"uvw", true},         [E3TP_UVU] = {"uvu", false},
+    [E3TP_UVV] = {"uvv", false},        [E3TP_UUW] = {"uuw", false},
+    [E3TP_UUU] = {"uuu", false},        [E3TP_UVUV] = {"uvuv", false},
     [E3TP_UVU_LT_V] = {"uvu<v", false}, [E3TP_U_LT_VW] = {"u<vw", true},
 };
 
@@ -73,8 +74,8 @@ static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, 
     return s;
 }
 
-static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which, const e3tp_allocator *a,
-                               e3tp_message *why)
+static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which,
+                               const e3tp_allocator *a, e3tp_message *why)
 {
     const size_t n = s->nirreps[which];
     e3tp_block *b = e3tp_alloc(a, n, sizeof *b);
@@ -90,7 +91,8 @@ static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which, c
         size_t width;
         if (!e3tp_mul_size(mul, 2 * (size_t)ir.l + 1, &width) || !e3tp_add_size(at, width, &at) ||
             at > PTRDIFF_MAX / sizeof(double))
-            return e3tp_fail(why, E3TP_E_SHAPE, "irreps of %s: the width of a row overflows", operand_names[which]);
+            return e3tp_fail(why, E3TP_E_SHAPE, "irreps of %s: the width of a row overflows",
+                             operand_names[which]);
     }
     p->dim[which] = at;
     return E3TP_OK;
@@ -101,32 +103,38 @@ static bool triangle(int l1, int l2, int l3)
     return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
 }
 
-static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *q, e3tp_message *why)
+static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *q,
+                              e3tp_message *why)
 {
     const uint32_t at[3] = {q->in1, q->in2, q->out};
     for (int k = 0; k < 3; k++)
         if (at[k] >= p->nblocks[k])
-            return e3tp_fail(why, E3TP_E_INVALID, "path %zu: index %u of %s is outside its %zu irreps", i, at[k],
+            return e3tp_fail(why, E3TP_E_INVALID,
+                             "path %zu: index %u of %s is outside its %zu irreps", i, at[k],
                              operand_names[k], p->nblocks[k]);
     if (!e3tp_mode_name(q->mode))
         return e3tp_fail(why, E3TP_E_INVALID, "path %zu: there is no mode %d", i, (int)q->mode);
     if (!(q->path_weight >= 0) || isinf(q->path_weight))
-        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: path_weight %g, expected a finite number >= 0", i,
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "path %zu: path_weight %g, expected a finite number >= 0", i,
                          q->path_weight);
-    const e3tp_block *b1 = &p->blocks[0][q->in1], *b2 = &p->blocks[1][q->in2], *bo = &p->blocks[2][q->out];
+    const e3tp_block *b1 = &p->blocks[0][q->in1], *b2 = &p->blocks[1][q->in2],
+                     *bo = &p->blocks[2][q->out];
     if (b1->parity * b2->parity != bo->parity)
-        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: parity of %d%c x %d%c is not that of %d%c", i, b1->l,
-                         b1->parity > 0 ? 'e' : 'o', b2->l, b2->parity > 0 ? 'e' : 'o', bo->l,
-                         bo->parity > 0 ? 'e' : 'o');
+        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: parity of %d%c x %d%c is not that of %d%c",
+                         i, b1->l, b1->parity > 0 ? 'e' : 'o', b2->l, b2->parity > 0 ? 'e' : 'o',
+                         bo->l, bo->parity > 0 ? 'e' : 'o');
     if (!triangle(b1->l, b2->l, bo->l))
-        return e3tp_fail(why, E3TP_E_INVALID, "path %zu: l = %d is outside %d..%d, what %d x %d can give", i, bo->l,
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "path %zu: l = %d is outside %d..%d, what %d x %d can give", i, bo->l,
                          abs(b1->l - b2->l), b1->l + b2->l, b1->l, b2->l);
     const char *name = e3tp_mode_name(q->mode);
     if (mode_rules[q->mode].needs_weight && !q->has_weight)
         return e3tp_fail(why, E3TP_E_INVALID, "path %zu: mode %s needs weights", i, name);
     if (!shape_of(q->mode, q->has_weight, b1->mul, b2->mul, bo->mul).fits)
-        return e3tp_fail(why, E3TP_E_SHAPE, "path %zu: multiplicities %zu x %zu -> %zu do not fit mode %s", i,
-                         b1->mul, b2->mul, bo->mul, name);
+        return e3tp_fail(why, E3TP_E_SHAPE,
+                         "path %zu: multiplicities %zu x %zu -> %zu do not fit mode %s", i, b1->mul,
+                         b2->mul, bo->mul, name);
     return E3TP_OK;
 }
 
@@ -147,7 +155,8 @@ static double fan(const e3tp_problem *p, const e3tp_spec *s, const e3tp_path *q)
     return variance(s, 0, q->in1) * variance(s, 1, q->in2) * (double)path_shape_of(p, q).elements;
 }
 
-/* e3nn's coefficient: sqrt(A * out_var * path_weight / N), e3nn TensorProduct, irrep and path normalisation. */
+/* e3nn's coefficient: sqrt(A * out_var * path_weight / N), e3nn TensorProduct, irrep and path
+ * normalisation. */
 static double coefficient(const e3tp_problem *p, const e3tp_spec *s, const e3tp_path *q)
 {
     const int l1 = p->blocks[0][q->in1].l, l2 = p->blocks[1][q->in2].l, l3 = p->blocks[2][q->out].l;
@@ -184,8 +193,9 @@ static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const
         if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0)
             continue;
         const size_t count = q->has_weight ? shape.count : 0;
-        p->paths[p->npaths++] = (e3tp_coupling){q->in1, q->in2, q->out, q->mode, q->has_weight != 0,
-                                                p->user_coeff[i], p->weight_numel, count};
+        p->paths[p->npaths++] =
+            (e3tp_coupling){q->in1,           q->in2,          q->out, q->mode, q->has_weight != 0,
+                            p->user_coeff[i], p->weight_numel, count};
         p->weight_numel += count;
     }
     return E3TP_OK;
@@ -197,11 +207,13 @@ static size_t count_gaunt_paths(const e3tp_problem *p, e3tp_coupling *out)
     for (size_t i = 0; i < p->nblocks[0]; i++)
         for (size_t j = 0; j < p->nblocks[1]; j++)
             for (size_t k = 0; k < p->nblocks[2]; k++) {
-                const double g = e3tp_gaunt_strength(p->blocks[0][i].l, p->blocks[1][j].l, p->blocks[2][k].l);
+                const double g =
+                    e3tp_gaunt_strength(p->blocks[0][i].l, p->blocks[1][j].l, p->blocks[2][k].l);
                 if (g == 0)
                     continue;
                 if (out)
-                    out[n] = (e3tp_coupling){(uint32_t)i, (uint32_t)j, (uint32_t)k, E3TP_UUU, false, g, 0, 0};
+                    out[n] = (e3tp_coupling){(uint32_t)i, (uint32_t)j, (uint32_t)k, E3TP_UUU,
+                                             false,       g,           0,           0};
                 n++;
             }
     return n;
@@ -234,14 +246,17 @@ static e3tp_weights weight_kind(const e3tp_problem *p, const e3tp_spec *s)
     return s->weights < 0 ? E3TP_WEIGHTS_SHARED : (e3tp_weights)s->weights;
 }
 
-static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a, e3tp_message *why)
+static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
+                         e3tp_message *why)
 {
     for (int which = 0; which < 3; which++)
         E3TP_TRY(make_blocks(p, s, which, a, why));
-    E3TP_TRY(s->op == E3TP_OP_GAUNT ? make_gaunt_paths(p, s, a, why) : make_product_paths(p, s, a, why));
+    E3TP_TRY(s->op == E3TP_OP_GAUNT ? make_gaunt_paths(p, s, a, why)
+                                    : make_product_paths(p, s, a, why));
     p->weights = weight_kind(p, s);
     if (p->weight_numel && p->weights == E3TP_WEIGHTS_NONE)
-        return e3tp_fail(why, E3TP_E_INVALID, "weights: NONE, but the paths take %zu weights", p->weight_numel);
+        return e3tp_fail(why, E3TP_E_INVALID, "weights: NONE, but the paths take %zu weights",
+                         p->weight_numel);
     return E3TP_OK;
 }
 

@@ -4,8 +4,9 @@
 
        z[out] += coeff * [w *] W(l1,l2,l3) : x[in1] (x) y[in2]          (mode of e3nn)
 
-   A gaunt product is one block per degree with mul = channels and a `uuu` path, without weights of its own,
-   for every coupled triple, coeff = e3tp_gaunt_strength; its weights are factors per degree and channel. */
+   A gaunt product is one block per degree with mul = channels and a `uuu` path, without weights of
+   its own, for every coupled triple, coeff = e3tp_gaunt_strength; its weights are factors per
+   degree and channel. */
 #ifndef E3TP_PROBLEM_H
 #define E3TP_PROBLEM_H
 
@@ -25,9 +26,9 @@ typedef struct e3tp_coupling {
     uint32_t in1, in2, out; /* block indices */
     e3tp_mode mode;
     bool has_weight;
-    double coeff;      /* final: e3nn's coefficient, or the strength; W has unit norm */
-    size_t w_offset;   /* in a weight row; weights C-contiguous in e3nn's path shape */
-    size_t w_count;    /* 0 without weight */
+    double coeff;    /* final: e3nn's coefficient, or the strength; W has unit norm */
+    size_t w_offset; /* in a weight row; weights C-contiguous in e3nn's path shape */
+    size_t w_count;  /* 0 without weight */
 } e3tp_coupling;
 
 /* The host's lock around FFTW's planner; lock NULL: the library's own mutex. */
@@ -41,23 +42,23 @@ typedef struct e3tp_problem {
     e3tp_op op;
     e3tp_dtype dtype;
     e3tp_sign sign;
-    e3tp_layout layout[3];      /* of x, y, z: MUL_IR, IR_MUL, BATCH_LAST (component order of IR_MUL) */
-    size_t nblocks[3];          /* x, y, z */
+    e3tp_layout layout[3]; /* of x, y, z: MUL_IR, IR_MUL, BATCH_LAST (component order of IR_MUL) */
+    size_t nblocks[3];     /* x, y, z */
     e3tp_block *blocks[3];
-    size_t dim[3];              /* elements per row of x, y, z */
+    size_t dim[3]; /* elements per row of x, y, z */
     size_t npaths;
-    e3tp_coupling *paths;       /* in e3nn's order; without zero-size paths */
-    size_t weight_numel;        /* elements per weight row, 0: none */
-    e3tp_weights weights;       /* NONE, SHARED (one row for the batch), ROW */
-    bool factor_weights;        /* gaunt: row = a [n1][C], b [n2][C], c [n3][C], one after the other */
-    size_t channels;            /* gaunt: C */
-    int grid_theta, grid_phi;   /* 0: smallest exact */
+    e3tp_coupling *paths; /* in e3nn's order; without zero-size paths */
+    size_t weight_numel;  /* elements per weight row, 0: none */
+    e3tp_weights weights; /* NONE, SHARED (one row for the batch), ROW */
+    bool factor_weights;  /* gaunt: row = a [n1][C], b [n2][C], c [n3][C], one after the other */
+    size_t channels;      /* gaunt: C */
+    int grid_theta, grid_phi; /* 0: smallest exact */
     e3tp_quadrature quadrature;
     bool allow_aliasing;
-    size_t batch_hint;          /* 0: none */
+    size_t batch_hint; /* 0: none */
     e3tp_planner_lock planner_lock;
-    size_t nuser;               /* paths as the user gave them, zero-size ones included */
-    double *user_coeff;         /* their coefficients */
+    size_t nuser;       /* paths as the user gave them, zero-size ones included */
+    double *user_coeff; /* their coefficients */
 } e3tp_problem;
 
 /* The problem as the user said it: what a descriptor holds. Lists are owned by the descriptor. */
@@ -67,13 +68,13 @@ typedef struct e3tp_spec {
     e3tp_sign sign;
     e3tp_layout layout[3];
     size_t nirreps[3];
-    e3tp_irrep *irreps[3];      /* gaunt: one per degree, mul filled in at creation */
-    double *var[3];             /* NULL: ones */
+    e3tp_irrep *irreps[3]; /* gaunt: one per degree, mul filled in at creation */
+    double *var[3];        /* NULL: ones */
     size_t npaths;
     e3tp_path *paths;
     e3tp_irrep_norm irrep_norm;
     e3tp_path_norm path_norm;
-    int weights;                /* -1: default */
+    int weights; /* -1: default */
     size_t channels;
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;

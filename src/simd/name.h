@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names and element type inside a template: E3TP_NAME(base) -> base_<f32|f64>_<tier>.
-   The build defines E3TP_TIER (a word), E3TP_REAL (f32 or f64), E3TP_TIER_<NAME> and E3TP_REAL_<NAME>. */
+   The build defines E3TP_TIER (a word), E3TP_REAL (f32 or f64), E3TP_TIER_<NAME> and
+   E3TP_REAL_<NAME>. */
 #ifndef E3TP_SIMD_NAME_H
 #define E3TP_SIMD_NAME_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The vocabulary of the kernels: native-width vectors of `real` in GCC's vector extension.
-   v_real is 16, 32 or 64 bytes by tier; V_LANES its lane count; a lane tile is one cache line: TILE_LANES
-   elements = TILE_VECS vectors. Arithmetic + - * on v_real is the compiler's; FMA is written v_fma and is
-   a multiply and an add in `generic` (the build sets -ffp-contract=off). */
+   v_real is 16, 32 or 64 bytes by tier; V_LANES its lane count; a lane tile is one cache line:
+   TILE_LANES elements = TILE_VECS vectors. Arithmetic + - * on v_real is the compiler's; FMA is
+   written v_fma and is a multiply and an add in `generic` (the build sets -ffp-contract=off). */
 #ifndef E3TP_SIMD_VEC_H
 #define E3TP_SIMD_VEC_H
 
@@ -38,20 +38,39 @@ typedef real v_real_a __attribute__((vector_size(V_BYTES), may_alias));
 #else
 #define V_UNROLL _Pragma("GCC unroll 32")
 #endif
-/* Keeps a loaded value in its register, so that the compiler does not fold the load into each use. */
+/* Keeps a loaded value in its register, so that the compiler does not fold the load into each use.
+ */
 #if defined(__x86_64__)
 #define V_PIN(v) __asm__("" : "+x"(v))
 #else
 #define V_PIN(v) ((void)0)
 #endif
 
-V_INLINE v_real v_load(const real *p) { return *(const v_real_a *)p; }    /* aligned */
-V_INLINE v_real v_loadu(const real *p) { return *(const v_real_u *)p; }
-V_INLINE void v_store(real *p, v_real v) { *(v_real_a *)p = v; }          /* aligned */
-V_INLINE void v_storeu(real *p, v_real v) { *(v_real_u *)p = v; }
+V_INLINE v_real v_load(const real *p)
+{
+    return *(const v_real_a *)p;
+} /* aligned */
+V_INLINE v_real v_loadu(const real *p)
+{
+    return *(const v_real_u *)p;
+}
+V_INLINE void v_store(real *p, v_real v)
+{
+    *(v_real_a *)p = v;
+} /* aligned */
+V_INLINE void v_storeu(real *p, v_real v)
+{
+    *(v_real_u *)p = v;
+}
 
-V_INLINE v_real v_set1(real a) { return (v_real){0} + a; }
-V_INLINE v_real v_zero(void) { return (v_real){0}; }
+V_INLINE v_real v_set1(real a)
+{
+    return (v_real){0} + a;
+}
+V_INLINE v_real v_zero(void)
+{
+    return (v_real){0};
+}
 
 /* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
 V_INLINE v_real v_load_n(const real *p, int n)
@@ -60,7 +79,10 @@ V_INLINE v_real v_load_n(const real *p, int n)
     memcpy(&v, p, (size_t)n * sizeof(real));
     return v;
 }
-V_INLINE void v_store_n(real *p, v_real v, int n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+V_INLINE void v_store_n(real *p, v_real v, int n)
+{
+    memcpy(p, &v, (size_t)n * sizeof(real));
+}
 
 /* a * b + c; in the vector tiers with one rounding. */
 V_INLINE v_real v_fma(v_real a, v_real b, v_real c)

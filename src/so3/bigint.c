@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Schoolbook arithmetic on 32-bit limbs, and C(n,k+1) = C(n,k) (n-k)/(k+1), whose division is exact. */
+/* Schoolbook arithmetic on 32-bit limbs, and C(n,k+1) = C(n,k) (n-k)/(k+1), whose division is
+ * exact. */
 #include "so3/bigint.h"
 
 #include <math.h>

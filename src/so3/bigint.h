@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* 512 bits. The largest number that occurs is the 6j sum, below 2^(7j+1): 2^337 at j = 48 (sixj.c). */
+/* 512 bits. The largest number that occurs is the 6j sum, below 2^(7j+1): 2^337 at j = 48 (sixj.c).
+ */
 #define E3TP_SO3_LIMBS 16
 
 /* value = sum limb[i] 2^(32 i), i < len; len = 0 is zero and limb[len-1] is not 0. */
@@ -23,8 +24,8 @@ void e3tp_so3_bigint_mul_small(e3tp_so3_bigint *a, uint32_t f);
 void e3tp_so3_bigint_div_small(e3tp_so3_bigint *a, uint32_t d);
 /* a = a + b */
 void e3tp_so3_bigint_add(e3tp_so3_bigint *a, const e3tp_so3_bigint *b);
-/* Nearest long double of a - b, correctly rounded to one unit in its last place; 0 if and only if a = b.
-   Destroys both. */
+/* Nearest long double of a - b, correctly rounded to one unit in its last place; 0 if and only if a
+   = b. Destroys both. */
 long double e3tp_so3_bigint_difference(e3tp_so3_bigint *a, e3tp_so3_bigint *b);
 long double e3tp_so3_bigint_value(const e3tp_so3_bigint *a);
 

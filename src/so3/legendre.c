@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalised associated Legendre functions by upward recursion in l at fixed m (stable: P is the dominant solution).
+/* Normalised associated Legendre functions by upward recursion in l at fixed m (stable: P is the
+   dominant solution).
 
    With s = sqrt(1-x^2):
      P[m,m]   = s sqrt((2m+1)/(2m)) P[m-1,m-1],     P[0,0] = 1/sqrt(4pi)
-     P[l,m]   = A (x P[l-1,m] - B P[l-2,m]),  A^2 = (4l^2-1)/(l^2-m^2),  B^2 = ((l-1)^2-m^2)/(4(l-1)^2-1)
-     s dP[l,m]/dx = (sqrt((l-m)(l+m+1)) P[l,m+1] - sqrt((l+m)(l-m+1)) P[l,m-1]) / 2,  m > 0
-     s dP[l,0]/dx = sqrt(l(l+1)) P[l,1]. */
+     P[l,m]   = A (x P[l-1,m] - B P[l-2,m]),  A^2 = (4l^2-1)/(l^2-m^2),  B^2 =
+   ((l-1)^2-m^2)/(4(l-1)^2-1) s dP[l,m]/dx = (sqrt((l-m)(l+m+1)) P[l,m+1] - sqrt((l+m)(l-m+1))
+   P[l,m-1]) / 2,  m > 0 s dP[l,0]/dx = sqrt(l(l+1)) P[l,1]. */
 #include "so3/legendre.h"
 
 #include <math.h>

@@ -3,7 +3,8 @@
 #ifndef E3TP_SO3_QUADRATURE_H
 #define E3TP_SO3_QUADRATURE_H
 
-/* n >= 1 points x [n] and weights w [n]; sum w = 2; x[n-1-k] = -x[k] and w[n-1-k] = w[k] exactly. */
+/* n >= 1 points x [n] and weights w [n]; sum w = 2; x[n-1-k] = -x[k] and w[n-1-k] = w[k] exactly.
+ */
 
 /* Gauss-Legendre: exact for polynomials of degree 2n-1. */
 void e3tp_so3_gauss_legendre(int n, double *x, double *w);

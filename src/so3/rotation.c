@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Wigner D matrices by coupling and by Euler angles.
 
-   On natural parity, D^l(R) = (2l+1) W (D^(l-1) x R) W^T with W = W(l, l-1, 1) and D^1 = R; sqrt(2l+1) W has orthonormal
-   rows, so errors do not grow but add up. D = Z(alpha) J Z(beta) J Z(gamma) with
-     Z(t)[i,i] = cos((l-i) t), Z(t)[i,2l-i] = sin((l-i) t), J = D^l of (x,y,z) -> (-y,-x,z). */
+   On natural parity, D^l(R) = (2l+1) W (D^(l-1) x R) W^T with W = W(l, l-1, 1) and D^1 = R;
+   sqrt(2l+1) W has orthonormal rows, so errors do not grow but add up. D = Z(alpha) J Z(beta) J
+   Z(gamma) with Z(t)[i,i] = cos((l-i) t), Z(t)[i,2l-i] = sin((l-i) t), J = D^l of (x,y,z) ->
+   (-y,-x,z). */
 #include "so3/wigner.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* At most two non-zeros of W(l, l-1, 1) for each (k, i), fewer in truth: i and k differ by one order at most. */
+/* At most two non-zeros of W(l, l-1, 1) for each (k, i), fewer in truth: i and k differ by one
+ * order at most. */
 enum { LMAX = E3TP_SO3_LMAX, N = 2 * LMAX + 1, NNZ = 2 * N * 3 };
 
 /* next [2l+1][2l+1] from prev [2l-1][2l-1] and R, l >= 2. */
@@ -62,7 +64,8 @@ static void multiples(int l, double t, double *c, double *s)
     }
 }
 
-/* y = Z(t)^T x or Z(t) x for one vector: the pair (l-k, l+k) turns by k t; sign = +1 for Z, -1 for Z^T. */
+/* y = Z(t)^T x or Z(t) x for one vector: the pair (l-k, l+k) turns by k t; sign = +1 for Z, -1 for
+ * Z^T. */
 static void turn(int l, const double *c, const double *s, double sign, const double *x, double *y)
 {
     y[l] = x[l];

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Real spherical harmonics as polynomials of (x, y, z), scalar, in double.
 
-   Component normalisation: Y[l,m] = F[l,M](y, r^2) Re(z+ix)^M (m = M >= 0), F Im(z+ix)^M (m = -M < 0), with
-     F[0,0] = 1, F[1,1] = sqrt(3), F[m,m] = sqrt((2m+1)/(2m)) F[m-1,m-1],
-     F[l,m] = A (y F[l-1,m] - B r^2 F[l-2,m]),  A^2 = (4l^2-1)/(l^2-m^2),  B^2 = ((l-1)^2-m^2)/(4(l-1)^2-1).
-   No angle appears, so poles and axes are ordinary points. Derivatives of a solid harmonic are combinations of those
-   one degree lower: with R = (2l+1)/(2l-1) and U[M] = (Re, Im) parts of order M of degree l-1,
-     dY[l,m]/dy = sqrt(R (l-M)(l+M)) Y[l-1,m]
-     dY[l,+M]/dz =  p U[M-1].Re - q U[M+1].Re      dY[l,+M]/dx = -p U[M-1].Im - q U[M+1].Im
-     dY[l,-M]/dz =  p U[M-1].Im - q U[M+1].Im      dY[l,-M]/dx =  p U[M-1].Re + q U[M+1].Re
-     p = sqrt(R (l+M)(l+M-1)) / 2 (times sqrt 2 for M = 1),  q = sqrt(R (l-M)(l-M-1)) / 2
-     dY[l,0]/dz = -sqrt(2) q U[1].Re,  dY[l,0]/dx = -sqrt(2) q U[1].Im.
+   Component normalisation: Y[l,m] = F[l,M](y, r^2) Re(z+ix)^M (m = M >= 0), F Im(z+ix)^M (m = -M <
+   0), with F[0,0] = 1, F[1,1] = sqrt(3), F[m,m] = sqrt((2m+1)/(2m)) F[m-1,m-1], F[l,m] = A (y
+   F[l-1,m] - B r^2 F[l-2,m]),  A^2 = (4l^2-1)/(l^2-m^2),  B^2 = ((l-1)^2-m^2)/(4(l-1)^2-1). No
+   angle appears, so poles and axes are ordinary points. Derivatives of a solid harmonic are
+   combinations of those one degree lower: with R = (2l+1)/(2l-1) and U[M] = (Re, Im) parts of order
+   M of degree l-1, dY[l,m]/dy = sqrt(R (l-M)(l+M)) Y[l-1,m] dY[l,+M]/dz =  p U[M-1].Re - q
+   U[M+1].Re      dY[l,+M]/dx = -p U[M-1].Im - q U[M+1].Im dY[l,-M]/dz =  p U[M-1].Im - q U[M+1].Im
+   dY[l,-M]/dx =  p U[M-1].Re + q U[M+1].Re p = sqrt(R (l+M)(l+M-1)) / 2 (times sqrt 2 for M = 1),
+   q = sqrt(R (l-M)(l-M-1)) / 2 dY[l,0]/dz = -sqrt(2) q U[1].Re,  dY[l,0]/dx = -sqrt(2) q U[1].Im.
    For the normalised form, grad (Y(x/|x|)) = (grad Y - l u Y)(u) / |x| with u = x/|x| (Euler). */
 #include "e3tp/so3.h"
 
@@ -47,7 +46,8 @@ static void all_harmonics(int lmax, const double v[3], double *Y)
     }
 }
 
-/* Real or imaginary part of order M of the degree below, 0 where there is none; U points at its order 0. */
+/* Real or imaginary part of order M of the degree below, 0 where there is none; U points at its
+ * order 0. */
 static double part(const double *U, int l, int M, int imag)
 {
     if (M > l || (imag && M == 0))
@@ -55,7 +55,8 @@ static double part(const double *U, int l, int M, int imag)
     return U[imag ? -M : M];
 }
 
-/* Derivatives of degree l >= 1 along x, y, z into g[0], g[1], g[2], each [2l+1]; U: order 0 of degree l-1. */
+/* Derivatives of degree l >= 1 along x, y, z into g[0], g[1], g[2], each [2l+1]; U: order 0 of
+ * degree l-1. */
 static void degree_gradient(int l, const double *U, double *const g[3])
 {
     double R = (2 * l + 1.0) / (2 * l - 1.0);
@@ -85,8 +86,8 @@ static double degree_scale(int l, e3tp_sh_norm norm)
     return norm == E3TP_SH_NORM ? 1.0 / sqrt(2 * l + 1.0) : 1.0;
 }
 
-/* u = x / |x|, *len = |x| 2^-exp2; scaled by a power of two, so that nothing overflows or underflows. Returns 0 at
-   the origin. */
+/* u = x / |x|, *len = |x| 2^-exp2; scaled by a power of two, so that nothing overflows or
+   underflows. Returns 0 at the origin. */
 static int unit_vector(const double x[3], double u[3], double *len, int *exp2)
 {
     double big = fmax(fabs(x[0]), fmax(fabs(x[1]), fabs(x[2])));
@@ -104,8 +105,8 @@ static int unit_vector(const double x[3], double u[3], double *len, int *exp2)
 }
 
 /* One degree of one point: scaled values, and gradients made tangential where `len` is not 0. */
-static void put_degree(int l, double scale, const double *Y, const double u[3], double len, int exp2,
-                       double *values, double *const g[3])
+static void put_degree(int l, double scale, const double *Y, const double u[3], double len,
+                       int exp2, double *values, double *const g[3])
 {
     const double *row = Y + l * l;
     for (int k = 0; values != NULL && k <= 2 * l; k++)

@@ -4,8 +4,8 @@
    {j1 j2 j3; j4 j5 j6} = S D(156) D(426) D(453) / D(123), with
      D(abc)^2 = 1 / ((s+1) C(s, s-2a) C(2a, s-2b)), s = a+b+c,
      S = sum_t (-1)^t C(t+1, s123+1) C(j1+j2-j3, t-s453) C(j2+j3-j1, t-s156) C(j3+j1-j2, t-s426):
-   Racah's formula (Racah 1942, eq. 36) with its factorials grouped into binomials, as in Johansson and Forssen,
-   SIAM J. Sci. Comput. 38 (2016) A376. |S| < 2^(7j+1). */
+   Racah's formula (Racah 1942, eq. 36) with its factorials grouped into binomials, as in Johansson
+   and Forssen, SIAM J. Sci. Comput. 38 (2016) A376. |S| < 2^(7j+1). */
 #include "so3/bigint.h"
 
 #include "e3tp/so3.h"

@@ -4,8 +4,8 @@
    With J = l1+l2+l3 and D^2 = (J-2l1)! (J-2l2)! (J-2l3)! / (J+1)!,
      gaunt   = sqrt((2l1+1)(2l2+1)(2l3+1)/4pi) D   (J/2)! / prod (J/2-l_i)!                 (J even)
      bracket = sqrt((2l1+1)(2l2+1)(2l3+1)/4pi) D 2 ((J+1)/2)! / prod ((J-1)/2-l_i)!         (J odd):
-   Varshalovich et al., Quantum Theory of Angular Momentum, 8.5.2, for the 3j symbols (l1 l2 l3; 0 0 0) and
-   (l1 l2 l3; 1 -1 0). */
+   Varshalovich et al., Quantum Theory of Angular Momentum, 8.5.2, for the 3j symbols (l1 l2 l3; 0 0
+   0) and (l1 l2 l3; 1 -1 0). */
 #include "so3/bigint.h"
 
 #include "e3tp/so3.h"
@@ -13,7 +13,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Largest degree whose binomials stay inside the range of a double where long double is no wider. */
+/* Largest degree whose binomials stay inside the range of a double where long double is no wider.
+ */
 enum { STRENGTH_LMAX = 256 };
 
 static const long double inv_4pi = 0.079577471545947667884441881686257181L;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Real coupling coefficients W from an integer Racah sum.
 
-   With a = J-2l1, b = J-2l2, c = J-2l3, J = l1+l2+l3, the 3j symbol in binomials (Racah 1942, eq. 16, regrouped as
-   in Johansson and Forssen, SIAM J. Sci. Comput. 38 (2016) A376) is
-     (l1 l2 l3; m1 m2 m3) = (-1)^(l1-l2-m3) S sqrt(A / (C(2l1,l1+m1) C(2l2,l2+m2) C(2l3,l3+m3)))
-     S = sum_k (-1)^k C(c, k) C(b, l1-m1-k) C(a, l2+m2-k)          an integer below 2^J
-     A = C(2l3, a) C(2l2, a) / ((J+1) C(J, a)).
-   S is computed exactly, so its zeros are the exact zeros. The real tensor of unit norm is
-     W[a,b,c] = i^J sum_(m1+m2+m3=0) q[m1,a] q[m2,b] q[m3,c] (l1 l2 l3; m1 m2 m3):
-   only +-(m1,m2,m3) with |m_j| = |mu_j| contribute, with equal real parts, so W is the symbol times a sign where
-   all or one of the mu are zero, and times a sign and 1/sqrt(2) where none is. A sign is i to a power:
-   i^0, i^2 per mu > 0 by the parity of mu where m > 0; i^1 (-1)^mu or i^3 for mu < 0 with m > 0 or m < 0. */
+   With a = J-2l1, b = J-2l2, c = J-2l3, J = l1+l2+l3, the 3j symbol in binomials (Racah 1942, eq.
+   16, regrouped as in Johansson and Forssen, SIAM J. Sci. Comput. 38 (2016) A376) is (l1 l2 l3; m1
+   m2 m3) = (-1)^(l1-l2-m3) S sqrt(A / (C(2l1,l1+m1) C(2l2,l2+m2) C(2l3,l3+m3))) S = sum_k (-1)^k
+   C(c, k) C(b, l1-m1-k) C(a, l2+m2-k)          an integer below 2^J A = C(2l3, a) C(2l2, a) /
+   ((J+1) C(J, a)). S is computed exactly, so its zeros are the exact zeros. The real tensor of unit
+   norm is W[a,b,c] = i^J sum_(m1+m2+m3=0) q[m1,a] q[m2,b] q[m3,c] (l1 l2 l3; m1 m2 m3): only
+   +-(m1,m2,m3) with |m_j| = |mu_j| contribute, with equal real parts, so W is the symbol times a
+   sign where all or one of the mu are zero, and times a sign and 1/sqrt(2) where none is. A sign is
+   i to a power: i^0, i^2 per mu > 0 by the parity of mu where m > 0; i^1 (-1)^mu or i^3 for mu < 0
+   with m > 0 or m < 0. */
 #include "so3/wigner.h"
 
 #include "so3/bigint.h"
@@ -104,15 +104,16 @@ static int phase(int mu, int m)
     return m > 0 ? 1 - 2 * mu : 3;
 }
 
-/* Sign that turns the symbol at (m1,m2,m3) into the entry at (mu1,mu2,mu3); both have the right parity. */
+/* Sign that turns the symbol at (m1,m2,m3) into the entry at (mu1,mu2,mu3); both have the right
+ * parity. */
 static double entry_sign(int J, const int mu[3], const int m[3])
 {
     int p = J + phase(mu[0], m[0]) + phase(mu[1], m[1]) + phase(mu[2], m[2]);
     return p & 2 ? -1.0 : 1.0;
 }
 
-/* The entry (mu1, mu2, +-m3): the sign of mu3 follows, as the number of negative mu has the parity of J. `value`
-   is the symbol at (m1, m2). Returns 0 where there is no such entry or it is zero. */
+/* The entry (mu1, mu2, +-m3): the sign of mu3 follows, as the number of negative mu has the parity
+   of J. `value` is the symbol at (m1, m2). Returns 0 where there is no such entry or it is zero. */
 static int make_entry(const coupling *t, int mu1, int mu2, int m1, int m2, double value,
                       e3tp_coupling_entry *out)
 {
@@ -127,7 +128,8 @@ static int make_entry(const coupling *t, int mu1, int mu2, int m1, int m2, doubl
     return 1;
 }
 
-/* row[m2 + l2] = symbol(m1, m2), 0 where m3 is out of range; m1 >= 0. Pairs (0, +-m2) need one sum only. */
+/* row[m2 + l2] = symbol(m1, m2), 0 where m3 is out of range; m1 >= 0. Pairs (0, +-m2) need one sum
+ * only. */
 static void symbol_row(const coupling *t, int m1, double *row)
 {
     for (int m2 = -t->l2; m2 <= t->l2; m2++) {
@@ -167,8 +169,9 @@ static void sort3(int l[3])
             }
 }
 
-/* Sign of e3nn <= 0.4.4 relative to the present one: its table made the first non-zero element, in C order, of the
-   tensor of the sorted triple positive where J is odd. The permutations keep their relative signs. */
+/* Sign of e3nn <= 0.4.4 relative to the present one: its table made the first non-zero element, in
+   C order, of the tensor of the sorted triple positive where J is odd. The permutations keep their
+   relative signs. */
 static double old_sign(coupling *t, int l1, int l2, int l3)
 {
     int l[3] = {l1, l2, l3};

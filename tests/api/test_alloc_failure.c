@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The k-th allocation fails, for every k: NOMEM, nothing leaks. With `work` given, execution allocates nothing. */
+/* The k-th allocation fails, for every k: NOMEM, nothing leaks. With `work` given, execution
+ * allocates nothing. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -33,7 +34,8 @@ static e3tp_desc *product(meter *m)
     e3tp_desc_set_irreps_text(d, E3TP_X, "16x0e+16x1o");
     e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o");
     e3tp_desc_set_irreps_text(d, E3TP_Z, "16x0e+16x1o");
-    const e3tp_path a = e3tp_path_init(0, 0, 0, E3TP_UVU, 1), b = e3tp_path_init(1, 1, 0, E3TP_UVU, 1),
+    const e3tp_path a = e3tp_path_init(0, 0, 0, E3TP_UVU, 1),
+                    b = e3tp_path_init(1, 1, 0, E3TP_UVU, 1),
                     c = e3tp_path_init(0, 1, 1, E3TP_UVW, 1);
     e3tp_desc_add_path(d, &a);
     e3tp_desc_add_path(d, &b);
@@ -94,7 +96,8 @@ START_TEST(execution)
     for (int i = 0; i < 7; i++)
         mem[i] = calloc(BATCH * e3tp_plan_width(p, which[i]) + 1, sizeof(float));
     e3tp_buffers b = e3tp_buffers_init(BATCH);
-    b.x = mem[0], b.y = mem[1], b.w = mem[2], b.gz = mem[3], b.gx = mem[4], b.gy = mem[5], b.gw = mem[6];
+    b.x = mem[0], b.y = mem[1], b.w = mem[2], b.gz = mem[3], b.gx = mem[4], b.gy = mem[5],
+    b.gw = mem[6];
     e3tp_buffers f = b;
     f.z = mem[3];
     const long before = m.total;

@@ -5,7 +5,8 @@
 
 #include "e3tp/e3tp.h"
 
-static e3tp_plan *plan_of(const char *x, const char *y, const char *z, const e3tp_path *paths, size_t n)
+static e3tp_plan *plan_of(const char *x, const char *y, const char *z, const e3tp_path *paths,
+                          size_t n)
 {
     e3tp_desc *d;
     e3tp_plan *p;
@@ -51,7 +52,8 @@ END_TEST
 
 START_TEST(zero_multiplicity)
 {
-    const e3tp_path paths[2] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1), e3tp_path_init(1, 0, 1, E3TP_UVU, 1)};
+    const e3tp_path paths[2] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1),
+                                e3tp_path_init(1, 0, 1, E3TP_UVU, 1)};
     e3tp_plan *p = plan_of("0x1o+2x0e", "1o", "0x0e+2x1o", paths, 2);
     ck_assert_int_eq((int)e3tp_plan_width(p, E3TP_W), 2);
     ck_assert_int_eq((int)e3tp_plan_num_paths(p), 2);

@@ -16,14 +16,16 @@ static e3tp_desc *product(const char *x, const char *y, const char *z)
 }
 
 /* A plan made with one path must fail with this status and a sentence that holds this word. */
-static void refuse_path(const char *x, const char *y, const char *z, e3tp_path p, e3tp_status s, const char *word)
+static void refuse_path(const char *x, const char *y, const char *z, e3tp_path p, e3tp_status s,
+                        const char *word)
 {
     e3tp_desc *d = product(x, y, z);
     ck_assert_int_eq(e3tp_desc_add_path(d, &p), E3TP_OK);
     e3tp_plan *plan = (e3tp_plan *)d;
     ck_assert_int_eq(e3tp_plan_create(&plan, d), s);
     ck_assert_ptr_null(plan);
-    ck_assert_msg(strstr(e3tp_desc_message(d), word), "\"%s\" lacks \"%s\"", e3tp_desc_message(d), word);
+    ck_assert_msg(strstr(e3tp_desc_message(d), word), "\"%s\" lacks \"%s\"", e3tp_desc_message(d),
+                  word);
     e3tp_desc_destroy(d);
 }
 
@@ -32,11 +34,15 @@ START_TEST(paths_that_break_a_rule)
     refuse_path("1o", "1o", "1o", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "parity");
     refuse_path("1o", "1o", "3e", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "0..2");
     refuse_path("1o", "1o", "0e", e3tp_path_init(1, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "outside");
-    refuse_path("1o", "1o", "0e", e3tp_path_init(0, UINT32_MAX, 0, E3TP_UUU, 0), E3TP_E_INVALID, "outside");
-    refuse_path("2x1o", "1o", "2x0e", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_SHAPE, "multiplicities");
+    refuse_path("1o", "1o", "0e", e3tp_path_init(0, UINT32_MAX, 0, E3TP_UUU, 0), E3TP_E_INVALID,
+                "outside");
+    refuse_path("2x1o", "1o", "2x0e", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_SHAPE,
+                "multiplicities");
     refuse_path("2x1o", "3x1o", "3x0e", e3tp_path_init(0, 0, 0, E3TP_UVU, 0), E3TP_E_SHAPE, "uvu");
-    refuse_path("2x1o", "3x1o", "3x0e", e3tp_path_init(0, 0, 0, E3TP_UVW, 0), E3TP_E_INVALID, "needs weights");
-    refuse_path("1o", "1o", "0e", e3tp_path_init(0, 0, 0, (e3tp_mode)99, 0), E3TP_E_INVALID, "no mode");
+    refuse_path("2x1o", "3x1o", "3x0e", e3tp_path_init(0, 0, 0, E3TP_UVW, 0), E3TP_E_INVALID,
+                "needs weights");
+    refuse_path("1o", "1o", "0e", e3tp_path_init(0, 0, 0, (e3tp_mode)99, 0), E3TP_E_INVALID,
+                "no mode");
     e3tp_path negative = e3tp_path_init(0, 0, 0, E3TP_UUU, 0);
     negative.path_weight = -1;
     refuse_path("1o", "1o", "0e", negative, E3TP_E_INVALID, "path_weight");
@@ -129,7 +135,8 @@ START_TEST(gaunt_descriptions)
     for (int i = 0; i < 2; i++) {
         e3tp_desc *d;
         ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
-        ck_assert_int_eq(e3tp_desc_set_degrees(d, E3TP_X, i ? high : down, i ? 1 : 2), E3TP_E_INVALID);
+        ck_assert_int_eq(e3tp_desc_set_degrees(d, E3TP_X, i ? high : down, i ? 1 : 2),
+                         E3TP_E_INVALID);
         e3tp_desc_destroy(d);
     }
 }
@@ -146,7 +153,8 @@ static e3tp_plan *small_plan(void)
     return p;
 }
 
-static void refuse_call(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, e3tp_status s, const char *word)
+static void refuse_call(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b, e3tp_status s,
+                        const char *word)
 {
     char text[300];
     ck_assert_int_eq(e3tp_buffers_check(p, pass, b, text, sizeof text), s);
@@ -167,11 +175,11 @@ START_TEST(calls_that_break_a_rule)
     good.x = x, good.y = y, good.w = w, good.z = z, good.gz = gz, good.gx = gx;
     ck_assert_int_eq(e3tp_forward(p, &good), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &good), E3TP_OK);
-#define BROKEN(field, value, pass, status, word)  \
-    do {                                          \
-        e3tp_buffers b = good;                    \
-        b.field = value;                          \
-        refuse_call(p, pass, &b, status, word);   \
+#define BROKEN(field, value, pass, status, word) \
+    do {                                         \
+        e3tp_buffers b = good;                   \
+        b.field = value;                         \
+        refuse_call(p, pass, &b, status, word);  \
     } while (0)
     BROKEN(size, 8, E3TP_FORWARD, E3TP_E_INVALID, "size");
     BROKEN(x, NULL, E3TP_FORWARD, E3TP_E_INVALID, "x is NULL");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Same bits on any number of threads, under a host's parallel loop, for any batch size and alignment. */
+/* Same bits on any number of threads, under a host's parallel loop, for any batch size and
+ * alignment. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,9 @@ static e3tp_plan *plan_of(int kind, int threads, e3tp_parallel_fn fn, void *ctx)
         e3tp_desc_set_irreps_text(d, E3TP_Y, kind ? "33x0e+33x1o" : "1x0e+1x1o");
         e3tp_desc_set_irreps_text(d, E3TP_Z, "33x0e+33x1o");
         const e3tp_mode mode = kind ? E3TP_UUU : E3TP_UVU;
-        const e3tp_path paths[4] = {e3tp_path_init(0, 0, 0, mode, 1), e3tp_path_init(1, 1, 0, mode, 1),
-                                    e3tp_path_init(0, 1, 1, mode, 1), e3tp_path_init(1, 0, 1, mode, 1)};
+        const e3tp_path paths[4] = {
+            e3tp_path_init(0, 0, 0, mode, 1), e3tp_path_init(1, 1, 0, mode, 1),
+            e3tp_path_init(0, 1, 1, mode, 1), e3tp_path_init(1, 0, 1, mode, 1)};
         for (int i = 0; i < 4; i++)
             e3tp_desc_add_path(d, &paths[i]);
     } else {
@@ -59,7 +61,8 @@ static float *random_array(size_t n, unsigned seed)
     return a;
 }
 
-/* Forward and backward of the first `batch` rows; inputs stand `shift` elements into their arrays. */
+/* Forward and backward of the first `batch` rows; inputs stand `shift` elements into their arrays.
+ */
 static void run(const e3tp_plan *p, size_t batch, size_t shift, float *out[OUTPUTS])
 {
     const e3tp_operand in[4] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
@@ -82,7 +85,8 @@ static void run(const e3tp_plan *p, size_t batch, size_t shift, float *out[OUTPU
         free(mem[k]);
 }
 
-static void compare(const e3tp_plan *p, float *a[OUTPUTS], float *b[OUTPUTS], size_t rows, int with_sums)
+static void compare(const e3tp_plan *p, float *a[OUTPUTS], float *b[OUTPUTS], size_t rows,
+                    int with_sums)
 {
     for (int k = 0; k < OUTPUTS; k++) {
         const int summed = out_operand[k] == E3TP_W;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Against e3nn: coefficients, values and gradients of every fixture, in both reals. argv: tier, file of fixtures. */
+/* Against e3nn: coefficients, values and gradients of every fixture, in both reals. argv: tier,
+ * file of fixtures. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static e3tp_plan *plan_of(const e3tp_fixture *f, e3tp_dtype t)
     e3tp_desc_set_dtype(d, t);
     e3tp_desc_set_isa(d, tier);
     const e3tp_status s = e3tp_plan_create(&p, d);
-    ck_assert_msg(s == E3TP_OK || (!built && s == E3TP_E_UNSUPPORTED), "%s: %s", f->name, e3tp_desc_message(d));
+    ck_assert_msg(s == E3TP_OK || (!built && s == E3TP_E_UNSUPPORTED), "%s: %s", f->name,
+                  e3tp_desc_message(d));
     e3tp_desc_destroy(d);
     return p;
 }
@@ -53,23 +55,26 @@ static void *convert(const e3tp_fixture_array *a, e3tp_dtype t)
     return out;
 }
 
-static void compare(const char *name, const char *what, const e3tp_fixture_array *a, const void *got, e3tp_dtype t)
+static void compare(const char *name, const char *what, const e3tp_fixture_array *a,
+                    const void *got, e3tp_dtype t)
 {
     double largest = 1;
     for (size_t i = 0; i < a->n; i++)
         largest = fmax(largest, fabs(a->v[i]));
     for (size_t i = 0; i < a->n; i++) {
         const double g = t == E3TP_F64 ? ((const double *)got)[i] : ((const float *)got)[i];
-        ck_assert_msg(fabs(g - a->v[i]) <= (t == E3TP_F64 ? 1e-13 : 1e-5) * largest, "%s: %s[%zu] = %.17g, e3nn has %.17g",
-                      name, what, i, g, a->v[i]);
+        ck_assert_msg(fabs(g - a->v[i]) <= (t == E3TP_F64 ? 1e-13 : 1e-5) * largest,
+                      "%s: %s[%zu] = %.17g, e3nn has %.17g", name, what, i, g, a->v[i]);
     }
 }
 
 static void check_case(const e3tp_fixture *f, const e3tp_plan *p, e3tp_dtype t)
 {
     for (size_t i = 0; i < (size_t)f->n_paths; i++)
-        ck_assert_double_eq_tol(e3tp_plan_path_coefficient(p, i), f->coefficients[i], 1e-15 * (1 + f->coefficients[i]));
-    const e3tp_fixture_array *const a[8] = {&f->x, &f->y, &f->w, &f->gz, &f->z, &f->gx, &f->gy, &f->gw};
+        ck_assert_double_eq_tol(e3tp_plan_path_coefficient(p, i), f->coefficients[i],
+                                1e-15 * (1 + f->coefficients[i]));
+    const e3tp_fixture_array *const a[8] = {&f->x, &f->y,  &f->w,  &f->gz,
+                                            &f->z, &f->gx, &f->gy, &f->gw};
     static const char *const names[8] = {"x", "y", "w", "gz", "z", "gx", "gy", "gw"};
     void *mem[8];
     for (int k = 0; k < 8; k++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The convolution against a plain loop over edges; order, duplicates, self-loops, isolated nodes; same bits. */
+/* The convolution against a plain loop over edges; order, duplicates, self-loops, isolated nodes;
+ * same bits. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static e3tp_plan *layer(int threads)
     e3tp_desc_set_irreps_text(d, E3TP_X, "17x0e+17x1o");
     e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o");
     e3tp_desc_set_irreps_text(d, E3TP_Z, "17x0e+17x1o+17x1o");
-    const e3tp_path paths[3] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1), e3tp_path_init(0, 1, 1, E3TP_UVU, 1),
+    const e3tp_path paths[3] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1),
+                                e3tp_path_init(0, 1, 1, E3TP_UVU, 1),
                                 e3tp_path_init(1, 0, 2, E3TP_UVU, 1)};
     for (int i = 0; i < 3; i++)
         e3tp_desc_add_path(d, &paths[i]);
@@ -55,7 +57,8 @@ typedef struct fixture {
 static void edges(fixture *f, int sorted)
 {
     for (int e = 0; e < EDGES; e++) {
-        f->receivers[e] = sorted ? e * NODES / EDGES : (int64_t)(draw() % (NODES - 1)); /* the last node has no edge */
+        f->receivers[e] = sorted ? e * NODES / EDGES
+                                 : (int64_t)(draw() % (NODES - 1)); /* the last node has no edge */
         f->senders[e] = draw() % SENDERS;
     }
     f->receivers[3] = f->receivers[2], f->senders[3] = f->senders[2];
@@ -94,7 +97,9 @@ START_TEST(against_a_loop)
     reference(p, &f, 0.25, expected);
     e3tp_graph *g;
     e3tp_conv *c, *ct;
-    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT64, f.receivers, f.senders, EDGES, NODES, SENDERS, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT64, f.receivers, f.senders, EDGES, NODES, SENDERS, NULL, 0),
+        E3TP_OK);
     ck_assert_int_eq(e3tp_conv_create(&c, p, 0.25, NULL, 0), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_create(&ct, threaded, 0.25, NULL, 0), E3TP_OK);
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
@@ -119,13 +124,18 @@ START_TEST(bad_edges)
     const int32_t good[2] = {0, 1}, high[2] = {0, 7}, negative[2] = {-1, 0};
     char text[200];
     e3tp_graph *g;
-    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, high, good, 2, 2, 2, text, sizeof text), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, high, good, 2, 2, 2, text, sizeof text),
+                     E3TP_E_INVALID);
     ck_assert_ptr_nonnull(strstr(text, "receiver 7"));
-    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, good, negative, 2, 2, 2, text, sizeof text), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, good, negative, 2, 2, 2, text, sizeof text),
+                     E3TP_E_INVALID);
     ck_assert_ptr_nonnull(strstr(text, "sender -1"));
-    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, NULL, good, 2, 2, 2, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_graph_create(&g, (e3tp_index)9, good, good, 2, 2, 2, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, NULL, NULL, 0, 0, 0, text, sizeof text), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, NULL, good, 2, 2, 2, text, sizeof text),
+                     E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_create(&g, (e3tp_index)9, good, good, 2, 2, 2, text, sizeof text),
+                     E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, NULL, NULL, 0, 0, 0, text, sizeof text),
+                     E3TP_OK);
     e3tp_graph_destroy(g);
     e3tp_conv *c;
     ck_assert_int_eq(e3tp_conv_create(&c, NULL, 1, text, sizeof text), E3TP_E_INVALID);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Identities that need no reference, through the public API: equivariance under O(3), bilinearity, gradients against
-   central differences, and the methods of one operation against each other. argv[1] is the tier. */
+/* Identities that need no reference, through the public API: equivariance under O(3), bilinearity,
+   gradients against central differences, and the methods of one operation against each other.
+   argv[1] is the tier. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,8 +54,8 @@ static e3tp_plan *gaunt_plan(int l1, int l2, int l3, size_t channels, e3tp_metho
 }
 
 /* Every allowed path of mixed-parity irreps, each into its own block where the modes differ. */
-static const char *const product_x = "3x0e+3x1o+3x1e+3x2e", *const product_y = "3x0e+3x1o+3x2o", *const product_z =
-    "3x0e+3x0o+3x1o+3x1e+3x2e+3x2o+3x3e+3x3o";
+static const char *const product_x = "3x0e+3x1o+3x1e+3x2e", *const product_y = "3x0e+3x1o+3x2o",
+                         *const product_z = "3x0e+3x0o+3x1o+3x1e+3x2e+3x2o+3x3e+3x3o";
 
 static e3tp_plan *product_plan(e3tp_mode mode)
 {
@@ -73,8 +74,8 @@ static e3tp_plan *product_plan(e3tp_mode mode)
     for (uint32_t i = 0; i < n[0]; i++)
         for (uint32_t j = 0; j < n[1]; j++)
             for (uint32_t o = 0; o < n[2]; o++)
-                if (s[0][i].parity * s[1][j].parity == s[2][o].parity && s[2][o].l >= abs(s[0][i].l - s[1][j].l) &&
-                    s[2][o].l <= s[0][i].l + s[1][j].l) {
+                if (s[0][i].parity * s[1][j].parity == s[2][o].parity &&
+                    s[2][o].l >= abs(s[0][i].l - s[1][j].l) && s[2][o].l <= s[0][i].l + s[1][j].l) {
                     const e3tp_path p = e3tp_path_init(i, j, o, mode, 1);
                     e3tp_desc_add_path(d, &p);
                 }
@@ -92,7 +93,8 @@ static void make_inputs(const e3tp_plan *p, arrays *a)
     fill(a->gz, ROWS * e3tp_plan_width(p, E3TP_Z), 4);
 }
 
-static void forward(const e3tp_plan *p, const double *x, const double *y, const double *w, double *z)
+static void forward(const e3tp_plan *p, const double *x, const double *y, const double *w,
+                    double *z)
 {
     e3tp_buffers b = e3tp_buffers_init(ROWS);
     b.x = x, b.y = y, b.w = w, b.z = z;
@@ -115,10 +117,10 @@ static double dot(const double *a, const double *b, size_t n)
     return s;
 }
 
-/* <gz, z> is linear in one operand, so that central differences are exact at any step; it is cubic in factor weights,
-   where the error falls with the square of the step. */
-static void check_gradient(const e3tp_plan *p, arrays *a, double *operand, const double *gradient, size_t n,
-                           double step, double tolerance)
+/* <gz, z> is linear in one operand, so that central differences are exact at any step; it is cubic
+   in factor weights, where the error falls with the square of the step. */
+static void check_gradient(const e3tp_plan *p, arrays *a, double *operand, const double *gradient,
+                           size_t n, double step, double tolerance)
 {
     static double direction[ROWS * MAXW], keep[ROWS * MAXW], z1[ROWS * MAXW], z0[ROWS * MAXW];
     const size_t nz = ROWS * e3tp_plan_width(p, E3TP_Z);
@@ -130,7 +132,8 @@ static void check_gradient(const e3tp_plan *p, arrays *a, double *operand, const
         forward(p, a->x, a->y, a->w, side ? z1 : z0);
     }
     memcpy(operand, keep, n * sizeof *operand);
-    const double change = (dot(a->gz, z1, nz) - dot(a->gz, z0, nz)) / step, predicted = dot(gradient, direction, n);
+    const double change = (dot(a->gz, z1, nz) - dot(a->gz, z0, nz)) / step,
+                 predicted = dot(gradient, direction, n);
     ck_assert_double_eq_tol(change, predicted, tolerance * (1 + fabs(predicted)));
 }
 
@@ -158,7 +161,8 @@ START_TEST(gradients)
 END_TEST
 
 /* Rotates and, for improper R, reflects every irrep of ROWS rows. */
-static void transform(const e3tp_irrep *s, size_t n, const double R[9], const double *in, double *out)
+static void transform(const e3tp_irrep *s, size_t n, const double R[9], const double *in,
+                      double *out)
 {
     static double D[41 * 41];
     const size_t width = e3tp_irreps_dim(s, n);
@@ -173,8 +177,9 @@ static void transform(const e3tp_irrep *s, size_t n, const double R[9], const do
     }
 }
 
-static const double rotation[9] = {0.231900605058, 0.190379344067, 0.953927573103, 0.574131544348, 0.764842187284,
-                                   -0.292214644285, -0.785235683829, 0.615444663558, 0.068064579184};
+static const double rotation[9] = {0.231900605058,  0.190379344067, 0.953927573103,
+                                   0.574131544348,  0.764842187284, -0.292214644285,
+                                   -0.785235683829, 0.615444663558, 0.068064579184};
 
 START_TEST(equivariance)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Forward values against the definition, written out over dense W in double: modes, layouts, multiplicities, weights,
-   strides, both reals. argv[1] is the tier. */
+/* Forward values against the definition, written out over dense W in double: modes, layouts,
+   multiplicities, weights, strides, both reals. argv[1] is the tier. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -72,23 +72,29 @@ static void *lay_out(const operand *o, e3tp_dtype t)
     return d;
 }
 
-static void add_path(const operand *x, const operand *y, operand *z, int i, int j, int o, e3tp_mode mode, double c,
-                     const double *w, size_t ws)
+static void add_path(const operand *x, const operand *y, operand *z, int i, int j, int o,
+                     e3tp_mode mode, double c, const double *w, size_t ws)
 {
     static double W[25 * 25 * 25];
-    const size_t n1 = 2 * (size_t)x->ir[i].l + 1, n2 = 2 * (size_t)y->ir[j].l + 1, n3 = 2 * (size_t)z->ir[o].l + 1;
+    const size_t n1 = 2 * (size_t)x->ir[i].l + 1, n2 = 2 * (size_t)y->ir[j].l + 1,
+                 n3 = 2 * (size_t)z->ir[o].l + 1;
     const size_t m2 = y->ir[j].mul, mo = z->ir[o].mul;
-    ck_assert_int_eq(e3tp_wigner_3j(x->ir[i].l, y->ir[j].l, z->ir[o].l, E3TP_SIGN_E3NN, W), E3TP_OK);
+    ck_assert_int_eq(e3tp_wigner_3j(x->ir[i].l, y->ir[j].l, z->ir[o].l, E3TP_SIGN_E3NN, W),
+                     E3TP_OK);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t u = 0; u < x->ir[i].mul; u++)
             for (size_t v = mode == E3TP_UUU ? u : 0; v < (mode == E3TP_UUU ? u + 1 : m2); v++)
-                for (size_t t = mode == E3TP_UVW ? 0 : u; t < (mode == E3TP_UVW ? mo : u + 1); t++) {
-                    const size_t at = mode == E3TP_UUU ? u : mode == E3TP_UVU ? u * m2 + v : (u * m2 + v) * mo + t;
+                for (size_t t = mode == E3TP_UVW ? 0 : u; t < (mode == E3TP_UVW ? mo : u + 1);
+                     t++) {
+                    const size_t at = mode == E3TP_UUU   ? u
+                                      : mode == E3TP_UVU ? u * m2 + v
+                                                         : (u * m2 + v) * mo + t;
                     for (size_t k = 0; k < n3; k++) {
                         double s = 0;
                         for (size_t a = 0; a < n1; a++)
                             for (size_t b = 0; b < n2; b++)
-                                s += W[(a * n2 + b) * n3 + k] * get(x, r, i, u, a) * get(y, r, j, v, b);
+                                s += W[(a * n2 + b) * n3 + k] * get(x, r, i, u, a) *
+                                     get(y, r, j, v, b);
                         z->v[r * z->width + offset(z, o) + t * n3 + k] += c * w[r * ws + at] * s;
                     }
                 }
@@ -99,8 +105,12 @@ static void check_case(e3tp_mode mode, uint32_t mul, int lmax, e3tp_dtype t, int
     static const e3tp_layout layouts[] = {E3TP_MUL_IR, E3TP_IR_MUL, E3TP_BATCH_LAST};
     const e3tp_weights kind = variant % 2 ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW;
     operand x = make(mul, lmax - 1, lmax, layouts[variant % 3]);
-    operand y = make(mode == E3TP_UUU ? mul : mode == E3TP_UVU ? 2 : 3, lmax, lmax > 1 ? 1 : 0, layouts[(variant + 1) % 3]);
-    operand z = make(mode == E3TP_UVW ? 5 : mul, lmax > 1 ? 2 : 1, lmax, layouts[(variant / 2) % 3]);
+    operand y = make(mode == E3TP_UUU   ? mul
+                     : mode == E3TP_UVU ? 2
+                                        : 3,
+                     lmax, lmax > 1 ? 1 : 0, layouts[(variant + 1) % 3]);
+    operand z =
+        make(mode == E3TP_UVW ? 5 : mul, lmax > 1 ? 2 : 1, lmax, layouts[(variant / 2) % 3]);
     e3tp_desc *d;
     e3tp_plan *p;
     e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
@@ -137,11 +147,13 @@ static void check_case(e3tp_mode mode, uint32_t mul, int lmax, e3tp_dtype t, int
     size_t at = 0;
     for (int i = 0; i < n; i++) {
         const uint32_t mo = z.ir[paths[i][2]].mul, m2 = y.ir[paths[i][1]].mul;
-        add_path(&x, &y, &z, paths[i][0], paths[i][1], paths[i][2], mode, e3tp_plan_path_coefficient(p, (size_t)i), w + at, ws);
+        add_path(&x, &y, &z, paths[i][0], paths[i][1], paths[i][2], mode,
+                 e3tp_plan_path_coefficient(p, (size_t)i), w + at, ws);
         at += mode == E3TP_UUU ? mul : mode == E3TP_UVU ? mul * m2 : mul * m2 * mo;
     }
     ck_assert_uint_eq(at, nw);
-    void *xi = lay_out(&x, t), *yi = lay_out(&y, t), *expected = lay_out(&z, t), *got = calloc(ROWS * z.width + 1, 8);
+    void *xi = lay_out(&x, t), *yi = lay_out(&y, t), *expected = lay_out(&z, t),
+         *got = calloc(ROWS * z.width + 1, 8);
     e3tp_buffers b = e3tp_buffers_init(ROWS);
     b.x = xi, b.y = yi, b.w = w_in, b.z = got;
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The README's Python example runs, and its C example is the one that the tests build."""
+
 import pathlib
 import re
 import unittest

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file is a stream of words. The first failure is kept in the reader; later reads then return 0 or NULL. */
+/* A file is a stream of words. The first failure is kept in the reader; later reads then return 0
+ * or NULL. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -208,7 +209,8 @@ static void read_case(reader *r, e3tp_fixture *f)
     array(r, "gy", &f->gy);
     array(r, "gw", &f->gw);
     expect(r, "end");
-    if (!r->failed && (f->gx.n != f->x.n || f->gy.n != f->y.n || f->gw.n != f->w.n || f->gz.n != f->z.n))
+    if (!r->failed &&
+        (f->gx.n != f->x.n || f->gy.n != f->y.n || f->gw.n != f->w.n || f->gz.n != f->z.n))
         fail(r, "a gradient and its array differ in length:", f->name);
 }
 
@@ -259,8 +261,9 @@ void fixture_free(e3tp_fixture *cases, int n)
 {
     for (int k = 0; cases && k < n; k++) {
         e3tp_fixture *f = &cases[k];
-        double *const arrays[] = {f->in1_var.v, f->in2_var.v, f->out_var.v, f->coefficients, f->x.v,  f->y.v,
-                                  f->w.v,       f->z.v,       f->gz.v,      f->gx.v,         f->gy.v, f->gw.v};
+        double *const arrays[] = {f->in1_var.v, f->in2_var.v, f->out_var.v, f->coefficients,
+                                  f->x.v,       f->y.v,       f->w.v,       f->z.v,
+                                  f->gz.v,      f->gx.v,      f->gy.v,      f->gw.v};
         for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
             free(arrays[i]);
         free(f->paths);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader of tests/fixtures/tensor_product.txt: tensor products computed by e3nn, with values and gradients. */
+/* Reader of tests/fixtures/tensor_product.txt: tensor products computed by e3nn, with values and
+ * gradients. */
 #ifndef E3TP_TESTS_FIXTURE_H
 #define E3TP_TESTS_FIXTURE_H
 
@@ -14,19 +15,22 @@ typedef struct e3tp_fixture_array {
 
 typedef struct e3tp_fixture {
     char name[48];
-    char in1[192], in2[192], out[192];             /* irreps, as e3nn prints them */
+    char in1[192], in2[192], out[192];            /* irreps, as e3nn prints them */
     e3tp_fixture_array in1_var, in2_var, out_var; /* n 0: all ones */
     e3tp_irrep_norm norm;
     e3tp_path_norm pathnorm;
-    int shared; /* 1: one weight row for the batch, gw summed over it; 0: a row of weights per row */
+    int shared; /* 1: one weight row for the batch, gw summed over it; 0: a row of weights per row
+                 */
     size_t batch, n_paths;
     e3tp_path *paths;
-    double *coefficients;                     /* per path, what e3nn multiplies it by */
-    e3tp_fixture_array x, y, w, z, gz, gx, gy, gw; /* row major, one row per batch row, layout MUL_IR */
+    double *coefficients; /* per path, what e3nn multiplies it by */
+    e3tp_fixture_array x, y, w, z, gz, gx, gy,
+        gw; /* row major, one row per batch row, layout MUL_IR */
 } e3tp_fixture;
 
-/* Reads every case of a file. Returns how many and sets *out, which fixture_free releases; on failure returns -1,
-   sets *out to NULL and writes why, with the line, to message (capacity bytes; may be NULL with 0). */
+/* Reads every case of a file. Returns how many and sets *out, which fixture_free releases; on
+   failure returns -1, sets *out to NULL and writes why, with the line, to message (capacity bytes;
+   may be NULL with 0). */
 int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t capacity);
 void fixture_free(e3tp_fixture *cases, int count); /* NULL is fine */
 /* The case of that name, or NULL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exact mathematics in C: the grammar of irreps, 6j orthogonality, harmonics and their gradient, quadrature, D from matrices. */
+/* Exact mathematics in C: the grammar of irreps, 6j orthogonality, harmonics and their gradient,
+ * quadrature, D from matrices. */
 #include <check.h>
 #include <math.h>
 #include <string.h>
@@ -12,9 +13,15 @@ START_TEST(grammar)
 {
     static const struct {
         const char *text, *canonical;
-    } good[] = {{"", ""}, {" ", ""}, {"2x1e+ 3x0o", "2x1e+3x0o"}, {"16x0e + 0x1o", "16x0e+0x1o"}, {"01o", "1x1o"},
-                {"1y+2y", "1x1o+1x2e"}, {"1x 1o", "1x1o"}};
-    static const char *const bad[] = {"-1x0e", "3X1o", "1.5x0e", "0e+", "+1o", "2x", "x1o", "1p", "1"};
+    } good[] = {{"", ""},
+                {" ", ""},
+                {"2x1e+ 3x0o", "2x1e+3x0o"},
+                {"16x0e + 0x1o", "16x0e+0x1o"},
+                {"01o", "1x1o"},
+                {"1y+2y", "1x1o+1x2e"},
+                {"1x 1o", "1x1o"}};
+    static const char *const bad[] = {"-1x0e", "3X1o", "1.5x0e", "0e+", "+1o",
+                                      "2x",    "x1o",  "1p",     "1"};
     e3tp_irrep s[8];
     size_t n;
     char text[100];
@@ -101,7 +108,8 @@ START_TEST(harmonic_gradient)
     for (int normalize = 0; normalize < 2; normalize++)
         for (int p = 0; p < 4; p++) {
             double v[DIM], g[3][DIM], side[2][DIM];
-            ck_assert_int_eq(e3tp_sh_eval(degrees, 3, normalize, E3TP_SH_NORM, points[p], 1, v, g[0]), E3TP_OK);
+            ck_assert_int_eq(
+                e3tp_sh_eval(degrees, 3, normalize, E3TP_SH_NORM, points[p], 1, v, g[0]), E3TP_OK);
             for (int k = 0; k < 3; k++) {
                 for (int s = 0; s < 2; s++) {
                     double q[3] = {points[p][0], points[p][1], points[p][2]};
@@ -109,7 +117,8 @@ START_TEST(harmonic_gradient)
                     e3tp_sh_eval(degrees, 3, normalize, E3TP_SH_NORM, q, 1, side[s], NULL);
                 }
                 for (int i = 0; i < DIM; i++)
-                    ck_assert_double_eq_tol(g[k][i], (side[1][i] - side[0][i]) / 2e-5, 1e-6 * (1 + fabs(g[k][i])));
+                    ck_assert_double_eq_tol(g[k][i], (side[1][i] - side[0][i]) / 2e-5,
+                                            1e-6 * (1 + fabs(g[k][i])));
             }
         }
     const double origin[3] = {0, 0, 0};
@@ -141,8 +150,9 @@ START_TEST(quadrature)
         for (int m = 0; m <= L; m++)
             for (int l = m; l <= L; l++)
                 for (int h = m; h <= L; h++)
-                    ck_assert_double_eq_tol(gram[E3TP_SO3_LEGENDRE_INDEX(l, m)][E3TP_SO3_LEGENDRE_INDEX(h, m)],
-                                            l == h ? 0.15915494309189533577 : 0, 1e-14);
+                    ck_assert_double_eq_tol(
+                        gram[E3TP_SO3_LEGENDRE_INDEX(l, m)][E3TP_SO3_LEGENDRE_INDEX(h, m)],
+                        l == h ? 0.15915494309189533577 : 0, 1e-14);
     }
 }
 END_TEST
@@ -150,8 +160,9 @@ END_TEST
 /* D of a matrix against D of its angles; nearly the identity; refusal of what is no rotation. */
 START_TEST(matrices)
 {
-    static const double R[9] = {0.231900605058, 0.190379344067, 0.953927573103, 0.574131544348, 0.764842187284,
-                                -0.292214644285, -0.785235683829, 0.615444663558, 0.068064579184};
+    static const double R[9] = {0.231900605058,  0.190379344067, 0.953927573103,
+                                0.574131544348,  0.764842187284, -0.292214644285,
+                                -0.785235683829, 0.615444663558, 0.068064579184};
     double a[13 * 13], b[13 * 13];
     for (int l = 0; l <= 6; l++) {
         ck_assert_int_eq(e3tp_wigner_D(l, 0.3, 0.7, 1.1, a), E3TP_OK);
@@ -159,10 +170,12 @@ START_TEST(matrices)
         for (int i = 0; i < (2 * l + 1) * (2 * l + 1); i++)
             ck_assert_double_eq_tol(a[i], b[i], 1e-10); /* R is given to 12 digits */
     }
-    const double h = 1e-8, tiny[9] = {1, -h, 0, h, 1, 0, 0, 0, 1}; /* about z: X_z of l = 1 is -eps */
+    const double h = 1e-8,
+                 tiny[9] = {1, -h, 0, h, 1, 0, 0, 0, 1}; /* about z: X_z of l = 1 is -eps */
     ck_assert_int_eq(e3tp_wigner_D_from_matrix(1, 1, tiny, b), E3TP_OK);
     ck_assert_double_eq_tol(b[1], -h, 1e-20);
-    const double stretched[9] = {2, 0, 0, 0, 1, 0, 0, 0, 1}, mirror[9] = {-1, 0, 0, 0, -1, 0, 0, 0, -1};
+    const double stretched[9] = {2, 0, 0, 0, 1, 0, 0, 0, 1},
+                 mirror[9] = {-1, 0, 0, 0, -1, 0, 0, 0, -1};
     ck_assert_int_eq(e3tp_wigner_D_from_matrix(1, 1, stretched, b), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_wigner_D_from_matrix(2, -1, mirror, b), E3TP_OK);
     ck_assert_double_eq_tol(b[0], -1, 1e-15);
