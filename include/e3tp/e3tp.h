@@ -263,7 +263,7 @@ E3TP_API e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, cons
 E3TP_API const char *e3tp_status_string(e3tp_status s); /* static, never NULL */
 E3TP_API unsigned e3tp_version(void);                   /* major * 10000 + minor * 100 + patch */
 E3TP_API unsigned e3tp_abi_version(void);
-E3TP_API size_t e3tp_build_info(char *buf, size_t cap); /* compiler, tiers, OpenMP */
+E3TP_API size_t e3tp_build_info(char *buf, size_t cap); /* compiler, libraries, tiers */
 E3TP_API const char *e3tp_isa_name(e3tp_isa isa);       /* NULL if unknown */
 E3TP_API int e3tp_isa_compiled(e3tp_isa isa);
 E3TP_API int e3tp_isa_usable(e3tp_isa isa);           /* compiled, and this machine can run it */

@@ -62,12 +62,18 @@ int e3tp_method_serves(e3tp_method m, e3tp_op op)
     return known && e3tp_backend_of(m) && (op == E3TP_OP_GAUNT || m != E3TP_METHOD_GAUNT);
 }
 
+static const char *yes_no(int have)
+{
+    return have ? "yes" : "no";
+}
+
 size_t e3tp_build_info(char *buf, size_t cap)
 {
     size_t used = 0;
     e3tp_append(buf, cap, &used, "e3tp %d.%d.%d (ABI %d), compiler %s\n", E3TP_VERSION_MAJOR,
                 E3TP_VERSION_MINOR, E3TP_VERSION_PATCH, E3TP_ABI_VERSION, E3TP_COMPILER);
-    e3tp_append(buf, cap, &used, "OpenMP %s\ntiers:", E3TP_HAVE_OPENMP ? "yes" : "no");
+    e3tp_append(buf, cap, &used, "OpenMP %s, FFTW %s, SLEEF %s\ntiers:", yes_no(E3TP_HAVE_OPENMP),
+                yes_no(E3TP_HAVE_FFTW), yes_no(E3TP_HAVE_SLEEF));
     for (int t = 0; t < E3TP_TIER_COUNT; t++)
         if (e3tp_tier_compiled((e3tp_tier)t))
             e3tp_append(buf, cap, &used, " %s%s", e3tp_tier_name((e3tp_tier)t),

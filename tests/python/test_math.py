@@ -64,7 +64,9 @@ class Coupling(unittest.TestCase):
 class Introspection(unittest.TestCase):
     def test_tiers(self):
         self.assertEqual(e3tp.isa_tiers()["generic"], "usable")
-        self.assertIn("ABI", e3tp.build_info())
+        info = e3tp.build_info()
+        for word in ("ABI", "OpenMP", "FFTW", "SLEEF"):
+            self.assertIn(word, info)
 
 
 if __name__ == "__main__":
