@@ -31,4 +31,8 @@ struct e3tp_plan {
     double seconds[2]; /* estimated per row: forward, backward */
 };
 
+/* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or
+   the best. UNSUPPORTED with a sentence when it is unknown, not compiled in or not usable here. */
+e3tp_status e3tp_isa_choose(e3tp_isa isa, e3tp_tier *tier, e3tp_message *why);
+
 #endif
