@@ -128,7 +128,7 @@ E3TP_API void e3tp_desc_destroy(e3tp_desc *d); /* NULL is fine */
 E3TP_API const char *e3tp_desc_message(const e3tp_desc *d);
 
 /* TENSOR_PRODUCT. The irreps of x, y or z (which = E3TP_X, E3TP_Y, E3TP_Z), copied. Empty lists and
-   zero multiplicities are legal. l <= 12. */
+   zero multiplicities are legal. l <= 12 for x and y, <= 24 for z. */
 E3TP_API e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s,
                                           size_t n);
 E3TP_API e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which, const char *text);

@@ -89,7 +89,13 @@ static e3tp_status replace_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_i
     return E3TP_OK;
 }
 
-enum { LMAX_PRODUCT = 12, LMAX_GAUNT_IN = 12, LMAX_GAUNT_OUT = 24 };
+/* Two inputs of the largest degree couple to twice it. */
+enum { LMAX_IN = 12, LMAX_OUT = 2 * LMAX_IN };
+
+static int lmax_of(e3tp_operand which)
+{
+    return which == E3TP_Z ? LMAX_OUT : LMAX_IN;
+}
 
 e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s, size_t n)
 {
@@ -101,8 +107,8 @@ e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_ir
         CHECK(d, s[i].parity == 1 || s[i].parity == -1,
               "irreps of %c: parity %d of entry %zu, expected 1 or -1", operand_letter[which],
               s[i].parity, i);
-        CHECK(d, s[i].l <= LMAX_PRODUCT, "irreps of %c: l = %u of entry %zu is above %d",
-              operand_letter[which], s[i].l, i, (int)LMAX_PRODUCT);
+        CHECK(d, s[i].l <= lmax_of(which), "irreps of %c: l = %u of entry %zu is above %d",
+              operand_letter[which], s[i].l, i, lmax_of(which));
     }
     return replace_irreps(d, which, s, n);
 }
@@ -128,12 +134,12 @@ e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l
     CHECK(d, d->spec.op == E3TP_OP_GAUNT, "set_degrees: the operation takes irreps, not degrees");
     CHECK(d, is_xyz(which), "set_degrees: operand %d, expected x, y or z", (int)which);
     CHECK(d, l || n == 0, "set_degrees: the list for %c is NULL", operand_letter[which]);
-    const int lmax = which == E3TP_Z ? LMAX_GAUNT_OUT : LMAX_GAUNT_IN;
+    const int lmax = lmax_of(which);
     for (size_t i = 0; i < n; i++)
         CHECK(d, l[i] >= 0 && l[i] <= lmax && (i == 0 || l[i] > l[i - 1]),
               "degrees of %c: %d at place %zu, expected ascending numbers in 0..%d",
               operand_letter[which], l[i], i, lmax);
-    e3tp_irrep s[LMAX_GAUNT_OUT + 1];
+    e3tp_irrep s[LMAX_OUT + 1];
     for (size_t i = 0; i < n; i++)
         s[i] = (e3tp_irrep){1, (uint16_t)l[i], (int8_t)(l[i] % 2 ? -1 : 1)};
     return replace_irreps(d, which, s, n);

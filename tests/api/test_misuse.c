@@ -78,7 +78,8 @@ static void unlock_only(void *ctx)
 
 START_TEST(setters_out_of_range)
 {
-    const e3tp_irrep bad_parity = {1, 1, 0}, too_high = {1, 13, 1};
+    const e3tp_irrep bad_parity = {1, 1, 0}, too_high = {1, 13, 1}, highest = {1, 24, 1},
+                     above = {1, 25, 1};
     const double negative = -1, one = 1;
     const int degree = 1;
     e3tp_path old = e3tp_path_init(0, 0, 0, E3TP_UUU, 0);
@@ -87,6 +88,8 @@ START_TEST(setters_out_of_range)
     REFUSED(e3tp_desc_set_irreps_text(d, E3TP_X, NULL));
     REFUSED(e3tp_desc_set_irreps(d, E3TP_X, &bad_parity, 1));
     REFUSED(e3tp_desc_set_irreps(d, E3TP_X, &too_high, 1));
+    REFUSED(e3tp_desc_set_irreps(d, E3TP_Y, &highest, 1));
+    REFUSED(e3tp_desc_set_irreps(d, E3TP_Z, &above, 1));
     REFUSED(e3tp_desc_set_irreps(d, E3TP_X, NULL, 2));
     REFUSED(e3tp_desc_set_irreps(d, E3TP_W, &too_high, 1));
     REFUSED(e3tp_desc_add_path(d, NULL));

@@ -75,7 +75,7 @@ static void *lay_out(const operand *o, e3tp_dtype t)
 static void add_path(const operand *x, const operand *y, operand *z, int i, int j, int o,
                      e3tp_mode mode, double c, const double *w, size_t ws)
 {
-    static double W[25 * 25 * 25];
+    static double W[25 * 25 * 49];
     const size_t n1 = 2 * (size_t)x->ir[i].l + 1, n2 = 2 * (size_t)y->ir[j].l + 1,
                  n3 = 2 * (size_t)z->ir[o].l + 1;
     const size_t m2 = y->ir[j].mul, mo = z->ir[o].mul;
@@ -100,7 +100,7 @@ static void add_path(const operand *x, const operand *y, operand *z, int i, int 
                 }
 }
 
-static void check_case(e3tp_mode mode, uint32_t mul, int lmax, e3tp_dtype t, int variant)
+static void check_case(e3tp_mode mode, uint32_t mul, int lmax, int lout, e3tp_dtype t, int variant)
 {
     static const e3tp_layout layouts[] = {E3TP_MUL_IR, E3TP_IR_MUL, E3TP_BATCH_LAST};
     const e3tp_weights kind = variant % 2 ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW;
@@ -110,7 +110,7 @@ static void check_case(e3tp_mode mode, uint32_t mul, int lmax, e3tp_dtype t, int
                                         : 3,
                      lmax, lmax > 1 ? 1 : 0, layouts[(variant + 1) % 3]);
     operand z =
-        make(mode == E3TP_UVW ? 5 : mul, lmax > 1 ? 2 : 1, lmax, layouts[(variant / 2) % 3]);
+        make(mode == E3TP_UVW ? 5 : mul, lmax > 1 ? 2 : 1, lout, layouts[(variant / 2) % 3]);
     e3tp_desc *d;
     e3tp_plan *p;
     e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
@@ -177,7 +177,9 @@ START_TEST(values)
     for (int m = 0; m < 5; m++)
         for (int lmax = 1; lmax <= (muls[m] > 2 ? 3 : 6); lmax++)
             for (int variant = 0; variant < 6; variant++, checks++)
-                check_case(modes[_i / 2], muls[m], lmax, _i % 2 ? E3TP_F64 : E3TP_F32, variant);
+                check_case(modes[_i / 2], muls[m], lmax, lmax, _i % 2 ? E3TP_F64 : E3TP_F32,
+                           variant);
+    check_case(modes[_i / 2], 2, 12, 24, _i % 2 ? E3TP_F64 : E3TP_F32, _i);
     ck_assert_int_eq(checks, 126);
 }
 END_TEST
