@@ -46,6 +46,9 @@ static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     }
     if (q->weights == E3TP_WEIGHTS_SHARED && given[OP_W] == E3TP_PACKED)
         c->stride[OP_W] = 0;
+    /* To a backend, stride 0 of z means a sum over rows. */
+    if (c->stride[OP_Z] == 0 && b->batch == 1)
+        c->stride[OP_Z] = (ptrdiff_t)(c->batch_last[OP_Z] ? 1 : c->width[OP_Z]);
 }
 
 static e3tp_status check_stride(const call *c, int k, e3tp_message *m)

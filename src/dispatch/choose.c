@@ -90,20 +90,21 @@ static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier t
     t.rows.n = k->backend->block_rows(t.state, E3TP_FORWARD);
     e3tp_status status = E3TP_OK;
     if (trial_memory(&t, p, a)) {
-        const e3tp_rows r = {t.rows.n,
-                             t.mem[TRIAL_X],
-                             t.mem[TRIAL_Y],
-                             t.mem[TRIAL_W],
-                             t.mem[TRIAL_GZ],
-                             t.mem[TRIAL_Z],
-                             t.mem[TRIAL_GX],
-                             t.mem[TRIAL_GY],
-                             p->weight_numel ? t.mem[TRIAL_GW] : NULL,
-                             packed(p, 0, t.rows.n),
-                             packed(p, 1, t.rows.n),
-                             p->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)p->weight_numel : 0,
-                             packed(p, 2, t.rows.n)};
-        t.rows = r;
+        t.rows = (e3tp_rows){
+            .n = t.rows.n,
+            .x = t.mem[TRIAL_X],
+            .y = t.mem[TRIAL_Y],
+            .w = t.mem[TRIAL_W],
+            .gz = t.mem[TRIAL_GZ],
+            .z = t.mem[TRIAL_Z],
+            .gx = t.mem[TRIAL_GX],
+            .gy = t.mem[TRIAL_GY],
+            .gw = p->weight_numel ? t.mem[TRIAL_GW] : NULL,
+            .sx = packed(p, 0, t.rows.n),
+            .sy = packed(p, 1, t.rows.n),
+            .sw = p->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)p->weight_numel : 0,
+            .sz = packed(p, 2, t.rows.n),
+        };
         k->seconds = time_passes(&t);
     } else {
         status = e3tp_fail(why, E3TP_E_NOMEM, "no memory to measure method %s", k->backend->name);

@@ -7,17 +7,20 @@
 #include "core/cpu.h"
 #include "problem/problem.h"
 
-/* n consecutive rows. Pointers stand at the first row; an operand's row r starts at p + r * stride
-   (MUL_IR, IR_MUL, weights) or its component i at p[i * stride + r] (BATCH_LAST). Stride 0: one row
-   serves all n rows (BATCH_LAST: component i at p[i]), and the operand's gradient is ADDED, summed
-   over the n rows, to the single row that gx, gy, gw point to; otherwise gradients are overwritten.
-   Gradients have their operand's stride. z and gz share sz (never 0 when n > 1 in BATCH_LAST or
-   otherwise). NULL output: not wanted. Element type: the problem's. */
+/* n rows. Pointers stand at the first row; an operand's row r starts at p + r * stride (MUL_IR,
+   IR_MUL, weights) or its component i at p[i * stride + r] (BATCH_LAST), with ix[r] (iy, iw) in
+   place of r where that is not NULL (gathered rows; no gradient of a gathered operand is asked
+   for). Stride 0: one row serves all n rows (BATCH_LAST: component i at p[i]), and the operand's
+   gradient is ADDED, summed over the n rows, to the single row that gx, gy, gw point to; otherwise
+   gradients are overwritten. Gradients have their operand's stride. z and gz share sz; sz 0: the
+   sum of z over the n rows, ascending, is ADDED to the single row z. NULL output: not wanted.
+   Element type: the problem's. */
 typedef struct e3tp_rows {
     size_t n;
     const void *x, *y, *w, *gz;
     void *z, *gx, *gy, *gw;
     ptrdiff_t sx, sy, sw, sz;
+    const int64_t *ix, *iy, *iw;
 } e3tp_rows;
 
 typedef struct e3tp_counts {

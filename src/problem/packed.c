@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "problem/packed.h"
+
+static bool one_channel(const e3tp_problem *p, int k)
+{
+    bool one = p->nblocks[k] > 0;
+    for (size_t i = 0; i < p->nblocks[k]; i++)
+        one = one && p->blocks[k][i].mul == 1;
+    return one;
+}
+
+e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
+                               bool by_tile, size_t rows, const e3tp_allocator *a,
+                               e3tp_message *why)
+{
+    const size_t T = 64 / e3tp_dtype_size(p->dtype), nblocks = p->nblocks[k];
+    *q = (e3tp_packed){.lanes = lanes, .rows = rows};
+    q->at = e3tp_alloc(a, nblocks, sizeof *q->at);
+    q->stride = e3tp_alloc(a, nblocks, sizeof *q->stride);
+    if (!q->at || !q->stride)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the layout of %zu blocks", nblocks);
+    size_t components = 0;
+    for (size_t i = 0; i < nblocks; i++)
+        components += 2 * (size_t)p->blocks[k][i].l + 1;
+    for (size_t i = 0, before = 0; i < nblocks; i++) {
+        const e3tp_block *b = &p->blocks[k][i];
+        const size_t d = 2 * (size_t)b->l + 1, tiles = e3tp_tile_count(lanes, T, rows, b->mul);
+        q->at[i] = by_tile ? before * T : q->elements;
+        q->stride[i] = (by_tile ? components : d) * T;
+        q->elements += tiles * d * T;
+        before += d;
+    }
+    q->joined = by_tile && one_channel(p, k);
+    return E3TP_OK;
+}
+
+void e3tp_packed_destroy(e3tp_packed *q, const e3tp_allocator *a)
+{
+    e3tp_free(a, q->at);
+    e3tp_free(a, q->stride);
+    *q = (e3tp_packed){0};
+}
+
+e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride,
+                               size_t n, const int64_t *index, size_t *start)
+{
+    const size_t s = (size_t)stride, d = 2 * (size_t)b->l + 1;
+    *start = b->offset;
+    if (p->layout[k] == E3TP_MUL_IR)
+        return (e3tp_tile_map){s, d, 1, index, n, b->mul, d};
+    if (p->layout[k] == E3TP_IR_MUL || s == 0)
+        return (e3tp_tile_map){s, 1, b->mul, index, n, b->mul, d};
+    *start *= s;
+    return (e3tp_tile_map){1, s, b->mul * s, index, n, b->mul, d};
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The packed form of a whole operand: where the tiles of each of its blocks lie, and the walk over
+   the blocks that packs and unpacks them. Every backend goes through here. */
+#ifndef E3TP_PACKED_H
+#define E3TP_PACKED_H
+
+#include "problem/backend.h"
+#include "tile/tile.h"
+
+/* Tile t of block b starts at at[b] + t * stride[b], its components T = 64 / sizeof(real) apart.
+   by tile: all blocks have the same multiplicity and a tile's components stand together, in the
+   order of IR_MUL; else block follows block. */
+typedef struct e3tp_packed {
+    e3tp_lanes lanes;
+    size_t rows;         /* capacity */
+    size_t elements;     /* of the whole, a multiple of T */
+    size_t *at, *stride; /* [nblocks] */
+    bool joined; /* one channel in every block: the operand packs as one block of all components */
+} e3tp_packed;
+
+/* Layout of operand k (0 x, 1 y, 2 z) of p for blocks of `rows` rows. Fails only for memory. */
+e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
+                               bool by_tile, size_t rows, const e3tp_allocator *a,
+                               e3tp_message *why);
+void e3tp_packed_destroy(e3tp_packed *q, const e3tp_allocator *a);
+
+/* Block b of operand k as the caller holds it: n rows, `stride` apart, gathered by index or not
+   (NULL). *start: elements from the operand's pointer to the block. */
+e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride,
+                               size_t n, const int64_t *index, size_t *start);
+
+/* pack    n rows of operand k to `to` (64-byte aligned, q->elements)
+   unpack  the reverse; stride 0 adds the sum over rows to the one row at `to` */
+#define E3TP_PACKED_KERNELS(X, real)                                                           \
+    X(pack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,   \
+             ptrdiff_t stride, const int64_t *index, real *to))                                \
+    X(unpack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from, \
+               real *to, ptrdiff_t stride))
+
+#define E3TP_PACKED_MEMBER(name, args) void(*name) args;
+typedef struct e3tp_packed_kernels_f32 {
+    E3TP_PACKED_KERNELS(E3TP_PACKED_MEMBER, float)
+} e3tp_packed_kernels_f32;
+typedef struct e3tp_packed_kernels_f64 {
+    E3TP_PACKED_KERNELS(E3TP_PACKED_MEMBER, double)
+} e3tp_packed_kernels_f64;
+
+#define E3TP_PACKED_DECLARE(tier)                                        \
+    extern const e3tp_packed_kernels_f32 e3tp_packed_kernels_f32_##tier; \
+    extern const e3tp_packed_kernels_f64 e3tp_packed_kernels_f64_##tier;
+E3TP_PACKED_DECLARE(generic)
+#if E3TP_HAVE_AVX2
+E3TP_PACKED_DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+E3TP_PACKED_DECLARE(avx512)
+#endif
+
+#endif

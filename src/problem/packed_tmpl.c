@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Packing of whole operands, compiled once per tier and real. Exports one const struct. */
+#include "problem/packed.h"
+
+#include "simd/name.h"
+
+#define tiles E3TP_NAME(e3tp_tile_kernels)
+
+/* Block i of the operand; joined: all of it as one block. */
+static e3tp_tile_map map_of(const e3tp_packed *q, const e3tp_problem *p, int k, size_t i, size_t n,
+                            ptrdiff_t stride, const int64_t *index, size_t *start)
+{
+    e3tp_tile_map m = e3tp_operand_map(p, k, &p->blocks[k][i], stride, n, index, start);
+    if (q->joined)
+        m.d = p->dim[k];
+    return m;
+}
+
+static void pack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,
+                 ptrdiff_t stride, const int64_t *index, real *to)
+{
+    for (size_t i = 0; i < (q->joined ? 1 : p->nblocks[k]); i++) {
+        size_t start;
+        const e3tp_tile_map m = map_of(q, p, k, i, n, stride, index, &start);
+        tiles.pack(&m, q->lanes, from + start, to + q->at[i], q->stride[i]);
+    }
+}
+
+static void unpack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,
+                   real *to, ptrdiff_t stride)
+{
+    for (size_t i = 0; i < (q->joined ? 1 : p->nblocks[k]); i++) {
+        size_t start;
+        const e3tp_tile_map m = map_of(q, p, k, i, n, stride, NULL, &start);
+        if (stride == 0)
+            tiles.sum(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
+        else
+            tiles.unpack(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
+    }
+}
+
+#define STRUCT_(r) e3tp_packed_kernels_##r
+#define STRUCT(r) STRUCT_(r)
+#define MEMBER(name, args) .name = name,
+const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_packed_kernels) = {E3TP_PACKED_KERNELS(MEMBER, real)};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Square transposes in registers, for the tier's width. */
+#ifndef E3TP_SIMD_TRANSPOSE_H
+#define E3TP_SIMD_TRANSPOSE_H
+
+#include "simd/vec.h"
+
+/* One step: off-diagonal blocks of h x h lanes of the rows a (row & h == 0) and b = a + h change
+   places. A mask names lanes of a (0..n-1) and of b (n..2n-1). */
+#define V_STEP(h, low, high)                                         \
+    V_UNROLL                                                         \
+    for (int i = 0; i < V_LANES; i++)                                \
+        if (!(i & (h))) {                                            \
+            const v_real a = r[i], b = r[i + (h)];                   \
+            r[i] = __builtin_shufflevector(a, b, V_LIST low);        \
+            r[i + (h)] = __builtin_shufflevector(a, b, V_LIST high); \
+        }
+#define V_LIST(...) __VA_ARGS__
+
+/* Lane j of r[i] becomes lane i of r[j], r [V_LANES]. */
+V_INLINE void v_transpose(v_real *r)
+{
+#if V_BYTES == 16 && defined(E3TP_REAL_F64)
+    V_STEP(1, (0, 2), (1, 3))
+#elif V_BYTES == 16 || (V_BYTES == 32 && defined(E3TP_REAL_F64))
+    V_STEP(1, (0, 4, 2, 6), (1, 5, 3, 7))
+    V_STEP(2, (0, 1, 4, 5), (2, 3, 6, 7))
+#elif V_BYTES == 32 || defined(E3TP_REAL_F64)
+    V_STEP(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
+    V_STEP(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
+    V_STEP(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
+#else
+    V_STEP(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+           (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+    V_STEP(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+           (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    V_STEP(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+           (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    V_STEP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+           (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+#endif
+}
+
+#endif

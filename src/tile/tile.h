@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Packing: the caller's rows to lane tiles and back; the only code that walks the caller's memory.
+
+   A tile holds T = 64 / sizeof(real) lanes, one cache line: component m of tile t of a block lies
+   at packed + t * stride + m * T. A lane is a (row, channel); how lanes fall into tiles is the
+   plan's choice:
+     over channels   tile t = row * ceil(mul / T) + u / T,  lane u % T
+     over rows       tile t = (row / T) * mul + u,          lane row % T
+   Lanes beyond the last channel or row are zero after packing and ignored in unpacking. */
+#ifndef E3TP_TILE_H
+#define E3TP_TILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "e3tp_config.h"
+
+typedef enum e3tp_lanes { E3TP_LANES_CHANNELS = 0, E3TP_LANES_ROWS = 1 } e3tp_lanes;
+
+/* A block of the caller's operand: element (r, u, m) at index(r) * row + u * channel + m *
+   component elements from its start. row 0: one row for all. */
+typedef struct e3tp_tile_map {
+    size_t row, channel, component;
+    const int64_t *index; /* NULL: index(r) = r */
+    size_t rows, mul, d;  /* extents: rows, channels, components */
+} e3tp_tile_map;
+
+/* Tiles of a block in one of the arrangements, for T lanes. */
+static inline size_t e3tp_tile_count(e3tp_lanes lanes, size_t T, size_t rows, size_t mul)
+{
+    return lanes == E3TP_LANES_CHANNELS ? rows * ((mul + T - 1) / T) : (rows + T - 1) / T * mul;
+}
+
+/* pack    overwrites every lane of every tile; stride >= d * T
+   unpack  overwrites the caller's elements
+   sum     adds the sum over rows, in the order of a binary tree over lanes and then of rows
+           ascending, to the one row at `to` (map.row and map.index are not looked at) */
+#define E3TP_TILE_KERNELS(X, real)                                                                 \
+    X(pack, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to, size_t stride)) \
+    X(unpack,                                                                                      \
+      (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
+    X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))
+
+#define E3TP_TILE_MEMBER(name, args) void(*name) args;
+typedef struct e3tp_tile_kernels_f32 {
+    E3TP_TILE_KERNELS(E3TP_TILE_MEMBER, float)
+} e3tp_tile_kernels_f32;
+typedef struct e3tp_tile_kernels_f64 {
+    E3TP_TILE_KERNELS(E3TP_TILE_MEMBER, double)
+} e3tp_tile_kernels_f64;
+
+#define E3TP_TILE_DECLARE(tier)                                      \
+    extern const e3tp_tile_kernels_f32 e3tp_tile_kernels_f32_##tier; \
+    extern const e3tp_tile_kernels_f64 e3tp_tile_kernels_f64_##tier;
+E3TP_TILE_DECLARE(generic)
+#if E3TP_HAVE_AVX2
+E3TP_TILE_DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+E3TP_TILE_DECLARE(avx512)
+#endif
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Packing and unpacking, compiled once per tier and real. Exports one const struct. */
+#include "tile/tile.h"
+
+#include "simd/transpose.h"
+
+enum { T = 64 / sizeof(real) };
+
+/* One tile: lane k < n starts at from[k], its d components `step` apart. Several loops below have
+   bounds that are literals only after inlining: `n` literal T where the tile is full. */
+
+/* Components first..first+w-1 of T lanes, each contiguous, w a literal. */
+V_INLINE void gather_part(const int w, const real *const *from, size_t first, real *to)
+{
+    V_UNROLL
+    for (int half = 0; half < T; half += V_LANES) {
+        v_real r[V_BYTES / sizeof(real)];
+        V_UNROLL
+        for (int k = 0; k < V_LANES; k++) {
+            r[k] = v_zero();
+            memcpy(&r[k], from[half + k] + first, (size_t)w * sizeof(real));
+        }
+        v_transpose(r);
+        V_UNROLL
+        for (int m = 0; m < w; m++)
+            v_store(to + (first + (size_t)m) * T + half, r[m]);
+    }
+}
+
+V_INLINE void scatter_part(const int w, real *const *to, size_t first, const real *from)
+{
+    V_UNROLL
+    for (int half = 0; half < T; half += V_LANES) {
+        v_real r[V_BYTES / sizeof(real)];
+        V_UNROLL
+        for (int m = 0; m < V_LANES; m++)
+            r[m] = m < w ? v_load(from + (first + (size_t)m) * T + half) : v_zero();
+        v_transpose(r);
+        V_UNROLL
+        for (int k = 0; k < V_LANES; k++)
+            memcpy(to[half + k] + first, &r[k], (size_t)w * sizeof(real));
+    }
+}
+
+/* CALL(w) with the literal w < V_LANES that is left over. */
+#define CASE(w, CALL)                      \
+    case w:                                \
+        if ((w) < V_LANES)                 \
+            CALL((w) < V_LANES ? (w) : 1); \
+        break;
+#define BY_REST(rest, CALL) \
+    switch (rest) {         \
+        CASE(1, CALL)       \
+        CASE(2, CALL)       \
+        CASE(3, CALL)       \
+        CASE(4, CALL)       \
+        CASE(5, CALL)       \
+        CASE(6, CALL)       \
+        CASE(7, CALL)       \
+        CASE(8, CALL)       \
+        CASE(9, CALL)       \
+        CASE(10, CALL)      \
+        CASE(11, CALL)      \
+        CASE(12, CALL)      \
+        CASE(13, CALL)      \
+        CASE(14, CALL)      \
+        CASE(15, CALL)      \
+    default:                \
+        break;              \
+    }
+
+static void gather_contiguous(const real *const *from, size_t d, real *to)
+{
+    size_t m = 0;
+    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
+        gather_part(V_LANES, from, m, to);
+#define GATHER(w) gather_part(w, from, m, to)
+    BY_REST(d - m, GATHER)
+}
+
+static void scatter_contiguous(real *const *to, size_t d, const real *from)
+{
+    size_t m = 0;
+    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
+        scatter_part(V_LANES, to, m, from);
+#define SCATTER(w) scatter_part(w, to, m, from)
+    BY_REST(d - m, SCATTER)
+}
+
+/* Any strides, any number of lanes; the others are zeroed. */
+static void gather_any(const real *const *from, size_t n, size_t step, size_t d, real *to)
+{
+    for (size_t m = 0; m < d; m++, to += T) {
+        for (size_t k = 0; k < n; k++)
+            to[k] = from[k][m * step];
+        for (size_t k = n; k < T; k++)
+            to[k] = 0;
+    }
+}
+
+static void scatter_any(real *const *to, size_t n, size_t step, size_t d, const real *from)
+{
+    for (size_t m = 0; m < d; m++, from += T)
+        for (size_t k = 0; k < n; k++)
+            to[k][m * step] = from[k];
+}
+
+/* T lanes next to one another. */
+static void gather_lines(const real *from, size_t step, size_t d, real *to)
+{
+    for (size_t m = 0; m < d; m++, to += T, from += step)
+        V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        v_store(to + v * V_LANES, v_loadu(from + v * V_LANES));
+}
+
+static void scatter_lines(real *to, size_t step, size_t d, const real *from)
+{
+    for (size_t m = 0; m < d; m++, from += T, to += step)
+        V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
+}
+
+/* The lanes of a tile: offsets of their first component, and whether they are adjacent. */
+typedef struct lanes_of {
+    size_t at[T], n;
+    bool adjacent;
+} lanes_of;
+
+static size_t row_at(const e3tp_tile_map *m, size_t r)
+{
+    return (m->index ? (size_t)m->index[r] : r) * m->row;
+}
+
+static lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_t u)
+{
+    lanes_of l;
+    if (lanes == E3TP_LANES_CHANNELS) {
+        l.n = m->mul - u < T ? m->mul - u : T;
+        l.adjacent = m->channel == 1;
+        for (size_t k = 0; k < l.n; k++)
+            l.at[k] = row_at(m, row) + (u + k) * m->channel;
+    } else {
+        l.n = m->rows - row < T ? m->rows - row : T;
+        l.adjacent = m->row == 1 && !m->index;
+        for (size_t k = 0; k < l.n; k++)
+            l.at[k] = row_at(m, row + k) + u * m->channel;
+    }
+    return l;
+}
+
+static void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+{
+    const real *lane[T];
+    if (l->n == T && l->adjacent) {
+        gather_lines(from + l->at[0], m->component, m->d, to);
+        return;
+    }
+    for (size_t k = 0; k < l->n; k++)
+        lane[k] = from + l->at[k];
+    if (l->n == T && m->component == 1)
+        gather_contiguous(lane, m->d, to);
+    else
+        gather_any(lane, l->n, m->component, m->d, to);
+}
+
+static void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+{
+    real *lane[T];
+    if (l->n == T && l->adjacent) {
+        scatter_lines(to + l->at[0], m->component, m->d, from);
+        return;
+    }
+    for (size_t k = 0; k < l->n; k++)
+        lane[k] = to + l->at[k];
+    if (l->n == T && m->component == 1)
+        scatter_contiguous(lane, m->d, from);
+    else
+        scatter_any(lane, l->n, m->component, m->d, from);
+}
+
+/* Rows and channels from one tile to the next. */
+static size_t row_step(e3tp_lanes lanes)
+{
+    return lanes == E3TP_LANES_ROWS ? T : 1;
+}
+
+static size_t channel_step(e3tp_lanes lanes)
+{
+    return lanes == E3TP_LANES_CHANNELS ? T : 1;
+}
+
+static void pack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to,
+                 size_t stride)
+{
+    for (size_t r = 0; r < m->rows; r += row_step(lanes))
+        for (size_t u = 0; u < m->mul; u += channel_step(lanes), to += stride) {
+            const lanes_of l = find(m, lanes, r, u);
+            pack_tile(m, &l, from, to);
+        }
+}
+
+static void unpack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride,
+                   real *to)
+{
+    for (size_t r = 0; r < m->rows; r += row_step(lanes))
+        for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
+            const lanes_of l = find(m, lanes, r, u);
+            unpack_tile(m, &l, from, to);
+        }
+}
+
+/* One line of lanes to the row: channels are added apart, rows summed as a tree. */
+static void sum_line(const e3tp_tile_map *m, e3tp_lanes lanes, size_t n, const real *line, real *to)
+{
+    if (lanes == E3TP_LANES_CHANNELS) {
+        for (size_t k = 0; k < n; k++)
+            to[k * m->channel] += line[k];
+        return;
+    }
+    real t[T];
+    for (size_t k = 0; k < T; k++)
+        t[k] = k < n ? line[k] : 0;
+    for (size_t h = T / 2; h > 0; h /= 2)
+        for (size_t k = 0; k < h; k++)
+            t[k] += t[k + h];
+    *to += t[0];
+}
+
+static void sum(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to)
+{
+    for (size_t r = 0; r < m->rows; r += row_step(lanes))
+        for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
+            const size_t left = lanes == E3TP_LANES_CHANNELS ? m->mul - u : m->rows - r;
+            for (size_t k = 0; k < m->d; k++)
+                sum_line(m, lanes, left < T ? left : T, from + k * T,
+                         to + u * m->channel + k * m->component);
+        }
+}
+
+#define STRUCT_(r) e3tp_tile_kernels_##r
+#define STRUCT(r) STRUCT_(r)
+#define MEMBER(name, args) .name = name,
+const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_tile_kernels) = {E3TP_TILE_KERNELS(MEMBER, real)};

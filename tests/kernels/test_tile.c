@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Packing, unpacking and sums of src/tile against the definition, for every layout and odd size. */
+#include "tile/tile.h"
+
+#include <string.h>
+
+#include "tiers.h"
+
+static const e3tp_tile_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_tile_kernels_f32)};
+static const e3tp_tile_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_tile_kernels_f64)};
+static e3tp_tier tier;
+
+enum { ROWS = 37, PAD = 3 };
+static const size_t muls[] = {1, 2, 13, 16, 33}, row_counts[] = {1, 16, 19, ROWS};
+static const size_t degrees[] = {1, 3, 5, 8, 9, 11, 16, 25};
+/* Unsorted, with repeats. */
+static const int64_t some_rows[ROWS] = {5,  0,  36, 7,  7,  2,  31, 30, 29, 1,  18, 11, 3,
+                                        3,  9,  27, 26, 4,  8,  10, 12, 6,  35, 34, 13, 14,
+                                        15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 28};
+
+/* Enough for the largest case, once: fresh pages for each would take most of the time. */
+static union area {
+    _Alignas(64) float f_float[1 << 17];
+    double f_double[1 << 16];
+} area[3];
+
+typedef enum order { MUL_IR, IR_MUL, BATCH_LAST, ORDERS } order;
+
+static e3tp_tile_map map_of(order o, size_t rows, size_t mul, size_t d)
+{
+    const e3tp_tile_map maps[ORDERS] = {
+        [MUL_IR] = {mul * d + PAD, d, 1, NULL, rows, mul, d},
+        [IR_MUL] = {mul * d + PAD, 1, mul, NULL, rows, mul, d},
+        [BATCH_LAST] = {1, ROWS, mul * ROWS, NULL, rows, mul, d},
+    };
+    return maps[o];
+}
+
+/* Lane of the packed form of (r, u), and its tile. */
+static size_t place(const e3tp_tile_map *m, e3tp_lanes lanes, size_t T, size_t r, size_t u,
+                    size_t *tile)
+{
+    *tile = lanes == E3TP_LANES_CHANNELS ? r * ((m->mul + T - 1) / T) + u / T : r / T * m->mul + u;
+    return lanes == E3TP_LANES_CHANNELS ? u % T : r % T;
+}
+
+static size_t source(const e3tp_tile_map *m, size_t r, size_t u, size_t k)
+{
+    return (m->index ? (size_t)m->index[r] : r) * m->row + u * m->channel + k * m->component;
+}
+
+#define CHECKS(real, kernels_type)                                                              \
+    static void check_##real(const kernels_type *k, const e3tp_tile_map *m, e3tp_lanes lanes)   \
+    {                                                                                           \
+        const size_t T = 64 / sizeof(real), tiles = e3tp_tile_count(lanes, T, m->rows, m->mul); \
+        const size_t stride = (m->d + 1) * T, size = (ROWS + 1) * (m->mul * m->d + PAD);        \
+        real *a = area[0].f_##real, *b = area[1].f_##real, *p = area[2].f_##real, one[1 << 10]; \
+        for (size_t i = 0; i < size; i++)                                                       \
+            a[i] = (real)(1 + i % 1021), b[i] = -1;                                             \
+        for (size_t i = 0; i < tiles * stride + T; i++)                                         \
+            p[i] = -7;                                                                          \
+        k->pack(m, lanes, a, p, stride);                                                        \
+        size_t tile, zeros = 0, wrong = 0;                                                      \
+        for (size_t r = 0; r < m->rows; r++)                                                    \
+            for (size_t u = 0; u < m->mul; u++)                                                 \
+                for (size_t i = 0; i < m->d; i++) {                                             \
+                    const size_t lane = place(m, lanes, T, r, u, &tile);                        \
+                    wrong += p[tile * stride + i * T + lane] != a[source(m, r, u, i)];          \
+                }                                                                               \
+        for (size_t t = 0; t < tiles; t++)                                                      \
+            for (size_t i = 0; i < m->d * T; i++)                                               \
+                zeros += p[t * stride + i] == 0;                                                \
+        ck_assert_uint_eq(zeros, (tiles * T - m->rows * m->mul) * m->d);                        \
+        for (size_t i = 0; i < T; i++)                                                          \
+            wrong += p[tiles * stride + i] != -7;                                               \
+        k->unpack(m, lanes, p, stride, b);                                                      \
+        size_t same = 0, kept = 0;                                                              \
+        for (size_t i = 0; i < size; i++)                                                       \
+            same += b[i] == a[i], kept += b[i] == -1;                                           \
+        ck_assert_uint_eq(same + kept, size);                                                   \
+        ck_assert(m->index || same == m->rows * m->mul * m->d);                                 \
+        memset(one, 0, sizeof one);                                                             \
+        e3tp_tile_map single = *m;                                                              \
+        single.channel = m->d, single.component = 1;                                            \
+        k->sum(&single, lanes, p, stride, one);                                                 \
+        for (size_t u = 0; u < m->mul; u++)                                                     \
+            for (size_t i = 0; i < m->d; i++) {                                                 \
+                double want = 0; /* integers: exact in any order */                             \
+                for (size_t r = 0; r < m->rows; r++)                                            \
+                    want += (double)a[source(m, r, u, i)];                                      \
+                wrong += (double)one[u * m->d + i] != want;                                     \
+            }                                                                                   \
+        ck_assert_uint_eq(wrong, 0);                                                            \
+    }
+CHECKS(float, e3tp_tile_kernels_f32)
+CHECKS(double, e3tp_tile_kernels_f64)
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+START_TEST(packs_and_unpacks)
+{
+    const e3tp_lanes lanes = (e3tp_lanes)(_i % 2);
+    const order o = (order)(_i / 2 % ORDERS);
+    const bool indexed = _i / 2 / ORDERS;
+    for (size_t i = 0; i < COUNT(muls); i++)
+        for (size_t j = 0; j < COUNT(row_counts); j++)
+            for (size_t k = 0; k < COUNT(degrees); k++) {
+                e3tp_tile_map m = map_of(o, row_counts[j], muls[i], degrees[k]);
+                m.index = indexed ? some_rows : NULL;
+                check_float(f32_tiers[tier], &m, lanes);
+                check_double(f64_tiers[tier], &m, lanes);
+            }
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    tier = tier_under_test(argc, argv);
+    TCase *tests = tcase_create("tile");
+    tcase_add_loop_test(tests, packs_and_unpacks, 0, 2 * ORDERS * 2);
+    return run_case(tests, "tile");
+}
