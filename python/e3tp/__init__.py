@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Tensor products of irreps of O(3): ctypes over libe3tp."""
+"""Tensor products of irreps of O(3): ctypes over libe3tp. Names, signs and defaults are e3nn's."""
 
-from ._lib import Unsupported, abi_version, build_info, isa_tiers, version
-from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D
+from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, version
+from .harmonics import spherical_harmonics
+from .irreps import Irrep, Irreps
+from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
 from .products import Instruction, TensorProduct
 
 __all__ = [
     "Instruction",
+    "Irrep",
+    "Irreps",
     "TensorProduct",
     "Unsupported",
     "abi_version",
@@ -14,7 +18,10 @@ __all__ = [
     "build_info",
     "gaunt_strength",
     "isa_tiers",
+    "methods",
+    "spherical_harmonics",
     "version",
     "wigner_3j",
     "wigner_D",
+    "wigner_D_from_matrix",
 ]

@@ -1,50 +1,99 @@
 # SPDX-License-Identifier: MIT
-"""Exact mathematics: coupling coefficients, strengths, rotation matrices. NumPy arrays of float64."""
-
-import ctypes
+"""Exact mathematics: coupling coefficients, strengths, rotation matrices. Results are float64."""
 
 import numpy as np
 
-from ._lib import lib
+from ._lib import SIGNS, Unsupported, check, choice, integer, lib
+from .arrays import broadcast_axes, doubles, result, size_of
 
-_signs = {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}
-
-
-def _doubles(array):
-    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+_DOUBLE = np.dtype(np.float64).itemsize
 
 
-def wigner_3j(l1, l2, l3, sign="e3nn>=0.5"):
-    """The real coupling tensor of unit norm, (2l1+1, 2l2+1, 2l3+1)."""
-    if sign not in _signs:
-        raise ValueError(f"sign: {sign!r}, expected one of {sorted(_signs)}")
-    if min(l1, l2, l3) < 0 or not abs(l1 - l2) <= l3 <= l1 + l2:
-        raise ValueError(f"({l1}, {l2}, {l3}) is outside the triangle")
-    out = np.empty((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1))
-    if lib.e3tp_wigner_3j(l1, l2, l3, _signs[sign], _doubles(out)):
-        raise ValueError(
-            f"({l1}, {l2}, {l3}): the degrees are too high for the sign convention {sign!r}"
-        )
-    return out
+def wigner_3j(l1, l2, l3, sign="e3nn>=0.5", out=None):
+    """The real coupling tensor of unit norm, (2l1+1, 2l2+1, 2l3+1), as e3nn's wigner_3j.
+
+    sign is "e3nn>=0.5", or "e3nn<=0.4.4" (to l = 11), which differs for half of the triples of odd l1+l2+l3.
+    """
+    number = choice("sign", sign, SIGNS)
+    l1, l2, l3 = (integer(name, l) for name, l in (("l1", l1), ("l2", l2), ("l3", l3)))
+    if not abs(l1 - l2) <= l3 <= l1 + l2:
+        raise ValueError(f"l3: {l3}, expected {abs(l1 - l2)}..{l1 + l2}, what {l1} x {l2} can give")
+    if number == SIGNS["e3nn<=0.4.4"] and max(l1, l2, l3) > 11:
+        raise ValueError(f"({l1}, {l2}, {l3}): the sign convention {sign!r} ends at l = 11")
+    w = result("out", out, (2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1), np.float64)
+    check(lib.e3tp_wigner_3j(l1, l2, l3, number, w.ctypes.data), f"({l1}, {l2}, {l3}): the degrees are too high")
+    return w
 
 
-def wigner_D(l, alpha, beta, gamma):
-    """(..., 2l+1, 2l+1) with Y(Rx) = D Y(x), R = R_y(alpha) R_x(beta) R_y(gamma)."""
-    angles = np.broadcast_arrays(*(np.asarray(a, float) for a in (alpha, beta, gamma)))
-    out = np.empty(angles[0].shape + (2 * l + 1, 2 * l + 1))
-    for index in np.ndindex(angles[0].shape):
-        one = np.empty((2 * l + 1, 2 * l + 1))
-        if lib.e3tp_wigner_D(l, *(float(a[index]) for a in angles), _doubles(one)):
-            raise ValueError(f"l = {l} is out of range")
-        out[index] = one
-    return out
+def _matrices(l, axes, out, fill):
+    """Calls fill(row, address) for every matrix of (*axes, 2l+1, 2l+1)."""
+    D = result("out", out, axes + (2 * l + 1, 2 * l + 1), np.float64)
+    step = (2 * l + 1) ** 2 * _DOUBLE
+    for row in range(size_of(axes)):
+        fill(row, D.ctypes.data + row * step)
+    return D
+
+
+def wigner_D(l, alpha, beta, gamma, out=None):
+    """(..., 2l+1, 2l+1) with Y(Rx) = D Y(x), R = R_y(alpha) R_x(beta) R_y(gamma); the angles broadcast."""
+    l = integer("l", l)
+    angles = {name: doubles(name, a) for name, a in (("alpha", alpha), ("beta", beta), ("gamma", gamma))}
+    axes = broadcast_axes(**{name: a.shape for name, a in angles.items()})
+    rows = list(zip(*(np.broadcast_to(a, axes).ravel().tolist() for a in angles.values())))
+
+    def fill(row, address):
+        check(lib.e3tp_wigner_D(l, *rows[row], address), f"l: {l} is too high")
+
+    return _matrices(l, axes, out, fill)
+
+
+def wigner_D_from_matrix(l, R, p=1, out=None):
+    """(..., 2l+1, 2l+1): the matrix of the orthogonal R (..., 3, 3) on the irrep of degree l and parity p.
+
+    det R = -1 gives p D(-R). No angles on the way: full accuracy near the identity and at half turns.
+    """
+    l, p = integer("l", l), integer("p", p, -1)
+    R = doubles("R", R)
+    if p == 0:
+        raise ValueError("p: 0, expected 1 or -1")
+    if R.shape[-2:] != (3, 3):
+        raise ValueError(f"R: shape {R.shape}, expected (..., 3, 3)")
+
+    def fill(row, address):
+        status = lib.e3tp_wigner_D_from_matrix(l, p, R.ctypes.data + 9 * _DOUBLE * row, address)
+        check(status, f"l: {l} is too high" if status == 2 else f"R: matrix {row} is not orthogonal")
+
+    return _matrices(l, R.shape[:-2], out, fill)
+
+
+def _strength(function, l1, l2, l3):
+    value = function(*(integer(name, l, -(2**31)) for name, l in (("l1", l1), ("l2", l2), ("l3", l3))))
+    if value != value:
+        raise Unsupported(f"({l1}, {l2}, {l3}): the degrees are too high")
+    return value
 
 
 def gaunt_strength(l1, l2, l3):
-    """g >= 0 of docs/conventions.md."""
-    return lib.e3tp_gaunt_strength(l1, l2, l3)
+    """g >= 0 with integral Y1 Y2 Y3 = g wigner_3j for orthonormal harmonics; 0 where l1+l2+l3 is odd."""
+    return _strength(lib.e3tp_gaunt_strength, l1, l2, l3)
 
 
 def bracket_strength(l1, l2, l3):
-    """a >= 0 of docs/conventions.md."""
-    return lib.e3tp_bracket_strength(l1, l2, l3)
+    """a >= 0 with integral {Y1, Y2} Y3 = a wigner_3j for orthonormal harmonics; 0 where l1+l2+l3 is even."""
+    return _strength(lib.e3tp_bracket_strength, l1, l2, l3)
+
+
+def parity_sign(p, k):
+    """p^k for numbers k of inversions."""
+    return np.where(np.asarray(k) % 2 == 0, 1.0, float(p))
+
+
+def direct_sum(blocks):
+    """Block diagonal matrix of square blocks (..., n, n)."""
+    n = sum(b.shape[-1] for b in blocks)
+    total = np.zeros(broadcast_axes(**{f"block {i}": b.shape[:-2] for i, b in enumerate(blocks)}) + (n, n))
+    at = 0
+    for b in blocks:
+        total[..., at : at + b.shape[-1], at : at + b.shape[-1]] = b
+        at += b.shape[-1]
+    return total

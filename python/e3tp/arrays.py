@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Arrays on their way to the library and back: dtypes, contiguity, results given by the caller, broadcast gradients."""
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def float_dtype(dtype):
+    """A plan's dtype: float32 or float64, else a TypeError."""
+    try:
+        if dtype is not None and np.dtype(dtype) in FLOATS:  # NumPy takes None for float64
+            return np.dtype(dtype)
+    except TypeError:
+        pass
+    raise TypeError(f"dtype: {dtype!r}, expected float32 or float64")
+
+
+def readable(name, value, dtype):
+    """value as a contiguous, aligned array; nothing is cast: another dtype is a TypeError."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        raise TypeError(f"{name}: dtype {array.dtype}, expected {dtype}")
+    return np.require(array, requirements="CA")
+
+
+def doubles(name, value):
+    """value as a float64 array; for mathematics without a plan, where every integer and float32 is exact."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name}: dtype {array.dtype}, expected real numbers")
+    return np.require(array, np.float64, "CA")
+
+
+def result(name, out, shape, dtype):
+    """The array that a call writes: a new one, or out where it fits."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: {type(out).__name__}, expected an array of shape {shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name}: dtype {out.dtype}, expected {dtype}")
+    if out.shape != shape or not out.flags.carray:
+        state = "" if out.flags.carray else ", not contiguous or not writeable"
+        raise ValueError(f"{name}: shape {out.shape}{state}, expected a contiguous, writeable array of shape {shape}")
+    return out
+
+
+def results(name, out, count):
+    """A call's out= as a list of count entries, None where none was given."""
+    if out is None:
+        return [None] * count
+    if not isinstance(out, (tuple, list)) or len(out) != count:
+        raise ValueError(f"{name}: expected a tuple of {count} arrays, one per result")
+    return list(out)
+
+
+def broadcast_axes(**axes):
+    """The batch axes that operands of these batch axes have together."""
+    try:
+        return np.broadcast_shapes(*axes.values())
+    except ValueError:
+        given = ", ".join(f"{name} {shape}" for name, shape in axes.items())
+        raise ValueError(f"the batch axes do not broadcast: {given}") from None
+
+
+def size_of(axes):
+    """How many rows batch axes hold."""
+    size = 1
+    for n in axes:
+        size *= n
+    return size
+
+
+def sum_to(array, out):
+    """Undoes broadcasting: sums into out, of as many axes, over those along which its operand was repeated."""
+    repeated = tuple(i for i, n in enumerate(out.shape) if n == 1 and array.shape[i] != 1)
+    np.sum(array, axis=repeated, keepdims=True, out=out)
