@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Tensor products of irreps of O(3): ctypes over libe3tp. Names, signs and defaults are e3nn's."""
 
-from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, version
+from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
 from .harmonics import spherical_harmonics
 from .irreps import Irrep, Irreps
 from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
-from .products import Instruction, TensorProduct
+from .products import (
+    ElementwiseTensorProduct,
+    FullTensorProduct,
+    FullyConnectedTensorProduct,
+    Instruction,
+    TensorProduct,
+    uvu_tensor_product,
+)
+from .signals import SignalProduct
 
 __all__ = [
+    "ElementwiseTensorProduct",
+    "FullTensorProduct",
+    "FullyConnectedTensorProduct",
     "Instruction",
     "Irrep",
     "Irreps",
+    "SignalProduct",
     "TensorProduct",
     "Unsupported",
     "abi_version",
@@ -19,7 +31,9 @@ __all__ = [
     "gaunt_strength",
     "isa_tiers",
     "methods",
+    "set_num_threads",
     "spherical_harmonics",
+    "uvu_tensor_product",
     "version",
     "wigner_3j",
     "wigner_D",

@@ -1,93 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""e3nn's TensorProduct over a plan of the library: shapes, broadcasting, dtypes; no arithmetic of its own."""
+"""e3nn's tensor products: the general one by instructions, and those that make their instructions themselves."""
 
 import collections
 import ctypes
-import threading
 
 import numpy as np
 
-from ._lib import Unsupported, lib
+from . import _lib
+from ._lib import SIGNS, Unsupported, choice, integer, lib
+from ._plan import Descriptor, Plan
+from .irreps import Irrep, Irreps, MulIrrep
 
-MODES = ("uvw", "uvu", "uvv", "uuw", "uuu", "uvuv", "uvu<v", "u<vw")
-LAYOUTS = {"mul_ir": 0, "ir_mul": 1}
-PACKED = -(2**63)
+MODES = {"uvw": 0, "uvu": 1, "uvv": 2, "uuw": 3, "uuu": 4, "uvuv": 5, "uvu<v": 6, "u<vw": 7}
+IRREP_NORMALIZATIONS = {"component": 0, "norm": 1, "none": 2}
+PATH_NORMALIZATIONS = {"element": 0, "path": 1, "none": 2}
+_SHARED, _ROW = 1, 2
+
 Instruction = collections.namedtuple(
     "Instruction", "i_in1 i_in2 i_out connection_mode has_weight path_weight path_shape"
 )
-_p, _i, _z, _d = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_double
-
-
-class _Irrep(ctypes.Structure):
-    _fields_ = [("mul", ctypes.c_uint32), ("l", ctypes.c_uint16), ("parity", ctypes.c_int8)]
-
-
-class _Path(ctypes.Structure):
-    _fields_ = [
-        ("size", _z),
-        ("in1", ctypes.c_uint32),
-        ("in2", ctypes.c_uint32),
-        ("out", ctypes.c_uint32),
-        ("mode", _i),
-        ("has_weight", _i),
-        ("path_weight", _d),
-    ]
-
-
-class _Buffers(ctypes.Structure):
-    _fields_ = (
-        [("size", _z), ("batch", _z)]
-        + [(name, _p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz".split()]
-        + [(f"stride_{name}", ctypes.c_ssize_t) for name in "xywz"]
-        + [("index", _p), ("work", _p)]
-    )
-
-
-for _name, _result, _arguments in (
-    ("e3tp_desc_create", _i, (ctypes.POINTER(_p), _i)),
-    ("e3tp_desc_destroy", None, (_p,)),
-    ("e3tp_desc_message", ctypes.c_char_p, (_p,)),
-    ("e3tp_desc_set_irreps_text", _i, (_p, _i, ctypes.c_char_p)),
-    ("e3tp_desc_add_path", _i, (_p, ctypes.POINTER(_Path))),
-    ("e3tp_desc_set_normalization", _i, (_p, _i, _i)),
-    ("e3tp_desc_set_variances", _i, (_p, _i, ctypes.POINTER(_d), _z)),
-    ("e3tp_desc_set_sign", _i, (_p, _i)),
-    ("e3tp_desc_set_dtype", _i, (_p, _i)),
-    ("e3tp_desc_set_weights", _i, (_p, _i)),
-    ("e3tp_desc_set_layout", _i, (_p, _i, _i)),
-    ("e3tp_desc_set_method", _i, (_p, _i)),
-    ("e3tp_desc_set_isa", _i, (_p, _i)),
-    ("e3tp_desc_set_threads", _i, (_p, _i)),
-    ("e3tp_plan_create", _i, (ctypes.POINTER(_p), _p)),
-    ("e3tp_plan_destroy", None, (_p,)),
-    ("e3tp_plan_width", _z, (_p, _i)),
-    ("e3tp_plan_method", ctypes.c_char_p, (_p,)),
-    ("e3tp_plan_isa", ctypes.c_char_p, (_p,)),
-    ("e3tp_plan_describe", _z, (_p, ctypes.c_char_p, _z)),
-    ("e3tp_plan_path_coefficient", _d, (_p, _z)),
-    ("e3tp_irreps_parse", _i, (ctypes.c_char_p, ctypes.POINTER(_Irrep), _z, ctypes.POINTER(_z))),
-    ("e3tp_forward", _i, (_p, ctypes.POINTER(_Buffers))),
-    ("e3tp_backward", _i, (_p, ctypes.POINTER(_Buffers))),
-    ("e3tp_double_backward", _i, (_p, ctypes.POINTER(_Buffers))),
-    ("e3tp_jvp", _i, (_p, ctypes.POINTER(_Buffers))),
-    ("e3tp_buffers_check", _i, (_p, _i, ctypes.POINTER(_Buffers), ctypes.c_char_p, _z)),
-):
-    getattr(lib, _name).restype = _result
-    getattr(lib, _name).argtypes = _arguments
-
-
-def _raise(status, text):
-    if status:
-        raise {2: Unsupported, 3: MemoryError, 99: RuntimeError}.get(status, ValueError)(text)
-
-
-def _multiplicities(text):
-    count = _z()
-    if lib.e3tp_irreps_parse(text.encode(), None, 0, count):
-        raise ValueError(f"irreps {text!r}: expected terms such as 16x1o joined by +")
-    out = (_Irrep * count.value)()
-    lib.e3tp_irreps_parse(text.encode(), out, count.value, count)
-    return [irrep.mul for irrep in out]
 
 
 def _path_shape(mode, m1, m2, mo):
@@ -104,14 +35,47 @@ def _path_shape(mode, m1, m2, mo):
     }[mode]
 
 
-def _choice(name, value, table):
-    if value not in table:
-        raise ValueError(f"{name}: {value!r}, expected one of {sorted(table)}")
-    return table[value]
+def _records(name, irreps):
+    """Irreps as the library takes them; what does not fit its integers must not wrap around."""
+    for mul, ir in irreps:
+        integer(f"{name}: multiplicity of {ir}", mul, 0, 2**32 - 1)
+        integer(f"{name}: degree", ir.l, 0, 2**16 - 1)
+    return (_lib.Irrep * len(irreps))(*((mul, ir.l, ir.p) for mul, ir in irreps))
 
 
-class TensorProduct:
-    """e3nn's TensorProduct; arguments and meaning as there. Irreps are given as text."""
+def _instruction(number, given, irreps):
+    """(i1, i2, iout, mode, has_weight, path_weight), checked as far as C's integers need it."""
+    fields = tuple(given)
+    if len(fields) not in (5, 6):
+        raise ValueError(f"instruction {number}: {given!r}, expected (i1, i2, iout, mode, has_weight[, path_weight])")
+    *indices, mode, weighted, weight = fields if len(fields) == 6 else fields + (1.0,)
+    for name, index, blocks in zip(("in1", "in2", "out"), indices, irreps):
+        if not 0 <= integer(f"instruction {number}, index of {name}", index, -(2**63), 2**63) < len(blocks):
+            raise ValueError(f"instruction {number}: index {index} is outside irreps_{name} {blocks}")
+    choice(f"instruction {number}, mode", mode, MODES)
+    return (*map(int, indices), mode, bool(weighted), float(weight))
+
+
+class TensorProduct(Plan):
+    """e3nn's TensorProduct: z[iout] += c w W(l1,l2,lout) : x[i1] (x) y[i2] over the instructions.
+
+    irreps_in1, irreps_in2, irreps_out   Irreps, or what makes them
+    instructions          tuples (i1, i2, iout, mode, has_weight[, path_weight]); modes as in e3nn
+    in1_var, in2_var, out_var   a variance per block; None: ones
+    irrep_normalization   "component" | "norm" | "none"
+    path_normalization    "element" | "path" | "none"
+    shared_weights        True: w is (weight_numel,); False: it carries batch axes, (..., weight_numel)
+    weights               "channel"; one scalar per path ("path") is not built yet
+    batch_hint            rows per call to plan for
+    dtype                 of every array, float32 or float64; nothing is cast
+    layout                "mul_ir" | "ir_mul" | "batch_last" ((dim, batch...), the batch innermost), or one per operand
+    sign                  "e3nn>=0.5" | "e3nn<=0.4.4": of the coupling coefficients
+    method, isa           "auto" or a name of methods("tensor_product"), of isa_tiers()
+    threads               0: what set_num_threads() said, else OpenMP's maximum now
+
+    Attributes: irreps_in1, irreps_in2, irreps_out, instructions (named tuples, path_weight the final coefficient c),
+    weight_numel, method, isa, dtype.
+    """
 
     def __init__(
         self,
@@ -125,6 +89,8 @@ class TensorProduct:
         irrep_normalization="component",
         path_normalization="element",
         shared_weights=True,
+        weights="channel",
+        batch_hint=None,
         dtype=np.float32,
         layout="mul_ir",
         sign="e3nn>=0.5",
@@ -132,208 +98,172 @@ class TensorProduct:
         isa="auto",
         threads=0,
     ):
-        self._plan = None
-        self._calls = 0
-        self._lock = threading.Condition()
-        self.irreps_in1, self.irreps_in2, self.irreps_out = map(
-            str, (irreps_in1, irreps_in2, irreps_out)
-        )
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise TypeError(f"dtype: {self.dtype}, expected float32 or float64")
-        self._shared = shared_weights
-        desc = _p()
-        _raise(lib.e3tp_desc_create(desc, 0), "no memory for the descriptor")
-        try:
-            texts = (self.irreps_in1, self.irreps_in2, self.irreps_out)
-            muls = [_multiplicities(text) for text in texts]
-            layouts = (layout,) * 3 if isinstance(layout, str) else layout
-            for k in range(3):
-                lib.e3tp_desc_set_irreps_text(desc, k, texts[k].encode())
-                lib.e3tp_desc_set_layout(desc, k, _choice("layout", layouts[k], LAYOUTS))
-                variances = (in1_var, in2_var, out_var)[k]
+        irreps = tuple(map(Irreps, (irreps_in1, irreps_in2, irreps_out)))
+        self.irreps_in1, self.irreps_in2, self.irreps_out = irreps
+        paths = [_instruction(n, given, irreps) for n, given in enumerate(instructions)]
+        if choice("weights", weights, {"channel": 0, "path": 1}):
+            raise Unsupported("weights: one scalar per path is not built yet")
+        with Descriptor("tensor_product") as desc:
+            for which, (name, blocks) in enumerate(zip(("irreps_in1", "irreps_in2", "irreps_out"), irreps)):
+                desc.set("irreps", which, _records(name, blocks), len(blocks))
+            for which, variances in enumerate((in1_var, in2_var, out_var)):
                 if variances is not None:
-                    lib.e3tp_desc_set_variances(
-                        desc, k, (_d * len(variances))(*variances), len(variances)
-                    )
-            norms = {"component": 0, "norm": 1, "none": 2}, {"element": 0, "path": 1, "none": 2}
-            lib.e3tp_desc_set_normalization(
-                desc,
-                _choice("irrep_normalization", irrep_normalization, norms[0]),
-                _choice("path_normalization", path_normalization, norms[1]),
+                    values = [float(v) for v in variances]
+                    desc.set("variances", which, (ctypes.c_double * len(values))(*values), len(values))
+            for i1, i2, io, mode, weighted, weight in paths:
+                desc.add_path(i1, i2, io, MODES[mode], weighted, weight)
+            desc.set(
+                "normalization",
+                choice("irrep_normalization", irrep_normalization or "component", IRREP_NORMALIZATIONS),
+                choice("path_normalization", path_normalization or "element", PATH_NORMALIZATIONS),
             )
-            lib.e3tp_desc_set_sign(desc, _choice("sign", sign, {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}))
-            lib.e3tp_desc_set_dtype(desc, int(self.dtype == np.float64))
-            lib.e3tp_desc_set_weights(desc, 1 if shared_weights else 2)
-            lib.e3tp_desc_set_method(desc, _choice("method", method, {"auto": 0, "cg": 1}))
-            tiers = {"auto": 0, **{lib.e3tp_isa_name(t).decode(): t for t in range(1, 5)}}
-            if isa not in tiers:
-                raise Unsupported(f"isa: {isa!r}, expected one of {sorted(tiers)}")
-            lib.e3tp_desc_set_isa(desc, tiers[isa])
-            if threads < 0:
-                raise ValueError(f"threads: {threads}, expected 0 or more")
-            lib.e3tp_desc_set_threads(desc, threads)
-            for i1, i2, io, mode, weighted, *weight in instructions:
-                if min(i1, i2, io) < 0:
-                    raise ValueError(f"instruction ({i1}, {i2}, {io}): negative index")
-                path = _Path(
-                    ctypes.sizeof(_Path),
+            desc.set("sign", choice("sign", sign, SIGNS))
+            desc.set("weights", _SHARED if shared_weights else _ROW)
+            desc.set("batch_hint", 0 if batch_hint is None else integer("batch_hint", batch_hint, 0, 2**63 - 1))
+            self._freeze(desc, dtype, layout, method, isa, threads, bool(shared_weights))
+        self.shared_weights = bool(shared_weights)
+        self.instructions = self._final(paths)
+
+    def _final(self, paths):
+        with self._handle as plan:
+            return [
+                Instruction(
                     i1,
                     i2,
                     io,
-                    _choice("mode", mode, {m: k for k, m in enumerate(MODES)}),
-                    bool(weighted),
-                    *(weight or [1.0]),
+                    mode,
+                    weighted,
+                    lib.e3tp_plan_path_coefficient(plan, n),
+                    _path_shape(mode, self.irreps_in1[i1].mul, self.irreps_in2[i2].mul, self.irreps_out[io].mul),
                 )
-                lib.e3tp_desc_add_path(desc, path)
-            plan = _p()
-            _raise(lib.e3tp_plan_create(plan, desc), lib.e3tp_desc_message(desc).decode())
-            self._plan = plan
-        finally:
-            lib.e3tp_desc_destroy(desc)
-        self._widths = [lib.e3tp_plan_width(plan, k) for k in (0, 1, 3, 2)]
-        self.weight_numel = self._widths[2]
-        self.method, self.isa = (
-            lib.e3tp_plan_method(plan).decode(),
-            lib.e3tp_plan_isa(plan).decode(),
+                for n, (i1, i2, io, mode, weighted, _) in enumerate(paths)
+            ]
+
+    def __repr__(self):
+        paths = sum(int(np.prod(i.path_shape)) for i in self.instructions)
+        return (
+            f"{type(self).__name__}({self.irreps_in1.simplify()} x {self.irreps_in2.simplify()} -> "
+            f"{self.irreps_out.simplify()} | {paths} paths | {self.weight_numel} weights)"
         )
-        self.instructions = [
-            Instruction(
-                i1,
-                i2,
-                io,
-                mode,
-                bool(weighted),
-                lib.e3tp_plan_path_coefficient(plan, n),
-                _path_shape(mode, muls[0][i1], muls[1][i2], muls[2][io]),
-            )
-            for n, (i1, i2, io, mode, weighted, *_) in enumerate(instructions)
-        ]
 
-    def _operand(self, name, value, width):
-        array = np.ascontiguousarray(value)
-        if array.dtype != self.dtype:
-            raise TypeError(f"{name}: dtype {array.dtype}, expected {self.dtype}")
-        if array.ndim == 0 or array.shape[-1] != width:
-            raise ValueError(f"{name}: shape {array.shape}, expected last axis {width}")
-        return array
+    def __call__(self, x, y, w=None, index=None, out=None):
+        """z, (..., irreps_out.dim); the leading axes of x, y and w broadcast."""
+        _refuse(index)
+        return self._run(_lib.FORWARD, {"x": x, "y": y, "w": w}, {"z": out})["z"]
 
-    def _operands(self, x, y, w):
-        w = np.zeros(0, self.dtype) if w is None and not self.weight_numel else w
-        if w is None:
-            raise ValueError(f"w: missing, expected {self.weight_numel} weights")
-        arrays = [self._operand(n, a, s) for n, a, s in zip("xyw", (x, y, w), self._widths)]
-        if self._shared and arrays[2].ndim != 1:
-            raise ValueError(
-                f"w: shape {arrays[2].shape}, expected ({self.weight_numel},): the weights are shared"
-            )
-        return arrays, np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+    def backward(self, x, y, w, gz, needs=None, index=None, out=None):
+        """(gx, gy, gw): gradients of sum(gz z), each of its operand's shape, summed where it was broadcast.
 
-    def _spread(self, arrays, batch):
-        """Rows for the library, and strides: 0 where one row serves the whole batch."""
-        rows, strides = [], []
-        for array, width in zip(arrays, self._widths):
-            single = array.size == width
-            strides.append(0 if single else width)
-            rows.append(
-                array if single else np.ascontiguousarray(np.broadcast_to(array, batch + (width,)))
-            )
-        return rows, strides
-
-    def _call(self, function, batch, strides, **arrays):
-        pointers = {name: a.ctypes.data for name, a in arrays.items() if a is not None}
-        buffers = _Buffers(
-            size=ctypes.sizeof(_Buffers),
-            batch=int(np.prod(batch, dtype=np.int64)),
-            stride_x=strides[0],
-            stride_y=strides[1],
-            stride_w=strides[2],
-            stride_z=PACKED,
-            **pointers,
-        )
-        with self._lock:
-            if self._plan is None:
-                raise ValueError("the product is closed")
-            self._calls += 1
-        try:
-            status = function(self._plan, buffers)
-            if status:
-                text = ctypes.create_string_buffer(400)
-                lib.e3tp_buffers_check(self._plan, int("gz" in arrays), buffers, text, 400)
-                _raise(status, text.value.decode() or "out of memory")
-        finally:
-            with self._lock:
-                self._calls -= 1
-                self._lock.notify_all()
-
-    def __call__(self, x, y, w=None, out=None):
-        arrays, batch = self._operands(x, y, w)
-        rows, strides = self._spread(arrays, batch)
-        shape = batch + (self._widths[3],)
-        z = np.empty(shape, self.dtype) if out is None else out
-        if z.shape != shape or z.dtype != self.dtype or not z.flags.c_contiguous:
-            raise ValueError(
-                f"out: expected a contiguous array of shape {shape} and dtype {self.dtype}"
-            )
-        self._call(lib.e3tp_forward, batch, strides, x=rows[0], y=rows[1], w=rows[2], z=z)
-        return z
-
-    def backward(self, x, y, w, gz, needs=("x", "y", "w")):
-        """Gradients (gx, gy, gw) in their operands' shapes.
-
-        None for what is not in needs, and for gw without weights.
+        None for what needs=("x", "y", "w") leaves out, and for gw without weights.
         """
-        arrays, batch = self._operands(x, y, w)
-        rows, strides = self._spread(arrays, batch)
-        gz = self._operand("gz", gz, self._widths[3])
-        if gz.shape[:-1] != batch:
-            raise ValueError(f"gz: shape {gz.shape}, expected {batch + (self._widths[3],)}")
-        wanted = [n in needs and (n != "w" or self.weight_numel > 0) for n in "xyw"]
-        grads = [np.empty_like(r) if want else None for r, want in zip(rows, wanted)]
-        self._call(
-            lib.e3tp_backward,
-            batch,
-            strides,
-            x=rows[0],
-            y=rows[1],
-            w=rows[2],
-            gz=gz,
-            gx=grads[0],
-            gy=grads[1],
-            gw=grads[2],
-        )
-        return tuple(g if g is None else _sum_to(g, a.shape) for g, a in zip(grads, arrays))
+        _refuse(index)
+        given = {"x": x, "y": y, "w": w, "gz": gz}
+        return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), given, needs, out)
 
-    def describe(self):
-        size = lib.e3tp_plan_describe(self._plan, None, 0) + 1
-        text = ctypes.create_string_buffer(size)
-        lib.e3tp_plan_describe(self._plan, text, size)
-        return text.value.decode()
+    def double_backward(self, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, index=None, out=None):
+        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w and gz."""
+        _refuse(index)
+        given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw}
+        return self._gradients(_lib.DOUBLE_BACKWARD, "h", ("x", "y", "w", "gz"), given, needs, out)
 
-    def close(self):
-        """Waits for calls under way; a later use raises ValueError."""
-        with self._lock:
-            plan, self._plan = self._plan, None
-            self._lock.wait_for(lambda: self._calls == 0)
-        if plan is not None:
-            lib.e3tp_plan_destroy(plan)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        if getattr(self, "_plan", None) is not None:
-            self.close()
+    def jvp(self, x, y, w=None, dx=None, dy=None, dw=None, index=None, out=None):
+        """dz: the change of z along tangents of x, y and w; None is no change."""
+        _refuse(index)
+        given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
+        return self._run(_lib.JVP, given, {"dz": out})["dz"]
 
 
-def _sum_to(gradient, shape):
-    """Undoes broadcasting: sums over the axes along which an operand of this shape was repeated."""
-    if gradient.size == int(np.prod(shape)) and gradient.shape != shape:
-        return gradient.reshape(shape)
-    extra = gradient.ndim - len(shape)
-    gradient = gradient.sum(axis=tuple(range(extra))) if extra > 0 else gradient
-    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and gradient.shape[i] != 1)
-    return gradient.sum(axis=repeated, keepdims=True) if repeated else gradient
+def _refuse(index):
+    if index is not None:
+        raise Unsupported("index: weights picked per row from a table are not built yet")
+
+
+def _filter(name, irreps):
+    """A test whether an irrep is wanted: by Irreps or their text, or any iterable of irreps; None: all are."""
+    if irreps is None:
+        return lambda ir: True
+    try:
+        items = Irreps(irreps) if isinstance(irreps, (str, Irrep)) else irreps
+        kept = {item.ir if isinstance(item, MulIrrep) else Irrep(item) for item in items}
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: {irreps!r}, expected irreps") from None
+    return kept.__contains__
+
+
+class FullyConnectedTensorProduct(TensorProduct):
+    """Every path that the irreps allow, mode uvw, weighted; instructions in nested order of in1, in2, out."""
+
+    def __init__(self, irreps_in1, irreps_in2, irreps_out, **options):
+        in1, in2, out = map(Irreps, (irreps_in1, irreps_in2, irreps_out))
+        paths = [
+            (i, j, k, "uvw", True)
+            for i, (_, ir1) in enumerate(in1)
+            for j, (_, ir2) in enumerate(in2)
+            for k, (_, ir) in enumerate(out)
+            if ir in set(ir1 * ir2)
+        ]
+        super().__init__(in1, in2, out, paths, **options)
+
+
+class FullTensorProduct(TensorProduct):
+    """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted."""
+
+    def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
+        in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()
+        kept = _filter("filter_ir_out", filter_ir_out)
+        found = [
+            (i, j, (m1 * m2, ir))
+            for i, (m1, ir1) in enumerate(in1)
+            for j, (m2, ir2) in enumerate(in2)
+            for ir in ir1 * ir2
+            if kept(ir)
+        ]
+        out, place, _ = Irreps(block for _, _, block in found).sort()
+        paths = [(i, j, place[k], "uvuv", False) for k, (i, j, _) in enumerate(found)]
+        super().__init__(in1, in2, out, paths, **options)
+
+
+def _equal_multiplicities(in1, in2):
+    """Both lists cut so that block i of one has as many copies as block i of the other."""
+    copies1, copies2 = ([(n, ir) for n, (mul, ir) in enumerate(irreps) for _ in range(mul)] for irreps in (in1, in2))
+    blocks = collections.Counter(zip(copies1, copies2))  # keeps the order of first appearance
+    return tuple(Irreps((mul, pair[side][1]) for pair, mul in blocks.items()) for side in (0, 1))
+
+
+class ElementwiseTensorProduct(TensorProduct):
+    """Copy u of in1 with copy u of in2, mode uuu, no weights; in1 and in2 hold equally many copies."""
+
+    def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
+        in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()
+        if in1.num_irreps != in2.num_irreps:
+            raise ValueError(f"irreps_in2: {in2} has {in2.num_irreps} irreps, expected {in1.num_irreps} as in {in1}")
+        kept = _filter("filter_ir_out", filter_ir_out)
+        in1, in2 = _equal_multiplicities(in1, in2)
+        found = [
+            (i, (mul, ir)) for i, ((mul, ir1), (_, ir2)) in enumerate(zip(in1, in2)) for ir in ir1 * ir2 if kept(ir)
+        ]
+        paths = [(i, i, k, "uuu", False) for k, (i, _) in enumerate(found)]
+        super().__init__(in1, in2, [block for _, block in found], paths, **options)
+
+
+def uvu_tensor_product(irreps_in1, irreps_in2, out_filter=None, sorted=True, shared_weights=False, **options):
+    """The channel-wise product of MACE and NequIP: every path to an irrep of out_filter, mode uvu, weighted.
+
+    Every path has its own output block of in1's multiplicity. sorted: blocks in the order of Irreps.sort(), and
+    instructions in the order of their blocks; else both in nested order of in1, in2 and l. The multiplicities of
+    out_filter do not count; None keeps every irrep.
+    """
+    in1, in2, kept = Irreps(irreps_in1), Irreps(irreps_in2), _filter("out_filter", out_filter)
+    found = [
+        (i, j, (mul, ir))
+        for i, (mul, ir1) in enumerate(in1)
+        for j, (_, ir2) in enumerate(in2)
+        for ir in ir1 * ir2
+        if kept(ir)
+    ]
+    out = Irreps(block for _, _, block in found)
+    order = range(len(found))
+    if sorted:
+        out, _, order = out.sort()
+    paths = [(*found[old][:2], new, "uvu", True) for new, old in enumerate(order)]
+    return TensorProduct(in1, in2, out, paths, shared_weights=shared_weights, **options)

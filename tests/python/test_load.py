@@ -89,6 +89,20 @@ class Introspection(unittest.TestCase):
             self.assertEqual((found.returncode, found.stdout), (1, ""))
             self.assertIn("usage", found.stderr)
 
+    def test_threads(self):
+        def threads(**options):
+            with e3tp.TensorProduct("1o", "1o", "0e", [(0, 0, 0, "uuu", False)], **options) as tp:
+                return tp.describe().split("threads ")[1].split("\n")[0]
+
+        self.addCleanup(e3tp.set_num_threads, 0)
+        e3tp.set_num_threads(3)
+        self.assertEqual((threads(), threads(threads=2)), ("3", "2"))
+        for wrong in (-1, 2**40):
+            with self.assertRaisesRegex(ValueError, "threads"):
+                e3tp.set_num_threads(wrong)
+        with self.assertRaises(TypeError):
+            e3tp.set_num_threads(1.5)
+
 
 if __name__ == "__main__":
     unittest.main()

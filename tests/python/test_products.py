@@ -1,129 +1,438 @@
 # SPDX-License-Identifier: MIT
-"""TensorProduct against the definition by einsum; broadcasting, skipped gradients, layouts, errors."""
+"""TensorProduct against its definition; broadcasting, gradients, layouts, results given by the caller, refusals."""
 
+import os
+import threading
 import unittest
+from unittest import mock
 
 import numpy as np
+from support import product, relaid, slopes
 
 import e3tp
+from e3tp import Irreps
 
 rng = np.random.default_rng(0)
 SPEC = dict(
     irreps_in1="3x0e+3x1o",
-    irreps_in2="2x0e+2x1o",
+    irreps_in2="2x0e+2x1o+3x1o",
     irreps_out="3x0e+3x1o+4x1e",
     instructions=[
         (0, 0, 0, "uvu", True),
         (1, 1, 0, "uvu", True, 2.0),
         (0, 1, 1, "uvu", False),
         (1, 1, 2, "uvw", True),
+        (1, 2, 0, "uuu", True),
     ],
 )
-EINSUM = {"uvu": "{w}zui,zvj,ijk->zuk", "uvw": "{w}zui,zvj,ijk->zwk"}
-DEGREES = ((0, 1), (0, 1), (0, 1, 1))
-MULS = ((3, 3), (2, 2), (3, 3, 4))
+LAYOUTS = ("mul_ir", "ir_mul", "batch_last")
 
 
-def block(a, operand, index):
-    offset = sum(m * (2 * l + 1) for m, l in zip(MULS[operand][:index], DEGREES[operand][:index]))
-    mul, d = MULS[operand][index], 2 * DEGREES[operand][index] + 1
-    return a[:, offset : offset + mul * d].reshape(-1, mul, d)
+def plan(**options):
+    return e3tp.TensorProduct(**{**SPEC, "dtype": np.float64, **options})
 
 
-def reference(tp, x, y, w):
-    out = [np.zeros((len(x), m, 2 * l + 1)) for m, l in zip(MULS[2], DEGREES[2])]
-    at = 0
-    for i in tp.instructions:
-        operands = [
-            block(x, 0, i.i_in1),
-            block(y, 1, i.i_in2),
-            e3tp.wigner_3j(DEGREES[0][i.i_in1], DEGREES[1][i.i_in2], DEGREES[2][i.i_out]),
-        ]
-        letters = ""
-        if i.has_weight:
-            n = int(np.prod(i.path_shape))
-            operands.insert(0, w[at : at + n].reshape(i.path_shape))
-            at, letters = at + n, {"uvu": "uv,", "uvw": "uvw,"}[i.connection_mode]
-        out[i.i_out] += i.path_weight * np.einsum(
-            EINSUM[i.connection_mode].format(w=letters), *operands
-        )
-    return np.concatenate([o.reshape(len(x), -1) for o in out], axis=1)
-
-
-class Products(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
-        self.tp = e3tp.TensorProduct(**SPEC, dtype=np.float64)
-        self.x, self.y, self.gz = (rng.standard_normal((5, n)) for n in (12, 8, 24))
+        self.tp = plan()
+        self.addCleanup(self.tp.close)
+        self.x, self.y, self.gz = (rng.standard_normal((5, n)) for n in (12, 17, 24))
         self.w = rng.standard_normal(self.tp.weight_numel)
 
-    def test_forward(self):
-        np.testing.assert_allclose(
-            self.tp(self.x, self.y, self.w), reference(self.tp, self.x, self.y, self.w), atol=1e-13
-        )
 
-    def test_coefficient(self):
-        # e3nn: sqrt((2 lout + 1) path_weight / N), N = sum of the fan-ins into the block
-        self.assertAlmostEqual(self.tp.instructions[0].path_weight, (1 / 4) ** 0.5)
-        self.assertAlmostEqual(self.tp.instructions[1].path_weight, (2 / 4) ** 0.5)
-        self.assertAlmostEqual(self.tp.instructions[3].path_weight, (3 / 6) ** 0.5)
+class Values(Case):
+    def test_forward(self):
+        want = product(self.tp, self.x, self.y, self.w)
+        np.testing.assert_allclose(self.tp(self.x, self.y, self.w), want, atol=1e-13)
+
+    def test_float32(self):
+        x, y, w = (a.astype(np.float32) for a in (self.x, self.y, self.w))
+        with plan(dtype=np.float32) as tp:
+            z = tp(x, y, w)
+            self.assertEqual((z.dtype, tp.backward(x, y, w, z)[2].dtype), (np.float32, np.float32))
+            np.testing.assert_allclose(z, product(tp, self.x, self.y, self.w), atol=2e-5)
+
+    def test_weights_by_row(self):
+        with plan(shared_weights=False) as tp:
+            w = rng.standard_normal((5, tp.weight_numel))
+            np.testing.assert_allclose(tp(self.x, self.y, w), product(tp, self.x, self.y, w), atol=1e-13)
+            # fewer axes broadcast like any operand's, and their gradient is summed
+            np.testing.assert_allclose(tp(self.x, self.y, w[0]), self.tp(self.x, self.y, w[0]), atol=1e-13)
+            gw = tp.backward(self.x, self.y, w[0], self.gz)[2]
+            np.testing.assert_allclose(gw, self.tp.backward(self.x, self.y, w[0], self.gz)[2], atol=1e-12)
 
     def test_backward(self):
         operands = [self.x, self.y, self.w]
-        grads = self.tp.backward(*operands, self.gz)
-        for k in range(3):
-            step = [np.zeros_like(a) for a in operands]
-            step[k] = rng.standard_normal(operands[k].shape)
-            change = [
-                np.vdot(self.gz, self.tp(*(a + s * d / 2 for a, d in zip(operands, step))))
-                for s in (1, -1)
-            ]
-            self.assertAlmostEqual(change[0] - change[1], np.vdot(grads[k], step[k]), places=10)
+        for tp, w in ((self.tp, self.w), (plan(shared_weights=False), rng.standard_normal((5, self.tp.weight_numel)))):
+            operands[2] = w
+            grads = tp.backward(*operands, self.gz)
+            for g, a, (d, change) in zip(grads, operands, slopes(tp, operands, rng)):
+                self.assertEqual(g.shape, a.shape)
+                self.assertAlmostEqual(np.vdot(self.gz, change), np.vdot(g, d), places=10)
+
+    def test_modes_and_multiplicities(self):
+        for mode, m1, m2, mo in (("uuu", 13, 13, 13), ("uvu", 33, 2, 33), ("uvw", 5, 3, 7), ("uuu", 128, 128, 128)):
+            for weighted in (True, False) if mode != "uvw" else (True,):
+                irreps = f"{m1}x1o", f"{m2}x2e", f"{mo}x2o"
+                with e3tp.TensorProduct(*irreps, [(0, 0, 0, mode, weighted)], dtype=np.float64) as tp:
+                    x, y = (rng.standard_normal((4, i.dim)) for i in (tp.irreps_in1, tp.irreps_in2))
+                    w = rng.standard_normal(tp.weight_numel) if weighted else None
+                    np.testing.assert_allclose(tp(x, y, w), product(tp, x, y, w), atol=1e-12)
+
+    def test_sign(self):
+        options = dict(instructions=[(0, 0, 0, "uuu", False)], dtype=np.float64)
+        x, y = rng.standard_normal((2, 4, 10))
+        new, old = (
+            e3tp.TensorProduct("2x2e", "2x2e", "2x1e", sign=sign, **options)(x, y)
+            for sign in ("e3nn>=0.5", "e3nn<=0.4.4")
+        )
+        np.testing.assert_array_equal(new, -old)
+
+
+class Coefficients(Case):
+    def test_values(self):
+        # e3nn: sqrt((2 lout + 1) path_weight / N), N = sum of the fan-ins into the block: 2 + 2 + 1
+        got = [i.path_weight for i in self.tp.instructions]
+        want = [(1 / 5) ** 0.5, (2 / 5) ** 0.5, (3 / 2) ** 0.5, (3 / 6) ** 0.5, (1 / 5) ** 0.5]
+        np.testing.assert_allclose(got, want, rtol=1e-15)
+
+    def test_variances(self):
+        with plan(in1_var=[2, 3], in2_var=[1, 5, 1], out_var=[4, 1, 1]) as tp:
+            self.assertAlmostEqual(tp.instructions[0].path_weight, (4 / (2 * 2 + 2 * 15 + 3)) ** 0.5)
+
+    def test_normalizations(self):
+        with plan(irrep_normalization="norm", path_normalization="path") as tp:
+            self.assertAlmostEqual(tp.instructions[1].path_weight, (9 * 2 / (2 * 3)) ** 0.5)
+        with plan(irrep_normalization="none", path_normalization="none") as tp:
+            self.assertEqual([i.path_weight for i in tp.instructions], [1, 2**0.5, 1, 1, 1])
+
+    def test_instructions(self):
+        i = self.tp.instructions[3]
+        self.assertEqual((i.i_in1, i.i_in2, i.i_out, i.connection_mode, i.has_weight), (1, 1, 2, "uvw", True))
+        self.assertEqual([i.path_shape for i in self.tp.instructions], [(3, 2), (3, 2), (3, 2), (3, 2, 4), (3,)])
+        self.assertEqual(self.tp.weight_numel, 6 + 6 + 24 + 3)
+        self.assertEqual(self.tp.irreps_in1, Irreps("3x0e+3x1o"))
+        self.assertIn("39 weights", repr(self.tp))
+
+
+class Shapes(Case):
+    def test_broadcasting(self):
+        full = self.tp(self.x, np.broadcast_to(self.y[:1], (5, 17)), self.w)
+        np.testing.assert_allclose(self.tp(self.x, self.y[:1], self.w), full, atol=1e-14)
+        np.testing.assert_allclose(self.tp(self.x, self.y[0], self.w), full, atol=1e-14)
+        self.assertEqual(self.tp(self.x[0], self.y[0], self.w).shape, (24,))
+        self.assertEqual(self.tp(self.x[0], self.y[:1], self.w).shape, (1, 24))
+
+    def test_gradients_of_broadcast_operands(self):
+        with plan(shared_weights=False) as tp:
+            w = rng.standard_normal((2, 1, 1, tp.weight_numel))
+            operands = self.x[:, None], self.y[None, :3], w
+            z = tp(*operands)
+            self.assertEqual(z.shape, (2, 5, 3, 24))
+            np.testing.assert_allclose(z[1, 4, 2], tp(self.x[4], self.y[2], w[1, 0, 0]), atol=1e-14)
+            gz = rng.standard_normal(z.shape)
+            for g, a, (d, change) in zip(tp.backward(*operands, gz), operands, slopes(tp, operands, rng)):
+                self.assertEqual(g.shape, a.shape)
+                self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=9)
+
+    def test_empty_batch(self):
+        for shape in ((0,), (3, 0), (0, 2)):
+            x, y = np.zeros(shape + (12,)), np.zeros(shape + (17,))
+            self.assertEqual(self.tp(x, y, self.w).shape, shape + (24,))
+            gx, gy, gw = self.tp.backward(x, y, self.w, np.zeros(shape + (24,)))
+            self.assertEqual((gx.shape, gy.shape), (x.shape, y.shape))
+            np.testing.assert_array_equal(gw, np.zeros(39))
+        gx, gy, _ = self.tp.backward(self.x[0], self.y[:0], self.w, np.zeros((0, 24)))
+        np.testing.assert_array_equal(gx, np.zeros(12))
+        gx, gy, _ = self.tp.backward(self.x[:, None], self.y[:0], self.w, np.zeros((5, 0, 24)))
+        np.testing.assert_array_equal(gx, np.zeros((5, 1, 12)))
+
+    def test_nothing_to_do(self):
+        for irreps, paths in ((("", "", ""), []), (("1o", "1o", "1x0e"), []), (("0x1o", "2x1o", "0x0e+3x1e"), None)):
+            paths = [(0, 0, 0, "uvu", True), (0, 0, 1, "uvw", True)] if paths is None else paths
+            with e3tp.TensorProduct(*irreps, paths, dtype=np.float64) as tp:
+                x, y = np.ones((4, tp.irreps_in1.dim)), np.ones((4, tp.irreps_in2.dim))
+                z = tp(x, y)
+                np.testing.assert_array_equal(z, np.zeros((4, tp.irreps_out.dim)))
+                gx, gy, gw = tp.backward(x, y, None, z)
+                np.testing.assert_array_equal(gx, 0 * x)
+                np.testing.assert_array_equal(gy, 0 * y)
+                self.assertIsNone(gw)
+                self.assertEqual(tp.weight_numel, 0)
+
+    def test_layouts(self):
+        z, grads = self.tp(self.x, self.y, self.w), self.tp.backward(self.x, self.y, self.w, self.gz)
+        irreps = self.tp.irreps_in1, self.tp.irreps_in2, self.tp.irreps_out
+        for layout in [(a, b, c) for a in LAYOUTS for b in LAYOUTS for c in LAYOUTS]:
+            with plan(layout=layout) as tp:
+                x, y, gz = (relaid(a, i, name) for a, i, name in zip((self.x, self.y, self.gz), irreps, layout))
+                np.testing.assert_allclose(tp(x, y, self.w), relaid(z, irreps[2], layout[2]), atol=1e-13)
+                gx, gy, gw = tp.backward(x, y, self.w, gz)
+                np.testing.assert_allclose(gx, relaid(grads[0], irreps[0], layout[0]), atol=1e-12)
+                np.testing.assert_allclose(gy, relaid(grads[1], irreps[1], layout[1]), atol=1e-12)
+                np.testing.assert_allclose(gw, grads[2], atol=1e-12)
+
+    def test_batch_last_broadcasts(self):
+        with plan(layout="batch_last") as tp, plan(layout="ir_mul") as rows:
+            x, y = self.x.T.copy(), self.y[0]
+            np.testing.assert_allclose(tp(x, y, self.w), rows(self.x, y, self.w).T, atol=1e-14)
+            grid = tp(x.reshape(12, 5, 1), self.y[:3].T, self.w)
+            self.assertEqual(grid.shape, (24, 5, 3))
+            np.testing.assert_allclose(grid[:, 4, 2], rows(self.x[4], self.y[2], self.w), atol=1e-13)
+            gz = rng.standard_normal(grid.shape)
+            gx, gy, gw = tp.backward(x.reshape(12, 5, 1), self.y[:3].T, self.w, gz)
+            want = rows.backward(self.x[:, None], self.y[:3], self.w, np.moveaxis(gz, 0, -1))
+            np.testing.assert_allclose(gx[:, :, 0], want[0][:, 0].T, atol=1e-12)
+            np.testing.assert_allclose(gy, want[1].T, atol=1e-12)
+            np.testing.assert_allclose(gw, want[2], atol=1e-12)
+            self.assertEqual(tp(x[:, :0], y, self.w).shape, (24, 0))
+            with self.assertRaisesRegex(ValueError, "x: .* first axis of 12"):
+                tp(self.x, y, self.w)
+
+    def test_any_array(self):
+        z = self.tp(self.x, self.y, self.w)
+        wide = np.zeros((10, 24))
+        wide[::2, ::2] = self.x
+        self.assertTrue(np.array_equal(self.tp(wide[::2, ::2], self.y, self.w), z))
+        self.assertTrue(np.array_equal(self.tp(np.asfortranarray(self.x), self.y.tolist(), self.w), z))
+        self.assertTrue(np.array_equal(self.tp(self.x[::-1], self.y[::-1], self.w), z[::-1]))
+        bytes_ = np.zeros(self.x.nbytes + 1, np.uint8)
+        odd = bytes_[1:].view(np.float64).reshape(self.x.shape)  # not aligned
+        odd[:] = self.x
+        self.assertTrue(np.array_equal(self.tp(odd, self.y, self.w), z))
+
+
+class Results(Case):
+    def test_out(self):
+        out = np.full((5, 24), np.nan)
+        self.assertIs(self.tp(self.x, self.y, self.w, out=out), out)
+        np.testing.assert_array_equal(out, self.tp(self.x, self.y, self.w))
+
+    def test_out_of_backward(self):
+        for y in (self.y, self.y[0], self.y[:, None]):
+            gz = rng.standard_normal(np.broadcast_shapes((5,), y.shape[:-1]) + (24,))
+            want = self.tp.backward(self.x, y, self.w, gz)
+            out = tuple(np.full_like(a, np.nan) for a in (self.x, y, self.w))
+            got = self.tp.backward(self.x, y, self.w, gz, out=out)
+            for g, o, expected in zip(got, out, want):
+                self.assertIs(g, o)
+                np.testing.assert_array_equal(g, expected)
+        got = self.tp.backward(self.x, self.y, self.w, self.gz, needs="y", out=(None, np.zeros((5, 17)), None))
+        self.assertEqual([g is None for g in got], [True, False, True])
+
+    def test_wrong_out(self):
+        shape = (5, 24)
+        frozen = np.zeros(shape)
+        frozen.flags.writeable = False
+        for wrong in (np.zeros((5, 23)), np.zeros((24, 5)).T, np.zeros((10, 24))[::2], frozen):
+            with self.assertRaisesRegex(ValueError, r"out: .*\(5, 24\)"):
+                self.tp(self.x, self.y, self.w, out=wrong)
+        for wrong in (np.zeros(shape, np.float32), [[0.0] * 24] * 5):
+            with self.assertRaisesRegex(TypeError, "out"):
+                self.tp(self.x, self.y, self.w, out=wrong)
+        with self.assertRaisesRegex(ValueError, "tuple of 3"):
+            self.tp.backward(self.x, self.y, self.w, self.gz, out=np.zeros(3))
+        with self.assertRaisesRegex(ValueError, "out, gy"):
+            self.tp.backward(self.x, self.y, self.w, self.gz, out=(None, np.zeros(3), None))
+        with plan(irreps_in1="3x0e+3x1o+4x1e") as tp, self.assertRaisesRegex(ValueError, "overlaps"):
+            x = np.zeros((5, 24))
+            tp(x, self.y, self.w, out=x)
 
     def test_needs(self):
         gx, gy, gw = self.tp.backward(self.x, self.y, self.w, self.gz, needs=("y",))
         self.assertIsNone(gx)
         self.assertIsNone(gw)
         np.testing.assert_array_equal(gy, self.tp.backward(self.x, self.y, self.w, self.gz)[1])
+        self.assertEqual(self.tp.backward(self.x, self.y, self.w, self.gz, needs=()), (None, None, None))
+        with self.assertRaisesRegex(ValueError, "needs"):
+            self.tp.backward(self.x, self.y, self.w, self.gz, needs=("z",))
 
-    def test_broadcasting(self):
-        full = self.tp(self.x, np.broadcast_to(self.y[:1], (5, 8)), self.w)
-        np.testing.assert_allclose(self.tp(self.x, self.y[:1], self.w), full, atol=1e-14)
-        np.testing.assert_allclose(self.tp(self.x, self.y[0], self.w), full, atol=1e-14)
-        z = self.tp(self.x[:, None], self.y[None, :3], self.w)
-        self.assertEqual(z.shape, (5, 3, 24))
-        gx, gy, _ = self.tp.backward(self.x[:, None], self.y[None, :3], self.w, np.ones_like(z))
-        self.assertEqual((gx.shape, gy.shape), ((5, 1, 12), (1, 3, 8)))
-        total = sum(
-            self.tp.backward(self.x, self.y[i], self.w, np.ones((5, 24)))[0] for i in range(3)
-        )
-        np.testing.assert_allclose(gx[:, 0], total, atol=1e-12)
 
-    def test_empty_batch(self):
-        self.assertEqual(self.tp(self.x[:0], self.y[:0], self.w).shape, (0, 24))
+class Refusals(Case):
+    def test_dtypes(self):
+        for name, k in (("x", 0), ("y", 1), ("w", 2)):
+            for dtype in (np.float32, np.int64, np.complex128, ">f8"):
+                operands = [self.x, self.y, self.w]
+                operands[k] = operands[k].astype(dtype)
+                with self.assertRaisesRegex(TypeError, f"{name}: .*expected float64"):
+                    self.tp(*operands)
+        with self.assertRaisesRegex(TypeError, "gz"):
+            self.tp.backward(self.x, self.y, self.w, self.gz.astype(np.float32))
+        for dtype in (np.int32, np.float16, np.complex64, "mine", None):
+            with self.assertRaisesRegex(TypeError, "dtype"):
+                plan(dtype=dtype)
 
-    def test_layout(self):
-        tp = e3tp.TensorProduct(**SPEC, dtype=np.float64, layout=("ir_mul", "mul_ir", "mul_ir"))
-        x = np.concatenate(
-            [block(self.x, 0, i).swapaxes(1, 2).reshape(5, -1) for i in range(2)], axis=1
-        )
-        np.testing.assert_allclose(
-            tp(x, self.y, self.w), self.tp(self.x, self.y, self.w), atol=1e-14
-        )
+    def test_shapes(self):
+        call = self.tp
+        for text, arguments in (
+            (r"x: shape \(5, 11\), expected a last axis of 12", (self.x[:, 1:], self.y, self.w)),
+            ("y: shape", (self.x, self.y[:, :4], self.w)),
+            ("w: shape", (self.x, self.y, self.w[1:])),
+            ("w: .*shared", (self.x, self.y, self.w[None])),
+            ("w: missing, expected 39", (self.x, self.y)),
+            (r"do not broadcast: x \(5,\), y \(4,\)", (self.x, self.y[:4], self.w)),
+            ("x: shape", (np.float64(1), self.y, self.w)),
+        ):
+            with self.assertRaisesRegex(ValueError, text):
+                call(*arguments)
+        for gz in (self.gz[:4], self.gz[0], self.gz[None]):
+            with self.assertRaisesRegex(ValueError, r"gz: .*expected \(5, 24\)"):
+                call.backward(self.x, self.y, self.w, gz)
+        with plan(instructions=SPEC["instructions"][2:3]) as tp:
+            with self.assertRaisesRegex(ValueError, "w: .*no weights"):
+                tp(self.x, self.y, self.w)
+            self.assertEqual(tp(self.x, self.y, np.zeros(0)).shape, (5, 24))
 
-    def test_errors(self):
+    def test_instructions(self):
+        for text, instruction in (
+            ("mode", (0, 0, 0, "vuu", True)),
+            ("index -1", (-1, 0, 0, "uvu", True)),
+            ("index 3 is outside irreps_in2", (0, 3, 0, "uvu", True)),
+            ("index 4294967296", (2**32, 0, 0, "uvu", True)),
+            ("expected", (0, 0, 0, "uvu")),
+            ("path_weight", (0, 0, 0, "uvu", True, -1.0)),
+            ("path_weight", (0, 0, 0, "uvu", True, float("nan"))),
+            ("parity", (0, 0, 1, "uvu", True)),
+            ("needs weights", (0, 0, 0, "uvw", False)),
+            ("multiplicities 3 x 2 -> 3", (0, 0, 0, "uuu", True)),
+        ):
+            with self.assertRaisesRegex(ValueError, text):
+                plan(instructions=[instruction])
+        with self.assertRaisesRegex(ValueError, "l = 3 is outside"):
+            e3tp.TensorProduct("1o", "1o", "3e", [(0, 0, 0, "uuu", True)])
         with self.assertRaises(TypeError):
-            self.tp(self.x.astype(np.float32), self.y, self.w)
-        with self.assertRaisesRegex(ValueError, "x: shape"):
-            self.tp(self.x[:, 1:], self.y, self.w)
-        with self.assertRaisesRegex(ValueError, "parity"):
-            e3tp.TensorProduct("1o", "1o", "1o", [(0, 0, 0, "uuu", False)])
-        with self.assertRaises(e3tp.Unsupported):
-            e3tp.TensorProduct("1o", "1o", "0e", [(0, 0, 0, "uuu", False)], isa="mmx")
-        with self.assertRaises(e3tp.Unsupported):
+            plan(instructions=[(0.0, 0, 0, "uvu", True)])
+
+    def test_options(self):
+        for name, wrong in (
+            ("irreps_in1", "3x0e+"),
+            ("in1_var", [1.0]),
+            ("out_var", [1.0, -1.0, 1.0]),
+            ("irrep_normalization", "mine"),
+            ("path_normalization", "mine"),
+            ("weights", "mine"),
+            ("layout", "mine"),
+            ("layout", ("mul_ir", "mul_ir")),
+            ("sign", "mine"),
+            ("method", "mine"),
+            ("threads", -1),
+            ("batch_hint", -1),
+        ):
+            with self.assertRaises(ValueError, msg=name):
+                plan(**{name: wrong})
+        with self.assertRaisesRegex(ValueError, "multiplicity"):
+            e3tp.TensorProduct(f"{2**32}x0e", "0e", "0e", [])
+        with self.assertRaisesRegex(ValueError, "l = 70|degree"):
+            e3tp.TensorProduct("70000e", "0e", "0e", [])
+
+    def test_unsupported(self):
+        with self.assertRaisesRegex(e3tp.Unsupported, "uvuv"):
             e3tp.TensorProduct("2x1o", "1x1o", "2x0e", [(0, 0, 0, "uvuv", False)])
+        with self.assertRaisesRegex(e3tp.Unsupported, "path"):
+            plan(weights="path")
+        with self.assertRaisesRegex(e3tp.Unsupported, "matrix"):
+            plan(method="matrix")
+        with self.assertRaisesRegex(e3tp.Unsupported, "index"):
+            self.tp(self.x, self.y, self.w, index=np.zeros(5, int))
+
+    def test_passes_not_built(self):
+        with self.assertRaisesRegex(e3tp.Unsupported, "double backward"):
+            self.tp.double_backward(self.x, self.y, self.w, self.gz, self.x, None, self.w)
+        with self.assertRaisesRegex(e3tp.Unsupported, "JVP"):
+            self.tp.jvp(self.x, self.y, self.w, self.x, None, self.w)
+        with self.assertRaisesRegex(ValueError, r"ggx: .*expected \(5, 12\)"):
+            self.tp.double_backward(self.x, self.y, self.w, self.gz, self.x[:2])
+        with self.assertRaisesRegex(ValueError, "dw"):
+            self.tp.jvp(self.x, self.y, self.w, dw=self.w[1:])
+
+    def test_tiers(self):
+        unusable = [tier for tier, state in e3tp.isa_tiers().items() if state != "usable"]
+        for isa in ["mmx", *unusable]:
+            with self.assertRaisesRegex(e3tp.Unsupported, f"{isa}.*generic .usable."):
+                plan(isa=isa)
+            with mock.patch.dict(os.environ, E3TP_ISA=isa):
+                with self.assertRaisesRegex(e3tp.Unsupported, f"{isa}.*E3TP_ISA.*generic .usable."):
+                    plan()
+                self.assertEqual(plan(isa="generic").isa, "generic")
+        with mock.patch.dict(os.environ, E3TP_ISA="generic"):
+            self.assertEqual(plan().isa, "generic")
+
+    def test_tiers_agree(self):
+        for isa, state in e3tp.isa_tiers().items():
+            if state == "usable":
+                with plan(isa=isa) as tp:
+                    self.assertEqual(tp.isa, isa)
+                    want = self.tp(self.x, self.y, self.w)
+                    np.testing.assert_allclose(tp(self.x, self.y, self.w), want, atol=1e-13)
+
+
+class Lifetime(Case):
+    def test_close(self):
+        with self.tp as tp:
+            self.assertIn("cg", tp.describe())
+            self.assertEqual(tp.method, "cg")
+        for use in (
+            lambda: tp(self.x, self.y, self.w),
+            lambda: tp.backward(self.x, self.y, self.w, self.gz),
+            tp.describe,
+        ):
+            with self.assertRaisesRegex(ValueError, "TensorProduct is closed"):
+                use()
+        tp.close()  # again is fine
+        self.assertEqual((tp.weight_numel, tp.method), (39, "cg"))
+
+    def test_threads(self):
+        want = self.tp(self.x, self.y, self.w)
+        grads = self.tp.backward(self.x, self.y, self.w, self.gz)
+        wrong = []
+
+        def work():
+            for _ in range(200):
+                if not np.array_equal(self.tp(self.x, self.y, self.w), want):
+                    wrong.append("z")
+                got = self.tp.backward(self.x, self.y, self.w, self.gz)
+                wrong.extend(name for name, a, b in zip("xyw", got, grads) if not np.array_equal(a, b))
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(wrong, [])
+
+    def test_close_waits(self):
+        started, outcomes = threading.Barrier(5), []
+        x, y = np.ones((2000, 12)), np.ones((2000, 17))
+        want = self.tp(x, y, self.w)
+
+        def work():
+            started.wait()
+            try:
+                while True:
+                    if not np.array_equal(self.tp(x, y, self.w), want):
+                        outcomes.append("wrong")
+                        return
+            except ValueError as error:
+                outcomes.append(str(error))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        started.wait()
         self.tp.close()
-        with self.assertRaisesRegex(ValueError, "closed"):
-            self.tp(self.x, self.y, self.w)
+        for t in threads:
+            t.join()
+        self.assertEqual(outcomes, 4 * ["TensorProduct is closed"])
+
+    def test_bits(self):
+        # A row's result depends on nothing but the row; sums over the batch not on the threads.
+        x, y, gz = (rng.standard_normal((1000, n)) for n in (12, 17, 24))
+        with plan(threads=1) as one, plan(threads=4) as four:
+            z = one(x, y, self.w)
+            self.assertTrue(np.array_equal(z, four(x, y, self.w)))
+            self.assertTrue(np.array_equal(z[7], one(x[7], y[7], self.w)))
+            for a, b in zip(one.backward(x, y, self.w, gz), four.backward(x, y, self.w, gz)):
+                self.assertTrue(np.array_equal(a, b))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Products of signals on the sphere, given by their coefficients in real spherical harmonics."""
+
+import ctypes
+import itertools
+
+import numpy as np
+
+from . import _lib
+from ._lib import KINDS, Unsupported, choice, integer
+from ._plan import Descriptor, Plan
+from .arrays import broadcast_axes, readable, result, sum_to
+from .irreps import Irreps
+from .math import gaunt_strength
+
+WEIGHTS = {None: 0, "shared": 1, "row": 2}
+QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
+
+
+def _degrees(name, lmax):
+    """0..lmax, or the list of degrees itself."""
+    if np.iterable(lmax):
+        return [integer(name, l) for l in lmax]
+    return list(range(integer(name, lmax, 0, 1000) + 1))
+
+
+class SignalProduct(Plan):
+    """Product of two functions on the sphere, degree by degree of the result; per channel
+
+        z[l3] = c[l3] sum_{l1,l2} a[l1] b[l2] kappa(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
+
+    kind       "gaunt": the pointwise product; the others of the contract are not built yet
+    lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
+    channels   C; the irreps are Cx0e+Cx1o+...
+    weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per degree; "row": the same behind batch axes
+    rank       1; sums of several products are not built yet
+    grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
+    dtype, layout, method, isa, threads   as in TensorProduct
+
+    Attributes: irreps_in1, irreps_in2, irreps_out, kappa (n1, n2, n_out), weight_numel, method, isa, dtype.
+    """
+
+    def __init__(
+        self,
+        kind,
+        lmax1,
+        lmax2,
+        lmax_out,
+        channels=1,
+        weights=None,
+        rank=1,
+        dtype=np.float32,
+        layout="mul_ir",
+        method="auto",
+        isa="auto",
+        threads=0,
+        grid=None,
+        allow_aliasing=False,
+        quadrature="gauss-legendre",
+        spin=None,
+        product="cross",
+    ):
+        _refuse(kind, rank, spin, product)
+        names = ("lmax1", "lmax2", "lmax_out")
+        self.degrees = tuple(_degrees(name, lmax) for name, lmax in zip(names, (lmax1, lmax2, lmax_out)))
+        self.kind, self.weights = kind, weights
+        self.channels = integer("channels", channels, 0, 2**32 - 1)
+        with Descriptor(kind) as desc:
+            for which, degrees in enumerate(self.degrees):
+                desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
+            desc.set("channels", self.channels)
+            desc.set("weights", choice("weights", weights, WEIGHTS))
+            rule = choice("quadrature", quadrature, QUADRATURES)
+            desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
+            self._freeze(desc, dtype, layout, method, isa, threads, weights == "shared")
+        self.irreps_in1, self.irreps_in2, self.irreps_out = (
+            Irreps((self.channels, (l, (-1) ** l)) for l in degrees) for degrees in self.degrees
+        )
+        self._letters = "xyabc" if weights else "xy"
+        strengths = [gaunt_strength(*degrees) for degrees in itertools.product(*self.degrees)]
+        self.kappa = np.reshape(strengths, [len(degrees) for degrees in self.degrees]).astype(np.float64)
+
+    def __repr__(self):
+        return (
+            f"SignalProduct({self.kind!r}, {self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out} | "
+            f"{np.count_nonzero(self.kappa)} paths | {self.weight_numel} weights)"
+        )
+
+    # The library takes one row of weights, a then b then c.
+
+    def _parts(self):
+        """a, b, c: the letter, its rows, and its place in the library's row of weights."""
+        at = 0
+        for letter, degrees in zip("abc", self.degrees):
+            yield letter, len(degrees), slice(at, at + len(degrees) * self.channels)
+            at += len(degrees) * self.channels
+
+    def _factor(self, name, value, rows):
+        """One of a, b, c or of their cotangents and tangents, checked."""
+        array = readable(name, value, self.dtype)
+        shape = (rows, self.channels)
+        if array.shape[-2:] != shape or (self._shared and array.ndim != 2):
+            lead = "" if self._shared else "..., "
+            raise ValueError(f"{name}: shape {array.shape}, expected ({lead}{rows}, {self.channels})")
+        return array
+
+    def _merge(self, given, prefix="", like=None):
+        """Puts the library's row of weights in place of a, b, c, or of their tangents or cotangents under a prefix.
+
+        like: a, b and c themselves, whose shapes those have; then None counts as zero. Returns the arrays found.
+        """
+        found = {}
+        for letter, rows, _ in self._parts():
+            name, value = prefix + letter, given.pop(prefix + letter)
+            if value is None and like is None:
+                raise ValueError(f"{name}: missing, expected ({rows}, {self.channels})")
+            if value is not None:
+                found[letter] = self._factor(name, value, rows)
+            if like is not None and letter in found and found[letter].shape != like[letter].shape:
+                raise ValueError(f"{name}: shape {found[letter].shape}, expected {like[letter].shape}")
+        given[prefix + "w"] = None
+        if found and self.weight_numel:
+            axes = _axes(like or found)
+            row = given[prefix + "w"] = np.zeros(axes + (self.weight_numel,), self.dtype)
+            for letter, rows, place in self._parts():
+                if letter in found:
+                    full = np.broadcast_to(found[letter], axes + (rows, self.channels))
+                    row[..., place] = full.reshape(axes + (rows * self.channels,))
+        return found
+
+    def _run(self, number, given, wanted):
+        if self.weights is None:
+            return super()._run(number, given, wanted)
+        weights = self._merge(given)
+        for prefix in ("gg", "d"):
+            if prefix + "a" in given:
+                self._merge(given, prefix, weights)
+        factors = {name: out for name, out in wanted.items() if name[-1] in "abc"}
+        others = {name: out for name, out in wanted.items() if name not in factors}
+        row = next(iter(factors), "w")[:-1] + "w"
+        if factors:
+            others[row] = None
+        found = super()._run(number, given, others)
+        axes = _axes(weights)
+        gradient = found.pop(row, np.zeros(axes + (0,), self.dtype))
+        for letter, rows, place in self._parts():
+            name = row[:-1] + letter
+            if name in factors:
+                shape = weights[letter].shape
+                found[name] = result(f"out, {name}", factors[name], shape, self.dtype)
+                full = gradient[..., place].reshape(axes + (rows, self.channels))
+                sum_to(full, found[name].reshape((1,) * (full.ndim - len(shape)) + shape))
+        return found
+
+    def _named(self, names, arrays, least):
+        if not least <= len(arrays) <= len(names):
+            raise ValueError(f"{len(arrays)} arrays, expected {', '.join(names)}")
+        return {**dict.fromkeys(names), **dict(zip(names, arrays))}
+
+    def __call__(self, x, y, a=None, b=None, c=None, out=None):
+        """z, (..., irreps_out.dim); the batch axes of x, y and weights by row broadcast."""
+        if self.weights is None and not (a is b is c is None):
+            raise ValueError("a, b, c: expected none, the product was made with weights=None")
+        given = dict(zip(self._letters, (x, y, a, b, c)))
+        return self._run(_lib.FORWARD, given, {"z": out})["z"]
+
+    def backward(self, *arrays, needs=None, out=None):
+        """backward(x, y[, a, b, c], gz) -> (gx, gy[, ga, gb, gc]): gradients of sum(gz z), each of its operand's shape.
+
+        None for what needs=("x", "a", ...) leaves out.
+        """
+        names = [*self._letters, "gz"]
+        given = self._named(names, arrays, len(names))
+        return self._gradients(_lib.BACKWARD, "g", self._letters, given, needs, out)
+
+    def double_backward(self, *arrays, needs=None, out=None):
+        """double_backward(x, y[, a, b, c], gz, ggx, ggy[, gga, ggb, ggc]) -> (hx, hy[, ha, hb, hc], hz).
+
+        The gradients of sum(ggx gx + ggy gy + ...); any gg may be None.
+        """
+        operands = [*self._letters, "gz"]
+        given = self._named(operands + ["gg" + letter for letter in self._letters], arrays, len(operands))
+        return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, given, needs, out)
+
+    def jvp(self, *arrays, out=None):
+        """jvp(x, y[, a, b, c], dx, dy[, da, db, dc]) -> dz: the change of z along tangents; None is no change."""
+        names = [*self._letters, *("d" + letter for letter in self._letters)]
+        given = self._named(names, arrays, len(self._letters))
+        return self._run(_lib.JVP, given, {"dz": out})["dz"]
+
+
+def _axes(weights):
+    """The batch axes that a, b and c have together."""
+    return broadcast_axes(**{letter: array.shape[:-2] for letter, array in weights.items()})
+
+
+def _grid(grid):
+    if grid is None:
+        return 0, 0
+    if not np.iterable(grid) or len(grid) != 2:
+        raise ValueError(f"grid: {grid!r}, expected None or (n_theta, n_phi)")
+    return tuple(integer(f"grid, {name}", n, 1) for name, n in zip(("n_theta", "n_phi"), grid))
+
+
+def _refuse(kind, rank, spin, product):
+    """What the contract names and is not built yet, and what belongs to another kind."""
+    choice("kind", kind, dict.fromkeys(KINDS))
+    choice("product", product, dict.fromkeys(("cross", "dot")))
+    if kind not in _lib.OPERATIONS:
+        raise Unsupported(f"kind: {kind!r} is not built yet; built: 'gaunt'")
+    if integer("rank", rank, 1) > 1:
+        raise Unsupported(f"rank: {rank}, sums of several products are not built yet; add {rank} products of rank 1")
+    if spin is not None:
+        raise ValueError(f"spin: {spin!r}, expected None: only the kind 'matrix' has a spin")

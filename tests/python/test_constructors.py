@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The products that make their instructions themselves: e3nn's order of instructions, outputs and weights."""
+
+import unittest
+
+import numpy as np
+from support import product
+
+import e3tp
+from e3tp import Irreps
+
+rng = np.random.default_rng(0)
+
+
+class Constructors(unittest.TestCase):
+    def check(self, tp, paths):
+        self.assertEqual([tuple(i[:5]) for i in tp.instructions], paths)
+        x, y = (rng.standard_normal((3, irreps.dim)) for irreps in (tp.irreps_in1, tp.irreps_in2))
+        w = rng.standard_normal(tp.weight_numel) if tp.weight_numel else None
+        if not tp.shared_weights and w is not None:
+            w = rng.standard_normal((3, tp.weight_numel))
+        np.testing.assert_allclose(tp(x, y, w), product(tp, x, y, w), atol=1e-13)
+
+    def test_fully_connected(self):
+        tp = e3tp.FullyConnectedTensorProduct("2x0e+3x1o", "0e+1o", "4x1o+5x0e+1e+2x3o", dtype=np.float64)
+        paths = [(0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 1, 1), (1, 1, 2)]
+        self.check(tp, [(*p, "uvw", True) for p in paths])
+        self.assertEqual(tp.weight_numel, 2 * 5 + 2 * 4 + 3 * 4 + 3 * 5 + 3)
+        self.assertEqual(repr(tp)[:28], "FullyConnectedTensorProduct(")
+
+    def test_elementwise(self):
+        tp = e3tp.ElementwiseTensorProduct("5x1o+5x1e", "10x1e", ["0e", "0o"], dtype=np.float64)
+        self.assertEqual(tp.irreps_in2, Irreps("5x1e+5x1e"))
+        self.assertEqual(tp.irreps_out, Irreps("5x0o+5x0e"))
+        self.check(tp, [(0, 0, 0, "uuu", False), (1, 1, 1, "uuu", False)])
+        self.assertEqual(repr(tp), "ElementwiseTensorProduct(5x1o+5x1e x 10x1e -> 5x0o+5x0e | 10 paths | 0 weights)")
+        tp = e3tp.ElementwiseTensorProduct("1o+2x1o+0e", "2x0e+2x1o", dtype=np.float64)
+        self.assertEqual((repr(tp.irreps_in1), repr(tp.irreps_in2)), ("2x1o+1x1o+1x0e", "2x0e+1x1o+1x1o"))
+        self.assertEqual(tp.irreps_out, Irreps("2x1o+0e+1e+2e+1o"))
+        for i in tp.instructions:
+            self.assertAlmostEqual(i.path_weight, tp.irreps_out[i.i_out].ir.dim ** 0.5)
+        with self.assertRaisesRegex(ValueError, "irreps_in2"):
+            e3tp.ElementwiseTensorProduct("5x1o", "4x1o")
+
+    def test_full(self):
+        # The mode is not built yet; the library says so.
+        with self.assertRaisesRegex(e3tp.Unsupported, "uvuv"):
+            e3tp.FullTensorProduct("2x0e+1o", "0e+1o")
+        made = e3tp.FullTensorProduct("2x0e+1o", "1o", filter_ir_out=["5e"])
+        self.assertEqual((made.irreps_out, made.instructions), (Irreps(), []))
+
+    def test_uvu(self):
+        in1, in2 = "4x0e+4x1o", "0e+1o+2e"
+        tp = e3tp.uvu_tensor_product(in1, in2, "7x0e+1o+2e", dtype=np.float64)
+        self.assertEqual(tp.irreps_out, Irreps("4x0e+4x0e+4x1o+4x1o+4x1o+4x2e+4x2e"))
+        paths = [(0, 0, 0), (1, 1, 1), (0, 1, 2), (1, 0, 3), (1, 2, 4), (0, 2, 5), (1, 1, 6)]
+        self.check(tp, [(*p, "uvu", True) for p in paths])
+        self.assertEqual((tp.shared_weights, tp.weight_numel), (False, 28))
+        for i in tp.instructions:
+            self.assertAlmostEqual(i.path_weight, tp.irreps_out[i.i_out].ir.dim ** 0.5)
+
+    def test_uvu_unsorted(self):
+        tp = e3tp.uvu_tensor_product("2x1o", "1o+0e", None, sorted=False, shared_weights=True, dtype=np.float64)
+        self.assertEqual(tp.irreps_out, Irreps("2x0e+2x1e+2x2e+2x1o"))
+        self.check(tp, [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", True), (0, 0, 2, "uvu", True), (0, 1, 3, "uvu", True)])
+
+    def test_filters(self):
+        for kept in ("0e+2e", ["0e", "2e"], Irreps("3x0e+2e"), [(0, 1), (2, 1)], iter(Irreps("0e+2e"))):
+            tp = e3tp.uvu_tensor_product("2x1o", "1o", kept)
+            self.assertEqual(tp.irreps_out, Irreps("2x0e+2x2e"))
+        for wrong in ("mine", ["mine"], 3, [3]):
+            with self.assertRaisesRegex(ValueError, "out_filter"):
+                e3tp.uvu_tensor_product("2x1o", "1o", wrong)
+
+    def test_equivariance(self):
+        tp = e3tp.FullyConnectedTensorProduct("2x0e+3x1o+2e", "1o+1e+3o", "2x0o+1o+2x2e", dtype=np.float64)
+        x, y, w = (rng.standard_normal(n) for n in (tp.irreps_in1.dim, tp.irreps_in2.dim, tp.weight_numel))
+        R = -e3tp.wigner_D(1, 0.3, 0.7, 1.1)
+        D1, D2, D3 = (i.D_from_matrix(R) for i in (tp.irreps_in1, tp.irreps_in2, tp.irreps_out))
+        np.testing.assert_allclose(tp(D1 @ x, D2 @ y, w), D3 @ tp(x, y, w), atol=1e-12)
+
+
+if __name__ == "__main__":
+    unittest.main()
