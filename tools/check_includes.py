@@ -20,7 +20,7 @@ RANKS = [
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 HOME = {"omp.h": "core", "fftw3.h": "fft", "sleef.h": "simd"}
 INTRINSICS = {"immintrin.h", "x86intrin.h", "arm_neon.h"}
-PUBLIC_ONLY = ["bench", "examples", "tests/conformance", "tests/api", "tests/concurrency"]
+PUBLIC_ONLY = ["bench", "examples", "tests/conformance", "tests/api", "tests/concurrency", "tests/support"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors of the problems, from a table. */
+#include "problems.h"
+
+#include <check.h>
+#include <string.h>
+
+enum { MAX_PATHS = 6 };
+
+typedef struct product {
+    const char *name;
+    e3tp_mode mode;
+    int l[3][4];   /* degrees of x, y, z; -1 ends */
+    int odd[3][4]; /* 1: parity is not (-1)^l */
+    int y_mul;     /* 0: as x */
+    int z_mul;     /* 0: as x */
+    uint32_t paths[MAX_PATHS][3];
+    size_t npaths;
+} product;
+
+static const product products[] = {
+    [PROBLEM_UUU] = {.name = "uuu",
+                     .mode = E3TP_UUU,
+                     .l = {{0, 1, -1}, {0, 1, -1}, {0, 1, 1, 2}},
+                     .odd = {{0}, {0}, {0, 0, 1, 0}},
+                     .paths = {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 2}, {1, 1, 3}},
+                     .npaths = 6},
+    [PROBLEM_UVU] = {.name = "uvu",
+                     .mode = E3TP_UVU,
+                     .l = {{0, 1, -1}, {0, 1, 2, -1}, {0, 1, 1, 3}},
+                     .odd = {{0}, {0}, {0, 0, 1, 0}},
+                     .y_mul = 2,
+                     .paths = {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {1, 2, 1}, {1, 1, 2}, {1, 2, 3}},
+                     .npaths = 6},
+    [PROBLEM_EVEN] = {.name = "uvu of even paths",
+                      .mode = E3TP_UVU,
+                      .l = {{0, 1, 2, -1}, {0, 1, 2, -1}, {0, 1, 2, 3}},
+                      .y_mul = 1,
+                      .paths = {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {2, 1, 1}, {1, 1, 2}, {1, 2, 3}},
+                      .npaths = 6},
+    [PROBLEM_UVW] = {.name = "uvw",
+                     .mode = E3TP_UVW,
+                     .l = {{0, 1, -1}, {0, 2, -1}, {0, 1, 2, 3}},
+                     .y_mul = 2,
+                     .z_mul = 3,
+                     .paths = {{0, 0, 0}, {1, 0, 1}, {1, 1, 1}, {0, 1, 2}, {1, 1, 3}},
+                     .npaths = 5},
+};
+
+static const struct {
+    const char *name;
+    int l[3][6];
+    size_t n[3];
+} gaunts[] = {
+    {"gaunt", {{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {4, 3, 5}},
+    {"gaunt of lists", {{1, 3}, {0, 2, 5}, {0, 3, 6}}, {2, 3, 3}},
+};
+
+static bool is_product(problem_kind kind)
+{
+    return kind < PROBLEM_GAUNT;
+}
+
+const char *problem_name(problem_kind kind)
+{
+    return is_product(kind) ? products[kind].name : gaunts[kind - PROBLEM_GAUNT].name;
+}
+
+static void describe_product(e3tp_desc *d, const problem *p)
+{
+    const product *q = &products[p->kind];
+    const size_t mul[3] = {p->mul, q->y_mul ? (size_t)q->y_mul : p->mul,
+                           q->z_mul ? (size_t)q->z_mul : p->mul};
+    for (int k = 0; k < 3; k++) {
+        e3tp_irrep s[4];
+        size_t n = 0;
+        for (; n < 4 && q->l[k][n] >= 0; n++)
+            s[n] = (e3tp_irrep){(uint32_t)mul[k], (uint16_t)q->l[k][n],
+                                (int8_t)((q->l[k][n] + q->odd[k][n]) % 2 ? -1 : 1)};
+        e3tp_desc_set_irreps(d, (e3tp_operand)k, s, n);
+    }
+    const int weighted = p->weights != E3TP_WEIGHTS_NONE || q->mode == E3TP_UVW;
+    for (size_t i = 0; i < q->npaths; i++) {
+        const e3tp_path path =
+            e3tp_path_init(q->paths[i][0], q->paths[i][1], q->paths[i][2], q->mode, weighted);
+        e3tp_desc_add_path(d, &path);
+    }
+    if (weighted)
+        e3tp_desc_set_weights(d,
+                              p->weights == E3TP_WEIGHTS_NONE ? E3TP_WEIGHTS_SHARED : p->weights);
+}
+
+static void describe_gaunt(e3tp_desc *d, const problem *p)
+{
+    const int i = (int)(p->kind - PROBLEM_GAUNT);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, gaunts[i].l[k], gaunts[i].n[k]);
+    e3tp_desc_set_channels(d, p->mul);
+    e3tp_desc_set_weights(d, p->weights);
+}
+
+e3tp_desc *problem_desc(const problem *p)
+{
+    e3tp_desc *d;
+    const e3tp_op op = is_product(p->kind) ? E3TP_OP_TENSOR_PRODUCT : E3TP_OP_GAUNT;
+    ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
+    if (is_product(p->kind))
+        describe_product(d, p);
+    else
+        describe_gaunt(d, p);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_layout(d, (e3tp_operand)k, p->layout[k]);
+    e3tp_desc_set_dtype(d, p->dtype);
+    e3tp_desc_set_isa(d, p->isa);
+    e3tp_desc_set_method(d, p->method);
+    e3tp_desc_set_effort(d, p->effort);
+    e3tp_desc_set_threads(d, p->threads);
+    e3tp_desc_set_parallel_for(d, p->parallel_for, p->parallel_ctx);
+    e3tp_desc_set_allocator(d, p->alloc, p->release, p->alloc_ctx);
+    ck_assert_str_eq(e3tp_desc_message(d), "");
+    return d;
+}
+
+static bool may_refuse(const problem *p)
+{
+    return is_product(p->kind) && p->method != E3TP_METHOD_AUTO && p->method != E3TP_METHOD_CG;
+}
+
+e3tp_plan *problem_plan(const problem *p)
+{
+    e3tp_desc *d = problem_desc(p);
+    e3tp_plan *plan;
+    const e3tp_status s = e3tp_plan_create(&plan, d);
+    ck_assert_msg(s == E3TP_OK || (s == E3TP_E_UNSUPPORTED && may_refuse(p)), "%s by %s: %s",
+                  problem_name(p->kind), e3tp_method_name(p->method), e3tp_desc_message(d));
+    ck_assert(s == E3TP_OK || strlen(e3tp_desc_message(d)) > 10);
+    if (s == E3TP_OK && p->method != E3TP_METHOD_AUTO)
+        ck_assert_str_eq(e3tp_plan_method(plan), e3tp_method_name(p->method));
+    e3tp_desc_destroy(d);
+    return plan;
+}
+
+int method_count(void)
+{
+    int n = 0;
+    while (method_at(n) != E3TP_METHOD_AUTO)
+        n++;
+    return n;
+}
+
+/* A method's number is fixed, so one that is not built leaves a gap. */
+e3tp_method method_at(int i)
+{
+    enum { LAST = 32 };
+    for (int m = E3TP_METHOD_AUTO + 1; m < LAST; m++)
+        if (e3tp_method_name((e3tp_method)m) && i-- == 0)
+            return (e3tp_method)m;
+    return E3TP_METHOD_AUTO;
+}

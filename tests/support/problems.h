@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Problems that tests go through with every method: what does not depend on values, but on how a
+   method walks through memory, threads and allocations. */
+#ifndef E3TP_TESTS_PROBLEMS_H
+#define E3TP_TESTS_PROBLEMS_H
+
+#include <stdbool.h>
+
+#include "e3tp/e3tp.h"
+
+typedef enum problem_kind {
+    PROBLEM_UUU,
+    PROBLEM_UVU,  /* with a path of odd l1 + l2 + l3 */
+    PROBLEM_EVEN, /* uvu, every path even: products of signals can serve it */
+    PROBLEM_UVW,
+    PROBLEM_GAUNT,       /* degrees 0..3 x 0..2 -> 0..4 */
+    PROBLEM_GAUNT_LISTS, /* degrees with gaps */
+    PROBLEMS
+} problem_kind;
+
+/* All zero is a problem by AUTO of no channels; set what matters. */
+typedef struct problem {
+    problem_kind kind;
+    e3tp_method method;
+    size_t mul; /* of x, or channels */
+    e3tp_dtype dtype;
+    e3tp_isa isa;
+    e3tp_layout layout[3];
+    e3tp_weights weights; /* NONE: paths, or the gaunt product, without weights (uvw: as SHARED) */
+    e3tp_effort effort;
+    int threads;
+    e3tp_parallel_fn parallel_for;
+    void *parallel_ctx;
+    e3tp_alloc_fn alloc;
+    e3tp_free_fn release;
+    void *alloc_ctx;
+} problem;
+
+const char *problem_name(problem_kind kind);
+/* The descriptor, complete. */
+e3tp_desc *problem_desc(const problem *p);
+/* The plan, or NULL where the method refuses with a sentence what it may refuse: a product for a
+   method other than cg. Anything else fails the test. */
+e3tp_plan *problem_plan(const problem *p);
+
+/* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */
+e3tp_method method_at(int i);
+int method_count(void);
+
+#endif
