@@ -58,14 +58,14 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
                                            : 0);
 }
 
-/* first: where each path's non-zeros begin; NULL: estimate them. */
-static double row_flops(const e3tp_problem *p, const size_t *first, e3tp_pass pass)
+/* g NULL: non-zeros are estimated. */
+static double row_flops(const e3tp_problem *p, const e3tp_cg_plan *g, e3tp_pass pass)
 {
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
         flops +=
-            path_flops(p, c, first ? (double)(first[i + 1] - first[i]) : e3tp_cg_nonzeros(p, c));
+            path_flops(p, c, g ? (double)g->triples[g->path[i].triple].n : e3tp_cg_nonzeros(p, c));
     }
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
@@ -105,11 +105,16 @@ static size_t block_rows(const void *state, e3tp_pass pass)
     return ((const e3tp_cg_plan *)state)->block_rows;
 }
 
+static size_t sum_rows(const void *state)
+{
+    return ((const e3tp_cg_plan *)state)->sum_rows;
+}
+
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     (void)pass;
     const e3tp_cg_plan *g = state;
-    return (e3tp_cg_scratch_elements(g) + 12 * 16) * e3tp_dtype_size(g->problem->dtype);
+    return e3tp_cg_scratch_elements(g) * e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
@@ -125,14 +130,14 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
     const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
                        (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
     const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){row_flops(p, g->first, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+    return (e3tp_counts){row_flops(p, g, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
 {
     const e3tp_cg_plan *g = state;
-    e3tp_append(buf, cap, used, "cg: %zu non-zero couplings, blocks of %zu rows\n",
-                g->first[g->problem->npaths], g->block_rows);
+    e3tp_append(buf, cap, used, "cg: lanes over %s, %zu tensors, blocks of %zu rows\n",
+                g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->ntriples, g->block_rows);
 }
 
 const e3tp_backend e3tp_backend_cg = {
@@ -143,6 +148,7 @@ const e3tp_backend e3tp_backend_cg = {
     .create = create,
     .destroy = destroy,
     .block_rows = block_rows,
+    .sum_rows = sum_rows,
     .scratch_bytes = scratch_bytes,
     .run = run,
     .counts = counts,

@@ -1,224 +1,317 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of the direct contraction, compiled once per tier and real. Exports one const struct. */
 #include "cg/cg_kernels.h"
+
+#include <stdbool.h>
+
 #include "simd/vec.h"
 
+enum { T = 64 / sizeof(real), NV = TILE_VECS };
+
+#define MIX_(r) e3tp_cg_mix_##r
+#define MIX(r) MIX_(r)
+typedef MIX(E3TP_REAL) mix_job;
+
+/* ---- lanes with operands of their own ---- */
+
 /* Tables run with four vectors per entry, so that each constant feeds four multiplications. */
-enum { NV = 4, MAX_TILE = 7 };
+enum { GROUP = NV < 4 ? 4 / NV : 1 };
 
-V_INLINE v_real load(const real *p, int n)
+/* n tiles, a literal. */
+V_INLINE void table_tiles(const int n, const e3tp_cg_entry *e, size_t ne, double c, const real *a,
+                          size_t as, const real *b, size_t bs, const real *w, size_t ws, real *out,
+                          size_t os)
 {
-    return n == V_LANES ? v_loadu(p) : v_load_n(p, n);
+    for (size_t s = 0; s < ne;) {
+        const int o = e[s].o;
+        v_real acc[GROUP * NV];
+        V_UNROLL
+        for (int v = 0; v < n * NV; v++)
+            acc[v] = v_zero();
+        for (; s < ne && e[s].o == o; s++) {
+            const v_real ce = v_set1((real)(c * e[s].c));
+            const real *ai = a + e[s].i * T, *bj = b + e[s].j * T;
+            V_UNROLL
+            for (int v = 0; v < n * NV; v++) {
+                const size_t t = (size_t)(v / NV), at = (size_t)(v % NV * V_LANES);
+                acc[v] = v_fma(ce * v_load(ai + t * as + at), v_load(bj + t * bs + at), acc[v]);
+            }
+        }
+        V_UNROLL
+        for (int v = 0; v < n * NV; v++) {
+            const size_t t = (size_t)(v / NV), at = (size_t)(v % NV * V_LANES);
+            real *z = out + t * os + o * T + at;
+            v_store(z, w ? v_fma(v_load(w + t * ws + at), acc[v], v_load(z)) : v_load(z) + acc[v]);
+        }
+    }
 }
 
-V_INLINE void store(real *p, v_real v, int n)
+static void table(const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,
+                  size_t as, const real *b, size_t bs, const real *w, size_t ws, real *out,
+                  size_t os)
 {
-    if (n == V_LANES)
-        v_storeu(p, v);
-    else
-        v_store_n(p, v, n);
+    size_t t = 0;
+    for (; t + GROUP <= tiles; t += GROUP)
+        table_tiles(GROUP, e, ne, c, a + t * as, as, b + t * bs, bs, w ? w + t * ws : NULL, ws,
+                    out + t * os, os);
+    for (; t < tiles; t++)
+        table_tiles(1, e, ne, c, a + t * as, as, b + t * bs, bs, w ? w + t * ws : NULL, ws,
+                    out + t * os, os);
 }
 
-/* nv vectors at one place, the last of `tail` lanes. */
-V_INLINE void lanes_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne, size_t n,
-                       const real *x, const real *y, const real *w, real *z)
+static void scale_add(size_t tiles, int d, const real *a, size_t as, const real *w, size_t ws,
+                      real *z, size_t zs)
 {
+    for (size_t t = 0; t < tiles; t++, a += as, w += ws, z += zs)
+        for (int v = 0; v < NV; v++) {
+            const v_real wv = v_load(w + v * V_LANES);
+            for (int m = 0; m < d; m++) {
+                real *at = z + m * T + v * V_LANES;
+                v_store(at, v_fma(wv, v_load(a + m * T + v * V_LANES), v_load(at)));
+            }
+        }
+}
+
+static void scale(size_t tiles, int d, const real *w, size_t ws, real *a, size_t as)
+{
+    for (size_t t = 0; t < tiles; t++, w += ws, a += as)
+        for (int m = 0; m < d; m++)
+            for (int v = 0; v < T; v += V_LANES)
+                v_store(a + m * T + v, v_load(a + m * T + v) * v_load(w + v));
+}
+
+static void dot(size_t tiles, int d, const real *a, size_t as, const real *b, size_t bs, real *line,
+                size_t ls)
+{
+    for (size_t t = 0; t < tiles; t++, a += as, b += bs, line += ls)
+        for (int v = 0; v < NV; v++) {
+            v_real acc = v_load(line + v * V_LANES);
+            for (int m = 0; m < d; m++)
+                acc = v_fma(v_load(a + m * T + v * V_LANES), v_load(b + m * T + v * V_LANES), acc);
+            v_store(line + v * V_LANES, acc);
+        }
+}
+
+/* ---- channels that share y ---- */
+
+static void build(const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *y, real *M)
+{
+    for (size_t s = 0; s < ne; s++) {
+        const v_real ce = v_set1((real)(c * e[s].c));
+        const real *yj = y + e[s].j * T;
+        real *m = M + (e[s].o * n3 + e[s].i) * T;
+        V_UNROLL
+        for (int v = 0; v < NV; v++)
+            v_store(m + v * V_LANES, v_fma(ce, v_load(yj + v * V_LANES), v_load(m + v * V_LANES)));
+    }
+}
+
+static void build_back(const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *dM,
+                       real *gy)
+{
+    for (size_t s = 0; s < ne; s++) {
+        const v_real ce = v_set1((real)(c * e[s].c));
+        const real *m = dM + (e[s].i * n3 + e[s].j) * T;
+        real *at = gy + e[s].o * T;
+        V_UNROLL
+        for (int v = 0; v < NV; v++)
+            v_store(at + v * V_LANES, v_fma(ce, v_load(m + v * V_LANES), v_load(at + v * V_LANES)));
+    }
+}
+
+/* Outputs k..k+kt-1 of one row and nv vectors at `lane` of its tile: acc += w M x. */
+V_INLINE void mix_row(const int kt, const int nv, const mix_job *m, size_t r, size_t t, int k,
+                      int lane, v_real *acc)
+{
+    const size_t group = (size_t)(m->n1 * m->n3 * T);
+    const real *M = m->M + r / T * group + r % T + (size_t)(k * T);
+    const real *x = m->x + r * m->x_row + t * m->x_tile + lane;
+    const real *w = m->w ? m->w + r * m->w_row + t * T + lane : NULL;
     v_real wv[NV];
     V_UNROLL
     for (int v = 0; v < nv; v++)
-        wv[v] = w ? load(w + v * V_LANES, tail) : v_set1(1);
-    for (size_t s = 0; s < ne;) {
-        const int k = e[s].k;
-        v_real acc[NV];
+        wv[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
+    if (w && m->prefetch)
+        __builtin_prefetch(w + m->prefetch * m->w_row);
+    for (int i = 0; i < m->n1; i++, x += T, M += m->n3 * T) {
+        v_real a[NV];
         V_UNROLL
         for (int v = 0; v < nv; v++)
-            acc[v] = v_zero();
-        for (; s < ne && e[s].k == k; s++) {
-            const v_real c = v_set1((real)e[s].c);
-            const real *xi = x + (size_t)e[s].i * n, *yj = y + (size_t)e[s].j * n;
+            a[v] = v_load(x + v * V_LANES) * wv[v];
+        V_UNROLL
+        for (int q = 0; q < kt; q++) {
+            const v_real c = v_set1(M[q * T]);
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[v] =
-                    v_fma(c * load(xi + v * V_LANES, tail), load(yj + v * V_LANES, tail), acc[v]);
-        }
-        real *zk = z + (size_t)k * n;
-        V_UNROLL
-        for (int v = 0; v < nv; v++)
-            store(zk + v * V_LANES, v_fma(wv[v], acc[v], load(zk + v * V_LANES, tail)), tail);
-    }
-}
-
-static void lanes(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y,
-                  const real *w, real *z)
-{
-    size_t u = 0;
-    for (; u + (size_t)(NV * V_LANES) <= n; u += (size_t)(NV * V_LANES))
-        lanes_at(NV, V_LANES, e, ne, n, x + u, y + u, w ? w + u : NULL, z + u);
-    for (; u + (size_t)V_LANES <= n; u += (size_t)V_LANES)
-        lanes_at(1, V_LANES, e, ne, n, x + u, y + u, w ? w + u : NULL, z + u);
-    if (u < n)
-        lanes_at(1, (int)(n - u), e, ne, n, x + u, y + u, w ? w + u : NULL, z + u);
-}
-
-V_INLINE void add_at(real *p, v_real v, int tail)
-{
-    store(p, load(p, tail) + v, tail);
-}
-
-V_INLINE void lanes_back_at(const int nv, const int tail, const e3tp_cg_entry *e, size_t ne,
-                            size_t n, const real *x, const real *y, const real *w, const real *g,
-                            real *gx, real *gy, real *gw)
-{
-    for (size_t s = 0; s < ne; s++) {
-        const v_real c = v_set1((real)e[s].c);
-        const size_t i = (size_t)e[s].i * n, j = (size_t)e[s].j * n, k = (size_t)e[s].k * n;
-        V_UNROLL
-        for (int v = 0; v < nv; v++) {
-            const size_t o = (size_t)(v * V_LANES);
-            const v_real xv = load(x + i + o, tail), yv = load(y + j + o, tail),
-                         cg = c * load(g + k + o, tail);
-            const v_real wcg = w ? cg * load(w + o, tail) : cg;
-            if (gx)
-                add_at(gx + i + o, wcg * yv, tail);
-            if (gy)
-                add_at(gy + j + o, wcg * xv, tail);
-            if (gw)
-                add_at(gw + o, cg * xv * yv, tail);
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
         }
     }
 }
 
-#define AT(p, u) ((p) ? (p) + (u) : NULL)
-
-static void lanes_back(const e3tp_cg_entry *e, size_t ne, size_t n, const real *x, const real *y,
-                       const real *w, const real *g, real *gx, real *gy, real *gw)
+V_INLINE void mix_flush(const int kt, const int nv, real *z, v_real *acc)
 {
-    size_t u = 0;
-    for (; u + (size_t)(NV * V_LANES) <= n; u += (size_t)(NV * V_LANES))
-        lanes_back_at(NV, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u),
-                      AT(gw, u));
-    for (; u + (size_t)V_LANES <= n; u += (size_t)V_LANES)
-        lanes_back_at(1, V_LANES, e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u), AT(gy, u),
-                      AT(gw, u));
-    if (u < n)
-        lanes_back_at(1, (int)(n - u), e, ne, n, x + u, y + u, AT(w, u), g + u, AT(gx, u),
-                      AT(gy, u), AT(gw, u));
-}
-
-/* Weights of a vector of channels; they are ws apart. */
-V_INLINE v_real weights_at(const real *w, size_t ws, int tail)
-{
-    if (!w)
-        return v_set1(1);
-    if (ws == 1)
-        return load(w, tail);
-    real t[V_BYTES / sizeof(real)] = {0};
-    for (int i = 0; i < tail; i++)
-        t[i] = w[(size_t)i * ws];
-    return v_loadu(t);
-}
-
-/* One vector of channels; kt, the outputs of a tile, is a literal after inlining, so the
- * accumulators stay in registers. */
-V_INLINE void shared_at(const int kt, int n1, int n3, const real *M, const real *x, size_t lx,
-                        v_real w, real *z, size_t lz, int tail)
-{
-    v_real acc[MAX_TILE];
     V_UNROLL
-    for (int k = 0; k < kt; k++)
-        acc[k] = v_zero();
+    for (int q = 0; q < kt; q++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        real *at = z + q * T + v * V_LANES;
+        v_store(at, v_load(at) + acc[q * nv + v]);
+        acc[q * nv + v] = v_zero();
+    }
+}
+
+/* A tile of kt outputs for all rows of one tile of channels; kt and nv literals, kt * nv <= 10
+   accumulators. */
+V_INLINE void mix_outputs(const int kt, const int nv, const mix_job *m, size_t t, int k)
+{
+    for (int lane = 0; lane < T; lane += nv * V_LANES) {
+        real *z = m->z + t * m->z_tile + k * T + lane;
+        v_real acc[10];
+        V_UNROLL
+        for (int q = 0; q < kt * nv; q++)
+            acc[q] = v_zero();
+        if (m->sum) {
+            for (size_t r = 0; r < m->rows; r++)
+                mix_row(kt, nv, m, r, t, k, lane, acc);
+            mix_flush(kt, nv, z, acc);
+            continue;
+        }
+        for (size_t r = 0; r < m->rows; r++) {
+            mix_row(kt, nv, m, r, t, k, lane, acc);
+            mix_flush(kt, nv, z + r * m->z_row, acc);
+        }
+    }
+}
+
+/* Two vectors for each broadcast; one where a tile is one vector. */
+enum { PAIR = NV < 2 ? 1 : 2 };
+
+static void mix(const mix_job *m)
+{
+    for (size_t t = 0; t < m->tiles; t++) {
+        int k = 0;
+        for (; m->n3 - k >= 8 || m->n3 - k == 5; k += 5)
+            mix_outputs(5, PAIR, m, t, k);
+        for (; m->n3 - k == 7 || m->n3 - k == 4; k += 4)
+            mix_outputs(4, PAIR, m, t, k);
+        for (; m->n3 - k >= 3; k += 3)
+            mix_outputs(3, PAIR, m, t, k);
+        for (; k < m->n3; k++)
+            mix_outputs(1, PAIR, m, t, k);
+    }
+}
+
+/* One vector of channels of one row. D: room for dM in vectors [n1 * n3], added over channels. */
+V_INLINE void mix_back_lanes(const mix_job *m, size_t r, size_t t, int lane, v_real *D)
+{
+    const int n1 = m->n1, n3 = m->n3;
+    const real *M = m->M + r / T * (size_t)(n1 * n3 * T) + r % T;
+    const size_t xt = r * m->x_row + t * m->x_tile + (size_t)lane;
+    const real *g = m->g + r * m->z_row + t * m->z_tile + lane;
+    const v_real w = m->w ? v_loadu(m->w + r * m->w_row + t * T + lane) : v_set1(1);
+    v_real gw = v_zero();
     for (int i = 0; i < n1; i++) {
-        const v_real a = load(x + (size_t)i * lx, tail) * w;
-        V_UNROLL
-        for (int k = 0; k < kt; k++)
-            acc[k] = v_fma(v_set1(M[i * n3 + k]), a, acc[k]);
+        const v_real x = v_load(m->x + xt + (size_t)(i * T)), wx = w * x;
+        v_real u = v_zero();
+        for (int k = 0; k < n3; k++) {
+            const v_real gk = v_load(g + k * T);
+            u = v_fma(v_set1(M[(i * n3 + k) * T]), gk, u);
+            if (D)
+                D[i * n3 + k] = v_fma(wx, gk, D[i * n3 + k]);
+        }
+        gw = v_fma(x, u, gw);
+        if (m->gx) {
+            real *at = m->gx + xt + (size_t)(i * T);
+            v_store(at, v_fma(w, u, v_load(at)));
+        }
     }
-    V_UNROLL
-    for (int k = 0; k < kt; k++)
-        add_at(z + (size_t)k * lz, acc[k], tail);
+    if (m->gw)
+        v_store(m->gw + r * m->gw_row + t * T + lane, gw);
 }
 
-V_INLINE void shared_tile(const int kt, int n1, int n3, const real *M, size_t n, const real *x,
-                          size_t lx, const real *w, size_t ws, real *z, size_t lz)
+enum { MAX_MATRIX = 25 * 25 };
+
+static void mix_back(const mix_job *m)
 {
-    size_t u = 0;
-    for (; u + (size_t)V_LANES <= n; u += (size_t)V_LANES)
-        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, V_LANES), z + u, lz,
-                  V_LANES);
-    if (u < n)
-        shared_at(kt, n1, n3, M, x + u, lx, weights_at(AT(w, u * ws), ws, (int)(n - u)), z + u, lz,
-                  (int)(n - u));
+    const int size = m->n1 * m->n3;
+    v_real D[MAX_MATRIX];
+    for (size_t r = 0; r < m->rows; r++) {
+        for (int s = 0; s < size && m->dM; s++)
+            D[s] = v_zero();
+        for (size_t t = 0; t < m->tiles; t++)
+            for (int lane = 0; lane < T; lane += V_LANES)
+                mix_back_lanes(m, r, t, lane, m->dM ? D : NULL);
+        for (int s = 0; s < size && m->dM; s++)
+            m->dM[r / T * (size_t)(size * T) + (size_t)(s * T) + r % T] = v_sum(D[s]);
+    }
 }
 
-static void shared(int n1, int n3, const real *M, size_t n, const real *x, size_t lx, const real *w,
-                   size_t ws, real *z, size_t lz)
+/* ---- one row, all channels with all ---- */
+
+V_INLINE v_real load_some(const real *p, size_t n)
+{
+    return n >= (size_t)V_LANES ? v_loadu(p) : v_load_n(p, (int)n);
+}
+
+V_INLINE void connect_outputs(const int kt, size_t m1, size_t mo, int n3, int k, const real *t,
+                              const real *W, size_t w_row, real *z, size_t zt)
+{
+    for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
+        v_real acc[4];
+        V_UNROLL
+        for (int q = 0; q < kt; q++)
+            acc[q] = v_zero();
+        for (size_t u = 0; u < m1; u++) {
+            const v_real w = load_some(W + u * w_row + o, mo - o);
+            const real *tu = t + u / T * (size_t)(n3 * T) + u % T + k * T;
+            V_UNROLL
+            for (int q = 0; q < kt; q++)
+                acc[q] = v_fma(v_set1(tu[q * T]), w, acc[q]);
+        }
+        real *at = z + o / T * zt + o % T + k * T;
+        V_UNROLL
+        for (int q = 0; q < kt; q++)
+            v_store(at + q * T, v_load(at + q * T) + acc[q]);
+    }
+}
+
+static void connect(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
+                    real *z, size_t zt)
 {
     int k = 0;
-    switch (n3) {
-    case 3:
-        shared_tile(3, n1, n3, M, n, x, lx, w, ws, z, lz);
-        return;
-    case 7:
-        shared_tile(7, n1, n3, M, n, x, lx, w, ws, z, lz);
-        return;
-    default:
-        break;
-    }
-    for (; k + 5 <= n3; k += 5)
-        shared_tile(5, n1, n3, M + k, n, x, lx, w, ws, z + (size_t)k * lz, lz);
+    for (; k + 4 <= n3; k += 4)
+        connect_outputs(4, m1, mo, n3, k, t, W, w_row, z, zt);
+    for (; k + 3 <= n3; k += 3)
+        connect_outputs(3, m1, mo, n3, k, t, W, w_row, z, zt);
     for (; k < n3; k++)
-        shared_tile(1, n1, n3, M + k, n, x, lx, w, ws, z + (size_t)k * lz, lz);
+        connect_outputs(1, m1, mo, n3, k, t, W, w_row, z, zt);
 }
 
-static void shared_back(int n1, int n3, const real *M, size_t n, const real *x, size_t lx,
-                        const real *w, size_t ws, const real *g, size_t lz, real *gx, real *gw,
-                        real *dM)
+static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
+                         const real *g, size_t g_tile, real *gt, real *gW)
 {
-    for (size_t u = 0; u < n; u += (size_t)V_LANES) {
-        const int tail = n - u < (size_t)V_LANES ? (int)(n - u) : V_LANES;
-        const v_real wv = weights_at(AT(w, u * ws), ws, tail);
-        v_real dw = v_zero();
-        for (int i = 0; i < n1; i++) {
-            const v_real xi = load(x + u + (size_t)i * lx, tail), wx = wv * xi;
-            v_real back = v_zero();
-            for (int k = 0; k < n3; k++) {
-                const v_real gk = load(g + u + (size_t)k * lz, tail);
-                back = v_fma(v_set1(M[i * n3 + k]), gk, back);
-                if (dM)
-                    dM[i * n3 + k] += v_sum(wx * gk);
+    for (size_t u = 0; u < m1; u++)
+        for (int k = 0; k < n3; k++) {
+            const size_t at = u / T * (size_t)(n3 * T) + u % T + (size_t)(k * T);
+            const v_real tu = v_set1(t[at]);
+            v_real acc = v_zero();
+            for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
+                const v_real gk = v_load(g + o / T * g_tile + o % T + k * T);
+                acc = v_fma(load_some(W + u * w_row + o, mo - o), gk, acc);
+                if (!gW)
+                    continue;
+                real *p = gW + u * w_row + o;
+                const v_real sum = v_fma(tu, gk, load_some(p, mo - o));
+                if (mo - o >= (size_t)V_LANES)
+                    v_storeu(p, sum);
+                else
+                    v_store_n(p, sum, (int)(mo - o));
             }
-            dw = v_fma(xi, back, dw);
-            if (gx)
-                add_at(gx + u + (size_t)i * lx, wv * back, tail);
+            gt[at] += v_sum(acc);
         }
-        if (gw) {
-            real t[V_BYTES / sizeof(real)];
-            v_storeu(t, dw);
-            for (int i = 0; i < tail; i++)
-                gw[(u + (size_t)i) * ws] += t[i];
-        }
-    }
-}
-
-static void axpy(size_t n, real a, const real *x, real *z)
-{
-    for (size_t u = 0; u < n; u += (size_t)V_LANES) {
-        const int tail = n - u < (size_t)V_LANES ? (int)(n - u) : V_LANES;
-        store(z + u, v_fma(v_set1(a), load(x + u, tail), load(z + u, tail)), tail);
-    }
-}
-
-static void dot(size_t n, const real *x, const real *y, real *out)
-{
-    v_real acc = v_zero();
-    for (size_t u = 0; u < n; u += (size_t)V_LANES) {
-        const int tail = n - u < (size_t)V_LANES ? (int)(n - u) : V_LANES;
-        acc = v_fma(load(x + u, tail), load(y + u, tail), acc);
-    }
-    *out += v_sum(acc);
 }
 
 #define STRUCT_(r) e3tp_cg_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,
-const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real)};
+const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real, mix_job)};

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds the tables: every path's non-zeros, times its coefficient, in the order of use. */
+/* Builds the tables: every tensor once, sorted for each target; paths in groups that share
+   operands. */
 #include "cg/cg_plan.h"
 
 #include <stdlib.h>
 
 #include "so3/wigner.h"
 
-static int by_output(const void *a, const void *b)
-{
-    const e3tp_cg_entry *p = a, *q = b;
-    if (p->k != q->k)
-        return p->k - q->k;
-    return p->i != q->i ? p->i - q->i : p->j - q->j;
-}
+const int e3tp_cg_role[E3TP_CG_TARGETS][3] = {
+    [E3TP_CG_TO_Z] = {0, 1, 2}, [E3TP_CG_TO_X] = {2, 1, 0}, [E3TP_CG_TO_Y] = {0, 2, 1}};
 
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c)
 {
@@ -22,64 +18,310 @@ double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c)
     return 0.8 * (least < by_y ? least : by_y);
 }
 
-static size_t bound(const e3tp_problem *p, const e3tp_coupling *c)
+/* ---- tensors ---- */
+
+static int by_output(const void *a, const void *b)
 {
-    return 2 * (2 * (size_t)p->blocks[0][c->in1].l + 1) * (2 * (size_t)p->blocks[1][c->in2].l + 1);
+    const e3tp_cg_entry *p = a, *q = b;
+    if (p->o != q->o)
+        return p->o - q->o;
+    return p->i != q->i ? p->i - q->i : p->j - q->j;
 }
 
-static void build_path(e3tp_cg_plan *g, size_t i, e3tp_coupling_entry *buffer, size_t cap)
+static const uint32_t *path_block(const e3tp_coupling *c, int k)
+{
+    return k == 0 ? &c->in1 : k == 1 ? &c->in2 : &c->out;
+}
+
+static const e3tp_block *block_of(const e3tp_problem *p, size_t path, int k)
+{
+    return &p->blocks[k][*path_block(&p->paths[path], k)];
+}
+
+static size_t bound(const int l[3])
+{
+    return 2 * (2 * (size_t)l[0] + 1) * (2 * (size_t)l[1] + 1);
+}
+
+/* The triple of a path, entered if it is new. */
+static size_t find_triple(e3tp_cg_plan *g, size_t path)
+{
+    e3tp_cg_triple t = {.n = 0};
+    for (int k = 0; k < 3; k++)
+        t.l[k] = block_of(g->problem, path, k)->l;
+    size_t i = 0;
+    while (i < g->ntriples && (g->triples[i].l[0] != t.l[0] || g->triples[i].l[1] != t.l[1] ||
+                               g->triples[i].l[2] != t.l[2]))
+        i++;
+    if (i == g->ntriples)
+        g->triples[g->ntriples++] = t;
+    return i;
+}
+
+static void fill_triple(const e3tp_cg_plan *g, e3tp_cg_triple *t, e3tp_cg_entry *at,
+                        e3tp_coupling_entry *buffer)
+{
+    t->n =
+        e3tp_so3_coupling_sparse(t->l[0], t->l[1], t->l[2], g->problem->sign, buffer, bound(t->l));
+    for (int k = 0; k < E3TP_CG_TARGETS; k++) {
+        const int *role = e3tp_cg_role[k];
+        t->to[k] = at + (size_t)k * t->n;
+        for (size_t s = 0; s < t->n; s++) {
+            const int16_t m[3] = {buffer[s].m1, buffer[s].m2, buffer[s].m3};
+            t->to[k][s] = (e3tp_cg_entry){m[role[0]], m[role[1]], m[role[2]], buffer[s].value};
+        }
+        qsort(t->to[k], t->n, sizeof *t->to[k], by_output);
+    }
+}
+
+static e3tp_status make_triples(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
+{
+    const size_t npaths = g->problem->npaths;
+    size_t total = 0, largest = 0;
+    g->triples = e3tp_zalloc(a, npaths, sizeof *g->triples);
+    g->path = e3tp_zalloc(a, npaths, sizeof *g->path);
+    if (!g->triples || !g->path)
+        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for %zu paths", npaths);
+    for (size_t i = 0; i < npaths; i++)
+        g->path[i].triple = find_triple(g, i);
+    for (size_t i = 0; i < g->ntriples; i++) {
+        const size_t n = bound(g->triples[i].l);
+        total += n;
+        largest = n > largest ? n : largest;
+    }
+    e3tp_coupling_entry *buffer = e3tp_alloc(a, largest, sizeof *buffer);
+    g->entries = e3tp_alloc(a, total * E3TP_CG_TARGETS, sizeof *g->entries);
+    const bool ok = buffer && g->entries;
+    e3tp_cg_entry *at = g->entries;
+    for (size_t i = 0; ok && i < g->ntriples; i++) {
+        fill_triple(g, &g->triples[i], at, buffer);
+        at += E3TP_CG_TARGETS * g->triples[i].n;
+    }
+    e3tp_free(a, buffer);
+    return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the tables");
+}
+
+/* ---- groups ---- */
+
+/* What paths of one group of a target must have in common. */
+typedef struct group_key {
+    uint32_t a, b;
+    e3tp_mode mode;
+    size_t m1, m2;
+} group_key;
+
+static group_key key_of(const e3tp_cg_plan *g, size_t path, int target)
+{
+    const e3tp_coupling *c = &g->problem->paths[path];
+    const int *role = e3tp_cg_role[target];
+    return (group_key){*path_block(c, role[0]), *path_block(c, role[1]), c->mode,
+                       block_of(g->problem, path, 0)->mul, block_of(g->problem, path, 1)->mul};
+}
+
+static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
+{
+    const group_key a = key_of(g, p, target), b = key_of(g, q, target);
+    return a.a == b.a && a.b == b.b && a.mode == b.mode && a.mode != E3TP_UVW && a.m1 == b.m1 &&
+           a.m2 == b.m2;
+}
+
+/* Whether a group holds a path whose result has the degree of this path's. */
+static bool has_degree(const e3tp_cg_plan *g, const e3tp_cg_group *group, int target, size_t path)
+{
+    const int k = e3tp_cg_role[target][2], l = block_of(g->problem, path, k)->l;
+    for (size_t i = 0; i < group->count; i++)
+        if (block_of(g->problem, g->order[target][group->first + i], k)->l == l)
+            return true;
+    return false;
+}
+
+/* Takes the paths that no group holds yet and that fit the group of path `first`. */
+static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
+{
+    e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
+    *group = (e3tp_cg_group){*at, 0};
+    for (size_t i = first; i < g->problem->npaths; i++) {
+        if (taken[i] || g->path[i].channels || !(i == first || same_group(g, first, i, target)) ||
+            has_degree(g, group, target, i))
+            continue;
+        taken[i] = true;
+        g->order[target][(*at)++] = i;
+        group->count++;
+    }
+}
+
+static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
+{
+    const size_t npaths = g->problem->npaths;
+    bool *taken = e3tp_alloc(a, npaths, sizeof *taken);
+    bool ok = taken != NULL;
+    for (int k = 0; k < E3TP_CG_TARGETS && ok; k++) {
+        g->order[k] = e3tp_alloc(a, npaths, sizeof *g->order[k]);
+        g->groups[k] = e3tp_alloc(a, npaths, sizeof *g->groups[k]);
+        ok = g->order[k] && g->groups[k];
+        size_t at = 0;
+        for (size_t i = 0; i < npaths && ok; i++)
+            taken[i] = false;
+        for (size_t i = 0; i < npaths && ok; i++)
+            if (!taken[i] && !g->path[i].channels)
+                collect(g, k, i, taken, &at);
+    }
+    e3tp_free(a, taken);
+    return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the groups");
+}
+
+/* ---- lanes and sizes ---- */
+
+static size_t tile_lanes(const e3tp_problem *p)
+{
+    return 64 / e3tp_dtype_size(p->dtype);
+}
+
+/* Lanes over channels waste what the last tile lacks; lanes over rows pay once in a batch. */
+static e3tp_lanes choose_lanes(const e3tp_problem *p)
+{
+    const size_t T = tile_lanes(p);
+    double used = 0, padded = 0;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < p->nblocks[k]; i++) {
+            const e3tp_block *b = &p->blocks[k][i];
+            if (k == 1 && b->mul == 1) /* shared by the channels, or one of few */
+                continue;
+            const double d = 2 * b->l + 1;
+            used += d * (double)b->mul;
+            padded += d * (double)((b->mul + T - 1) / T * T);
+        }
+    const bool few_rows = p->batch_hint > 0 && p->batch_hint < T / 2;
+    return padded <= (few_rows ? 16 : 1.35) * used ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
+}
+
+static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const e3tp_coupling *c = &p->paths[i];
-    const e3tp_block *b1 = &p->blocks[0][c->in1], *bo = &p->blocks[2][c->out];
-    const size_t n =
-        e3tp_so3_coupling_sparse(b1->l, p->blocks[1][c->in2].l, bo->l, p->sign, buffer, cap);
-    e3tp_cg_entry *e = g->entries + g->first[i];
-    for (size_t s = 0; s < n; s++)
-        e[s] =
-            (e3tp_cg_entry){buffer[s].m1, buffer[s].m2, buffer[s].m3, c->coeff * buffer[s].value};
-    qsort(e, n, sizeof *e, by_output);
-    g->first[i + 1] = g->first[i] + n;
-    const size_t matrix = (2 * (size_t)b1->l + 1) * (2 * (size_t)bo->l + 1),
-                 middle = (2 * (size_t)bo->l + 1) * b1->mul;
-    g->max_matrix = matrix > g->max_matrix ? matrix : g->max_matrix;
-    g->max_middle = middle > g->max_middle ? middle : g->max_middle;
+    g->lanes = choose_lanes(p);
+    for (size_t i = 0; i < p->npaths; i++) {
+        g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
+        g->y_rows |= g->path[i].channels;
+        g->y_lanes |= !g->path[i].channels;
+    }
 }
 
-/* Rows of a block: their packed operands should stay in a 512 KB second-level cache. */
-static size_t choose_rows(const e3tp_problem *p)
+size_t e3tp_cg_path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
 {
-    const size_t row =
-        (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
-    const size_t fit = ((size_t)256 << 10) / row;
-    return fit < 1 ? 1 : fit > 64 ? 64 : fit;
+    const e3tp_coupling *c = &g->problem->paths[path];
+    const size_t T = tile_lanes(g->problem);
+    if (!c->has_weight || (g->path[path].channels && c->mode == E3TP_UVW))
+        return 0;
+    const size_t m1 = block_of(g->problem, path, 0)->mul;
+    if (g->lanes == E3TP_LANES_ROWS)
+        return (n + T - 1) / T * c->w_count;
+    return n * ((m1 + T - 1) / T) * (m1 ? c->w_count / m1 : 0);
+}
+
+static size_t lines_of(e3tp_cg_plan *g, size_t n)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < g->problem->npaths; i++) {
+        g->path[i].lines = lines;
+        lines += e3tp_cg_path_lines(g, i, n);
+    }
+    return lines;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Packed operands of a block should stay in half of a 512 KB second-level cache. */
+static const size_t block_bytes = (size_t)256 << 10;
+enum { MOST_TILES = 8, MOST_ROWS = 64, MOST_SUMMED = 32 };
+
+static size_t fit_rows(size_t row_elements, const e3tp_problem *p)
+{
+    return block_bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
+}
+
+static void choose_rows(e3tp_cg_plan *g)
+{
+    const e3tp_problem *p = g->problem;
+    const size_t T = tile_lanes(p), in = p->dim[0] + p->dim[1] + p->weight_numel;
+    size_t fit = fit_rows(in + p->dim[2], p);
+    if (g->lanes == E3TP_LANES_ROWS) {
+        fit = fit / T * T;
+        g->block_rows = fit < T ? T : fit > MOST_TILES * T ? MOST_TILES * T : fit;
+        g->sum_rows = g->block_rows;
+        return;
+    }
+    g->block_rows = fit < 1 ? 1 : fit > MOST_ROWS ? MOST_ROWS : fit;
+    fit = g->y_lanes ? 0 : fit_rows(in, p);
+    fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
+    g->sum_rows = most(fit, g->block_rows);
+}
+
+static void choose_scratch(e3tp_cg_plan *g)
+{
+    const e3tp_problem *p = g->problem;
+    const size_t T = tile_lanes(p), rows = g->sum_rows, groups = (rows + T - 1) / T;
+    g->lines = lines_of(g, rows);
+    if (p->factor_weights)
+        g->lines = e3tp_tile_count(g->lanes, T, rows, p->channels);
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_block *b1 = block_of(p, i, 0), *bo = block_of(p, i, 2);
+        const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
+        if (g->path[i].channels) {
+            g->max_matrix = most(g->max_matrix, n1 * n3 * T * groups);
+            g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T));
+        } else if (p->paths[i].mode == E3TP_UVW) {
+            g->max_middle = most(g->max_middle, n3 * T * groups);
+        } else if (p->paths[i].has_weight) {
+            const size_t tiles = e3tp_tile_count(g->lanes, T, rows, b1->mul);
+            g->max_middle = most(g->max_middle, n1 * T * tiles);
+        }
+    }
+}
+
+static bool is_uniform(const e3tp_problem *p, int k)
+{
+    bool uniform = true;
+    for (size_t i = 1; i < p->nblocks[k]; i++)
+        uniform = uniform && p->blocks[k][i].mul == p->blocks[k][0].mul;
+    return uniform;
+}
+
+static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
+{
+    const e3tp_problem *p = g->problem;
+    for (int k = 0; k < 4; k++) {
+        const int operand = k == 3 ? 1 : k;
+        const e3tp_lanes lanes = k == 3 ? E3TP_LANES_ROWS : g->lanes;
+        const size_t rows = k == 2 ? g->block_rows : g->sum_rows;
+        E3TP_TRY(e3tp_packed_create(&g->packed[k], p, operand, lanes, is_uniform(p, operand), rows,
+                                    a, why));
+    }
+    return E3TP_OK;
 }
 
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
                                 e3tp_message *why)
 {
-    size_t total = 0, largest = 0;
-    for (size_t i = 0; i < p->npaths; i++) {
-        const size_t n = bound(p, &p->paths[i]);
-        total += n;
-        largest = n > largest ? n : largest;
-    }
     e3tp_cg_plan *g = e3tp_zalloc(a, 1, sizeof *g);
-    e3tp_coupling_entry *buffer = e3tp_alloc(a, largest, sizeof *buffer);
-    if (g) {
-        g->entries = e3tp_alloc(a, total, sizeof *g->entries);
-        g->first = e3tp_zalloc(a, p->npaths + 1, sizeof *g->first);
-    }
-    if (!g || !buffer || !g->entries || !g->first) {
-        e3tp_free(a, buffer);
-        e3tp_cg_plan_destroy(g, a);
-        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the tables");
-    }
+    if (!g)
+        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
     g->problem = p;
-    g->block_rows = choose_rows(p);
-    for (size_t i = 0; i < p->npaths; i++)
-        build_path(g, i, buffer, largest);
-    e3tp_free(a, buffer);
+    e3tp_status s = make_triples(g, a, why);
+    if (s == E3TP_OK) {
+        choose_forms(g);
+        choose_rows(g);
+        choose_scratch(g);
+        s = make_groups(g, a, why);
+    }
+    if (s == E3TP_OK)
+        s = make_layouts(g, a, why);
+    if (s != E3TP_OK) {
+        e3tp_cg_plan_destroy(g, a);
+        return s;
+    }
     *out = g;
     return E3TP_OK;
 }
@@ -88,20 +330,24 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
 {
     if (!g)
         return;
+    for (int k = 0; k < 4; k++)
+        e3tp_packed_destroy(&g->packed[k], a);
+    for (int k = 0; k < E3TP_CG_TARGETS; k++) {
+        e3tp_free(a, g->order[k]);
+        e3tp_free(a, g->groups[k]);
+    }
+    e3tp_free(a, g->triples);
     e3tp_free(a, g->entries);
-    e3tp_free(a, g->first);
+    e3tp_free(a, g->path);
     e3tp_free(a, g);
 }
 
-/* x, y, z, their gradients, lane weights and their gradient; matrices and the middle of uvw, twice.
- */
+/* Operands and gradients, lines and theirs, matrices and theirs, the middle and its gradient. */
 size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *g)
 {
-    const e3tp_problem *p = g->problem;
-    size_t lanes = 0;
-    for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < p->nblocks[k]; i++)
-            lanes = p->blocks[k][i].mul > lanes ? p->blocks[k][i].mul : lanes;
-    return g->block_rows * (2 * (p->dim[0] + p->dim[1] + p->dim[2]) + 2 * lanes) +
-           2 * (g->max_matrix + g->max_middle) + 12 * 16;
+    const size_t T = tile_lanes(g->problem), rounding = 16 * T;
+    size_t packed = 0;
+    for (int k = 0; k < 4; k++)
+        packed += g->packed[k].elements;
+    return 2 * (packed + g->lines * T + g->max_matrix + g->max_middle) + rounding;
 }

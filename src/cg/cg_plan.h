@@ -4,15 +4,56 @@
 #define E3TP_CG_PLAN_H
 
 #include "cg/cg_kernels.h"
-#include "problem/backend.h"
+#include "problem/packed.h"
+
+/* A bilinear contraction of two operands into a third. The tensor is symmetric under exchange of
+   its legs, up to the sign (-1)^(l1+l2+l3), so gradients are contractions of the same kind. */
+typedef enum e3tp_cg_target {
+    E3TP_CG_TO_Z = 0, /* x, y -> z */
+    E3TP_CG_TO_X = 1, /* gz, y -> gx */
+    E3TP_CG_TO_Y = 2, /* x, gz -> gy */
+    E3TP_CG_TARGETS = 3
+} e3tp_cg_target;
+
+/* The operands (0 x, 1 y, 2 z or gz) that each target reads, and the one that it writes. */
+extern const int e3tp_cg_role[E3TP_CG_TARGETS][3];
+
+/* The tensor of one triple of degrees, sorted for each target. */
+typedef struct e3tp_cg_triple {
+    int l[3];
+    size_t n;
+    e3tp_cg_entry *to[E3TP_CG_TARGETS];
+} e3tp_cg_triple;
+
+/* Paths that share both operands of a target and differ in the degree of its result: the products
+   of the operands are made once for all. */
+typedef struct e3tp_cg_group {
+    size_t first, count; /* in order[target] */
+} e3tp_cg_group;
+
+typedef struct e3tp_cg_path {
+    size_t triple;
+    size_t lines;  /* first line of its weights in a worker's scratch, in tiles of lanes */
+    bool channels; /* channels share y; else each lane has operands of its own */
+} e3tp_cg_path;
 
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
-    e3tp_cg_entry *entries; /* of all paths, each sorted by k */
-    size_t *first;          /* [npaths + 1] */
-    size_t block_rows;
-    size_t max_matrix; /* largest (2l1+1)(2l3+1) */
-    size_t max_middle; /* largest (2l3+1) mul1: what a uvw path keeps */
+    size_t ntriples;
+    e3tp_cg_triple *triples;
+    e3tp_cg_entry *entries; /* of all triples */
+    e3tp_cg_path *path;     /* [npaths] */
+    size_t *order[E3TP_CG_TARGETS];
+    e3tp_cg_group *groups[E3TP_CG_TARGETS];
+    size_t ngroups[E3TP_CG_TARGETS];
+    e3tp_lanes lanes;
+    bool y_lanes, y_rows;  /* forms of y that some path reads */
+    e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
+    size_t block_rows;     /* rows with results of their own */
+    size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */
+    size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
+    size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
+    size_t max_middle;     /* elements of what a uvw path keeps */
     void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_plan;
 
@@ -25,6 +66,8 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
                                 e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
 size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *p);
+/* Lines of the weights of a path for n rows. */
+size_t e3tp_cg_path_lines(const e3tp_cg_plan *g, size_t path, size_t n);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 

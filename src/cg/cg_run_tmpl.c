@@ -1,423 +1,302 @@
 /* SPDX-License-Identifier: MIT */
-/* A block of rows: packs operands component by component (lane = row and channel), runs the paths,
-   unpacks. Compiled once per tier and real; exports one const struct. */
-#include <stdbool.h>
+/* A block of rows: packs operands into tiles, runs the paths, unpacks. Compiled once per tier and
+   real; exports one const struct. */
+#include <string.h>
 
-#include "cg/cg_plan.h"
-#include "simd/vec.h"
+#include "cg/cg_frame.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
+#define tiles E3TP_NAME(e3tp_tile_kernels)
+#define packing E3TP_NAME(e3tp_packed_kernels)
 
-typedef struct frame {
-    const e3tp_cg_plan *plan;
-    const e3tp_rows *r;
-    size_t n;
-    real *in[3];    /* packed x, y, and z (forward) or gz (backward) */
-    real *grad[3];  /* packed gx, gy; [2]: unscaled z for factor weights */
-    real *lw, *lgw; /* lane weights of a path, and their gradient */
-    real *M, *dM, *mid, *gmid;
-} frame;
-
-/* Place of component m, channel u, row r of a block in an operand of the caller. */
-typedef struct view {
-    size_t row, m, u; /* distances */
-} view;
-
-static view view_of(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride)
+static void pack(const frame *f, int k, const void *from, ptrdiff_t stride, const int64_t *index)
 {
-    const size_t s = (size_t)stride, d = 2 * (size_t)b->l + 1;
-    if (p->layout[k] == E3TP_BATCH_LAST)
-        return s ? (view){1, b->mul * s, s} : (view){0, b->mul, 1};
-    return p->layout[k] == E3TP_MUL_IR ? (view){s, 1, d} : (view){s, b->mul, 1};
+    packing.pack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, stride, index, f->v[k]);
 }
 
-static size_t start_of(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride)
+static void unpack(const frame *f, int k, const real *from, void *to, ptrdiff_t stride)
 {
-    return p->layout[k] == E3TP_BATCH_LAST && stride ? b->offset * (size_t)stride : b->offset;
+    packing.unpack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, to, stride);
 }
 
-/* Channels of one row of a block in MUL_IR to components `lanes` apart; d is a literal after
- * inlining. */
-V_INLINE void split(const int d, size_t mul, const real *from, real *to, size_t lanes)
+static void clear(const frame *f, real *packed, int k)
 {
-    for (size_t u = 0; u < mul; u++)
-        for (int m = 0; m < d; m++)
-            to[(size_t)m * lanes + u] = from[u * (size_t)d + (size_t)m];
+    packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, k == 2 && f->sum ? 1 : f->n, packed);
 }
 
-V_INLINE void merge(const int d, size_t mul, const real *from, size_t lanes, real *to)
+/* ---- weights of the paths, as lines ---- */
+
+/* The weights of a path as a one-component operand; `part` of `parts` (the channels v of y). */
+static e3tp_tile_map weight_map(const frame *f, size_t path, size_t parts, ptrdiff_t stride)
 {
-    for (size_t u = 0; u < mul; u++)
-        for (int m = 0; m < d; m++)
-            to[u * (size_t)d + (size_t)m] = from[(size_t)m * lanes + u];
+    const e3tp_coupling *c = &f->p->paths[path];
+    return (e3tp_tile_map){(size_t)stride, parts, 0, f->r->iw, f->n, c->w_count / parts, 1};
 }
 
-/* CALL with D the literal d for the degrees that interatomic potentials use. */
-#define BY_DEGREE(d, CALL) \
-    do {                   \
-        if ((d) == 1)      \
-            CALL(1);       \
-        else if ((d) == 3) \
-            CALL(3);       \
-        else if ((d) == 5) \
-            CALL(5);       \
-        else if ((d) == 7) \
-            CALL(7);       \
-        else               \
-            CALL(d);       \
-    } while (0)
+typedef void line_visitor(const frame *f, const e3tp_tile_map *m, size_t element, real *line);
 
-static void pack(const frame *f, int k, const void *base, ptrdiff_t stride, real *to)
+/* Every piece of a path's weights that forms consecutive lines. */
+static void visit_lines(const frame *f, size_t path, real *lines, line_visitor *visit)
 {
-    const e3tp_problem *p = f->plan->problem;
-    for (size_t i = 0; i < p->nblocks[k]; i++) {
-        const e3tp_block *b = &p->blocks[k][i];
-        const view v = view_of(p, k, b, stride);
-        const int d = 2 * b->l + 1;
-        const size_t lanes = f->n * b->mul;
-        const real *from = (const real *)base + start_of(p, k, b, stride);
-        real *out = to + b->offset * f->n;
-#define SPLIT(D) split(D, b->mul, from + r * v.row, out + r * b->mul, lanes)
-        for (size_t r = 0; r < f->n && p->layout[k] == E3TP_MUL_IR; r++)
-            BY_DEGREE(d, SPLIT);
-        for (size_t m = 0; m < (size_t)d && p->layout[k] != E3TP_MUL_IR; m++)
-            for (size_t r = 0; r < f->n; r++)
-                for (size_t u = 0; u < b->mul; u++)
-                    *out++ = from[r * v.row + m * v.m + u * v.u];
+    const e3tp_coupling *c = &f->p->paths[path];
+    const bool channels = f->plan->path[path].channels;
+    if (!c->has_weight || (channels && c->mode == E3TP_UVW))
+        return;
+    const size_t parts = channels ? f->p->blocks[1][c->in2].mul : 1;
+    const e3tp_tile_map m = weight_map(f, path, parts, f->r->sw);
+    const size_t each = e3tp_tile_count(f->plan->lanes, T, f->n, m.mul);
+    for (size_t v = 0; v < parts; v++)
+        visit(f, &m, c->w_offset + v, lines + (f->plan->path[path].lines + v * each) * T);
+}
+
+static void pack_line(const frame *f, const e3tp_tile_map *m, size_t element, real *line)
+{
+    tiles.pack(m, f->plan->lanes, (const real *)f->r->w + element, line, T);
+}
+
+static void unpack_line(const frame *f, const e3tp_tile_map *m, size_t element, real *line)
+{
+    if (m->row)
+        tiles.unpack(m, f->plan->lanes, line, T, (real *)f->r->gw + element);
+    else
+        tiles.sum(m, f->plan->lanes, line, T, (real *)f->r->gw + element);
+}
+
+static void pack_weights(const frame *f)
+{
+    for (size_t i = 0; i < f->p->npaths; i++)
+        if (!e3tp_cg_reads_weights(f, i))
+            visit_lines(f, i, f->lw, pack_line);
+}
+
+/* The kernels of uvw with shared y add straight to the caller's rows. */
+static void clear_weight_gradients(const frame *f)
+{
+    memset(f->lgw, 0, f->plan->lines * T * sizeof(real));
+    for (size_t i = 0; i < f->p->npaths; i++) {
+        const e3tp_coupling *c = &f->p->paths[i];
+        if (f->plan->path[i].channels && c->mode == E3TP_UVW)
+            for (size_t r = 0; r < f->n && f->r->sw; r++)
+                memset((real *)f->r->gw + (size_t)f->r->sw * r + c->w_offset, 0,
+                       c->w_count * sizeof(real));
     }
 }
 
-/* Overwrites, or adds over rows where one row serves them all. */
-static void unpack(const frame *f, int k, void *base, ptrdiff_t stride, bool add, const real *from)
+static void unpack_weight_gradients(const frame *f)
 {
-    const e3tp_problem *p = f->plan->problem;
-    for (size_t i = 0; i < p->nblocks[k]; i++) {
-        const e3tp_block *b = &p->blocks[k][i];
-        const view v = view_of(p, k, b, stride);
-        const int d = 2 * b->l + 1;
-        const size_t lanes = f->n * b->mul;
-        const bool rows = p->layout[k] == E3TP_MUL_IR && !add;
-        real *to = (real *)base + start_of(p, k, b, stride);
-        const real *in = from + b->offset * f->n;
-#define MERGE(D) merge(D, b->mul, in + r * b->mul, lanes, to + r * v.row)
-        for (size_t r = 0; r < f->n && rows; r++)
-            BY_DEGREE(d, MERGE);
-        for (size_t m = 0; m < (size_t)d && !rows; m++)
-            for (size_t r = 0; r < f->n; r++)
-                for (size_t u = 0; u < b->mul; u++) {
-                    real *at = to + r * v.row + m * v.m + u * v.u;
-                    *at = add ? *at + *in : *in;
-                    in++;
-                }
-    }
+    for (size_t i = 0; i < f->p->npaths; i++)
+        visit_lines(f, i, f->lgw, unpack_line);
 }
 
-static const real *weights_of(const frame *f, const e3tp_coupling *c, size_t row)
+/* ---- factors of a Gaunt product ---- */
+
+typedef void factor_visitor(const frame *f, const e3tp_tile_map *m, size_t element,
+                            const e3tp_packed *q, size_t block, real *packed, const real *other);
+
+/* The factors of every block of operand k: one line for each tile of the block. */
+static void visit_factors(const frame *f, int k, factor_visitor *visit, real *packed,
+                          const real *other)
 {
-    return c->has_weight ? (const real *)f->r->w + (size_t)f->r->sw * row + c->w_offset : NULL;
+    const e3tp_problem *p = f->p;
+    size_t element = 0;
+    for (int i = 0; i < k; i++)
+        element += p->nblocks[i] * p->channels;
+    const e3tp_tile_map m = {(size_t)f->r->sw, 1, 0, f->r->iw, f->n, p->channels, 1};
+    for (size_t i = 0; i < p->nblocks[k]; i++, element += p->channels)
+        visit(f, &m, element, &f->plan->packed[k], i, packed, other);
 }
 
-static real *weight_gradient(const frame *f, const e3tp_coupling *c, size_t row)
+static int components(const frame *f, const e3tp_packed *q, size_t block)
 {
-    return c->has_weight && f->r->gw ? (real *)f->r->gw + (size_t)f->r->sw * row + c->w_offset
-                                     : NULL;
+    return 2 * f->p->blocks[q - f->plan->packed][block].l + 1;
 }
 
-/* M[i][k] = sum_j c W[i][j][k] y[j], y's components `lanes` apart. */
-static void build_matrix(const frame *f, size_t path, int n1, int n3, const real *y, size_t lanes,
-                         real *M)
+static size_t tile_count(const frame *f)
 {
-    memset(M, 0, (size_t)(n1 * n3) * sizeof *M);
-    for (size_t s = f->plan->first[path]; s < f->plan->first[path + 1]; s++) {
-        const e3tp_cg_entry *e = &f->plan->entries[s];
-        M[e->i * n3 + e->k] += (real)e->c * y[(size_t)e->j * lanes];
-    }
+    return e3tp_tile_count(f->plan->lanes, T, f->n, f->p->channels);
 }
 
-static void matrix_back(const frame *f, size_t path, int n3, const real *dM, real *gy, size_t lanes)
+static void scale_block(const frame *f, const e3tp_tile_map *m, size_t element,
+                        const e3tp_packed *q, size_t block, real *packed, const real *other)
 {
-    for (size_t s = f->plan->first[path]; s < f->plan->first[path + 1]; s++) {
-        const e3tp_cg_entry *e = &f->plan->entries[s];
-        gy[(size_t)e->j * lanes] += (real)e->c * dM[e->i * n3 + e->k];
-    }
+    (void)other;
+    pack_line(f, m, element, f->lw);
+    kernels.scale(tile_count(f), components(f, q, block), f->lw, T, packed + q->at[block],
+                  q->stride[block]);
 }
 
-typedef struct shape {
-    size_t path;
-    const e3tp_coupling *c;
-    int n1, n3;
-    size_t m1, m2, mo, l1, l2, lo; /* multiplicities and lanes (n times them) */
-    real *x, *y, *z, *gx, *gy;     /* packed blocks; z is gz in the backward pass */
-} shape;
-
-static shape shape_of(const frame *f, size_t path)
+/* The gradient of factors: the operand without them times its gradient, summed over components. */
+static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
+                         const e3tp_packed *q, size_t block, real *packed, const real *other)
 {
-    const e3tp_problem *p = f->plan->problem;
-    const e3tp_coupling *c = &p->paths[path];
-    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
-                     *bo = &p->blocks[2][c->out];
-    return (shape){path,
-                   c,
-                   2 * b1->l + 1,
-                   2 * bo->l + 1,
-                   b1->mul,
-                   b2->mul,
-                   bo->mul,
-                   f->n * b1->mul,
-                   f->n * b2->mul,
-                   f->n * bo->mul,
-                   f->in[0] + b1->offset * f->n,
-                   f->in[1] + b2->offset * f->n,
-                   f->in[2] + bo->offset * f->n,
-                   f->grad[0] + b1->offset * f->n,
-                   f->grad[1] + b2->offset * f->n};
+    memset(f->lgw, 0, tile_count(f) * T * sizeof(real));
+    kernels.dot(tile_count(f), components(f, q, block), packed + q->at[block], q->stride[block],
+                other + q->at[block], q->stride[block], f->lgw, T);
+    unpack_line(f, m, element, f->lgw);
 }
 
-/* uuu: every lane has its own x, y, w. */
-static void elementwise(const frame *f, const shape *s, bool back)
+/* ---- passes ---- */
+
+static void channel_paths(const frame *f, bool back)
 {
-    const e3tp_cg_entry *e = f->plan->entries + f->plan->first[s->path];
-    const size_t ne = f->plan->first[s->path + 1] - f->plan->first[s->path];
-    const real *w = NULL;
-    real *gw = NULL;
-    if (s->c->has_weight) {
-        for (size_t r = 0; r < f->n; r++)
-            memcpy(f->lw + r * s->m1, weights_of(f, s->c, r), s->m1 * sizeof(real));
-        w = f->lw;
-    }
-    if (!back) {
-        kernels.lanes(e, ne, s->l1, s->x, s->y, w, s->z);
+    for (size_t i = 0; i < f->p->npaths; i++)
+        if (f->plan->path[i].channels)
+            E3TP_NAME(e3tp_cg_channels)(f, i, back);
+}
+
+static void pack_operands(const frame *f)
+{
+    pack(f, 0, f->r->x, f->r->sx, f->r->ix);
+    if (f->plan->y_lanes)
+        pack(f, 1, f->r->y, f->r->sy, f->r->iy);
+    if (f->plan->y_rows)
+        pack(f, 3, f->r->y, f->r->sy, f->r->iy);
+    if (!f->p->factor_weights) {
+        pack_weights(f);
         return;
     }
-    if (s->c->has_weight && f->r->gw) {
-        gw = f->lgw;
-        memset(gw, 0, s->l1 * sizeof(real));
-    }
-    kernels.lanes_back(e, ne, s->l1, s->x, s->y, w, s->z, f->r->gx ? s->gx : NULL,
-                       f->r->gy ? s->gy : NULL, gw);
-    for (size_t r = 0; gw && r < f->n; r++)
-        kernels.axpy(s->m1, 1, gw + r * s->m1, weight_gradient(f, s->c, r));
+    visit_factors(f, 0, scale_block, f->v[0], NULL);
+    visit_factors(f, 1, scale_block, f->v[1], NULL);
 }
 
-/* uvu: one matrix per row and v, shared by the channels u. */
-static void channelwise(const frame *f, const shape *s, bool back)
+/* One row of sums, as a caller's row that is added to. */
+static void unpack_sum(const frame *f)
 {
-    for (size_t r = 0; r < f->n; r++)
-        for (size_t v = 0; v < s->m2; v++) {
-            const real *w = weights_of(f, s->c, r);
-            const size_t at = r * s->m1, ay = r * s->m2 + v;
-            build_matrix(f, s->path, s->n1, s->n3, s->y + ay, s->l2, f->M);
-            w = w ? w + v : NULL;
-            if (!back) {
-                kernels.shared(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at,
-                               s->lo);
-                continue;
-            }
-            real *gw = weight_gradient(f, s->c, r), *dM = f->r->gy ? f->dM : NULL;
-            memset(f->dM, 0, (size_t)(s->n1 * s->n3) * sizeof(real));
-            kernels.shared_back(s->n1, s->n3, f->M, s->m1, s->x + at, s->l1, w, s->m2, s->z + at,
-                                s->lo, f->r->gx ? s->gx + at : NULL, gw ? gw + v : NULL, dM);
-            if (dM)
-                matrix_back(f, s->path, s->n3, dM, s->gy + ay, s->l2);
-        }
+    frame one = *f;
+    one.n = 1;
+    unpack(&one, 2, f->v[2], f->r->z, 0);
 }
 
-/* uvw: for each row and v, t[k][u] = sum_i M[i][k] x[i][u], then z[k][w] += sum_u t[k][u]
- * W[u][v][w]. */
-static void connected_row(const frame *f, const shape *s, size_t r, size_t v)
+static void forward(const frame *f)
 {
-    const real *W = weights_of(f, s->c, r);
-    memset(f->mid, 0, s->m1 * (size_t)s->n3 * sizeof(real));
-    kernels.shared(s->n1, s->n3, f->M, s->m1, s->x + r * s->m1, s->l1, NULL, 1, f->mid, s->m1);
-    for (int k = 0; k < s->n3; k++)
-        for (size_t u = 0; u < s->m1; u++)
-            kernels.axpy(s->mo, f->mid[(size_t)k * s->m1 + u], W + (u * s->m2 + v) * s->mo,
-                         s->z + (size_t)k * s->lo + r * s->mo);
+    pack_operands(f);
+    clear(f, f->v[2], 2);
+    E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
+    channel_paths(f, false);
+    if (f->p->factor_weights)
+        visit_factors(f, 2, scale_block, f->v[2], NULL);
+    if (f->sum)
+        unpack_sum(f);
+    else
+        unpack(f, 2, f->v[2], f->r->z, f->r->sz);
 }
 
-static void connected_row_back(const frame *f, const shape *s, size_t r, size_t v)
+static void lane_gradients(const frame *f, bool x, bool y)
 {
-    const real *W = weights_of(f, s->c, r);
-    real *gW = weight_gradient(f, s->c, r), *dM = f->r->gy ? f->dM : NULL;
-    memset(f->mid, 0, s->m1 * (size_t)s->n3 * sizeof(real));
-    memset(f->gmid, 0, s->m1 * (size_t)s->n3 * sizeof(real));
-    memset(f->dM, 0, (size_t)(s->n1 * s->n3) * sizeof(real));
-    kernels.shared(s->n1, s->n3, f->M, s->m1, s->x + r * s->m1, s->l1, NULL, 1, f->mid, s->m1);
-    for (int k = 0; k < s->n3; k++)
-        for (size_t u = 0; u < s->m1; u++) {
-            const real *g = s->z + (size_t)k * s->lo + r * s->mo;
-            kernels.dot(s->mo, W + (u * s->m2 + v) * s->mo, g, f->gmid + (size_t)k * s->m1 + u);
-            if (gW)
-                kernels.axpy(s->mo, f->mid[(size_t)k * s->m1 + u], g, gW + (u * s->m2 + v) * s->mo);
-        }
-    kernels.shared_back(s->n1, s->n3, f->M, s->m1, s->x + r * s->m1, s->l1, NULL, 1, f->gmid, s->m1,
-                        f->r->gx ? s->gx + r * s->m1 : NULL, NULL, dM);
-    if (dM)
-        matrix_back(f, s->path, s->n3, dM, s->gy + r * s->m2 + v, s->l2);
+    if (x)
+        E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_X);
+    if (y)
+        E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Y);
 }
 
-static void connected(const frame *f, const shape *s, bool back)
+static void backward_paths(const frame *f)
 {
-    for (size_t r = 0; r < f->n; r++)
-        for (size_t v = 0; v < s->m2; v++) {
-            build_matrix(f, s->path, s->n1, s->n3, s->y + r * s->m2 + v, s->l2, f->M);
-            if (back)
-                connected_row_back(f, s, r, v);
-            else
-                connected_row(f, s, r, v);
-        }
-}
-
-static void all_paths(const frame *f, bool back)
-{
-    for (size_t i = 0; i < f->plan->problem->npaths; i++) {
-        const shape s = shape_of(f, i);
-        if (s.c->mode == E3TP_UUU)
-            elementwise(f, &s, back);
-        else if (s.c->mode == E3TP_UVU)
-            channelwise(f, &s, back);
-        else
-            connected(f, &s, back);
-    }
-}
-
-/* Factor weights a, b, c of operand k start here in the weight row of row r. */
-static size_t factor_offset(const e3tp_problem *p, int k)
-{
-    size_t at = 0;
-    for (int i = 0; i < k; i++)
-        at += p->nblocks[i] * p->channels;
-    return at;
-}
-
-static void scale(const frame *f, int k, real *a)
-{
-    const e3tp_problem *p = f->plan->problem;
-    for (size_t i = 0; i < p->nblocks[k]; i++)
-        for (size_t m = 0; m < 2 * (size_t)p->blocks[k][i].l + 1; m++)
-            for (size_t r = 0; r < f->n; r++) {
-                const real *w = (const real *)f->r->w + (size_t)f->r->sw * r + factor_offset(p, k) +
-                                i * p->channels;
-                for (size_t u = 0; u < p->channels; u++)
-                    *a++ *= w[u];
-            }
-}
-
-/* Gradient of factors: gw[block][u] += sum_m a g (a, g packed). */
-static void factor_gradient(const frame *f, int k, const real *a, const real *g)
-{
-    const e3tp_problem *p = f->plan->problem;
-    for (size_t i = 0; i < p->nblocks[k]; i++)
-        for (size_t m = 0; m < 2 * (size_t)p->blocks[k][i].l + 1; m++)
-            for (size_t r = 0; r < f->n; r++) {
-                real *w =
-                    (real *)f->r->gw + (size_t)f->r->sw * r + factor_offset(p, k) + i * p->channels;
-                for (size_t u = 0; u < p->channels; u++)
-                    w[u] += *a++ * *g++;
-            }
-}
-
-static void forward(frame *f)
-{
-    const e3tp_problem *p = f->plan->problem;
     const e3tp_rows *r = f->r;
-    pack(f, 0, r->x, r->sx, f->in[0]);
-    pack(f, 1, r->y, r->sy, f->in[1]);
-    memset(f->in[2], 0, p->dim[2] * f->n * sizeof(real));
-    for (int k = 0; k < 2 && p->factor_weights; k++)
-        scale(f, k, f->in[k]);
-    all_paths(f, false);
-    if (p->factor_weights)
-        scale(f, 2, f->in[2]);
-    unpack(f, 2, r->z, r->sz, false, f->in[2]);
+    if (r->gw)
+        clear_weight_gradients(f);
+    lane_gradients(f, r->gx || r->gw, r->gy);
+    channel_paths(f, true);
+    if (r->gw)
+        unpack_weight_gradients(f);
 }
 
-/* Factors: gc needs the unscaled z; ga, gb the gradients with respect to the scaled operands. */
+/* Factors: gc needs z without them; ga and gb the gradients of the scaled operands. */
 static void backward_factors(frame *f)
 {
-    const e3tp_problem *p = f->plan->problem;
     const e3tp_rows *r = f->r;
-    real *g = f->in[2];
-    scale(f, 0, f->in[0]);
-    scale(f, 1, f->in[1]);
+    real *gz = f->v[2];
     if (r->gw) {
-        memset(f->grad[2], 0, p->dim[2] * f->n * sizeof(real));
-        f->in[2] = f->grad[2];
-        all_paths(f, false);
-        f->in[2] = g;
-        factor_gradient(f, 2, f->grad[2], g);
+        clear(f, f->g[2], 2);
+        f->v[2] = f->g[2];
+        E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
+        f->v[2] = gz;
+        visit_factors(f, 2, factor_block, f->g[2], gz);
     }
-    scale(f, 2, g);
-    e3tp_rows all = *r; /* both gradients are needed for ga and gb */
-    all.gx = all.gy = f->grad[0];
-    f->r = &all;
-    all_paths(f, true);
+    visit_factors(f, 2, scale_block, gz, NULL);
+    e3tp_rows paths = *r; /* of the paths themselves: they have no weights */
+    paths.gw = NULL;
+    paths.gx = f->g[0];
+    f->r = &paths;
+    lane_gradients(f, r->gx || r->gw, r->gy || r->gw);
     f->r = r;
     if (r->gw) {
-        pack(f, 0, r->x, r->sx, f->in[0]);
-        pack(f, 1, r->y, r->sy, f->in[1]);
-        factor_gradient(f, 0, f->in[0], f->grad[0]);
-        factor_gradient(f, 1, f->in[1], f->grad[1]);
+        pack(f, 0, r->x, r->sx, r->ix);
+        pack(f, 1, r->y, r->sy, r->iy);
+        visit_factors(f, 0, factor_block, f->v[0], f->g[0]);
+        visit_factors(f, 1, factor_block, f->v[1], f->g[1]);
     }
-    scale(f, 0, f->grad[0]);
-    scale(f, 1, f->grad[1]);
+    visit_factors(f, 0, scale_block, f->g[0], NULL);
+    visit_factors(f, 1, scale_block, f->g[1], NULL);
+}
+
+/* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows.
+ */
+static void join_y_gradients(const frame *f)
+{
+    const e3tp_packed *by_channel = &f->plan->packed[1], *by_row = &f->plan->packed[3];
+    for (size_t i = 0; i < f->p->nblocks[1]; i++) {
+        const e3tp_block *b = &f->p->blocks[1][i];
+        const size_t mul = b->mul, d = 2 * (size_t)b->l + 1, each = (mul + T - 1) / T;
+        for (size_t at = 0; at < f->n * mul * d; at++) {
+            const size_t r = at / (mul * d), u = at / d % mul, m = at % d;
+            const size_t from = (r * each + u / T) * by_channel->stride[i] + m * T + u % T;
+            const size_t to = (r / T * mul + u) * by_row->stride[i] + m * T + r % T;
+            f->g[3][by_row->at[i] + to] += f->g[1][by_channel->at[i] + from];
+        }
+    }
+}
+
+static void unpack_y_gradient(const frame *f)
+{
+    const e3tp_rows *r = f->r;
+    if (f->plan->y_rows && f->plan->y_lanes)
+        join_y_gradients(f);
+    if (f->plan->y_rows)
+        unpack(f, 3, f->g[3], r->gy, r->sy);
+    else
+        unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
 static void backward(frame *f)
 {
-    const e3tp_problem *p = f->plan->problem;
     const e3tp_rows *r = f->r;
-    pack(f, 0, r->x, r->sx, f->in[0]);
-    pack(f, 1, r->y, r->sy, f->in[1]);
-    pack(f, 2, r->gz, r->sz, f->in[2]);
-    memset(f->grad[0], 0, p->dim[0] * f->n * sizeof(real));
-    memset(f->grad[1], 0, p->dim[1] * f->n * sizeof(real));
-    for (size_t i = 0; r->gw && r->sw && i < f->n; i++)
-        memset((real *)r->gw + (size_t)r->sw * i, 0, p->weight_numel * sizeof(real));
-    if (p->factor_weights)
+    pack_operands(f);
+    pack(f, 2, r->gz, r->sz, NULL);
+    clear(f, f->g[0], 0);
+    clear(f, f->g[1], 1);
+    clear(f, f->g[3], 3);
+    if (f->p->factor_weights)
         backward_factors(f);
     else
-        all_paths(f, true);
+        backward_paths(f);
     if (r->gx)
-        unpack(f, 0, r->gx, r->sx, r->sx == 0, f->grad[0]);
+        unpack(f, 0, f->g[0], r->gx, r->sx);
     if (r->gy)
-        unpack(f, 1, r->gy, r->sy, r->sy == 0, f->grad[1]);
-}
-
-static size_t most_lanes(const e3tp_problem *p)
-{
-    size_t lanes = 0;
-    for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < p->nblocks[k]; i++)
-            lanes = p->blocks[k][i].mul > lanes ? p->blocks[k][i].mul : lanes;
-    return lanes;
+        unpack_y_gradient(f);
 }
 
 static real *take(real **at, size_t n)
 {
     real *p = *at;
-    *at += (n + 15) / 16 * 16;
+    *at += (n + T - 1) / T * T;
     return p;
 }
 
 static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
-    const e3tp_problem *p = plan->problem;
-    const size_t n = plan->block_rows, lanes = most_lanes(p);
     real *at = scratch;
-    frame f = {.plan = plan};
-    for (int k = 0; k < 3; k++) {
-        f.in[k] = take(&at, n * p->dim[k]);
-        f.grad[k] = take(&at, n * p->dim[k]);
-    }
-    f.lw = take(&at, n * lanes);
-    f.lgw = take(&at, n * lanes);
+    frame f = {.plan = plan, .p = plan->problem, .r = r, .n = r->n};
+    f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
+    for (int k = 0; k < 4; k++)
+        f.v[k] = take(&at, plan->packed[k].elements);
+    for (int k = 0; k < 4; k++)
+        f.g[k] = take(&at, plan->packed[k].elements);
+    f.lw = take(&at, plan->lines * T);
+    f.lgw = take(&at, plan->lines * T);
     f.M = take(&at, plan->max_matrix);
     f.dM = take(&at, plan->max_matrix);
     f.mid = take(&at, plan->max_middle);
     f.gmid = take(&at, plan->max_middle);
-    f.r = r;
-    f.n = r->n;
     if (pass == E3TP_FORWARD)
         forward(&f);
     else

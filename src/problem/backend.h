@@ -40,8 +40,11 @@ typedef struct e3tp_backend {
     e3tp_status (*create)(void **state, const e3tp_problem *p, e3tp_tier tier,
                           const e3tp_allocator *a, e3tp_message *why);
     void (*destroy)(void *state, const e3tp_allocator *a);
-    /* Rows it likes per call (the unit of scheduling), and 64-byte aligned scratch per worker. */
+    /* Most rows of a call (the unit of scheduling). */
     size_t (*block_rows)(const void *state, e3tp_pass pass);
+    /* Most rows of a call that sums z over them; NULL: as block_rows. */
+    size_t (*sum_rows)(const void *state);
+    /* 64-byte aligned scratch per worker. */
     size_t (*scratch_bytes)(const void *state, e3tp_pass pass);
     /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL).
        Cannot fail, allocates nothing. A row's result is independent of n and of its place in the

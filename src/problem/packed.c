@@ -14,7 +14,7 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
                                e3tp_message *why)
 {
     const size_t T = 64 / e3tp_dtype_size(p->dtype), nblocks = p->nblocks[k];
-    *q = (e3tp_packed){.lanes = lanes, .rows = rows};
+    *q = (e3tp_packed){.lanes = lanes, .rows = rows, .by_tile = by_tile};
     q->at = e3tp_alloc(a, nblocks, sizeof *q->at);
     q->stride = e3tp_alloc(a, nblocks, sizeof *q->stride);
     if (!q->at || !q->stride)

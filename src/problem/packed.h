@@ -15,6 +15,7 @@ typedef struct e3tp_packed {
     size_t rows;         /* capacity */
     size_t elements;     /* of the whole, a multiple of T */
     size_t *at, *stride; /* [nblocks] */
+    bool by_tile;
     bool joined; /* one channel in every block: the operand packs as one block of all components */
 } e3tp_packed;
 
@@ -30,10 +31,12 @@ e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b
                                size_t n, const int64_t *index, size_t *start);
 
 /* pack    n rows of operand k to `to` (64-byte aligned, q->elements)
+   clear   zeroes the tiles of n rows
    unpack  the reverse; stride 0 adds the sum over rows to the one row at `to` */
 #define E3TP_PACKED_KERNELS(X, real)                                                           \
     X(pack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,   \
              ptrdiff_t stride, const int64_t *index, real *to))                                \
+    X(clear, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *packed))     \
     X(unpack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from, \
                real *to, ptrdiff_t stride))
 

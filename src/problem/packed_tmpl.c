@@ -2,6 +2,8 @@
 /* Packing of whole operands, compiled once per tier and real. Exports one const struct. */
 #include "problem/packed.h"
 
+#include <string.h>
+
 #include "simd/name.h"
 
 #define tiles E3TP_NAME(e3tp_tile_kernels)
@@ -23,6 +25,15 @@ static void pack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, c
         size_t start;
         const e3tp_tile_map m = map_of(q, p, k, i, n, stride, index, &start);
         tiles.pack(&m, q->lanes, from + start, to + q->at[i], q->stride[i]);
+    }
+}
+
+static void clear(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *packed)
+{
+    const size_t T = 64 / sizeof(real);
+    for (size_t i = 0; i < (q->by_tile ? 1 : p->nblocks[k]) && p->nblocks[k]; i++) {
+        const size_t used = e3tp_tile_count(q->lanes, T, n, p->blocks[k][i].mul);
+        memset(packed + q->at[i], 0, used * q->stride[i] * sizeof(real));
     }
 }
 

@@ -75,9 +75,23 @@ V_INLINE v_real v_zero(void)
 /* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
 V_INLINE v_real v_load_n(const real *p, int n)
 {
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    return (v_real)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(E3TP_TIER_AVX512)
+    return (v_real)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    return (v_real)_mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), lane));
+#elif defined(E3TP_TIER_AVX2)
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (v_real)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane));
+#else
     v_real v = {0};
-    memcpy(&v, p, (size_t)n * sizeof(real));
+    for (int i = 0; i < V_LANES; i++)
+        if (i < n)
+            v[i] = p[i];
     return v;
+#endif
 }
 V_INLINE void v_store_n(real *p, v_real v, int n)
 {

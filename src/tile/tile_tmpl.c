@@ -17,8 +17,8 @@ V_INLINE void gather_part(const int w, const real *const *from, size_t first, re
         v_real r[V_BYTES / sizeof(real)];
         V_UNROLL
         for (int k = 0; k < V_LANES; k++) {
-            r[k] = v_zero();
-            memcpy(&r[k], from[half + k] + first, (size_t)w * sizeof(real));
+            r[k] = w == V_LANES ? v_loadu(from[half + k] + first)
+                                : v_load_n(from[half + k] + first, w);
         }
         v_transpose(r);
         V_UNROLL
@@ -27,7 +27,10 @@ V_INLINE void gather_part(const int w, const real *const *from, size_t first, re
     }
 }
 
-V_INLINE void scatter_part(const int w, real *const *to, size_t first, const real *from)
+/* runs: the lanes follow one another, w elements each, so that all but the last may be stored as
+   whole vectors: what is too much is overwritten by the next lane. */
+V_INLINE void scatter_part(const int w, const bool runs, real *const *to, size_t first,
+                           const real *from)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
@@ -37,8 +40,12 @@ V_INLINE void scatter_part(const int w, real *const *to, size_t first, const rea
             r[m] = m < w ? v_load(from + (first + (size_t)m) * T + half) : v_zero();
         v_transpose(r);
         V_UNROLL
-        for (int k = 0; k < V_LANES; k++)
-            memcpy(to[half + k] + first, &r[k], (size_t)w * sizeof(real));
+        for (int k = 0; k < V_LANES; k++) {
+            if (w == V_LANES || (runs && (T - half - k) * w >= V_LANES))
+                v_storeu(to[half + k] + first, r[k]);
+            else
+                v_store_n(to[half + k] + first, r[k], w);
+        }
     }
 }
 
@@ -78,12 +85,17 @@ static void gather_contiguous(const real *const *from, size_t d, real *to)
     BY_REST(d - m, GATHER)
 }
 
-static void scatter_contiguous(real *const *to, size_t d, const real *from)
+static void scatter_contiguous(real *const *to, bool runs, size_t d, const real *from)
 {
     size_t m = 0;
+#define SCATTER_RUNS(w) scatter_part(w, true, to, m, from)
+    if (runs && d < (size_t)V_LANES) {
+        BY_REST(d, SCATTER_RUNS)
+        return;
+    }
     for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        scatter_part(V_LANES, to, m, from);
-#define SCATTER(w) scatter_part(w, to, m, from)
+        scatter_part(V_LANES, false, to, m, from);
+#define SCATTER(w) scatter_part(w, false, to, m, from)
     BY_REST(d - m, SCATTER)
 }
 
@@ -122,10 +134,11 @@ static void scatter_lines(real *to, size_t step, size_t d, const real *from)
         v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
 }
 
-/* The lanes of a tile: offsets of their first component, and whether they are adjacent. */
+/* The lanes of a tile: offsets of their first component; whether they are adjacent, or whether
+   their components fill memory one lane after the other. */
 typedef struct lanes_of {
     size_t at[T], n;
-    bool adjacent;
+    bool adjacent, runs;
 } lanes_of;
 
 static size_t row_at(const e3tp_tile_map *m, size_t r)
@@ -139,11 +152,13 @@ static lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_
     if (lanes == E3TP_LANES_CHANNELS) {
         l.n = m->mul - u < T ? m->mul - u : T;
         l.adjacent = m->channel == 1;
+        l.runs = m->channel == m->d && m->component == 1;
         for (size_t k = 0; k < l.n; k++)
             l.at[k] = row_at(m, row) + (u + k) * m->channel;
     } else {
         l.n = m->rows - row < T ? m->rows - row : T;
         l.adjacent = m->row == 1 && !m->index;
+        l.runs = false; /* other rows may belong to other threads */
         for (size_t k = 0; k < l.n; k++)
             l.at[k] = row_at(m, row + k) + u * m->channel;
     }
@@ -175,7 +190,7 @@ static void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *f
     for (size_t k = 0; k < l->n; k++)
         lane[k] = to + l->at[k];
     if (l->n == T && m->component == 1)
-        scatter_contiguous(lane, m->d, from);
+        scatter_contiguous(lane, l->runs, m->d, from);
     else
         scatter_any(lane, l->n, m->component, m->d, from);
 }

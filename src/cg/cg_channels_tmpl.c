@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths whose channels share y (uvu, uvw): for each row and channel v of y a small matrix
+   M[i][k] = c sum_j W[i][j][k] y[j], made for T rows at a time, then channels by tiles. */
+#include <string.h>
+
+#include "cg/cg_frame.h"
+
+#define kernels E3TP_NAME(e3tp_cg_kernels)
+#define MIX_(r) e3tp_cg_mix_##r
+#define MIX(r) MIX_(r)
+typedef MIX(E3TP_REAL) mix_job;
+
+typedef struct shared_path {
+    const e3tp_coupling *c;
+    const e3tp_cg_triple *t;
+    tiles_of x, y, z;
+    size_t tiles, out_tiles, groups; /* tiles of a row of x and z; groups of T rows */
+    size_t x_row, z_row;
+} shared_path;
+
+static shared_path shared_of(const frame *f, size_t path)
+{
+    shared_path s = {.c = &f->p->paths[path],
+                     .t = &f->plan->triples[f->plan->path[path].triple],
+                     .x = frame_block(f, path, 0),
+                     .y = frame_block(f, path, 3),
+                     .z = frame_block(f, path, 2),
+                     .groups = (f->n + T - 1) / T};
+    s.tiles = (s.x.b->mul + T - 1) / T;
+    s.out_tiles = (s.z.b->mul + T - 1) / T;
+    s.x_row = s.tiles * s.x.stride;
+    s.z_row = f->sum ? 0 : s.out_tiles * s.z.stride;
+    return s;
+}
+
+static void build_matrices(const frame *f, const shared_path *s, size_t v)
+{
+    const size_t size = (size_t)(s->x.d * s->z.d) * T;
+    memset(f->M, 0, s->groups * size * sizeof(real));
+    for (size_t g = 0; g < s->groups; g++)
+        kernels.build(s->t->to[E3TP_CG_TO_X], s->t->n, s->c->coeff, s->z.d,
+                      s->y.v + (g * s->y.b->mul + v) * s->y.stride, f->M + g * size);
+}
+
+static void matrices_back(const frame *f, const shared_path *s, size_t v)
+{
+    const size_t size = (size_t)(s->x.d * s->z.d) * T;
+    for (size_t g = 0; g < s->groups; g++)
+        kernels.build_back(s->t->to[E3TP_CG_TO_Y], s->t->n, s->c->coeff, s->z.d, f->dM + g * size,
+                           s->y.g + (g * s->y.b->mul + v) * s->y.stride);
+}
+
+/* Lines of channel v of y: [v][row][tile]. */
+static size_t line_at(const frame *f, const shared_path *s, size_t path, size_t v)
+{
+    return (f->plan->path[path].lines + v * f->n * s->tiles) * T;
+}
+
+static mix_job job_of(const frame *f, const shared_path *s)
+{
+    return (mix_job){.rows = f->n,
+                     .tiles = s->tiles,
+                     .n1 = s->x.d,
+                     .n3 = s->z.d,
+                     .sum = f->sum,
+                     .M = f->M,
+                     .x = s->x.v,
+                     .x_row = s->x_row,
+                     .x_tile = s->x.stride,
+                     .z = s->z.v,
+                     .z_row = s->z_row,
+                     .z_tile = s->z.stride};
+}
+
+static void set_weights(const frame *f, const shared_path *s, size_t path, size_t v, mix_job *m)
+{
+    if (!s->c->has_weight)
+        return;
+    if (e3tp_cg_reads_weights(f, path)) {
+        m->w = (const real *)f->r->w + s->c->w_offset;
+        m->w_row = (size_t)f->r->sw;
+        m->prefetch = f->n;
+    } else {
+        m->w = f->lw + line_at(f, s, path, v);
+        m->w_row = s->tiles * T;
+    }
+}
+
+static void mix(const frame *f, const shared_path *s, size_t path, size_t v)
+{
+    mix_job m = job_of(f, s);
+    set_weights(f, s, path, v, &m);
+    kernels.mix(&m);
+}
+
+static void mix_back(const frame *f, const shared_path *s, size_t path, size_t v)
+{
+    mix_job m = job_of(f, s);
+    set_weights(f, s, path, v, &m);
+    m.g = s->z.v;
+    m.gx = f->r->gx ? s->x.g : NULL;
+    m.dM = f->r->gy ? f->dM : NULL;
+    m.gw = f->r->gw && s->c->has_weight ? f->lgw + line_at(f, s, path, v) : NULL;
+    m.gw_row = s->tiles * T;
+    kernels.mix_back(&m);
+    if (m.dM)
+        matrices_back(f, s, v);
+}
+
+/* One row of a uvw path. */
+static mix_job row_job(const frame *f, const shared_path *s, size_t r)
+{
+    mix_job m = job_of(f, s);
+    m.rows = 1;
+    m.M += r / T * (size_t)(s->x.d * s->z.d) * T + r % T;
+    m.x += r * s->x_row;
+    m.z = f->mid;
+    m.z_tile = (size_t)s->z.d * T;
+    m.z_row = s->tiles * m.z_tile;
+    memset(f->mid, 0, m.z_row * sizeof(real));
+    return m;
+}
+
+static size_t weight_row(const frame *f, const shared_path *s, size_t r, size_t v)
+{
+    const int64_t row = f->r->iw ? f->r->iw[r] : (int64_t)r;
+    return (size_t)(row * f->r->sw) + s->c->w_offset + v * s->z.b->mul;
+}
+
+static void connect(const frame *f, const shared_path *s, size_t v)
+{
+    const size_t mo = s->z.b->mul;
+    for (size_t r = 0; r < f->n; r++) {
+        const mix_job m = row_job(f, s, r);
+        kernels.mix(&m);
+        kernels.connect(s->x.b->mul, mo, s->z.d, f->mid,
+                        (const real *)f->r->w + weight_row(f, s, r, v), s->y.b->mul * mo,
+                        s->z.v + r * s->z_row, s->z.stride);
+    }
+}
+
+static void connect_back(const frame *f, const shared_path *s, size_t v)
+{
+    const size_t mo = s->z.b->mul, size = (size_t)(s->x.d * s->z.d) * T;
+    for (size_t r = 0; r < f->n; r++) {
+        mix_job m = row_job(f, s, r);
+        kernels.mix(&m);
+        memset(f->gmid, 0, m.z_row * sizeof(real));
+        const size_t at = weight_row(f, s, r, v);
+        kernels.connect_back(s->x.b->mul, mo, s->z.d, f->mid, (const real *)f->r->w + at,
+                             s->y.b->mul * mo, s->z.v + r * s->z_row, s->z.stride, f->gmid,
+                             f->r->gw ? (real *)f->r->gw + at : NULL);
+        m.g = f->gmid;
+        m.gx = f->r->gx ? s->x.g + r * s->x_row : NULL;
+        m.dM = f->r->gy ? f->dM + r / T * size + r % T : NULL;
+        kernels.mix_back(&m);
+    }
+    if (f->r->gy)
+        matrices_back(f, s, v);
+}
+
+void E3TP_NAME(e3tp_cg_channels)(const frame *f, size_t path, bool back)
+{
+    const shared_path s = shared_of(f, path);
+    for (size_t v = 0; v < s.y.b->mul; v++) {
+        build_matrices(f, &s, v);
+        if (s.c->mode == E3TP_UVW)
+            (back ? connect_back : connect)(f, &s, v);
+        else
+            (back ? mix_back : mix)(f, &s, path, v);
+    }
+}

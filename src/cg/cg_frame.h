@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What the templates of the backend share: a block of rows under way. */
+#ifndef E3TP_CG_FRAME_H
+#define E3TP_CG_FRAME_H
+
+#include "cg/cg_plan.h"
+#include "simd/name.h"
+
+enum { T = 64 / sizeof(real) };
+
+typedef struct frame {
+    const e3tp_cg_plan *plan;
+    const e3tp_problem *p;
+    const e3tp_rows *r;
+    size_t n;
+    bool sum;       /* one row of z for all */
+    real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
+    real *g[4];     /* their gradients; [2]: z before its factors */
+    real *lw, *lgw; /* lines of the weights, and of their gradients */
+    real *M, *dM, *mid, *gmid;
+} frame;
+
+/* Block of operand k (3: y with rows as lanes) in its packed form, or in that of its gradient. */
+typedef struct tiles_of {
+    const e3tp_block *b;
+    real *v, *g;
+    size_t stride; /* from a tile to the next */
+    int d;
+} tiles_of;
+
+static inline tiles_of frame_block(const frame *f, size_t path, int k)
+{
+    const e3tp_coupling *c = &f->p->paths[path];
+    const size_t i = k == 0 ? c->in1 : k == 2 ? c->out : c->in2;
+    const e3tp_packed *q = &f->plan->packed[k];
+    const e3tp_block *b = &f->p->blocks[k == 3 ? 1 : k][i];
+    return (tiles_of){b, f->v[k] + q->at[i], f->g[k] + q->at[i], q->stride[i], 2 * b->l + 1};
+}
+
+/* Whether kernels read the lines of a channel-wise path where the caller has them. */
+static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
+{
+    const e3tp_coupling *c = &f->p->paths[path];
+    return f->plan->path[path].channels && c->mode == E3TP_UVU && !f->r->iw &&
+           f->p->blocks[1][c->in2].mul == 1 && f->p->blocks[0][c->in1].mul % T == 0;
+}
+
+/* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,
+   and for E3TP_CG_TO_X to the weights' lines where their gradient is wanted. */
+void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target);
+
+/* A path whose channels share y, forward or backward. */
+void E3TP_NAME(e3tp_cg_channels)(const frame *f, size_t path, bool back);
+
+#endif
