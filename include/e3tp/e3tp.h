@@ -140,6 +140,7 @@ E3TP_API e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm i
 /* Variance of each block of an operand, n as set by set_irreps, values >= 0; default 1. */
 E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const double *v,
                                              size_t n);
+/* E3NN_044: a path with a degree above 11 is then INVALID. */
 E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
 /* GAUNT. Degrees of x, y, z: distinct, ascending, 0..12 for x and y, 0..24 for z; per degree one
@@ -168,8 +169,8 @@ E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d,
                                            int n); /* 0: OpenMP's maximum at creation */
 E3TP_API e3tp_status
 e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows); /* rows per call to plan for; 0: unknown */
-/* Element type in which batch-summed gradients accumulate; default: the dtype. F64 with F32 data:
- * UNSUPPORTED yet. */
+/* Element type in which batch-summed gradients accumulate; default: the dtype. Another one than the
+   data's: UNSUPPORTED yet, by e3tp_plan_create. */
 E3TP_API e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t);
 E3TP_API e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc,
                                              e3tp_free_fn release, void *ctx);

@@ -44,6 +44,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
         return E3TP_E_NOMEM;
     d->spec.op = op;
     d->spec.weights = -1;
+    d->accumulation = -1;
     d->spec.channels = 1;
     *out = d;
     return E3TP_OK;
@@ -246,9 +247,7 @@ e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t)
 e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t)
 {
     CHECK(d, t == E3TP_F32 || t == E3TP_F64, "there is no dtype %d", (int)t);
-    if (t != d->spec.dtype)
-        FAIL(d, E3TP_E_UNSUPPORTED,
-             "accumulation in another type than the data's is not built yet");
+    d->accumulation = (int)t;
     return E3TP_OK;
 }
 

@@ -12,6 +12,7 @@ struct e3tp_desc {
     e3tp_isa isa;
     e3tp_effort effort;
     int threads;
+    int accumulation; /* -1: the dtype */
     e3tp_parallel_fn parallel_fn;
     void *parallel_ctx;
     e3tp_allocator allocator; /* of plans; the descriptor itself uses the C library's */

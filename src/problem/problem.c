@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/checked.h"
+#include "so3/wigner.h"
 
 static const char *const operand_names[3] = {"x", "y", "z"};
 
@@ -128,6 +129,12 @@ static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *
         return e3tp_fail(why, E3TP_E_INVALID,
                          "path %zu: l = %d is outside %d..%d, what %d x %d can give", i, bo->l,
                          abs(b1->l - b2->l), b1->l + b2->l, b1->l, b2->l);
+    const e3tp_status known = e3tp_so3_coupling_check(b1->l, b2->l, bo->l, p->sign);
+    if (known != E3TP_OK)
+        return e3tp_fail(why, known,
+                         "path %zu: the sign convention of e3nn 0.4.4 has no coefficients for %d x "
+                         "%d -> %d, its degrees end at 11",
+                         i, b1->l, b2->l, bo->l);
     const char *name = e3tp_mode_name(q->mode);
     if (mode_rules[q->mode].needs_weight && !q->has_weight)
         return e3tp_fail(why, E3TP_E_INVALID, "path %zu: mode %s needs weights", i, name);
@@ -269,7 +276,8 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the problem");
     p->op = s->op;
     p->dtype = s->dtype;
-    p->sign = s->sign;
+    /* The conventions differ for odd l1 + l2 + l3 only, which this operation has not. */
+    p->sign = s->op == E3TP_OP_GAUNT ? E3TP_SIGN_E3NN : s->sign;
     for (int k = 0; k < 3; k++)
         p->layout[k] = s->layout[k];
     p->grid_theta = s->grid_theta;
