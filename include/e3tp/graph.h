@@ -66,6 +66,10 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
 /* INVALID, NOMEM (scratch per thread: a block of edges). Gradients are not built yet. */
 E3TP_API e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g,
                                        const e3tp_conv_buffers *b);
+/* The status that the call would return but for NOMEM, with the sentence why in msg (snprintf
+   rules, may be NULL). */
+E3TP_API e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, const e3tp_graph *g,
+                                             const e3tp_conv_buffers *b, char *msg, size_t cap);
 
 E3TP_END_DECLS
 

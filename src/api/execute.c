@@ -74,33 +74,45 @@ static e3tp_status check_stride(const call *c, int k, e3tp_message *m)
     return E3TP_OK;
 }
 
-/* Elements from the operand's pointer to the end of its last row. */
+/* Bytes from the operand's pointer to the end of its last row. */
 static size_t extent(const call *c, int k)
 {
     if (c->b->batch == 0 || c->width[k] == 0)
         return 0;
-    const size_t s = (size_t)c->stride[k];
+    const size_t es = e3tp_dtype_size(c->plan->problem->dtype), s = (size_t)c->stride[k];
     if (s == 0)
-        return c->width[k];
-    return c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch
-                            : s * (c->b->batch - 1) + c->width[k];
+        return es * c->width[k];
+    return es * (c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch
+                                  : s * (c->b->batch - 1) + c->width[k]);
 }
 
-static bool overlap(const call *c, const void *p, int kp, const void *q, int kq)
+static e3tp_status check_work(const call *c, e3tp_message *m)
 {
-    const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
-    const uintptr_t a = (uintptr_t)p, b = (uintptr_t)q;
-    return p && q && a < b + extent(c, kq) * es && b < a + extent(c, kp) * es;
+    const void *work = c->b->work;
+    if (!work)
+        return E3TP_OK;
+    if ((uintptr_t)work % 64)
+        return e3tp_fail(m, E3TP_E_INVALID, "work is not 64-byte aligned");
+    const size_t bytes = e3tp_plan_work_bytes(c->plan, c->pass, c->b->batch);
+    for (int k = 0; k < OP_COUNT; k++) {
+        const size_t n = extent(c, k);
+        const bool in = e3tp_overlap(work, bytes, c->in[k], n);
+        if (in || e3tp_overlap(work, bytes, c->out[k], n))
+            return e3tp_fail(m, E3TP_E_INVALID, "work overlaps %s",
+                             in ? in_names[k] : out_names[k]);
+    }
+    return E3TP_OK;
 }
 
 static e3tp_status check_overlap(const call *c, e3tp_message *m)
 {
     for (int k = 0; k < OP_COUNT; k++) {
+        const size_t n = extent(c, k);
         for (int j = 0; j < OP_COUNT; j++)
-            if (overlap(c, c->out[k], k, c->in[j], j))
+            if (e3tp_overlap(c->out[k], n, c->in[j], extent(c, j)))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], in_names[j]);
         for (int j = 0; j < k; j++)
-            if (overlap(c, c->out[k], k, c->out[j], j))
+            if (e3tp_overlap(c->out[k], n, c->out[j], extent(c, j)))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], out_names[j]);
     }
     return E3TP_OK;
@@ -120,8 +132,7 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
             return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
         E3TP_TRY(check_stride(c, k, m));
     }
-    if (c->b->work && (uintptr_t)c->b->work % 64)
-        return e3tp_fail(m, E3TP_E_INVALID, "work is not 64-byte aligned");
+    E3TP_TRY(check_work(c, m));
     return check_overlap(c, m);
 }
 

@@ -50,6 +50,8 @@ static void sort(e3tp_graph *g, const edge_list *l)
 static e3tp_status create(e3tp_graph **out, const edge_list *l, size_t edges, size_t nodes,
                           size_t senders, e3tp_message *m)
 {
+    if (!out)
+        return e3tp_fail(m, E3TP_E_INVALID, "out is NULL");
     if (l->type != E3TP_INT32 && l->type != E3TP_INT64)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no index type %d", (int)l->type);
     if (edges && (!l->receivers || !l->senders))
@@ -82,9 +84,8 @@ e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *rec
                               const void *senders, size_t num_edges, size_t num_nodes,
                               size_t num_senders, char *msg, size_t cap)
 {
-    if (!out)
-        return E3TP_E_INVALID;
-    *out = NULL;
+    if (out)
+        *out = NULL;
     const edge_list l = {type, receivers, senders};
     e3tp_message m = {""};
     const e3tp_status s = create(out, &l, num_edges, num_nodes, num_senders, &m);

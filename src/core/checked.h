@@ -25,4 +25,11 @@ static inline size_t e3tp_round_up(size_t n, size_t m)
     return (n + m - 1) & ~(m - 1);
 }
 
+/* Whether two pieces of memory share a byte; an empty one shares none. */
+static inline bool e3tp_overlap(const void *a, size_t na, const void *b, size_t nb)
+{
+    const uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
+    return a && b && na && nb && p < q + nb && q < p + na;
+}
+
 #endif
