@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernels of src/cg/cg_pairs.h are made of: products of a tile into slots, sums of slots
+   into outputs. A slot is a complex number in tiles: re at 0, im at T. */
+#ifndef E3TP_CG_PAIR_STEPS_H
+#define E3TP_CG_PAIR_STEPS_H
+
+#include "cg/cg_pairs.h"
+#include "simd/vec.h"
+
+#define CAT3_(a, b, c) a##b##c
+#define CAT3(a, b, c) CAT3_(a, b, c)
+#define CAT5_(a, b, c, d, e) a##b##c##d##e
+#define CAT5(a, b, c, d, e) CAT5_(a, b, c, d, e)
+#define PAIR(base, l1, l2) CAT5(base, _, l1, _, l2)
+#define TARGET CAT3(e3tp_cg_target, _, E3TP_REAL)
+#define E3TP_CG_PAIR CAT3(e3tp_cg_pair, _, E3TP_REAL)
+
+enum { T = 64 / sizeof(real), SLOT = 2 * T };
+
+/* Products are read back from memory: kept in registers, they would be spilled in bad order. */
+#define FENCE(P) __asm__ volatile("" : : "r"(P) : "memory")
+
+/* Coefficients of unknown value: broadcast from one scalar each, where the compiler would store
+   whole vectors. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
+
+/* Slots of the products of orders m1 and m2; where l1 = l2 of their sums and differences with m1
+   and m2 exchanged. */
+typedef struct product {
+    int16_t m1, m2, p, q, p_difference, q_difference;
+} product;
+
+/* x, y and z point to their component m = 0. */
+#define EACH_VECTOR(v) V_UNROLL for (int v = 0; v < T; v += V_LANES)
+
+V_INLINE v_real at(const real *a, int m, int v)
+{
+    return v_load(a + m * T + v);
+}
+
+V_INLINE void put(real *P, int slot, int v, v_real re, v_real im)
+{
+    v_store(P + slot * SLOT + v, re);
+    v_store(P + slot * SLOT + T + v, im);
+}
+
+V_INLINE void product_REAL(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    put(P, a.p, v, at(x, 0, v) * at(y, 0, v), v_zero());
+}
+
+V_INLINE void product_X0(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    {
+        const v_real x0 = at(x, 0, v);
+        put(P, a.p, v, x0 * at(y, a.m2, v), x0 * at(y, -a.m2, v));
+    }
+}
+
+V_INLINE void product_Y0(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    {
+        const v_real y0 = at(y, 0, v);
+        put(P, a.p, v, at(x, a.m1, v) * y0, at(x, -a.m1, v) * y0);
+    }
+}
+
+typedef struct complex2 {
+    v_real p, pi, q, qi;
+} complex2;
+
+/* p = x y and q = x conj(y), or conj(x) y where m1 < m2. */
+V_INLINE complex2 multiply(const real *x, const real *y, int m1, int m2, int v)
+{
+    const v_real xr = at(x, m1, v), xi = at(x, -m1, v);
+    const v_real yr = at(y, m2, v), yi = at(y, -m2, v);
+    const v_real rr = xr * yr, ir = m1 < m2 ? xr * yi : xi * yr;
+    const v_real a1 = m1 < m2 ? xi : xr, a2 = m1 < m2 ? yr : yi;
+    return (complex2){v_fma(-xi, yi, rr), v_fma(a1, a2, ir), v_fma(xi, yi, rr), v_fma(-a1, a2, ir)};
+}
+
+V_INLINE void product_FULL(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    {
+        const complex2 c = multiply(x, y, a.m1, a.m2, v);
+        put(P, a.p, v, c.p, c.pi);
+        put(P, a.q, v, c.q, c.qi);
+    }
+}
+
+V_INLINE void product_BOTH_0(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    {
+        const v_real x0 = at(x, 0, v), y0 = at(y, 0, v);
+        const v_real re = at(x, a.m1, v) * y0, im = at(x, -a.m1, v) * y0;
+        const v_real re2 = x0 * at(y, a.m1, v), im2 = x0 * at(y, -a.m1, v);
+        put(P, a.p, v, re + re2, im + im2);
+        put(P, a.p_difference, v, re - re2, im - im2);
+    }
+}
+
+V_INLINE void product_BOTH(product a, const real *x, const real *y, real *P)
+{
+    EACH_VECTOR(v)
+    {
+        const complex2 c = multiply(x, y, a.m1, a.m2, v), d = multiply(x, y, a.m2, a.m1, v);
+        put(P, a.p, v, c.p + d.p, c.pi + d.pi);
+        put(P, a.p_difference, v, c.p - d.p, c.pi - d.pi);
+        put(P, a.q, v, c.q + d.q, c.qi + d.qi);
+        put(P, a.q_difference, v, c.q - d.q, c.qi - d.qi);
+    }
+}
+
+/* Loops over terms: unrolled where their number is a literal. */
+#ifdef E3TP_CG_PAIR_LOOPS
+#define EACH_TERM(e, first, terms) for (int e = first; e < (terms); e++)
+#else
+#define EACH_TERM(e, first, terms) V_UNROLL for (int e = first; e < (terms); e++)
+#endif
+
+/* Order 0: z_0 += cw s. The first slot is that of x_0 y_0, which has no imaginary part. */
+V_INLINE void order_0(const int terms, const int odd, const real *P, const real *k,
+                      const v_real *cw, real *z)
+{
+    v_real s[TILE_VECS];
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        s[v] = v_set1(k[odd]) * v_load(P + odd * (SLOT + T) + v * V_LANES);
+    EACH_TERM(e, 1 + odd, terms)
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        s[v] = v_fma(v_set1(k[e]), v_load(P + e * SLOT + odd * T + v * V_LANES), s[v]);
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        v_store(z + v * V_LANES, v_fma(cw[v], s[v], at(z, 0, v * V_LANES)));
+}
+
+/* Order M > 0: z_M += cw Re s, z_-M += cw Im s; odd: z_M += cw Im s, z_-M -= cw Re s. */
+V_INLINE void order(const int terms, const int M, const int odd, const real *P, const real *k,
+                    const v_real *cw, real *z)
+{
+    v_real s[2 * TILE_VECS]; /* re, im */
+    real *re = z + (odd ? -M : M) * T, *im = z + (odd ? M : -M) * T;
+    V_UNROLL
+    for (int i = 0; i < 2 * TILE_VECS; i++)
+        s[i] = v_set1(k[0]) * v_load(P + i * V_LANES);
+    EACH_TERM(e, 1, terms)
+    V_UNROLL
+    for (int i = 0; i < 2 * TILE_VECS; i++)
+        s[i] = v_fma(v_set1(k[e]), v_load(P + e * SLOT + i * V_LANES), s[i]);
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++) {
+        const v_real c = cw[v];
+        v_store(re + v * V_LANES, v_fma(odd ? -c : c, s[v], at(re, 0, v * V_LANES)));
+        v_store(im + v * V_LANES, v_fma(c, s[TILE_VECS + v], at(im, 0, v * V_LANES)));
+    }
+}
+
+V_INLINE void scale_of(const TARGET *o, size_t tile, v_real *cw)
+{
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        cw[v] = o->w ? v_set1(o->c) * at(o->w + tile * o->w_stride, 0, v * V_LANES) : v_set1(o->c);
+}
+
+/* A pair as a table: see cg_pair_body.h for what it holds. */
+enum {
+    E3TP_CG_PRODUCT_REAL,
+    E3TP_CG_PRODUCT_X0,
+    E3TP_CG_PRODUCT_Y0,
+    E3TP_CG_PRODUCT_FULL,
+    E3TP_CG_PRODUCT_BOTH_0,
+    E3TP_CG_PRODUCT_BOTH
+};
+typedef struct product_row {
+    int16_t kind;
+    product product;
+} product_row;
+
+typedef struct order_row {
+    int16_t terms, slot, first;
+} order_row;
+
+typedef struct pair_table {
+    int l1, l2, products, row;
+    const product_row *product;
+    const order_row *order[2]; /* by the parity of l1 + l2 + l3, M = 0..l1+l2 */
+    const real *coefficients;  /* [l3][row] */
+} pair_table;
+
+void E3TP_NAME(e3tp_cg_pair_by_table)(const pair_table *table, size_t tiles, const real *x,
+                                      size_t x_stride, const real *y, size_t y_stride,
+                                      const TARGET *out);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernels of the direct contraction, one for each pair of degrees: all the outputs of two blocks
+   at once, lane by lane, on tiles (tile/tile.h). As W changes under exchange of its legs by a sign
+   (-1)^(l1+l2+l3) only, they give the gradients too: with that sign in c, z = gx for the pair
+   (l3, l2) of gz and y, z = gy for the pair (l1, l3) of x and gz. */
+#ifndef E3TP_CG_PAIRS_H
+#define E3TP_CG_PAIRS_H
+
+#include <stddef.h>
+
+#include "e3tp_config.h"
+
+/* Degrees with kernels: l1, l2 <= LMAX, every l3 of the triangle. */
+#define E3TP_CG_PAIRS_LMAX 6
+
+/* What to do with the output of degree l3:
+     z[l3] += c w (W(l1, l2, l3) : x (x) y)     W = e3tp_wigner_3j, E3TP_SIGN_E3NN
+   z  2 l3 + 1 lines of T lanes per tile, tiles z_stride elements apart; NULL: not wanted
+   w  one line of T weights per tile, tiles w_stride apart; NULL: ones
+   Both 64-byte aligned, strides multiples of T. */
+#define E3TP_CG_TARGET(real, suffix)         \
+    typedef struct e3tp_cg_target_##suffix { \
+        real *z;                             \
+        size_t z_stride;                     \
+        const real *w;                       \
+        size_t w_stride;                     \
+        real c;                              \
+    } e3tp_cg_target_##suffix;
+E3TP_CG_TARGET(float, f32)
+E3TP_CG_TARGET(double, f64)
+
+/* x, y  2 l1 + 1 and 2 l2 + 1 lines per tile, aligned as z; out  one for each l3 = |l1-l2|..l1+l2.
+   No z may overlap another array. The result of a lane depends on that lane alone. */
+typedef void e3tp_cg_pair_f32(size_t tiles, const float *x, size_t x_stride, const float *y,
+                              size_t y_stride, const e3tp_cg_target_f32 *out);
+typedef void e3tp_cg_pair_f64(size_t tiles, const double *x, size_t x_stride, const double *y,
+                              size_t y_stride, const e3tp_cg_target_f64 *out);
+
+/* pairs.of[l1][l2] */
+typedef struct e3tp_cg_pairs_f32 {
+    e3tp_cg_pair_f32 *const *of[E3TP_CG_PAIRS_LMAX + 1];
+} e3tp_cg_pairs_f32;
+typedef struct e3tp_cg_pairs_f64 {
+    e3tp_cg_pair_f64 *const *of[E3TP_CG_PAIRS_LMAX + 1];
+} e3tp_cg_pairs_f64;
+
+#define E3TP_CG_PAIRS_DECLARE(tier)                          \
+    extern const e3tp_cg_pairs_f32 e3tp_cg_pairs_f32_##tier; \
+    extern const e3tp_cg_pairs_f64 e3tp_cg_pairs_f64_##tier;
+E3TP_CG_PAIRS_DECLARE(generic)
+#if E3TP_HAVE_AVX2
+E3TP_CG_PAIRS_DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+E3TP_CG_PAIRS_DECLARE(avx512)
+#endif
+
+#endif
