@@ -21,7 +21,7 @@ def readable(name, value, dtype):
     array = np.asarray(value)
     if array.dtype != dtype:
         raise TypeError(f"{name}: dtype {array.dtype}, expected {dtype}")
-    return np.require(array, requirements="CA")
+    return array if array.flags.c_contiguous and array.flags.aligned else np.require(array, requirements="CA")
 
 
 def doubles(name, value):
@@ -57,8 +57,11 @@ def results(name, out, count):
 
 def broadcast_axes(**axes):
     """The batch axes that operands of these batch axes have together."""
+    distinct = set(axes.values()) - {()}
+    if len(distinct) < 2:
+        return distinct.pop() if distinct else ()
     try:
-        return np.broadcast_shapes(*axes.values())
+        return np.broadcast_shapes(*distinct)
     except ValueError:
         given = ", ".join(f"{name} {shape}" for name, shape in axes.items())
         raise ValueError(f"the batch axes do not broadcast: {given}") from None
@@ -75,4 +78,7 @@ def size_of(axes):
 def sum_to(array, out):
     """Undoes broadcasting: sums into out, of as many axes, over those along which its operand was repeated."""
     repeated = tuple(i for i, n in enumerate(out.shape) if n == 1 and array.shape[i] != 1)
-    np.sum(array, axis=repeated, keepdims=True, out=out)
+    if repeated:
+        np.sum(array, axis=repeated, keepdims=True, out=out)
+    else:
+        out[...] = array

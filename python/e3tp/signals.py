@@ -77,6 +77,12 @@ class SignalProduct(Plan):
             Irreps((self.channels, (l, (-1) ** l)) for l in degrees) for degrees in self.degrees
         )
         self._letters = "xyabc" if weights else "xy"
+        # The library takes one row of weights, a then b then c: letter, rows, place in it.
+        ends = list(itertools.accumulate(len(degrees) * self.channels for degrees in self.degrees))
+        self._parts = [
+            (letter, len(degrees), slice(start, end))
+            for letter, degrees, start, end in zip("abc", self.degrees, [0] + ends, ends)
+        ]
         strengths = [gaunt_strength(*degrees) for degrees in itertools.product(*self.degrees)]
         self.kappa = np.reshape(strengths, [len(degrees) for degrees in self.degrees]).astype(np.float64)
 
@@ -85,15 +91,6 @@ class SignalProduct(Plan):
             f"SignalProduct({self.kind!r}, {self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out} | "
             f"{np.count_nonzero(self.kappa)} paths | {self.weight_numel} weights)"
         )
-
-    # The library takes one row of weights, a then b then c.
-
-    def _parts(self):
-        """a, b, c: the letter, its rows, and its place in the library's row of weights."""
-        at = 0
-        for letter, degrees in zip("abc", self.degrees):
-            yield letter, len(degrees), slice(at, at + len(degrees) * self.channels)
-            at += len(degrees) * self.channels
 
     def _factor(self, name, value, rows):
         """One of a, b, c or of their cotangents and tangents, checked."""
@@ -110,7 +107,7 @@ class SignalProduct(Plan):
         like: a, b and c themselves, whose shapes those have; then None counts as zero. Returns the arrays found.
         """
         found = {}
-        for letter, rows, _ in self._parts():
+        for letter, rows, _ in self._parts:
             name, value = prefix + letter, given.pop(prefix + letter)
             if value is None and like is None:
                 raise ValueError(f"{name}: missing, expected ({rows}, {self.channels})")
@@ -122,10 +119,9 @@ class SignalProduct(Plan):
         if found and self.weight_numel:
             axes = _axes(like or found)
             row = given[prefix + "w"] = np.zeros(axes + (self.weight_numel,), self.dtype)
-            for letter, rows, place in self._parts():
+            for letter, rows, place in self._parts:
                 if letter in found:
-                    full = np.broadcast_to(found[letter], axes + (rows, self.channels))
-                    row[..., place] = full.reshape(axes + (rows * self.channels,))
+                    row[..., place].reshape(axes + (rows, self.channels))[...] = found[letter]
         return found
 
     def _run(self, number, given, wanted):
@@ -143,7 +139,7 @@ class SignalProduct(Plan):
         found = super()._run(number, given, others)
         axes = _axes(weights)
         gradient = found.pop(row, np.zeros(axes + (0,), self.dtype))
-        for letter, rows, place in self._parts():
+        for letter, rows, place in self._parts:
             name = row[:-1] + letter
             if name in factors:
                 shape = weights[letter].shape
