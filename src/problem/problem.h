@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "core/alloc.h"
+#include "core/lock.h"
 #include "core/status.h"
 #include "e3tp/e3tp.h"
 
@@ -30,13 +31,6 @@ typedef struct e3tp_coupling {
     size_t w_offset; /* in a weight row; weights C-contiguous in e3nn's path shape */
     size_t w_count;  /* 0 without weight */
 } e3tp_coupling;
-
-/* The host's lock around FFTW's planner; lock NULL: the library's own mutex. */
-typedef struct e3tp_planner_lock {
-    void (*lock)(void *ctx);
-    void (*unlock)(void *ctx);
-    void *ctx;
-} e3tp_planner_lock;
 
 typedef struct e3tp_problem {
     e3tp_op op;
