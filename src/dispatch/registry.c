@@ -2,8 +2,10 @@
 /* The ordered table of backends: adding one is one line. */
 #include "cg/cg.h"
 #include "dispatch/dispatch.h"
+#include "gaunt/gaunt.h"
 
 const e3tp_backend *const e3tp_backends[] = {
+    &e3tp_backend_gaunt,
     &e3tp_backend_cg,
     NULL,
 };

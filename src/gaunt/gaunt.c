@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend's vtable. */
+#include "gaunt/gaunt.h"
+
+#include <math.h>
+
+#include "gaunt/gaunt_plan.h"
+
+#define DECLARE(tier) \
+    extern const e3tp_gaunt_runner e3tp_gaunt_runner_f32_##tier, e3tp_gaunt_runner_f64_##tier;
+DECLARE(generic)
+#if E3TP_HAVE_AVX2
+DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+DECLARE(avx512)
+#endif
+
+static const e3tp_gaunt_runner *const runners[2][E3TP_TIER_COUNT] = {
+    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_gaunt_runner_f32_generic,
+    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_gaunt_runner_f64_generic,
+#if E3TP_HAVE_AVX2
+    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_gaunt_runner_f32_avx2,
+    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_gaunt_runner_f64_avx2,
+#endif
+#if E3TP_HAVE_AVX512
+    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_gaunt_runner_f32_avx512,
+    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_gaunt_runner_f64_avx512,
+#endif
+};
+
+static bool applicable(const e3tp_problem *p, e3tp_message *why)
+{
+    if (p->op != E3TP_OP_GAUNT) {
+        e3tp_fail(why, E3TP_E_UNSUPPORTED,
+                  "gaunt: it multiplies functions on the sphere, and a product of irreps by paths "
+                  "is none");
+        return false;
+    }
+    if (p->grid_theta || p->grid_phi || p->quadrature != E3TP_GAUSS_LEGENDRE || p->allow_aliasing) {
+        e3tp_fail(why, E3TP_E_UNSUPPORTED,
+                  "gaunt: a grid was set, and this method has none, its Fourier series are exact");
+        return false;
+    }
+    return true;
+}
+
+/* Transforms of one tile per pass: x, y and z, or x, y, gz, gx and gy. */
+static double transforms(e3tp_pass pass)
+{
+    return pass == E3TP_BACKWARD ? 5 : 3;
+}
+
+/* Multiply-adds of a conversion of one lane, from the bands: half of all (l, m, u). */
+static double conversion_bound(const e3tp_gaunt_torus *t, int k)
+{
+    const double l = t->degree[k] + 1, u = t->u_top[k] + 1;
+    return l * l * u / (k < 2 ? 3 : 2);
+}
+
+/* Sustained flops per second of the conversions, and of the passes over points, on a core of about
+   2.5 GHz; calibration: bench, L = 1..8. */
+static const double speed[E3TP_TIER_COUNT] = {4e9, 20e9, 30e9, 8e9};
+
+/* The transforms relative to FFTW on AVX2, which the tier concerns where they are the own DFT. */
+#if E3TP_HAVE_FFTW
+static const double transform_time[E3TP_TIER_COUNT] = {1, 1, 1, 2};
+#else
+static const double transform_time[E3TP_TIER_COUNT] = {4, 1, 0.6, 2};
+#endif
+
+static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+{
+    const e3tp_gaunt_torus t = e3tp_gaunt_torus_of(p);
+    const double share = transforms(pass) / 3, precision = p->dtype == E3TP_F64 ? 2 : 1;
+    double flops = 12.0 * t.pairs * t.n_phi;
+    for (int k = 0; k < 3; k++)
+        flops += 2 * conversion_bound(&t, k) + 12.0 * (t.m_top[k] / 2 + 1) * t.n_theta;
+    const double lanes = (double)p->channels;
+    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * 0.4e-9;
+    /* A tile is 16 lanes of fp32; one of 8 lanes of fp64 takes two thirds of its time. */
+    const double lane = t.seconds / 16 * transform_time[tier] * (precision > 1 ? 1.33 : 1);
+    return share * (lanes * (lane + precision * flops / speed[tier]) + packed);
+}
+
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why)
+{
+    e3tp_gaunt_plan *g = NULL;
+    if (!runners[p->dtype][tier])
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "gaunt: tier %s is not compiled in",
+                         e3tp_tier_name(tier));
+    E3TP_TRY(e3tp_gaunt_plan_create(&g, p, tier, a, why));
+    g->run = runners[p->dtype][tier]->run;
+    *state = g;
+    return E3TP_OK;
+}
+
+static void destroy(void *state, const e3tp_allocator *a)
+{
+    e3tp_gaunt_plan_destroy(state, a);
+}
+
+static size_t block_rows(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    return ((const e3tp_gaunt_plan *)state)->block_rows;
+}
+
+static size_t scratch_bytes(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    const e3tp_gaunt_plan *g = state;
+    return e3tp_gaunt_scratch_of(g).total * e3tp_dtype_size(g->problem->dtype);
+}
+
+static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
+{
+    const e3tp_gaunt_plan *g = state;
+    g->run(g, pass, rows, scratch);
+}
+
+static double line_flops(int n)
+{
+    return 5 * n * log2(n);
+}
+
+/* Two per multiply-add of the conversions, 5 n log2(n) per complex transform, and the product of
+   samples. */
+static e3tp_counts counts(const void *state, e3tp_pass pass)
+{
+    const e3tp_gaunt_plan *g = state;
+    const e3tp_problem *p = g->problem;
+    const e3tp_gaunt_torus *t = &g->torus;
+    double flops = 2.0 * t->pairs * t->n_phi * (pass == E3TP_BACKWARD ? 2 : 1);
+    for (int k = 0; k < 3; k++) {
+        const double times = pass == E3TP_BACKWARD && k < 2 ? 2 : 1;
+        flops += times * (2 * g->nonzeros[k] + (double)g->side[k].columns * line_flops(t->n_theta) +
+                          t->pairs * line_flops(t->n_phi));
+    }
+    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
+                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
+    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
+    return (e3tp_counts){(double)p->channels * flops, pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+}
+
+static void describe(const void *state, char *buf, size_t cap, size_t *used)
+{
+    const e3tp_gaunt_plan *g = state;
+    const e3tp_gaunt_torus *t = &g->torus;
+    e3tp_append(buf, cap, used, "gaunt: torus %d x %d, %s, lanes over %s, blocks of %zu rows\n",
+                t->n_theta, t->n_phi, e3tp_fft_engine(g->row[0]),
+                g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
+}
+
+const e3tp_backend e3tp_backend_gaunt = {
+    .name = "gaunt",
+    .method = E3TP_METHOD_GAUNT,
+    .applicable = applicable,
+    .cost = cost,
+    .create = create,
+    .destroy = destroy,
+    .block_rows = block_rows,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .counts = counts,
+    .describe = describe,
+};
