@@ -252,6 +252,44 @@ class Arrays(unittest.TestCase):
             p(*given)
 
 
+@unittest.skipUnless("grid" in METHODS, "the method grid is not in this library")
+class Grids(unittest.TestCase):
+    lmax = (3, 4, 5)  # S = 12: exact from 7 x 13 Gauss-Legendre samples on
+
+    def made(self, **options):
+        p = e3tp.SignalProduct("gaunt", *self.lmax, channels=2, method="grid", dtype=np.float64, **options)
+        self.addCleanup(p.close)
+        return p
+
+    def test_exact_grids(self):
+        x, y = operands(self.made())
+        for options in (
+            dict(),
+            dict(grid=(7, 13)),
+            dict(grid=(8, 14)),
+            dict(grid=(20, 31)),
+            dict(grid=(26, 25), quadrature="equiangular"),
+            dict(quadrature="equiangular"),
+        ):
+            p = self.made(**options)
+            np.testing.assert_allclose(p(x, y), product(p, x, y), atol=1e-12, err_msg=str(options))
+
+    def test_too_small(self):
+        for grid in ((6, 13), (7, 12), (2, 2)):
+            with self.assertRaisesRegex(e3tp.Unsupported, "grid"):
+                self.made(grid=grid)
+
+    def test_aliasing(self):
+        # It computes what it computes: a bilinear map, but another one, with gradients of its own.
+        p = self.made(grid=(4, 8), allow_aliasing=True)
+        given = operands(p)
+        z = p(*given)
+        self.assertGreater(np.abs(z - product(p, *given)).max(), 1e-3)
+        gz = rng.standard_normal(z.shape)
+        for g, (d, change) in zip(p.backward(*given, gz), slopes(p, given, rng)):
+            self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
+
+
 class Refusals(unittest.TestCase):
     def test_kinds(self):
         for kind in ("bracket", "complete", "matrix", "vector"):
