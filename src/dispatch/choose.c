@@ -18,6 +18,11 @@ static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
         k->backend = b;
         k->why.text[0] = '\0';
         k->applicable = b->applicable(p, &k->why);
+        if (k->applicable && method == E3TP_METHOD_AUTO && b->is_exact && !b->is_exact(p)) {
+            k->applicable = false;
+            e3tp_fail(&k->why, E3TP_E_UNSUPPORTED,
+                      "%s: would alias, and is taken only when asked for by name", b->name);
+        }
         k->seconds =
             k->applicable ? b->cost(p, tier, E3TP_FORWARD) + b->cost(p, tier, E3TP_BACKWARD) : 0;
     }

@@ -3,8 +3,10 @@
 #include "cg/cg.h"
 #include "dispatch/dispatch.h"
 #include "gaunt/gaunt.h"
+#include "grid/grid.h"
 
 const e3tp_backend *const e3tp_backends[] = {
+    &e3tp_backend_grid,
     &e3tp_backend_gaunt,
     &e3tp_backend_cg,
     NULL,

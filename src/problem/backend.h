@@ -34,6 +34,9 @@ typedef struct e3tp_backend {
     /* Whether it computes the problem's map; if not, the sentence in why ("gaunt: ... because
      * ..."). */
     bool (*applicable)(const e3tp_problem *p, e3tp_message *why);
+    /* Whether what it computes for p is the product itself: where not, AUTO leaves it out. NULL:
+     * always. */
+    bool (*is_exact)(const e3tp_problem *p);
     /* Estimated seconds per row for a pass, without building tables. */
     double (*cost)(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);
     /* Frozen tables. The problem outlives the state. All memory through a. */

@@ -57,7 +57,7 @@ static e3tp_desc *gaunt(meter *m, e3tp_method method)
     return d;
 }
 
-static const e3tp_method methods[] = {E3TP_METHOD_AUTO, E3TP_METHOD_CG};
+static const e3tp_method methods[] = {E3TP_METHOD_AUTO, E3TP_METHOD_CG, E3TP_METHOD_GRID};
 
 static e3tp_desc *describe(int i, meter *m)
 {
@@ -125,8 +125,8 @@ int main(void)
 {
     Suite *s = suite_create("allocation failure");
     TCase *t = tcase_create("sweep");
-    tcase_add_loop_test(t, creation, 0, 3);
-    tcase_add_loop_test(t, execution, 0, 3);
+    tcase_add_loop_test(t, creation, 0, 4);
+    tcase_add_loop_test(t, execution, 0, 4);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -21,7 +21,7 @@ static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, vo
 
 static e3tp_plan *plan_of(int kind, int threads, e3tp_parallel_fn fn, void *ctx)
 {
-    static const e3tp_method methods[] = {E3TP_METHOD_CG};
+    static const e3tp_method methods[] = {E3TP_METHOD_CG, E3TP_METHOD_GRID};
     const int l[4] = {0, 1, 2, 3};
     e3tp_desc *d;
     e3tp_plan *p;
@@ -128,7 +128,7 @@ int main(void)
     Suite *s = suite_create("determinism");
     TCase *t = tcase_create("threads");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, same_bits, 0, 3);
+    tcase_add_loop_test(t, same_bits, 0, 4);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */

@@ -152,7 +152,7 @@ static void check_gradients(e3tp_plan *p, double step, double tolerance)
 START_TEST(gradients)
 {
     static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
-    static const e3tp_method methods[] = {E3TP_METHOD_CG};
+    static const e3tp_method methods[] = {E3TP_METHOD_CG, E3TP_METHOD_GRID};
     if (_i < 3)
         check_gradients(product_plan(modes[_i]), 1, 1e-10);
     else
@@ -220,7 +220,7 @@ int main(int argc, char **argv)
     Suite *s = suite_create("identities");
     TCase *t = tcase_create(name);
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, gradients, 0, 4);
+    tcase_add_loop_test(t, gradients, 0, 5);
     tcase_add_loop_test(t, equivariance, 0, 6);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend's vtable. */
+#include "grid/grid.h"
+
+#include "grid/grid_plan.h"
+
+#define DECLARE(tier) \
+    extern const e3tp_grid_runner e3tp_grid_runner_f32_##tier, e3tp_grid_runner_f64_##tier;
+DECLARE(generic)
+#if E3TP_HAVE_AVX2
+DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+DECLARE(avx512)
+#endif
+
+static const e3tp_grid_runner *const runners[2][E3TP_TIER_COUNT] = {
+    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_grid_runner_f32_generic,
+    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_grid_runner_f64_generic,
+#if E3TP_HAVE_AVX2
+    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_grid_runner_f32_avx2,
+    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_grid_runner_f64_avx2,
+#endif
+#if E3TP_HAVE_AVX512
+    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_grid_runner_f32_avx512,
+    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_grid_runner_f64_avx512,
+#endif
+};
+
+static bool applicable(const e3tp_problem *p, e3tp_message *why)
+{
+    e3tp_grid_shape shape;
+    if (p->op != E3TP_OP_GAUNT) {
+        e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: serves the Gaunt product");
+        return false;
+    }
+    return e3tp_grid_choose(&shape, p, why);
+}
+
+static bool is_exact(const e3tp_problem *p)
+{
+    e3tp_grid_shape s;
+    e3tp_grid_choose(&s, p, NULL);
+    return s.n_theta >= s.least_theta && s.n_phi >= s.least_phi;
+}
+
+/* Lines of multiply-adds per second on a core of about 2.5 GHz; calibration: bench, L = 4..10. */
+static const double speed[E3TP_TIER_COUNT] = {0.35e9, 1.9e9, 3.2e9, 0.6e9};
+static const double seconds_per_packed_line = 2.5e-9;
+
+static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+{
+    e3tp_grid_work w;
+    if (!e3tp_grid_estimate(&w, p, tier))
+        return 1e30;
+    const int back = pass == E3TP_BACKWARD;
+    return w.tiles *
+           (w.lines[back] / speed[tier] + w.packed * (back ? 2 : 1) * seconds_per_packed_line);
+}
+
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why)
+{
+    e3tp_grid_plan *g = NULL;
+    if (!runners[p->dtype][tier])
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: tier %s is not compiled in",
+                         e3tp_tier_name(tier));
+    E3TP_TRY(e3tp_grid_plan_create(&g, p, tier, a, why));
+    g->run = runners[p->dtype][tier]->run;
+    *state = g;
+    return E3TP_OK;
+}
+
+static void destroy(void *state, const e3tp_allocator *a)
+{
+    e3tp_grid_plan_destroy(state, a);
+}
+
+static size_t block_rows(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    return ((const e3tp_grid_plan *)state)->block_rows;
+}
+
+static size_t scratch_bytes(const void *state, e3tp_pass pass)
+{
+    (void)pass;
+    const e3tp_grid_plan *g = state;
+    return e3tp_grid_lay_out(g).total * e3tp_dtype_size(g->problem->dtype);
+}
+
+static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
+{
+    const e3tp_grid_plan *g = state;
+    g->run(g, pass, rows, scratch);
+}
+
+static e3tp_counts counts(const void *state, e3tp_pass pass)
+{
+    const e3tp_grid_plan *g = state;
+    const e3tp_problem *p = g->problem;
+    const int back = pass == E3TP_BACKWARD;
+    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
+                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
+    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
+    return (e3tp_counts){(double)p->channels * g->flops[back], back ? 2 * bytes : bytes};
+}
+
+static void describe(const void *state, char *buf, size_t cap, size_t *used)
+{
+    const e3tp_grid_plan *g = state;
+    e3tp_append(buf, cap, used,
+                "grid: %d x %d samples (%s), folded to %d x %d, %s transforms, %.0f flops per "
+                "channel, lanes over %s, blocks of %zu rows\n",
+                g->shape.n_theta, g->shape.n_phi,
+                g->problem->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre" : "equiangular",
+                g->shape.rings, g->shape.points, g->separable ? "separable" : "dense", g->flops[0],
+                g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
+}
+
+const e3tp_backend e3tp_backend_grid = {
+    .name = "grid",
+    .method = E3TP_METHOD_GRID,
+    .applicable = applicable,
+    .is_exact = is_exact,
+    .cost = cost,
+    .create = create,
+    .destroy = destroy,
+    .block_rows = block_rows,
+    .scratch_bytes = scratch_bytes,
+    .run = run,
+    .counts = counts,
+    .describe = describe,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels of the backend, one list for the structs, the tier tables and the tests. Everything
+   is lane tiles: a value is a line of T = 64 / sizeof(real) lanes. Offsets and strides are in
+   elements, multiples of T; addresses are 64-byte aligned.
+
+   A matrix is stored as its consumer reads it: rows in tiles of at most ROWS (e3tp_grid_rows),
+   as equal as can be, a tile as [input][row]. */
+#ifndef E3TP_GRID_KERNELS_H
+#define E3TP_GRID_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/cpu.h"
+#include "e3tp_config.h"
+
+/* Rows of a matrix that a tier keeps in registers, two vectors of accumulators each (AVX2, generic:
+   16 registers) or one (AVX-512: a vector is a line). */
+static inline size_t e3tp_grid_rows(e3tp_tier t)
+{
+    return t == E3TP_TIER_AVX512_ ? 12 : 6;
+}
+
+/* Rows of the first of the tiles into which `rows` rows are cut. */
+static inline size_t e3tp_grid_first_tile(size_t rows, size_t most)
+{
+    const size_t tiles = (rows + most - 1) / most;
+    return tiles ? (rows + tiles - 1) / tiles : 0;
+}
+
+/* synthesise  out[r * stride] = sum_k A[r][k] in[list[k]], r < rows, k < n
+   analyse     out[list[r]]    = sum_k A[r][k] in[k * stride]
+   both `count` times, in and out moving on by in_step and out_step.
+   multiply    signals in parity classes c = 0..7, class c of point p at c * step + p * T:
+               z[c] = 2 sum_d x[d] y[c ^ d]; z may be x or y
+   weigh       out[i][m] = w[i] in[i][m] for nblocks blocks of d[i] values one after the other
+   overlap     g[i] = sum_m a[i][m] b[i][m] */
+#define E3TP_GRID_KERNELS(X, real)                                                            \
+    X(synthesise, (size_t rows, size_t n, const real *A, const int32_t *list, const real *in, \
+                   size_t in_step, real *out, size_t stride, size_t out_step, size_t count))  \
+    X(analyse, (size_t rows, size_t n, const real *A, const int32_t *list, const real *in,    \
+                size_t stride, size_t in_step, real *out, size_t out_step, size_t count))     \
+    X(multiply, (const real *x, const real *y, real *z, size_t points, size_t step))          \
+    X(weigh, (size_t nblocks, const int32_t *d, const real *w, const real *in, real *out))    \
+    X(overlap, (size_t nblocks, const int32_t *d, const real *a, const real *b, real *g))
+
+#define E3TP_GRID_MEMBER(name, args) void(*name) args;
+typedef struct e3tp_grid_kernels_f32 {
+    E3TP_GRID_KERNELS(E3TP_GRID_MEMBER, float)
+} e3tp_grid_kernels_f32;
+typedef struct e3tp_grid_kernels_f64 {
+    E3TP_GRID_KERNELS(E3TP_GRID_MEMBER, double)
+} e3tp_grid_kernels_f64;
+
+#define E3TP_GRID_DECLARE(tier)                                      \
+    extern const e3tp_grid_kernels_f32 e3tp_grid_kernels_f32_##tier; \
+    extern const e3tp_grid_kernels_f64 e3tp_grid_kernels_f64_##tier;
+E3TP_GRID_DECLARE(generic)
+#if E3TP_HAVE_AVX2
+E3TP_GRID_DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+E3TP_GRID_DECLARE(avx512)
+#endif
+
+#endif

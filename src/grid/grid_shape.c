@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Size and nodes of a grid. A product of three harmonics of degrees l1, l2, l3 is a polynomial of
+   degree S = l1 + l2 + l3 with azimuthal orders to S: S + 1 equidistant samples in phi are exact,
+   and in cos theta a rule of degree S: Gauss-Legendre with n >= (S+1)/2, Fejer with n >= S + 1, or
+   S where S is odd (the remainder is antisymmetric). */
+#include "grid/grid_shape.h"
+
+#include "so3/quadrature.h"
+
+static const double pi = 3.14159265358979323846;
+
+static int largest_degree(const e3tp_problem *p, int k)
+{
+    int l = 0;
+    for (size_t i = 0; i < p->nblocks[k]; i++)
+        l = p->blocks[k][i].l > l ? p->blocks[k][i].l : l;
+    return l;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Each largest degree clipped by the triangle rule. */
+static int sum_of_degrees(const e3tp_problem *p)
+{
+    const int a = largest_degree(p, 0), b = largest_degree(p, 1), c = largest_degree(p, 2);
+    return least(a, b + c) + least(b, a + c) + least(c, a + b);
+}
+
+bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why)
+{
+    *s = (e3tp_grid_shape){.sum = sum_of_degrees(p)};
+    s->least_theta = p->quadrature == E3TP_GAUSS_LEGENDRE ? s->sum / 2 + 1 : s->sum | 1;
+    s->least_phi = s->sum + 1;
+    s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
+    s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
+    s->quarter = s->n_phi % 2 == 0;
+    s->rings = (s->n_theta + 1) / 2;
+    s->points = s->quarter ? (s->n_phi + 2) / 4 : (s->n_phi + 1) / 2;
+    if (p->allow_aliasing || (s->n_theta >= s->least_theta && s->n_phi >= s->least_phi))
+        return true;
+    e3tp_fail(why, E3TP_E_UNSUPPORTED,
+              "grid: %d x %d samples are not exact for degrees that sum to %d, which take at least "
+              "%d x %d; aliasing is not allowed",
+              s->n_theta, s->n_phi, s->sum, s->least_theta, s->least_phi);
+    return false;
+}
+
+bool e3tp_grid_uses(const e3tp_problem *p, int k, size_t block)
+{
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_coupling *c = &p->paths[i];
+        if ((k == 0 ? c->in1 : k == 1 ? c->in2 : c->out) == block)
+            return true;
+    }
+    return false;
+}
+
+void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, e3tp_quadrature q,
+                         double *memory)
+{
+    *n = (e3tp_grid_nodes){memory, memory + s->n_theta, memory + 2 * s->n_theta,
+                           memory + 2 * s->n_theta + s->points};
+    if (q == E3TP_GAUSS_LEGENDRE)
+        e3tp_so3_gauss_legendre(s->n_theta, n->x, n->ring_weight);
+    else
+        e3tp_so3_equiangular(s->n_theta, n->x, n->ring_weight);
+    for (int i = 0; i < s->rings; i++)
+        n->ring_weight[i] *= 2 * i + 1 == s->n_theta ? 1 : 2;
+    const int images = s->quarter ? 4 : 2;
+    for (int j = 0; j < s->points; j++) {
+        const bool mirrored = images * (2 * j + 1) == 2 * s->n_phi;
+        n->phi[j] = (2 * j + 1) * pi / s->n_phi;
+        n->point_weight[j] = 2 * pi / s->n_phi * (mirrored ? images / 2 : images);
+    }
+}

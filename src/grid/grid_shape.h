@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* How many samples a product needs, and how far their symmetry lets them be folded. */
+#ifndef E3TP_GRID_SHAPE_H
+#define E3TP_GRID_SHAPE_H
+
+#include "problem/problem.h"
+
+/* n_theta rings by n_phi samples at phi = (j + 1/2) 2 pi / n_phi. The reflections of the grid map
+   it onto `rings` half rings (theta <= pi/2) by `points` samples (quarter: phi <= pi/2, for even
+   n_phi; else phi <= pi). Samples on a mirror count half. */
+typedef struct e3tp_grid_shape {
+    int n_theta, n_phi, rings, points;
+    bool quarter;
+    int sum; /* degrees that meet: l1 + l2 + l3 of samples to be integrated exactly */
+    int least_theta, least_phi;
+} e3tp_grid_shape;
+
+/* The user's grid, or the smallest exact one that folds by quarters. False, with the sentence: it
+   is not exact and aliasing is not allowed. */
+bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);
+
+/* Blocks of operand k that some path uses: bit i of set [(nblocks + 31) / 32]; the number of them.
+ */
+bool e3tp_grid_uses(const e3tp_problem *p, int k, size_t block);
+
+/* Polar cosines and weights of the rings [rings], sum over both hemispheres 2; azimuths and weights
+   [points], sum over the circle 2 pi. Weights count the mirror images: sum over rings and points of
+   the products is 4 pi. */
+typedef struct e3tp_grid_nodes {
+    double *x, *ring_weight, *phi, *point_weight;
+} e3tp_grid_nodes;
+
+/* memory: [2 * n_theta + 2 * points] doubles that the nodes then use. */
+void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, e3tp_quadrature q,
+                         double *memory);
+
+#endif

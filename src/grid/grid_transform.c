@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Builds the matrices of the transforms in the order of their use. */
+#include "grid/grid_transform.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "grid/grid_kernels.h"
+#include "so3/legendre.h"
+
+enum { LMAX = E3TP_GRID_LMAX, CLASSES = 8, ORDERS = 2 * LMAX + 1 };
+enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
+
+void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
+                          double *trig)
+{
+    for (int i = 0; i < s->rings; i++, legendre += LEGENDRE) {
+        e3tp_so3_legendre(LMAX, nodes->x[i], legendre);
+        for (int l = 1; l <= LMAX; l++)
+            for (int m = 1; m <= l; m++)
+                legendre[E3TP_SO3_LEGENDRE_INDEX(l, m)] *= sqrt(2.0);
+    }
+    for (int j = 0; j < s->points; j++, trig += ORDERS)
+        for (int m = 0; m <= LMAX; m++) {
+            trig[LMAX + m] = cos(m * nodes->phi[j]);
+            if (m > 0)
+                trig[LMAX - m] = sin(m * nodes->phi[j]);
+        }
+}
+
+/* What a matrix joins to its samples: a harmonic, or an order (l = -1). */
+typedef struct term {
+    int l, m;
+    size_t line;
+} term;
+
+typedef struct matrix {
+    const term *terms;
+    size_t n;
+    size_t samples;
+    bool rings, points; /* the samples are rings, points of a ring, or both */
+    bool analysis, weighted;
+    size_t base, count; /* line of the first sample; times that it runs */
+} matrix;
+
+static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, const term *t)
+{
+    const size_t points = a->points ? (size_t)b->shape->points : 1;
+    const size_t ring = sample / points, point = sample % points;
+    double v = a->analysis && a->points ? 0.5 : 1;
+    if (a->rings)
+        v *= b->legendre[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(t->l, abs(t->m))] *
+             (a->weighted ? b->ring_weight[ring] : 1);
+    if (a->points)
+        v *= b->trig[point * ORDERS + (size_t)(LMAX + t->m)] *
+             (a->weighted ? b->point_weight[point] : 1);
+    return v;
+}
+
+static void store(e3tp_dtype t, void *table, size_t at, double v)
+{
+    if (t == E3TP_F64)
+        ((double *)table)[at] = v;
+    else
+        ((float *)table)[at] = (float)v;
+}
+
+static void write_elements(const e3tp_grid_basis *b, const matrix *a, size_t rows, size_t n,
+                           void *table, size_t at)
+{
+    for (size_t first = 0, tile; first < rows; first += tile) {
+        tile = e3tp_grid_first_tile(rows - first, b->rows);
+        for (size_t k = 0; k < n; k++)
+            for (size_t r = first; r < first + tile; r++)
+                store(b->dtype, table, at++,
+                      a->analysis ? element(b, a, k, &a->terms[r])
+                                  : element(b, a, r, &a->terms[k]));
+    }
+}
+
+static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a)
+{
+    const size_t T = 64 / e3tp_dtype_size(b->dtype), lane = T;
+    const size_t rows = a->analysis ? a->n : a->samples, n = a->analysis ? a->samples : a->n;
+    if (t->steps) {
+        t->steps[t->nsteps] =
+            (e3tp_grid_step){(uint32_t)rows, (uint32_t)n, t->nlists, t->ntable, a->base * lane};
+        for (size_t k = 0; k < a->n; k++)
+            t->lists[t->nlists + k] = (int32_t)(a->terms[k].line * lane);
+        write_elements(b, a, rows, n, t->table, t->ntable);
+    }
+    t->nsteps++;
+    t->nlists += a->n;
+    t->ntable += rows * n;
+    t->fma += (double)(rows * n * a->count);
+    t->calls += (double)((rows + b->rows - 1) / b->rows * a->count);
+    t->lines += (double)(rows * a->count);
+}
+
+static int class_of(const e3tp_grid_basis *b, int l, int m)
+{
+    return ((l + m) & 1) | (b->shape->quarter ? (m & 1) << 1 : 0) | (m < 0) << 2;
+}
+
+static void add_dense(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
+                      size_t n, bool analysis, bool weighted)
+{
+    term terms[(LMAX + 1) * (LMAX + 1)];
+    matrix a = {.terms = terms,
+                .samples = (size_t)(b->shape->rings * b->shape->points),
+                .rings = true,
+                .points = true,
+                .analysis = analysis,
+                .weighted = weighted,
+                .count = 1};
+    for (int c = 0; c < CLASSES; c++) {
+        a.n = 0;
+        for (size_t i = 0; i < n; i++)
+            for (int m = -bands[i].l; m <= bands[i].l; m++)
+                if (class_of(b, bands[i].l, m) == c)
+                    terms[a.n++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
+        a.base = (size_t)c * e3tp_grid_class_lines(b->shape, false);
+        if (a.n || !analysis)
+            add_matrix(t, b, &a);
+    }
+}
+
+/* The harmonics of order m whose l + m has the parity, with their lines. */
+static size_t find_degrees(const e3tp_grid_band *bands, size_t n, int parity, int m, term *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        if (bands[i].l >= abs(m) && ((bands[i].l + m) & 1) == parity)
+            out[found++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
+    return found;
+}
+
+/* Orders of a class that have harmonics, in slots from `slot` on. */
+static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n, int c,
+                          size_t slot, term *out)
+{
+    term degrees[LMAX + 1];
+    size_t found = 0;
+    for (int size = 0; size <= LMAX; size++) {
+        const int m = c & 4 ? -size : size;
+        if ((m == 0 && (c & 4)) || class_of(b, (c & 1) + size, m) != c)
+            continue;
+        if (find_degrees(bands, n, c & 1, m, degrees))
+            out[found] = (term){-1, m, slot + found}, found++;
+    }
+    return found;
+}
+
+static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
+                         size_t n, bool analysis, bool weighted)
+{
+    term orders[LMAX + 1], degrees[LMAX + 1];
+    size_t slot = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        const size_t found = find_orders(b, bands, n, c, slot, orders);
+        for (size_t i = 0; i < found; i++, slot++) {
+            const matrix a = {.terms = degrees,
+                              .n = find_degrees(bands, n, c & 1, orders[i].m, degrees),
+                              .samples = (size_t)b->shape->rings,
+                              .rings = true,
+                              .analysis = analysis,
+                              .weighted = weighted,
+                              .base = slot,
+                              .count = 1};
+            add_matrix(t, b, &a);
+        }
+    }
+}
+
+/* Returns the number of slots. */
+static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+                            const e3tp_grid_band *bands, size_t n, bool analysis, bool weighted)
+{
+    term orders[LMAX + 1];
+    size_t slot = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        const matrix a = {.terms = orders,
+                          .n = find_orders(b, bands, n, c, slot, orders),
+                          .samples = (size_t)b->shape->points,
+                          .points = true,
+                          .analysis = analysis,
+                          .weighted = weighted,
+                          .base = (size_t)c * e3tp_grid_class_lines(b->shape, true),
+                          .count = (size_t)b->shape->rings};
+        slot += a.n;
+        if (a.n || !analysis)
+            add_matrix(t, b, &a);
+    }
+    return slot;
+}
+
+void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
+                             const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n,
+                             bool weighted)
+{
+    size_t slots = 0;
+    t->first[E3TP_GRID_TO_SLOTS] = tables->nsteps;
+    if (b->separable)
+        add_to_slots(tables, b, bands, n, false, weighted);
+    t->first[E3TP_GRID_TO_POINTS] = tables->nsteps;
+    if (b->separable)
+        slots = add_to_points(tables, b, bands, n, false, weighted);
+    else
+        add_dense(tables, b, bands, n, false, weighted);
+    t->first[E3TP_GRID_FROM_POINTS] = tables->nsteps;
+    if (b->separable)
+        add_to_points(tables, b, bands, n, true, weighted);
+    else
+        add_dense(tables, b, bands, n, true, weighted);
+    t->first[E3TP_GRID_FROM_SLOTS] = tables->nsteps;
+    if (b->separable)
+        add_to_slots(tables, b, bands, n, true, weighted);
+    t->first[E3TP_GRID_STAGES] = tables->nsteps;
+    t->slot_step = (slots | 1) * (64 / e3tp_dtype_size(b->dtype));
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Transforms between coefficients and folded samples, as lists of small matrices.
+
+   A harmonic (l, m) belongs to the class with bits: l + |m| odd, |m| odd (quarter grids only), sin.
+   A signal is held as its eight classes on the folded samples; class c of a product is the sum of
+   products of classes d and c ^ d. Two forms:
+     dense      all folded samples at once: a matrix per class
+     separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
+                over the orders to the samples of the ring
+   `analysis` is the transpose, halved (multiply gives twice the product). */
+#ifndef E3TP_GRID_TRANSFORM_H
+#define E3TP_GRID_TRANSFORM_H
+
+#include "core/alloc.h"
+#include "grid/grid_shape.h"
+
+typedef struct e3tp_grid_step {
+    uint32_t rows, n; /* outputs, inputs */
+    size_t list;      /* first in lists: its inputs (synthesis) or outputs (analysis) */
+    size_t matrix;    /* first element in the table */
+    size_t base;      /* first output (synthesis) or input (analysis) */
+} e3tp_grid_step;
+
+enum {
+    E3TP_GRID_TO_SLOTS, /* coefficients to slots of rings; none in the dense form */
+    E3TP_GRID_TO_POINTS,
+    E3TP_GRID_FROM_POINTS,
+    E3TP_GRID_FROM_SLOTS,
+    E3TP_GRID_STAGES
+};
+
+/* first [stage] .. first [stage + 1]: its steps. */
+typedef struct e3tp_grid_transform {
+    size_t first[E3TP_GRID_STAGES + 1];
+    size_t slot_step; /* elements of a ring of slots */
+} e3tp_grid_transform;
+
+/* Where tables are written; all NULL: they are only counted. */
+typedef struct e3tp_grid_tables {
+    e3tp_grid_step *steps;
+    int32_t *lists;
+    void *table; /* of the problem's type */
+    size_t nsteps, nlists, ntable;
+    double fma;   /* per lane, synthesis and analysis each */
+    double calls; /* row tiles, each time they are run */
+    double lines; /* lines that they write */
+} e3tp_grid_tables;
+
+/* Coefficients of a block: degree, and the line of its m = -l. */
+typedef struct e3tp_grid_band {
+    int l;
+    size_t line;
+} e3tp_grid_band;
+
+typedef struct e3tp_grid_basis {
+    const e3tp_grid_shape *shape;
+    bool separable;
+    e3tp_dtype dtype;
+    size_t rows;            /* of a tile: e3tp_grid_rows */
+    const double *legendre; /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0 */
+    const double *trig;     /* [points][49]: sin m phi at 24 - m, cos m phi at 24 + m */
+    const double *ring_weight, *point_weight;
+} e3tp_grid_basis;
+
+/* Lines between the classes of a ring's (dense: all) folded samples: odd, so that no two classes
+   lie 4 KB apart. */
+static inline size_t e3tp_grid_class_lines(const e3tp_grid_shape *s, bool separable)
+{
+    return (size_t)(separable ? s->points : s->points * s->rings) | 1;
+}
+
+/* Appends the transform of bands [n] to the tables; weighted: quadrature weights in both
+   directions. */
+void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
+                             const e3tp_grid_basis *basis, const e3tp_grid_band *bands, size_t n,
+                             bool weighted);
+
+enum { E3TP_GRID_LMAX = 24 };
+
+/* legendre [rings][..] and trig [points][49] of the basis for the nodes. */
+void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
+                          double *trig);
+
+#endif

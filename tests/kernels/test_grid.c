@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels of src/grid against their definition; then whole products against sums over all
+   samples: grids that fold by quarters, by halves, with and without samples on mirrors, exact and
+   aliased, both quadratures, layouts, strides, weights, gradients. */
+#include "grid/grid_kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/objects.h"
+#include "grid/grid_ref.h"
+#include "tiers.h"
+
+static const e3tp_grid_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_grid_kernels_f32)};
+static const e3tp_grid_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_grid_kernels_f64)};
+static e3tp_tier tier;
+
+static double draw(void)
+{
+    static unsigned state = 5;
+    state = state * 1664525u + 1013904223u;
+    return (double)(state >> 8) / (1 << 23) - 1;
+}
+
+enum { MOST = 40, LINES = 16 * MOST * 9 };
+
+/* Row r, input k of a matrix of small integers: sums of them are exact in any order. */
+static int element(size_t r, size_t k)
+{
+    return (int)((r * 7 + k * 5) % 11) - 5;
+}
+
+#define MATRIX_CHECKS(real, kernels_type)                                                    \
+    static void pack_##real(real *A, size_t rows, size_t n)                                  \
+    {                                                                                        \
+        for (size_t first = 0, tile; first < rows; first += tile) {                          \
+            tile = e3tp_grid_first_tile(rows - first, e3tp_grid_rows(tier));                 \
+            for (size_t k = 0; k < n; k++)                                                   \
+                for (size_t r = 0; r < tile; r++)                                            \
+                    *A++ = (real)element(first + r, k);                                      \
+        }                                                                                    \
+    }                                                                                        \
+    static void check_matrix_##real(const kernels_type *f, size_t rows, size_t n)            \
+    {                                                                                        \
+        enum { T = 64 / sizeof(real), STEP = MOST * T };                                     \
+        static _Alignas(64) real in[3 * STEP], out[3 * STEP], A[MOST * MOST];                \
+        int32_t list[MOST];                                                                  \
+        for (int i = 0; i < 3 * STEP; i++)                                                   \
+            in[i] = (real)(i % 17 - 8);                                                      \
+        pack_##real(A, rows, n);                                                             \
+        for (int way = 0; way < 2; way++) {                                                  \
+            const size_t listed = way ? rows : n;                                            \
+            for (size_t i = 0; i < listed; i++)                                              \
+                list[i] = (int32_t)((listed - 1 - i) * T);                                   \
+            memset(out, 0x7f, sizeof out);                                                   \
+            if (way)                                                                         \
+                f->analyse(rows, n, A, list, in, T, STEP, out, STEP, 3);                     \
+            else                                                                             \
+                f->synthesise(rows, n, A, list, in, STEP, out, T, STEP, 3);                  \
+            for (size_t c = 0; c < 3; c++)                                                   \
+                for (size_t r = 0; r < rows; r++)                                            \
+                    for (size_t lane = 0; lane < T; lane++) {                                \
+                        double want = 0;                                                     \
+                        for (size_t k = 0; k < n; k++)                                       \
+                            want += element(r, k) *                                          \
+                                    (double)in[c * STEP + (way ? k : n - 1 - k) * T + lane]; \
+                        const size_t at = c * STEP + (way ? rows - 1 - r : r) * T + lane;    \
+                        ck_assert_double_eq((double)out[at], want);                          \
+                    }                                                                        \
+        }                                                                                    \
+    }                                                                                        \
+    static void check_multiply_##real(const kernels_type *f, size_t points, int in_place)    \
+    {                                                                                        \
+        enum { T = 64 / sizeof(real), STEP = 9 * T };                                        \
+        static _Alignas(64) real x[8 * STEP], y[8 * STEP], z[8 * STEP], keep[8 * STEP];      \
+        for (int i = 0; i < 8 * STEP; i++)                                                   \
+            keep[i] = x[i] = (real)(i % 13 - 6), y[i] = (real)(i % 11 - 5);                  \
+        real *to = in_place ? x : z;                                                         \
+        f->multiply(x, y, to, points, STEP);                                                 \
+        for (size_t c = 0; c < 8; c++)                                                       \
+            for (size_t i = 0; i < points * T; i++) {                                        \
+                double want = 0;                                                             \
+                for (size_t d = 0; d < 8; d++)                                               \
+                    want += 2 * (double)keep[d * STEP + i] * (double)y[(c ^ d) * STEP + i];  \
+                ck_assert_double_eq((double)to[c * STEP + i], want);                         \
+            }                                                                                \
+    }                                                                                        \
+    static void check_factors_##real(const kernels_type *f)                                  \
+    {                                                                                        \
+        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                           \
+        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];           \
+        const int32_t d[BLOCKS] = {1, 5, 3};                                                 \
+        for (int i = 0; i < BLOCKS * T; i++)                                                 \
+            w[i] = (real)(i % 7 - 3);                                                        \
+        for (int i = 0; i < D * T; i++)                                                      \
+            a[i] = (real)(i % 13 - 6);                                                       \
+        f->weigh(BLOCKS, d, w, a, b);                                                        \
+        f->overlap(BLOCKS, d, a, b, g);                                                      \
+        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                    \
+            for (int lane = 0; lane < T; lane++) {                                           \
+                double sum = 0;                                                              \
+                for (int m = 0; m < d[i]; m++) {                                             \
+                    const int k = (at + m) * T + lane;                                       \
+                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));     \
+                    sum += (double)a[k] * (double)b[k];                                      \
+                }                                                                            \
+                ck_assert_double_eq((double)g[i * T + lane], sum);                           \
+            }                                                                                \
+    }
+MATRIX_CHECKS(float, e3tp_grid_kernels_f32)
+MATRIX_CHECKS(double, e3tp_grid_kernels_f64)
+
+START_TEST(kernels)
+{
+    for (size_t rows = 1; rows <= 30; rows++)
+        for (size_t n = 0; n <= 9; n++) {
+            check_matrix_float(f32_tiers[tier], rows, n);
+            check_matrix_double(f64_tiers[tier], rows, n);
+        }
+    for (size_t points = 0; points <= 8; points++)
+        for (int in_place = 0; in_place < 2; in_place++) {
+            check_multiply_float(f32_tiers[tier], points, in_place);
+            check_multiply_double(f64_tiers[tier], points, in_place);
+        }
+    check_factors_float(f32_tiers[tier]);
+    check_factors_double(f64_tiers[tier]);
+}
+END_TEST
+
+typedef struct degrees {
+    int n, l[13];
+} degrees;
+
+/* Degrees of x, y, z and a grid that is exact for them, besides the default one. */
+static const struct {
+    degrees of[3];
+    int n_theta, n_phi;
+} products[] = {
+    {{{1, {0}}, {1, {0}}, {1, {0}}}, 1, 1},
+    {{{2, {0, 1}}, {2, {0, 1}}, {2, {0, 1}}}, 3, 7},
+    {{{3, {0, 1, 2}}, {2, {0, 1}}, {4, {0, 1, 2, 3}}}, 4, 9},
+    {{{4, {0, 1, 2, 3}}, {4, {0, 1, 2, 3}}, {4, {0, 1, 2, 3}}}, 6, 14},
+    {{{1, {2}}, {1, {2}}, {5, {0, 1, 2, 3, 4}}}, 5, 9},
+    {{{3, {0, 2, 5}}, {2, {1, 4}}, {3, {3, 6, 7}}}, 9, 17},
+    {{{1, {1}}, {1, {0}}, {3, {1, 2, 9}}}, 2, 3},
+    {{{5, {0, 1, 2, 3, 4}}, {6, {0, 1, 2, 3, 4, 5}}, {7, {0, 1, 2, 3, 4, 5, 6}}}, 9, 18},
+    {{{9, {0, 1, 2, 3, 4, 5, 6, 7, 8}}, {3, {0, 1, 2}}, {8, {0, 1, 2, 3, 4, 5, 6, 7}}}, 10, 19},
+    {{{2, {7, 12}}, {3, {0, 5, 11}}, {4, {2, 12, 23, 24}}}, 24, 48},
+};
+enum { PRODUCTS = sizeof products / sizeof *products };
+
+/* Grids of a product: the default, the exact one above, aliased ones. */
+static const int grids[][2] = {{0, 0}, {-1, -1}, {1, 1}, {2, 2}, {3, 5}, {2, 6}, {5, 4}, {4, 3}};
+enum { GRIDS = sizeof grids / sizeof *grids, ROWS = 19, VARIANTS = 4 };
+
+typedef struct variant {
+    size_t channels;
+    e3tp_layout layout[3];
+    e3tp_weights weights;
+    e3tp_quadrature quadrature;
+    int shared; /* bits: x, y one row for all */
+    int n_theta, n_phi, aliased;
+} variant;
+
+static variant variant_of(int product, int grid, int i)
+{
+    static const size_t channels[] = {1, 3, 16, 17};
+    variant v = {
+        .channels = channels[i % 4],
+        .layout = {(e3tp_layout)(i % 3), (e3tp_layout)((i + grid) % 3), (e3tp_layout)((i / 2) % 3)},
+        .weights = (e3tp_weights)((i + product) % 3),
+        .quadrature = (e3tp_quadrature)((i / 3 + grid) % 2),
+        .shared = (i + product / 2) % 5 % 4,
+        .n_theta = grids[grid][0],
+        .n_phi = grids[grid][1],
+        .aliased = grid > 1};
+    if (grid == 1) { /* Fejer's rule takes twice the rings */
+        v.n_theta = products[product].n_theta * (v.quadrature == E3TP_EQUIANGULAR ? 2 : 1);
+        v.n_phi = products[product].n_phi;
+    }
+    return v;
+}
+
+static e3tp_plan *plan_of(int product, const variant *v, e3tp_dtype t, e3tp_method method)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    for (int k = 0; k < 3; k++) {
+        const degrees *l = &products[product].of[k];
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, l->l, (size_t)l->n);
+        e3tp_desc_set_layout(d, (e3tp_operand)k, v->layout[k]);
+    }
+    e3tp_desc_set_channels(d, v->channels);
+    e3tp_desc_set_weights(d, v->weights);
+    e3tp_desc_set_dtype(d, t);
+    e3tp_desc_set_isa(d, (e3tp_isa)(tier + 1));
+    e3tp_desc_set_method(d, method);
+    e3tp_desc_set_threads(d, 1);
+    e3tp_desc_set_grid(d, v->n_theta, v->n_phi, v->quadrature, v->aliased);
+    const e3tp_status s = e3tp_plan_create(&p, d);
+    ck_assert_msg(s == E3TP_OK, "product %d: %s", product, e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+/* Arrays of a call: MUL_IR in double, the caller's layout in the plan's type, and back. */
+enum { A_X, A_Y, A_W, A_GZ, A_Z, A_GX, A_GY, A_GW, A_COUNT };
+static const int operand_of[A_COUNT] = {0, 1, -1, 2, 2, 0, 1, -1};
+
+typedef struct arrays {
+    double *plain[A_COUNT];
+    void *own[A_COUNT];
+    size_t rows[A_COUNT], width[A_COUNT];
+} arrays;
+
+static size_t place(const e3tp_problem *p, int a, size_t rows, size_t row, size_t i)
+{
+    const int k = operand_of[a];
+    const size_t width = k < 0 ? p->weight_numel : p->dim[k];
+    if (k < 0 || p->layout[k] == E3TP_MUL_IR)
+        return row * width + i;
+    size_t b = 0;
+    while (b + 1 < p->nblocks[k] && i >= p->blocks[k][b + 1].offset)
+        b++;
+    const size_t d = 2 * (size_t)p->blocks[k][b].l + 1, at = i - p->blocks[k][b].offset;
+    const size_t ir_mul = p->blocks[k][b].offset + at % d * p->blocks[k][b].mul + at / d;
+    return p->layout[k] == E3TP_IR_MUL ? row * width + ir_mul : ir_mul * rows + row;
+}
+
+static void set(e3tp_dtype t, void *a, size_t i, double v)
+{
+    if (t == E3TP_F64)
+        ((double *)a)[i] = v;
+    else
+        ((float *)a)[i] = (float)v;
+}
+
+static double get(e3tp_dtype t, const void *a, size_t i)
+{
+    return t == E3TP_F64 ? ((const double *)a)[i] : (double)((const float *)a)[i];
+}
+
+static void make_arrays(arrays *a, const e3tp_problem *p, const variant *v)
+{
+    for (int i = 0; i < A_COUNT; i++) {
+        const int k = operand_of[i];
+        const bool one = k < 0 ? p->weights != E3TP_WEIGHTS_ROW : k < 2 && v->shared >> k & 1;
+        a->rows[i] = one ? 1 : ROWS;
+        a->width[i] = k < 0 ? p->weight_numel : p->dim[k];
+        const size_t n = a->rows[i] * a->width[i];
+        a->plain[i] = calloc(n + 1, sizeof(double));
+        a->own[i] = malloc((n + 1) * sizeof(double));
+        memset(a->own[i], 0x7f, (n + 1) * sizeof(double));
+        for (size_t r = 0; r < a->rows[i] && i <= A_GZ; r++)
+            for (size_t j = 0; j < a->width[i]; j++) {
+                const double value = (float)draw();
+                a->plain[i][r * a->width[i] + j] = value;
+                set(p->dtype, a->own[i], place(p, i, a->rows[i], r, j), value);
+            }
+    }
+}
+
+static void free_arrays(arrays *a)
+{
+    for (int i = 0; i < A_COUNT; i++) {
+        free(a->plain[i]);
+        free(a->own[i]);
+    }
+}
+
+static void call(const e3tp_plan *p, const arrays *a)
+{
+    e3tp_buffers b = e3tp_buffers_init(ROWS);
+    b.x = a->own[A_X], b.y = a->own[A_Y], b.w = a->own[A_W], b.gz = a->own[A_GZ];
+    b.z = a->own[A_Z], b.gx = a->own[A_GX], b.gy = a->own[A_GY];
+    b.gw = p->problem->weight_numel ? a->own[A_GW] : NULL;
+    b.stride_x = a->rows[A_X] == 1 ? 0 : E3TP_PACKED;
+    b.stride_y = a->rows[A_Y] == 1 ? 0 : E3TP_PACKED;
+    ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+}
+
+static void reference(const e3tp_problem *p, int n_theta, int n_phi, arrays *a)
+{
+    const size_t most = p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel;
+    double *one[A_COUNT];
+    for (int i = 0; i < A_COUNT; i++)
+        one[i] = calloc(most + 1, sizeof(double));
+    for (size_t row = 0; row < ROWS; row++) {
+        const double *in[A_GZ + 1];
+        for (int i = 0; i <= A_GZ; i++)
+            in[i] = a->plain[i] + (a->rows[i] == 1 ? 0 : row) * a->width[i];
+        const e3tp_grid_ref_row r = {in[A_X],  in[A_Y],   in[A_W],   in[A_GZ],
+                                     one[A_Z], one[A_GX], one[A_GY], one[A_GW]};
+        ck_assert(e3tp_grid_ref(p, n_theta, n_phi, &r));
+        for (int i = A_Z; i < A_COUNT; i++)
+            for (size_t j = 0; j < a->width[i]; j++)
+                a->plain[i][(a->rows[i] == 1 ? 0 : row) * a->width[i] + j] += one[i][j];
+    }
+    for (int i = 0; i < A_COUNT; i++)
+        free(one[i]);
+}
+
+static void compare(const e3tp_problem *p, const arrays *a, int product, int grid, int i)
+{
+    for (int k = A_Z; k < A_COUNT; k++) {
+        double largest = 1;
+        for (size_t j = 0; j < a->rows[k] * a->width[k]; j++)
+            largest = fmax(largest, fabs(a->plain[k][j]));
+        for (size_t r = 0; r < a->rows[k]; r++)
+            for (size_t j = 0; j < a->width[k]; j++) {
+                const double want = a->plain[k][r * a->width[k] + j],
+                             got = get(p->dtype, a->own[k], place(p, k, a->rows[k], r, j));
+                ck_assert_msg(fabs(got - want) <= (p->dtype == E3TP_F64 ? 1e-13 : 2e-5) * largest,
+                              "product %d, grid %d, variant %d, array %d: [%zu][%zu] = %.9g, "
+                              "expected %.9g",
+                              product, grid, i, k, r, j, got, want);
+            }
+    }
+}
+
+/* The grid that a plan without a given one should have. */
+static void smallest_grid(int product, const variant *v, int *n_theta, int *n_phi)
+{
+    int top[3], sum = 0;
+    for (int k = 0; k < 3; k++)
+        top[k] = products[product].of[k].l[products[product].of[k].n - 1];
+    for (int k = 0; k < 3; k++) {
+        const int others = top[(k + 1) % 3] + top[(k + 2) % 3];
+        sum += top[k] < others ? top[k] : others;
+    }
+    *n_theta = v->quadrature == E3TP_GAUSS_LEGENDRE ? (sum + 2) / 2 : sum + (sum + 1) % 2;
+    *n_phi = sum + 1;
+}
+
+START_TEST(sums_over_samples)
+{
+    const int product = _i / 2;
+    const e3tp_dtype t = _i % 2 ? E3TP_F64 : E3TP_F32;
+    for (int grid = 0; grid < GRIDS; grid++)
+        for (int i = 0; i < (product < PRODUCTS - 2 ? VARIANTS : 1); i++) {
+            variant v = variant_of(product, grid, i + 3 * grid + _i);
+            e3tp_plan *p = plan_of(product, &v, t, E3TP_METHOD_GRID);
+            arrays a;
+            make_arrays(&a, p->problem, &v);
+            call(p, &a);
+            if (!v.n_theta)
+                smallest_grid(product, &v, &v.n_theta, &v.n_phi);
+            reference(p->problem, v.n_theta, v.n_phi, &a);
+            compare(p->problem, &a, product, grid, i);
+            free_arrays(&a);
+            e3tp_plan_destroy(p);
+        }
+}
+END_TEST
+
+/* Difference between the product on a grid, aliasing allowed, and the direct contraction. */
+static double deviation(int product, int n_theta, int n_phi, e3tp_quadrature q)
+{
+    const variant v = {
+        .channels = 1, .quadrature = q, .n_theta = n_theta, .n_phi = n_phi, .aliased = 1};
+    e3tp_plan *grid = plan_of(product, &v, E3TP_F64, E3TP_METHOD_GRID),
+              *cg = plan_of(product, &v, E3TP_F64, E3TP_METHOD_CG);
+    arrays a;
+    make_arrays(&a, grid->problem, &v);
+    call(grid, &a);
+    memcpy(a.plain[A_Z], a.own[A_Z], ROWS * a.width[A_Z] * sizeof(double));
+    call(cg, &a);
+    double most = 0;
+    for (size_t i = 0; i < ROWS * a.width[A_Z]; i++)
+        most = fmax(most, fabs(a.plain[A_Z][i] - ((double *)a.own[A_Z])[i]));
+    free_arrays(&a);
+    e3tp_plan_destroy(grid);
+    e3tp_plan_destroy(cg);
+    return most;
+}
+
+static void check_refused(int product, int n_theta, int n_phi, e3tp_quadrature q)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, products[product].of[k].l,
+                              (size_t)products[product].of[k].n);
+    e3tp_desc_set_method(d, E3TP_METHOD_GRID);
+    e3tp_desc_set_grid(d, n_theta, n_phi, q, 0);
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(e3tp_desc_message(d), "aliasing"));
+    e3tp_desc_destroy(d);
+}
+
+/* The smallest exact grid is exact, and with a ring or a column less it is not. */
+START_TEST(smallest_is_exact)
+{
+    static const int with_all_degrees[] = {1, 3, 7, 8};
+    for (int i = 0; i < 8; i++) {
+        const int product = with_all_degrees[i / 2];
+        const variant v = {.quadrature = (e3tp_quadrature)(i % 2)};
+        int n_theta, n_phi;
+        smallest_grid(product, &v, &n_theta, &n_phi);
+        ck_assert_double_le(deviation(product, n_theta, n_phi, v.quadrature), 1e-13);
+        ck_assert_double_ge(deviation(product, n_theta - 1, n_phi, v.quadrature), 1e-3);
+        ck_assert_double_ge(deviation(product, n_theta, n_phi - 1, v.quadrature), 1e-3);
+        check_refused(product, n_theta - 1, n_phi, v.quadrature);
+        check_refused(product, n_theta, n_phi - 1, v.quadrature);
+    }
+}
+END_TEST
+
+/* A grid that aliases is another map: only a plan that names the method gets it. */
+START_TEST(aliasing_is_not_chosen)
+{
+    for (int exact = 0; exact < 2; exact++) {
+        const variant v = {.channels = 1, .n_theta = exact ? 17 : 2, .n_phi = 34, .aliased = 1};
+        e3tp_plan *p = plan_of(8, &v, E3TP_F32, E3TP_METHOD_AUTO);
+        ck_assert(exact || strcmp(e3tp_plan_method(p), "grid") != 0);
+        ck_assert(!exact || e3tp_plan_cost(p, E3TP_FORWARD) < 1);
+        e3tp_plan_destroy(p);
+    }
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    tier = tier_under_test(argc, argv);
+    TCase *tests = tcase_create("grid");
+    tcase_add_test(tests, kernels);
+    tcase_add_loop_test(tests, sums_over_samples, 0, 2 * PRODUCTS);
+    tcase_add_test(tests, smallest_is_exact);
+    tcase_add_test(tests, aliasing_is_not_chosen);
+    return run_case(tests, "grid");
+}
