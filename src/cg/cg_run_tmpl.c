@@ -159,12 +159,16 @@ static void pack_operands(const frame *f)
     visit_factors(f, 1, scale_block, f->v[1], NULL);
 }
 
-/* One row of sums, as a caller's row that is added to. */
+/* Adds the one row of sums to the caller's, by way of a row in scratch. */
 static void unpack_sum(const frame *f)
 {
+    const size_t dim = f->p->dim[2];
+    real *row = f->g[2], *z = f->r->z;
     frame one = *f;
     one.n = 1;
-    unpack(&one, 2, f->v[2], f->r->z, 0);
+    unpack(&one, 2, f->v[2], row, f->p->layout[2] == E3TP_BATCH_LAST ? 1 : (ptrdiff_t)dim);
+    for (size_t i = 0; i < dim; i++)
+        z[i] += row[i];
 }
 
 static void forward(const frame *f)

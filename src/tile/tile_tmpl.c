@@ -6,19 +6,31 @@
 
 enum { T = 64 / sizeof(real) };
 
-/* One tile: lane k < n starts at from[k], its d components `step` apart. Several loops below have
-   bounds that are literals only after inlining: `n` literal T where the tile is full. */
+/* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
+   they are adjacent, a component is a line of T; where they run on, the components of a lane fill
+   memory up to the next lane. */
+typedef struct lanes_of {
+    size_t base, step, n;
+    const int64_t *index;
+    bool adjacent, runs;
+} lanes_of;
+
+V_INLINE size_t lane_at(const lanes_of *l, const bool indexed, size_t k)
+{
+    return l->base + (indexed ? (size_t)l->index[k] : k) * l->step;
+}
 
 /* Components first..first+w-1 of T lanes, each contiguous, w a literal. */
-V_INLINE void gather_part(const int w, const real *const *from, size_t first, real *to)
+V_INLINE void gather_part(const int w, const bool indexed, const lanes_of *l, const real *from,
+                          size_t first, real *to)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
         v_real r[V_BYTES / sizeof(real)];
         V_UNROLL
         for (int k = 0; k < V_LANES; k++) {
-            r[k] = w == V_LANES ? v_loadu(from[half + k] + first)
-                                : v_load_n(from[half + k] + first, w);
+            const real *lane = from + lane_at(l, indexed, (size_t)(half + k)) + first;
+            r[k] = w == V_LANES ? v_loadu(lane) : v_load_n(lane, w);
         }
         v_transpose(r);
         V_UNROLL
@@ -29,7 +41,7 @@ V_INLINE void gather_part(const int w, const real *const *from, size_t first, re
 
 /* runs: the lanes follow one another, w elements each, so that all but the last may be stored as
    whole vectors: what is too much is overwritten by the next lane. */
-V_INLINE void scatter_part(const int w, const bool runs, real *const *to, size_t first,
+V_INLINE void scatter_part(const int w, const bool runs, const lanes_of *l, real *to, size_t first,
                            const real *from)
 {
     V_UNROLL
@@ -41,10 +53,11 @@ V_INLINE void scatter_part(const int w, const bool runs, real *const *to, size_t
         v_transpose(r);
         V_UNROLL
         for (int k = 0; k < V_LANES; k++) {
+            real *lane = to + lane_at(l, false, (size_t)(half + k)) + first;
             if (w == V_LANES || (runs && (T - half - k) * w >= V_LANES))
-                v_storeu(to[half + k] + first, r[k]);
+                v_storeu(lane, r[k]);
             else
-                v_store_n(to[half + k] + first, r[k], w);
+                v_store_n(lane, r[k], w);
         }
     }
 }
@@ -76,45 +89,52 @@ V_INLINE void scatter_part(const int w, const bool runs, real *const *to, size_t
         break;              \
     }
 
-static void gather_contiguous(const real *const *from, size_t d, real *to)
+static void gather_contiguous(const lanes_of *l, size_t d, const real *from, real *to)
 {
     size_t m = 0;
+#define GATHER(w) gather_part(w, false, l, from, m, to)
+#define GATHER_INDEXED(w) gather_part(w, true, l, from, m, to)
+    if (l->index) {
+        for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
+            GATHER_INDEXED(V_LANES);
+        BY_REST(d - m, GATHER_INDEXED)
+        return;
+    }
     for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        gather_part(V_LANES, from, m, to);
-#define GATHER(w) gather_part(w, from, m, to)
+        GATHER(V_LANES);
     BY_REST(d - m, GATHER)
 }
 
-static void scatter_contiguous(real *const *to, bool runs, size_t d, const real *from)
+static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, real *to)
 {
     size_t m = 0;
-#define SCATTER_RUNS(w) scatter_part(w, true, to, m, from)
-    if (runs && d < (size_t)V_LANES) {
+#define SCATTER_RUNS(w) scatter_part(w, true, l, to, m, from)
+#define SCATTER(w) scatter_part(w, false, l, to, m, from)
+    if (l->runs && d < (size_t)V_LANES) {
         BY_REST(d, SCATTER_RUNS)
         return;
     }
     for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        scatter_part(V_LANES, false, to, m, from);
-#define SCATTER(w) scatter_part(w, false, to, m, from)
+        SCATTER(V_LANES);
     BY_REST(d - m, SCATTER)
 }
 
 /* Any strides, any number of lanes; the others are zeroed. */
-static void gather_any(const real *const *from, size_t n, size_t step, size_t d, real *to)
+static void gather_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
 {
     for (size_t m = 0; m < d; m++, to += T) {
-        for (size_t k = 0; k < n; k++)
-            to[k] = from[k][m * step];
-        for (size_t k = n; k < T; k++)
+        for (size_t k = 0; k < l->n; k++)
+            to[k] = from[lane_at(l, l->index != NULL, k) + m * step];
+        for (size_t k = l->n; k < T; k++)
             to[k] = 0;
     }
 }
 
-static void scatter_any(real *const *to, size_t n, size_t step, size_t d, const real *from)
+static void scatter_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
 {
     for (size_t m = 0; m < d; m++, from += T)
-        for (size_t k = 0; k < n; k++)
-            to[k][m * step] = from[k];
+        for (size_t k = 0; k < l->n; k++)
+            to[lane_at(l, l->index != NULL, k) + m * step] = from[k];
 }
 
 /* T lanes next to one another. */
@@ -134,13 +154,6 @@ static void scatter_lines(real *to, size_t step, size_t d, const real *from)
         v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
 }
 
-/* The lanes of a tile: offsets of their first component; whether they are adjacent, or whether
-   their components fill memory one lane after the other. */
-typedef struct lanes_of {
-    size_t at[T], n;
-    bool adjacent, runs;
-} lanes_of;
-
 static size_t row_at(const e3tp_tile_map *m, size_t r)
 {
     return (m->index ? (size_t)m->index[r] : r) * m->row;
@@ -148,51 +161,38 @@ static size_t row_at(const e3tp_tile_map *m, size_t r)
 
 static lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_t u)
 {
-    lanes_of l;
-    if (lanes == E3TP_LANES_CHANNELS) {
-        l.n = m->mul - u < T ? m->mul - u : T;
-        l.adjacent = m->channel == 1;
-        l.runs = m->channel == m->d && m->component == 1;
-        for (size_t k = 0; k < l.n; k++)
-            l.at[k] = row_at(m, row) + (u + k) * m->channel;
-    } else {
-        l.n = m->rows - row < T ? m->rows - row : T;
-        l.adjacent = m->row == 1 && !m->index;
-        l.runs = false; /* other rows may belong to other threads */
-        for (size_t k = 0; k < l.n; k++)
-            l.at[k] = row_at(m, row + k) + u * m->channel;
-    }
-    return l;
+    if (lanes == E3TP_LANES_CHANNELS)
+        return (lanes_of){.base = row_at(m, row) + u * m->channel,
+                          .step = m->channel,
+                          .n = m->mul - u < T ? m->mul - u : T,
+                          .adjacent = m->channel == 1,
+                          .runs = m->channel == m->d && m->component == 1};
+    /* Other rows may belong to other threads: they never run on. */
+    return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
+                      .step = m->row,
+                      .n = m->rows - row < T ? m->rows - row : T,
+                      .index = m->index ? m->index + row : NULL,
+                      .adjacent = m->row == 1 && !m->index};
 }
 
 static void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
 {
-    const real *lane[T];
-    if (l->n == T && l->adjacent) {
-        gather_lines(from + l->at[0], m->component, m->d, to);
-        return;
-    }
-    for (size_t k = 0; k < l->n; k++)
-        lane[k] = from + l->at[k];
-    if (l->n == T && m->component == 1)
-        gather_contiguous(lane, m->d, to);
+    if (l->n == T && l->adjacent)
+        gather_lines(from + l->base, m->component, m->d, to);
+    else if (l->n == T && m->component == 1)
+        gather_contiguous(l, m->d, from, to);
     else
-        gather_any(lane, l->n, m->component, m->d, to);
+        gather_any(l, m->component, m->d, from, to);
 }
 
 static void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
 {
-    real *lane[T];
-    if (l->n == T && l->adjacent) {
-        scatter_lines(to + l->at[0], m->component, m->d, from);
-        return;
-    }
-    for (size_t k = 0; k < l->n; k++)
-        lane[k] = to + l->at[k];
-    if (l->n == T && m->component == 1)
-        scatter_contiguous(lane, l->runs, m->d, from);
+    if (l->n == T && l->adjacent)
+        scatter_lines(to + l->base, m->component, m->d, from);
+    else if (l->n == T && m->component == 1 && !l->index)
+        scatter_contiguous(l, m->d, from, to);
     else
-        scatter_any(lane, l->n, m->component, m->d, from);
+        scatter_any(l, m->component, m->d, from, to);
 }
 
 /* Rows and channels from one tile to the next. */
