@@ -50,10 +50,10 @@ static void matrices_back(const frame *f, const shared_path *s, size_t v)
                            s->y.g + (g * s->y.b->mul + v) * s->y.stride);
 }
 
-/* Lines of channel v of y: [v][row][tile]. */
-static size_t line_at(const frame *f, const shared_path *s, size_t path, size_t v)
+/* Lines of channel v of y: [v][row][tile], of the given number of rows. */
+static size_t line_at(const frame *f, const shared_path *s, size_t path, size_t v, size_t rows)
 {
-    return (f->plan->path[path].lines + v * f->n * s->tiles) * T;
+    return (f->plan->path[path].lines + v * rows * s->tiles) * T;
 }
 
 static mix_job job_of(const frame *f, const shared_path *s)
@@ -79,10 +79,11 @@ static void set_weights(const frame *f, const shared_path *s, size_t path, size_
     if (e3tp_cg_reads_weights(f, path)) {
         m->w = (const real *)f->r->w + s->c->w_offset;
         m->w_row = (size_t)f->r->sw;
-        m->prefetch = f->n;
+        m->prefetch = m->w_row ? f->n : 0;
     } else {
-        m->w = f->lw + line_at(f, s, path, v);
-        m->w_row = s->tiles * T;
+        const bool one = frame_one_line(f, path);
+        m->w = f->lw + line_at(f, s, path, v, one ? 1 : f->n);
+        m->w_row = one ? 0 : s->tiles * T;
     }
 }
 
@@ -100,7 +101,7 @@ static void mix_back(const frame *f, const shared_path *s, size_t path, size_t v
     m.g = s->z.v;
     m.gx = f->r->gx ? s->x.g : NULL;
     m.dM = f->r->gy ? f->dM : NULL;
-    m.gw = f->r->gw && s->c->has_weight ? f->lgw + line_at(f, s, path, v) : NULL;
+    m.gw = f->r->gw && s->c->has_weight ? f->lgw + line_at(f, s, path, v, f->n) : NULL;
     m.gw_row = s->tiles * T;
     kernels.mix_back(&m);
     if (m.dM)

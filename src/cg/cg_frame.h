@@ -45,6 +45,16 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
            f->p->blocks[1][c->in2].mul == 1 && f->p->blocks[0][c->in1].mul % T == 0;
 }
 
+/* Whether one set of lines serves all rows: shared weights, unless uuu walks over several tiles of
+   a row, each with lines of its own. */
+static inline bool frame_one_line(const frame *f, size_t path)
+{
+    const e3tp_coupling *c = &f->p->paths[path];
+    const size_t tile = f->plan->lanes == E3TP_LANES_ROWS ? 1 : T;
+    return f->r->sw == 0 && !f->r->iw &&
+           (c->mode != E3TP_UUU || f->p->blocks[0][c->in1].mul <= tile);
+}
+
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,
    and for E3TP_CG_TO_X to the weights' lines where their gradient is wanted. */
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target);

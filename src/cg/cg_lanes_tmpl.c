@@ -3,8 +3,13 @@
 #include <string.h>
 
 #include "cg/cg_frame.h"
+#include "cg/cg_pairs.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
+#define pairs E3TP_NAME(e3tp_cg_pairs)
+#define TARGET_(r) e3tp_cg_target_##r
+#define TARGET(r) TARGET_(r)
+typedef TARGET(E3TP_REAL) pair_target;
 
 enum { MOST_TARGETS = 2 * 12 + 1 };
 
@@ -61,12 +66,18 @@ static line_up gradient(const frame *f, size_t path, int k, const walk *way)
     return (line_up){o.g + way->first[k] * o.stride, way->step[k] * o.stride};
 }
 
-/* Line `more` of the weights of a walk, from all lines or from those of their gradients. */
-static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more, real *lines)
+/* Line `more` of the weights of a walk. */
+static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more)
 {
     if (!f->p->paths[path].has_weight)
         return (line_up){NULL, 0};
-    return (line_up){lines + (f->plan->path[path].lines + way->q + more) * T, way->q_step * T};
+    return (line_up){f->lw + (f->plan->path[path].lines + way->q + more) * T,
+                     frame_one_line(f, path) ? 0 : way->q_step * T};
+}
+
+static line_up weight_gradient_line(const frame *f, size_t path, const walk *way, size_t more)
+{
+    return (line_up){f->lgw + (f->plan->path[path].lines + way->q + more) * T, way->q_step * T};
 }
 
 static bool wants_weight_gradient(const frame *f, size_t path)
@@ -74,9 +85,9 @@ static bool wants_weight_gradient(const frame *f, size_t path)
     return f->r->gw && f->p->paths[path].has_weight;
 }
 
-/* to[i] += c w (a x b) for every path i of the group. */
-static void contract(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g, size_t tiles,
-                     line_up a, line_up b, const result *to)
+/* By table, path after path: degrees without kernels of their own. */
+static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                            size_t tiles, line_up a, line_up b, const result *to)
 {
     for (size_t i = 0; i < g->count; i++) {
         const size_t path = f->plan->order[target][g->first + i];
@@ -84,6 +95,30 @@ static void contract(const frame *f, e3tp_cg_target target, const e3tp_cg_group 
         kernels.table(t->to[target], t->n, to[i].c, tiles, a.v, a.stride, b.v, b.stride, to[i].w.v,
                       to[i].w.stride, to[i].z.v, to[i].z.stride);
     }
+}
+
+/* to[i] += c w (a x b) for every path i of the group. */
+static void contract(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g, size_t tiles,
+                     line_up a, line_up b, const result *to)
+{
+    if (g->count == 0)
+        return;
+    const int *role = e3tp_cg_role[target];
+    const size_t *path = f->plan->order[target] + g->first;
+    const int *l = f->plan->triples[f->plan->path[path[0]].triple].l;
+    const int la = l[role[0]], lb = l[role[1]], least = la < lb ? lb - la : la - lb;
+    if (la > E3TP_CG_PAIRS_LMAX || lb > E3TP_CG_PAIRS_LMAX) {
+        contract_tables(f, target, g, tiles, a, b, to);
+        return;
+    }
+    pair_target out[2 * E3TP_CG_PAIRS_LMAX + 1] = {{.z = NULL}};
+    for (size_t i = 0; i < g->count; i++) {
+        const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path[i]].triple];
+        out[t->l[role[2]] - least] =
+            (pair_target){to[i].z.v, to[i].z.stride, to[i].w.v, to[i].w.stride,
+                          (real)(to[i].c * t->sign[target])};
+    }
+    pairs.of[la][lb](tiles, a.v, a.stride, b.v, b.stride, out);
 }
 
 /* The contraction without weights, in scratch, for d components. */
@@ -99,8 +134,7 @@ static void weight_gradient(const frame *f, size_t path, const e3tp_cg_group *on
 {
     const int d = frame_block(f, path, 0).d;
     const line_up u = in_scratch(f->mid, way->tiles, d), x = operand(f, path, 0, way),
-                  w = weight_line(f, path, way, 0, f->lw),
-                  gw = weight_line(f, path, way, 0, f->lgw);
+                  w = weight_line(f, path, way, 0), gw = weight_gradient_line(f, path, way, 0);
     const result to = {u, {NULL, 0}, f->p->paths[path].coeff};
     contract(f, E3TP_CG_TO_X, one, way->tiles, operand(f, path, 2, way), operand(f, path, 1, way),
              &to);
@@ -149,7 +183,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
             const size_t path = f->plan->order[target][run.first + k];
             to[k] = (result){target == E3TP_CG_TO_Z ? operand(f, path, 2, way)
                                                     : gradient(f, path, role[2], way),
-                             weight_line(f, path, way, 0, f->lw), f->p->paths[path].coeff};
+                             weight_line(f, path, way, 0), f->p->paths[path].coeff};
         }
         const size_t path = f->plan->order[target][g->first];
         contract(f, target, &run, way->tiles, operand(f, path, role[0], way),
@@ -174,7 +208,7 @@ static void connect(const frame *f, size_t path, const e3tp_cg_group *g, const w
     const tiles_of z = frame_block(f, path, 2);
     const line_up t = products(f, path, g, way), out = operand(f, path, 2, way);
     for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up w = weight_line(f, path, way, k, f->lw);
+        const line_up w = weight_line(f, path, way, k);
         kernels.scale_add(way->tiles, z.d, t.v, t.stride, w.v, w.stride, out.v + k * z.stride,
                           out.stride);
     }
@@ -185,7 +219,7 @@ static void connect_weights(const frame *f, size_t path, const e3tp_cg_group *g,
     const tiles_of z = frame_block(f, path, 2);
     const line_up t = products(f, path, g, way), gz = operand(f, path, 2, way);
     for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up gw = weight_line(f, path, way, k, f->lgw);
+        const line_up gw = weight_gradient_line(f, path, way, k);
         kernels.dot(way->tiles, z.d, t.v, t.stride, gz.v + k * z.stride, gz.stride, gw.v,
                     gw.stride);
     }
@@ -198,7 +232,7 @@ static void connect_back(const frame *f, e3tp_cg_target target, size_t path, con
     const tiles_of z = frame_block(f, path, 2);
     const line_up gt = in_scratch(f->gmid, way->tiles, z.d), gz = operand(f, path, 2, way);
     for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up w = weight_line(f, path, way, k, f->lw);
+        const line_up w = weight_line(f, path, way, k);
         kernels.scale_add(way->tiles, z.d, gz.v + k * z.stride, gz.stride, w.v, w.stride, gt.v,
                           gt.stride);
     }

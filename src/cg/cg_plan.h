@@ -23,6 +23,7 @@ typedef struct e3tp_cg_triple {
     int l[3];
     size_t n;
     e3tp_cg_entry *to[E3TP_CG_TARGETS];
+    double sign[E3TP_CG_TARGETS]; /* of the tensor, legs exchanged, against that of cg_pairs.h */
 } e3tp_cg_triple;
 
 /* Paths that share both operands of a target and differ in the degree of its result: the products

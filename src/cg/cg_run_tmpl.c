@@ -26,25 +26,19 @@ static void clear(const frame *f, real *packed, int k)
 
 /* ---- weights of the paths, as lines ---- */
 
-/* The weights of a path as a one-component operand; `part` of `parts` (the channels v of y). */
-static e3tp_tile_map weight_map(const frame *f, size_t path, size_t parts, ptrdiff_t stride)
-{
-    const e3tp_coupling *c = &f->p->paths[path];
-    return (e3tp_tile_map){(size_t)stride, parts, 0, f->r->iw, f->n, c->w_count / parts, 1};
-}
-
 typedef void line_visitor(const frame *f, const e3tp_tile_map *m, size_t element, real *line);
 
-/* Every piece of a path's weights that forms consecutive lines. */
-static void visit_lines(const frame *f, size_t path, real *lines, line_visitor *visit)
+/* Every piece of a path's weights that forms consecutive lines, as a one-component operand of
+   `rows` rows; with shared y there is a piece for each channel of y. */
+static void visit_lines(const frame *f, size_t path, size_t rows, real *lines, line_visitor *visit)
 {
     const e3tp_coupling *c = &f->p->paths[path];
     const bool channels = f->plan->path[path].channels;
     if (!c->has_weight || (channels && c->mode == E3TP_UVW))
         return;
     const size_t parts = channels ? f->p->blocks[1][c->in2].mul : 1;
-    const e3tp_tile_map m = weight_map(f, path, parts, f->r->sw);
-    const size_t each = e3tp_tile_count(f->plan->lanes, T, f->n, m.mul);
+    const e3tp_tile_map m = {(size_t)f->r->sw, parts, 0, f->r->iw, rows, c->w_count / parts, 1};
+    const size_t each = e3tp_tile_count(f->plan->lanes, T, rows, m.mul);
     for (size_t v = 0; v < parts; v++)
         visit(f, &m, c->w_offset + v, lines + (f->plan->path[path].lines + v * each) * T);
 }
@@ -64,9 +58,10 @@ static void unpack_line(const frame *f, const e3tp_tile_map *m, size_t element, 
 
 static void pack_weights(const frame *f)
 {
+    const size_t group = f->plan->lanes == E3TP_LANES_ROWS ? T : 1;
     for (size_t i = 0; i < f->p->npaths; i++)
         if (!e3tp_cg_reads_weights(f, i))
-            visit_lines(f, i, f->lw, pack_line);
+            visit_lines(f, i, frame_one_line(f, i) ? group : f->n, f->lw, pack_line);
 }
 
 /* The kernels of uvw with shared y add straight to the caller's rows. */
@@ -85,7 +80,7 @@ static void clear_weight_gradients(const frame *f)
 static void unpack_weight_gradients(const frame *f)
 {
     for (size_t i = 0; i < f->p->npaths; i++)
-        visit_lines(f, i, f->lgw, unpack_line);
+        visit_lines(f, i, f->n, f->lgw, unpack_line);
 }
 
 /* ---- factors of a Gaunt product ---- */

@@ -154,12 +154,12 @@ static void scatter_lines(real *to, size_t step, size_t d, const real *from)
         v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
 }
 
-static size_t row_at(const e3tp_tile_map *m, size_t r)
+V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
 {
     return (m->index ? (size_t)m->index[r] : r) * m->row;
 }
 
-static lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_t u)
+V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_t u)
 {
     if (lanes == E3TP_LANES_CHANNELS)
         return (lanes_of){.base = row_at(m, row) + u * m->channel,
@@ -175,7 +175,7 @@ static lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_
                       .adjacent = m->row == 1 && !m->index};
 }
 
-static void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+V_INLINE void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
 {
     if (l->n == T && l->adjacent)
         gather_lines(from + l->base, m->component, m->d, to);
@@ -185,7 +185,7 @@ static void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *fro
         gather_any(l, m->component, m->d, from, to);
 }
 
-static void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+V_INLINE void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
 {
     if (l->n == T && l->adjacent)
         scatter_lines(to + l->base, m->component, m->d, from);
