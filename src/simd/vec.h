@@ -32,6 +32,13 @@ typedef real v_real __attribute__((vector_size(V_BYTES)));
 typedef real v_real_u __attribute__((vector_size(V_BYTES), aligned(__alignof__(real)), may_alias));
 typedef real v_real_a __attribute__((vector_size(V_BYTES), may_alias));
 
+/* What a comparison of v_real gives: all bits of a lane set, or none. */
+#if defined(E3TP_REAL_F64)
+typedef int64_t v_int __attribute__((vector_size(V_BYTES)));
+#else
+typedef int32_t v_int __attribute__((vector_size(V_BYTES)));
+#endif
+
 #define V_INLINE static inline __attribute__((always_inline, unused))
 #if defined(__clang__)
 #define V_UNROLL _Pragma("clang loop unroll(full)")
@@ -65,7 +72,8 @@ V_INLINE void v_storeu(real *p, v_real v)
 
 V_INLINE v_real v_set1(real a)
 {
-    return (v_real){0} + a;
+    return a -
+           (v_real){0}; /* not 0 + a, which for a = -0 is another number: it costs an addition */
 }
 V_INLINE v_real v_zero(void)
 {
@@ -96,6 +104,12 @@ V_INLINE v_real v_load_n(const real *p, int n)
 V_INLINE void v_store_n(real *p, v_real v, int n)
 {
     memcpy(p, &v, (size_t)n * sizeof(real));
+}
+
+/* Lane by lane a where the mask is set, else b. */
+V_INLINE v_real v_select(v_int mask, v_real a, v_real b)
+{
+    return (v_real)((mask & (v_int)a) | (~mask & (v_int)b));
 }
 
 /* a * b + c; in the vector tiers with one rounding. */
