@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptions checked and brought into normal form; the table of kernels; ranges of a batch. */
+#include "radial/radial.h"
+
+#include <math.h>
+
+#include "e3tp_config.h"
+#include "problem/problem.h"
+
+#define DECLARE(tier) \
+    extern const e3tp_radial_kernel e3tp_radial_kernel_f32_##tier, e3tp_radial_kernel_f64_##tier;
+DECLARE(generic)
+#if E3TP_HAVE_AVX2
+DECLARE(avx2)
+#endif
+#if E3TP_HAVE_AVX512
+DECLARE(avx512)
+#endif
+
+static const e3tp_radial_kernel *const kernels[2][E3TP_TIER_COUNT] = {
+    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_radial_kernel_f32_generic,
+    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_radial_kernel_f64_generic,
+#if E3TP_HAVE_AVX2
+    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_radial_kernel_f32_avx2,
+    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_radial_kernel_f64_avx2,
+#endif
+#if E3TP_HAVE_AVX512
+    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_radial_kernel_f32_avx512,
+    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_radial_kernel_f64_avx512,
+#endif
+};
+
+const e3tp_radial_kernel *e3tp_radial_kernel_of(e3tp_dtype dtype, e3tp_tier tier)
+{
+    return kernels[dtype][tier];
+}
+
+static const double r_max_least = 1e-6, r_max_most = 1e6;
+enum { P_MOST = 64 };
+
+static double as_stored(const e3tp_radial_desc *d, double v)
+{
+    return d->dtype == E3TP_F32 ? (double)(float)v : v;
+}
+
+static e3tp_status check_gaussian(const e3tp_radial_desc *d, e3tp_message *why)
+{
+    if (d->drop_ends != 0 && d->drop_ends != 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "drop_ends: %d, expected 0 or 1", d->drop_ends);
+    if (!(d->r_min >= 0 && as_stored(d, d->r_min) < as_stored(d, d->r_max)))
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "r_min: %g, expected 0 or more and less than r_max %g", d->r_min,
+                         d->r_max);
+    if (d->num == 1 && !d->drop_ends)
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "num: 1, but a single Gaussian has no step; set drop_ends");
+    return E3TP_OK;
+}
+
+static e3tp_status check_kinds(const e3tp_radial_desc *d, e3tp_message *why)
+{
+    if (d->size != sizeof *d)
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "size is %zu, expected %zu (e3tp_radial_desc_init sets it)", d->size,
+                         sizeof *d);
+    if (d->basis != E3TP_RADIAL_BESSEL && d->basis != E3TP_RADIAL_GAUSSIAN)
+        return e3tp_fail(why, E3TP_E_INVALID, "there is no radial basis %d", (int)d->basis);
+    if ((int)d->cutoff < E3TP_CUTOFF_NONE || d->cutoff > E3TP_CUTOFF_COSINE)
+        return e3tp_fail(why, E3TP_E_INVALID, "there is no cutoff %d", (int)d->cutoff);
+    if (d->dtype != E3TP_F32 && d->dtype != E3TP_F64)
+        return e3tp_fail(why, E3TP_E_INVALID, "there is no dtype %d", (int)d->dtype);
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why)
+{
+    E3TP_TRY(check_kinds(d, why));
+    if (d->num > E3TP_RADIAL_MAX)
+        return e3tp_fail(why, E3TP_E_INVALID, "num: %zu, expected at most %d", d->num,
+                         E3TP_RADIAL_MAX);
+    if (!(d->r_max >= r_max_least && d->r_max <= r_max_most))
+        return e3tp_fail(why, E3TP_E_INVALID, "r_max: %g, expected %g to %g", d->r_max, r_max_least,
+                         r_max_most);
+    if (d->cutoff == E3TP_CUTOFF_POLYNOMIAL && (d->p < 1 || d->p > P_MOST))
+        return e3tp_fail(why, E3TP_E_INVALID, "p: %d, expected 1 to %d", d->p, P_MOST);
+    if (d->threads < 0)
+        return e3tp_fail(why, E3TP_E_INVALID, "threads: %d, expected 0 or more", d->threads);
+    return d->basis == E3TP_RADIAL_GAUSSIAN ? check_gaussian(d, why) : E3TP_OK;
+}
+
+/* e3nn's rounded sqrt(pi/2)^(1/2), which makes the squares of the functions add up to about 1. */
+static const double gaussian_scale = 1 / 1.12;
+
+e3tp_radial_map e3tp_radial_normalise(const e3tp_radial_desc *d)
+{
+    e3tp_radial_map m = {.basis = d->basis,
+                         .cutoff = d->cutoff,
+                         .num = d->num,
+                         .p = d->p,
+                         .r_max = as_stored(d, d->r_max)};
+    if (d->basis == E3TP_RADIAL_BESSEL) {
+        m.scale = sqrt(2 / m.r_max);
+        m.wave = 3.14159265358979323846 / m.r_max;
+        return m;
+    }
+    const double r_min = as_stored(d, d->r_min), steps = (double)d->num + (d->drop_ends ? 1 : -1);
+    m.scale = gaussian_scale;
+    m.step = steps > 0 ? (m.r_max - r_min) / steps : 1;
+    m.per_step = 1 / m.step;
+    m.first = r_min + (d->drop_ends ? m.step : 0);
+    return m;
+}
+
+/* ---- batches ---- */
+
+/* About 20 us of work; waking a thread takes a few. */
+enum { VALUES_PER_WORKER = 16384 };
+
+typedef struct job {
+    const e3tp_radial *plan;
+    size_t n, workers;
+    const char *r;
+    char *values, *slopes;
+} job;
+
+/* A quotient first, so that nothing overflows. */
+static size_t start_of(const job *j, size_t worker)
+{
+    const size_t each = j->n / j->workers, rest = j->n % j->workers;
+    return worker * each + (worker < rest ? worker : rest);
+}
+
+static void work(void *ctx, size_t worker)
+{
+    const job *j = ctx;
+    const e3tp_radial *p = j->plan;
+    const size_t from = start_of(j, worker), to = start_of(j, worker + 1);
+    const size_t es = e3tp_dtype_size(p->dtype), row = p->map.num * es;
+    p->kernel->eval(&p->map, to - from, j->r + from * es, j->values ? j->values + from * row : NULL,
+                    j->slopes ? j->slopes + from * row : NULL);
+}
+
+void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes)
+{
+    job j = {p, n, 1, r, values, slopes};
+    j.workers = (size_t)e3tp_parallel_workers(&p->parallel, n * p->map.num / VALUES_PER_WORKER);
+    e3tp_parallel_run(&p->parallel, j.workers, work, &j);
+}

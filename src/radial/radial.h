@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Radial plans below the API: the check of a description, its normal form, and the batch on
+   threads. */
+#ifndef E3TP_RADIAL_ROOM_H
+#define E3TP_RADIAL_ROOM_H
+
+#include "core/alloc.h"
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "core/status.h"
+#include "radial/radial_kernels.h"
+
+struct e3tp_radial {
+    e3tp_radial_map map;
+    const e3tp_radial_kernel *kernel;
+    e3tp_dtype dtype;
+    e3tp_tier tier;
+    e3tp_parallel parallel;
+    e3tp_allocator allocator;
+};
+
+/* INVALID with a sentence for a field outside its range. */
+e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why);
+/* The map of a checked description. */
+e3tp_radial_map e3tp_radial_normalise(const e3tp_radial_desc *d);
+/* NULL: the tier is not compiled in. */
+const e3tp_radial_kernel *e3tp_radial_kernel_of(e3tp_dtype dtype, e3tp_tier tier);
+void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes);
+/* Plain and in extended precision, the formulas as the header has them: the oracle of the tests. */
+void e3tp_radial_reference(const e3tp_radial_map *m, size_t n, double r, long double *value,
+                           long double *slope);
+
+#endif
