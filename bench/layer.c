@@ -74,6 +74,14 @@ static int make_arrays(layer *a)
     return 1;
 }
 
+static int make_basis(layer *a, char *why, size_t cap)
+{
+    e3tp_radial_desc d = e3tp_radial_desc_init(E3TP_RADIAL_BESSEL, E3TP_CUTOFF_POLYNOMIAL,
+                                               BENCH_RADIAL, a->crystal.cutoff);
+    d.threads = 1;
+    return e3tp_radial_create(&a->basis, &d, why, cap) == E3TP_OK;
+}
+
 /* Weights of all edges in memory; without room for them the rows that read them are skipped. */
 static void make_ready_weights(layer *a)
 {
@@ -89,6 +97,7 @@ static void layer_destroy(layer *a)
 {
     bench_product_destroy(&a->product);
     bench_crystal_destroy(&a->crystal);
+    e3tp_radial_destroy(a->basis);
     free(a->x);
     free(a->y);
     free(a->radial);
@@ -104,7 +113,7 @@ static int layer_create(layer *a, const char *layout, char *why, size_t cap)
         snprintf(why, cap, "no cutoff gives every atom %d neighbours", LAYER_NEIGHBOURS);
         return 0;
     }
-    if (!make_product(a, layout, LAYER_BLOCK, why, cap))
+    if (!make_product(a, layout, LAYER_BLOCK, why, cap) || !make_basis(a, why, cap))
         return 0;
     a->block = block_size(a->product.width);
     a->tier = bench_tier_named(e3tp_plan_isa(a->product.plan));

@@ -6,9 +6,7 @@
 
 #include "timing.h"
 
-enum { CHUNK = 64, ENVELOPE_P = 6 };
-
-static const double pi = 3.14159265358979323846;
+enum { CHUNK = 64 };
 
 /* ---- harmonics
  * ------------------------------------------------------------------------------------- */
@@ -35,30 +33,17 @@ void layer_harmonics(layer *a)
 /* ---- radial functions
  * ------------------------------------------------------------------------------ */
 
-/* 1 at 0; 0 with two derivatives at u = 1 (Gasteiger, Gross and Guennemann, arXiv 2003.03123). */
-static double envelope(double u)
-{
-    const double p = ENVELOPE_P, up = pow(u, ENVELOPE_P);
-    return u >= 1 ? 0 : 1 - up * ((p + 1) * (p + 2) / 2 - u * (p * (p + 2) - u * p * (p + 1) / 2));
-}
-
 static void radial_range(void *ctx, size_t from, size_t to)
 {
     const layer *a = ctx;
-    const double cutoff = a->crystal.cutoff;
-    for (size_t e = from; e < to; e++) {
-        const double *v = a->crystal.vector + 3 * e;
-        const double r = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-        const double scale = sqrt(2 / cutoff) * envelope(r / cutoff) / r,
-                     twice = 2 * cos(pi * r / cutoff);
-        double before = 0, now = sin(pi * r / cutoff);
-        for (size_t n = 0; n < BENCH_RADIAL;
-             n++) { /* sin((n+1)t) = 2 cos(t) sin(nt) - sin((n-1)t) */
-            const double next = twice * now - before;
-            a->radial[e * BENCH_RADIAL + n] = (float)(scale * now);
-            before = now;
-            now = next;
+    float r[CHUNK];
+    for (size_t e = from; e < to; e += CHUNK) {
+        const size_t n = to - e < CHUNK ? to - e : CHUNK;
+        for (size_t k = 0; k < n; k++) {
+            const double *v = a->crystal.vector + 3 * (e + k);
+            r[k] = (float)sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
         }
+        e3tp_radial_eval(a->basis, r, n, a->radial + e * BENCH_RADIAL, NULL);
     }
 }
 

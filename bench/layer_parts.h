@@ -3,6 +3,8 @@
 #ifndef BENCH_LAYER_PARTS_H
 #define BENCH_LAYER_PARTS_H
 
+#include <e3tp/radial.h>
+
 #include "crystal.h"
 #include "product.h"
 #include "tier.h"
@@ -13,6 +15,8 @@ typedef struct layer {
     bench_crystal crystal;
     bench_product product; /* its buffers hold one block of edges */
     const bench_tier *tier;
+    e3tp_radial
+        *basis;     /* BENCH_RADIAL Bessel functions on one thread: layer_radial cuts the edges */
     float *x;       /* [atoms][width x] */
     float *y;       /* [edges][LAYER_Y] */
     float *radial;  /* [edges][BENCH_RADIAL] */
