@@ -165,8 +165,10 @@ E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
 E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
-E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d,
-                                           int n); /* 0: OpenMP's maximum at creation */
+/* At most so many; 0: OpenMP's maximum as it is when the plan is created. A call takes no more than
+   OpenMP's maximum at that time, and runs serially inside a parallel region and in a forked child.
+   With set_parallel_for: as many as given here. */
+E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d, int n);
 E3TP_API e3tp_status
 e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows); /* rows per call to plan for; 0: unknown */
 /* Element type in which batch-summed gradients accumulate; default: the dtype. Another one than the

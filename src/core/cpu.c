@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cpu.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
@@ -21,9 +22,28 @@ static const struct {
     [E3TP_TIER_NEON_] = {"neon", E3TP_HAVE_NEON},
 };
 
-/* Every thread computes the same word, so relaxed order and a lost race do no harm. */
+/* The tiers that this machine runs, once KNOWN, and whether the process is a FORKED child. Bits are
+   only ever added, and every thread finds the same ones, so relaxed order does no harm. */
 #define KNOWN 0x80000000u
+#define FORKED 0x40000000u
 static _Atomic unsigned cpu_word;
+
+/* GCC's OpenMP hangs in a child of fork() when the parent has used threads, whoever used them
+   there: noted by fork itself, at no cost to a call. */
+static void note_fork(void)
+{
+    atomic_fetch_or_explicit(&cpu_word, FORKED, memory_order_relaxed);
+}
+
+__attribute__((constructor)) static void watch_fork(void)
+{
+    pthread_atfork(NULL, NULL, note_fork);
+}
+
+bool e3tp_cpu_forked(void)
+{
+    return atomic_load_explicit(&cpu_word, memory_order_relaxed) & FORKED;
+}
 
 #if defined(__x86_64__)
 static unsigned long long os_saved_state(void)
@@ -74,7 +94,7 @@ static unsigned cpu_tiers(void)
     unsigned word = atomic_load_explicit(&cpu_word, memory_order_relaxed);
     if (!(word & KNOWN)) {
         word = detect() | KNOWN;
-        atomic_store_explicit(&cpu_word, word, memory_order_relaxed);
+        atomic_fetch_or_explicit(&cpu_word, word, memory_order_relaxed);
     }
     return word;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Instruction-set tiers: names, what was compiled in, what this machine and its OS can run. */
+/* Instruction-set tiers: names, what was compiled in, what this machine and its OS can run; and the
+   other thing that a process must know about itself, whether it was forked. */
 #ifndef E3TP_CORE_CPU_H
 #define E3TP_CORE_CPU_H
 
@@ -19,5 +20,8 @@ bool e3tp_tier_compiled(e3tp_tier t);
 bool e3tp_tier_usable(e3tp_tier t); /* compiled, and CPU and OS state allow all of it */
 e3tp_tier e3tp_tier_best(void);
 int e3tp_tier_find(const char *name); /* -1: unknown */
+
+/* Whether this process is a child forked from one that had loaded the library. */
+bool e3tp_cpu_forked(void);
 
 #endif

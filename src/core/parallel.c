@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/parallel.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "core/cpu.h"
 #include "e3tp_config.h"
 
 #if E3TP_HAVE_OPENMP
 #include <omp.h>
 #endif
-
-/* GCC's OpenMP hangs in a child of fork() when the parent has used threads, whoever used them
-   there. So a child of a process that had loaded the library stays serial: set once, by fork
-   itself, at no cost to a call. (A daemon that forks after loading can give its own loop in
-   e3tp_parallel.) */
-static _Atomic bool forked;
-
-static void note_fork(void)
-{
-    atomic_store_explicit(&forked, true, memory_order_relaxed);
-}
-
-__attribute__((constructor)) static void watch_fork(void)
-{
-    pthread_atfork(NULL, NULL, note_fork);
-}
 
 int e3tp_parallel_max(void)
 {
@@ -42,7 +25,7 @@ static bool may_go_parallel(const e3tp_parallel *p)
     if (p->fn) /* the host's loop, the host's knowledge of its threads */
         return true;
 #if E3TP_HAVE_OPENMP
-    return !omp_in_parallel() && !atomic_load_explicit(&forked, memory_order_relaxed);
+    return !omp_in_parallel() && !e3tp_cpu_forked();
 #else
     return false;
 #endif
@@ -52,7 +35,9 @@ int e3tp_parallel_workers(const e3tp_parallel *p, size_t work_items)
 {
     if (!p || p->threads <= 1 || work_items <= 1 || !may_go_parallel(p))
         return 1;
-    return work_items < (size_t)p->threads ? (int)work_items : p->threads;
+    const int now = p->fn ? p->threads : e3tp_parallel_max();
+    const int most = now < p->threads ? now : p->threads;
+    return work_items < (size_t)most ? (int)work_items : most;
 }
 
 static void run_serial(size_t n, void (*body)(void *ctx, size_t i), void *ctx)

@@ -14,8 +14,9 @@ typedef struct e3tp_parallel {
 /* OpenMP's maximum now; 1 without OpenMP. */
 int e3tp_parallel_max(void);
 
-/* How many workers a call may use now: at most p->threads and at most work_items; 1 inside an
-   OpenMP parallel region and in a forked child, unless the host gave its own loop. */
+/* How many workers a call may use now: at most p->threads and at most work_items. Unless the host
+   gave its own loop, at most OpenMP's maximum as it is now, and 1 inside a parallel region and in
+   a forked child. */
 int e3tp_parallel_workers(const e3tp_parallel *p, size_t work_items);
 
 /* body(ctx, i) for i in 0..n-1; each i is one worker with its own scratch. Serial for n <= 1. */
