@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/cpu.h"
+#include "e3tp_config.h"
 
 /* The structs of a template by tier, for a table { FOR_TIERS(e3tp_tile_kernels_f32) }. */
 #define TIER_GENERIC(base) [E3TP_TIER_GENERIC_] = &base##_generic,
