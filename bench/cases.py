@@ -1,59 +1,62 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Problem strings of the default run, one a line.
+"""Problem strings of the default run, one a line; name=<setting>.<L> tells report and goals what a line is.
 
-The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000, multiplicity 1, float32, forward; one degree to
-itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction product keeps every path as its own
-output; its natural-parity half is what the paper times, `mimo-all` has every path. A line's methods are timed in turns.
-name=<setting>.<L> tells the report what a line is.
+The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000, multiplicity 1, float32, forward; one degree
+to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction product keeps every path as its own
+output: its natural-parity half is what the paper times, mimo-all has every path. The Gaunt product sums its paths into
+one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
+
+uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout.
 """
 
 import argparse
 
-TOP_DEGREE = 12  # of the library's irreps; a Gaunt product's output goes to twice that
 METHODS = "method=cg,gaunt,grid,auto"
+PROTOCOL = "batch=10000 dtype=f32 pass=fwd threads=1"
 
 
 def natural(degrees, mul=1):
     return "+".join(f"{mul}x{l}{'eo'[l % 2]}" for l in degrees)
 
 
-def product(name, L, irreps, l_out, extra):
+def paths(name, L, irreps, out):
+    """The instruction product, every path (of natural parity) its own output."""
+    kind, methods = ("all", "cg") if name.endswith("-all") else ("natural", "cg,grid,auto")
     return (
-        f"op=tp name={name}.{L} in1={irreps} in2={irreps} mode=uuu sep=1 lmax_out={l_out} {extra}"
+        f"op=tp name={name}.{L} in1={irreps} in2={irreps} {out} mode=uuu paths={kind} "
+        f"weights=none {PROTOCOL} method={methods}"
     )
 
 
-def price_of_freedom(top):
-    run = "batch=10000 dtype=f32 pass=fwd method=auto threads=1 weights=none"
-    fast = f"batch=10000 dtype=f32 pass=fwd {METHODS} threads=1"
+def protocol(top):
     for L in range(1, top + 1):
         one, many = natural([L]), natural(range(L + 1))
         if L % 2 == 0:  # l1 + l2 + l3 = 3L must be even
-            yield f"op=tp name=siso.{L} in1={one} in2={one} out={one} mode=uuu {run}"
-            yield f"op=gaunt name=siso.{L} l1={L}:{L} l2={L}:{L} l3={L}:{L} {fast}"
-        if 2 * L <= TOP_DEGREE:
-            yield product("simo", L, one, 2 * L, f"paths=natural {run}")
-            yield product("mimo", L, many, 2 * L, f"paths=natural {run}")
-            yield product("mimo-all", L, many, 2 * L, f"paths=all {run}")
-        yield f"op=gaunt name=simo.{L} l1={L}:{L} l2={L}:{L} l3={2 * L} {fast}"
-        yield f"op=gaunt name=mimo.{L} l1={L} l2={L} l3={2 * L} {fast}"
+            yield paths("siso", L, one, f"out={one}")
+            yield f"op=gaunt name=siso.{L} l1={L}:{L} l2={L}:{L} l3={L}:{L} {PROTOCOL} {METHODS}"
+        yield paths("simo", L, one, f"lmax_out={2 * L}")
+        yield f"op=gaunt name=simo.{L} l1={L}:{L} l2={L}:{L} l3={2 * L} {PROTOCOL} {METHODS}"
+        yield paths("mimo", L, many, f"lmax_out={2 * L}")
+        yield paths("mimo-all", L, many, f"lmax_out={2 * L}")
+        yield f"op=gaunt name=mimo.{L} l1={L} l2={L} l3={2 * L} {PROTOCOL} {METHODS}"
 
 
 def channels(top):
     for L in range(1, top + 1):  # 78 rows of 128 channels are about as much data as 10000 of one
-        yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} channels=128 batch=128 dtype=f32 {METHODS} threads=1"
+        run = "channels=128 batch=78 dtype=f32 pass=fwd,bwd threads=1"
+        yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} {run} {METHODS}"
 
 
 def cached(top):
-    for L in range(2, top + 1):
-        yield product(
-            "cached",
-            L,
-            natural(range(L + 1), 16),
-            L,
-            "paths=all batch=256 dtype=f32 weights=shared threads=1",
-        )
+    every = "layout=mul_ir,ir_mul,batch_last dtype=f32,f64 pass=fwd threads=1"
+    for L in range(2, min(top, 5) + 1):
+        x16, x64, y = (natural(range(L + 1), mul) for mul in (16, 64, 1))
+        tail = f"paths=all sep=0 lmax_out={L} weights=shared method=cg {every}"
+        yield f"op=tp name=uuu.{L} in1={x16} in2={x16} mode=uuu batch=16 {tail}"
+        yield f"op=tp name=uvu.{L} in1={x64} in2={y} mode=uvu batch=8 {tail}"
+    for L in range(4, top + 3):
+        yield f"op=gaunt name=signal.{L} l1={L} l2={L} l3={L} channels=16 batch=16 {every} {METHODS}"
 
 
 def models():
@@ -61,17 +64,31 @@ def models():
     yield f"{layer} name=layer.3 pass=fwd,bwd layout=mul_ir,ir_mul threads=1,2"
 
 
+def plans():
+    """For --create."""
+    layer = (
+        "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 weights=row"
+    )
+    yield f"op=tp name=layer.3 {layer} batch=16"
+    for L in range(1, 5):
+        x = natural(range(L + 1))
+        yield f"op=tp name=mimo-all.{L} in1={x} in2={x} mode=uuu lmax_out={2 * L} batch=16"
+        yield f"op=gaunt name=mimo.{L} l1={L} l2={L} l3={2 * L} batch=16 {METHODS}"
+        yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} channels=128 batch=4 {METHODS}"
+    x, y = natural(range(5), 32), natural(range(5))
+    yield f"op=tp name=uvw.4 in1={x} in2={y} out={x} mode=uvw batch=2"
+
+
 def main():
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--quick", action="store_true")
-    quick = args.parse_args().quick
-    for line in [
-        *models(),
-        *price_of_freedom(4 if quick else 8),
-        *channels(4 if quick else 8),
-        *cached(3 if quick else 5),
-    ]:
-        print(line)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    args.add_argument("--quick", action="store_true", help="to L = 4 only")
+    args.add_argument("--create", action="store_true", help="plans whose creation is timed")
+    options = args.parse_args()
+    top = 4 if options.quick else 8
+    runs = [*models(), *protocol(top), *channels(top), *cached(top)]
+    print("\n".join(plans() if options.create else runs))
 
 
 if __name__ == "__main__":

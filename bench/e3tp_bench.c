@@ -2,15 +2,15 @@
 /* e3tp-bench: verifies, then times products given as problem strings (problem_string.h), in turns.
 
    usage: e3tp-bench [options] [problem | @file]...
-     --json[=FILE]   one JSON object per result, appended to FILE, or to standard output instead of
-   the table
-     --repeats=N     rounds per group, at least 5 (default 7)
+     --json[=FILE]   a JSON object per result, appended to FILE; without FILE to standard output,
+                     instead of the table
+     --repeats=N     rounds per group, at least 5 (default 7); a slow group gets 5
      --sample=MS     shortest sample (default 2)
+     --create        time the creation of the plans instead of their execution
      --layer         the layer of a potential on a crystal (layer.h); --threads=1,2 and --quick
-   belong to it
+                     belong to it
      --progress      which case is running, on standard error
-   Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is not an error.
- */
+   Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is no error. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +19,17 @@
 #include "json.h"
 #include "layer.h"
 #include "product.h"
+#include "result.h"
 #include "timing.h"
 #include "verify.h"
 
 enum { MIN_REPEATS = 5, MAX_REPEATS = 101 };
 
+static const double slow_group = 2; /* seconds; then MIN_REPEATS rounds must do */
+
 typedef struct options {
     FILE *json;
-    int json_only, repeats, progress, layer;
+    int json_only, repeats, progress, layer, create;
     double sample; /* seconds */
     bench_layer_options layer_options;
 } options;
@@ -39,28 +42,30 @@ typedef struct variant {
     bench_product product;
     int ready;
     double max_err, seconds[MAX_REPEATS];
-    size_t calls; /* per sample */
+    size_t calls, rounds; /* per sample; samples */
 } variant;
 
-/* ---- timing
- * ---------------------------------------------------------------------------------------- */
+/* ---- timing */
 
-static double sample(const variant *v)
+static double sample(variant *v, const options *o)
 {
     const double start = bench_now();
     for (size_t i = 0; i < v->calls; i++)
-        bench_product_run(&v->product);
+        if (o->create)
+            bench_product_replan(&v->product);
+        else
+            bench_product_run(&v->product);
     return (bench_now() - start) / (double)v->calls;
 }
 
 /* More calls until a sample is long enough. */
-static void calibrate(variant *v, double shortest)
+static void calibrate(variant *v, const options *o)
 {
     for (v->calls = 1; v->calls < ((size_t)1 << 30);) {
-        const double t = sample(v) * (double)v->calls;
-        if (t >= shortest)
+        const double t = sample(v, o) * (double)v->calls;
+        if (t >= o->sample)
             return;
-        const double more = t > 0 ? 1.2 * shortest / t : 10;
+        const double more = t > 0 ? 1.2 * o->sample / t : 10;
         v->calls = (size_t)((double)v->calls * (more > 10 ? 10 : more)) + 1;
     }
 }
@@ -69,89 +74,84 @@ static void time_group(variant *v, size_t n, const options *o)
 {
     for (size_t i = 0; i < n; i++)
         if (v[i].ready)
-            calibrate(&v[i], o->sample);
-    for (int r = 0; r < o->repeats; r++)
+            calibrate(&v[i], o);
+    const double start = bench_now();
+    for (size_t r = 0; r < (size_t)o->repeats; r++) {
+        if (r >= MIN_REPEATS && bench_now() - start > slow_group)
+            return;
         for (size_t i = 0; i < n; i++)
             if (v[i].ready)
-                v[i].seconds[r] = sample(&v[i]);
+                v[i].seconds[v[i].rounds++] = sample(&v[i], o);
+    }
 }
 
-/* ---- output
- * ---------------------------------------------------------------------------------------- */
+/* ---- output */
 
 static const char *op_name(e3tp_op op)
 {
     return op == E3TP_OP_GAUNT ? "gaunt" : "tp";
 }
 
-static const char *dtype_name(e3tp_dtype t)
-{
-    return t == E3TP_F64 ? "f64" : "f32";
-}
-
-static const char *pass_name(e3tp_pass p)
-{
-    return p == E3TP_BACKWARD ? "bwd" : "fwd";
-}
-
 static void print_head(void)
 {
-    printf("%-6s %-6s %-7s %-3s %-3s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa",
-           "typ", "pas", "t", "ns/item", "iqr%", "Gflop/s", "peak%", "GB/s", "max_err", "problem");
+    printf("%-6s %-6s %-7s %-3s %-4s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa",
+           "typ", "pass", "t", "ns/item", "iqr%", "Gflop/s", "peak%", "GB/s", "max_err", "problem");
 }
 
-static void write_json(FILE *f, const variant *v, const bench_stats *s, double rate, double peak,
-                       double dram)
+static void print_row(const bench_result *r)
+{
+    const double rate = bench_result_gflops(r);
+    printf("%-6s %-6s %-7s %-3s %-4s %2d %11.1f %5.1f %8.2f %5.1f %6.2f %8.1e  %s\n", r->op,
+           r->method, r->isa, r->dtype == E3TP_F64 ? "f64" : "f32", r->pass, r->threads,
+           r->ns.median, 100 * r->ns.iqr / r->ns.median, rate, 100 * rate / bench_result_peak(r),
+           r->bytes / r->ns.median, r->max_err, r->problem);
+    fflush(stdout);
+}
+
+static void write_json(FILE *f, const bench_result *r, const bench_product *q)
+{
+    bench_result_begin(f, r);
+    bench_json_number(f, "paths", (double)q->npaths);
+    bench_json_number(f, "nonzeros", q->nonzeros);
+    bench_json_number(f, "work_bytes", (double)bench_product_bytes(q));
+    bench_result_end(f);
+}
+
+/* Per row of the batch, or per plan: a plan has no flops to speak of. */
+static bench_result result_of(variant *v, const options *o)
 {
     const bench_product *q = &v->product;
     const bench_problem *p = &q->problem;
-    fprintf(f, "{\"case\":\"product\"");
-    bench_json_text(f, "name", p->name);
-    bench_json_text(f, "problem", p->text);
-    bench_json_text(f, "op", op_name(p->op));
-    bench_json_text(f, "method", e3tp_plan_method(q->plan));
-    bench_json_text(f, "method_asked",
-                    p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method));
-    bench_json_text(f, "isa", e3tp_plan_isa(q->plan));
-    bench_json_text(f, "dtype", dtype_name(p->dtype));
-    bench_json_text(f, "pass", pass_name(p->pass));
-    bench_json_number(f, "threads", p->threads);
-    bench_json_number(f, "batch", (double)p->batch);
-    bench_json_number(f, "paths", (double)q->npaths);
-    bench_json_number(f, "ns_per_item", s->median);
-    bench_json_number(f, "min", s->min);
-    bench_json_number(f, "iqr", s->iqr);
-    bench_json_number(f, "flops", e3tp_plan_flops(q->plan, p->pass));
-    bench_json_number(f, "bytes", e3tp_plan_bytes(q->plan, p->pass));
-    bench_json_number(f, "gflops", rate);
-    bench_json_number(f, "peak_gflops", peak);
-    bench_json_number(f, "dram_gbs", dram);
-    fprintf(f, ",\"verified\":true");
-    bench_json_number(f, "max_err", v->max_err);
-    fprintf(f, "}\n");
-    fflush(f);
+    const double items = o->create ? 1 : (double)p->batch;
+    bench_stats s = bench_statistics(v->seconds, v->rounds);
+    s.median *= 1e9 / items, s.min *= 1e9 / items, s.iqr *= 1e9 / items;
+    return (bench_result){.kind = o->create ? "plan" : "product",
+                          .name = p->name,
+                          .problem = p->text,
+                          .op = op_name(p->op),
+                          .method = e3tp_plan_method(q->plan),
+                          .method_asked =
+                              p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method),
+                          .isa = e3tp_plan_isa(q->plan),
+                          .pass = o->create                  ? "plan"
+                                  : p->pass == E3TP_BACKWARD ? "bwd"
+                                                             : "fwd",
+                          .dtype = p->dtype,
+                          .threads = p->threads,
+                          .batch = o->create ? 1 : p->batch,
+                          .ns = s,
+                          .flops = o->create ? NAN : e3tp_plan_flops(q->plan, p->pass),
+                          .bytes = o->create ? NAN : e3tp_plan_bytes(q->plan, p->pass),
+                          .max_err = v->max_err};
 }
 
 static void report(variant *v, const options *o)
 {
-    const bench_product *q = &v->product;
-    const bench_problem *p = &q->problem;
-    const double to_ns = 1e9 / (double)p->batch;
-    const char *isa = e3tp_plan_isa(q->plan);
-    const int threads = p->threads ? p->threads : 1;
-    bench_stats s = bench_statistics(v->seconds, (size_t)o->repeats);
-    s.median *= to_ns, s.min *= to_ns, s.iqr *= to_ns;
-    const double rate = e3tp_plan_flops(q->plan, p->pass) / s.median;
-    const double peak = bench_peak_gflops(isa, p->dtype == E3TP_F64, threads);
+    const bench_result r = result_of(v, o);
     if (o->json)
-        write_json(o->json, v, &s, rate, peak, bench_dram_gbs(threads));
+        write_json(o->json, &r, &v->product);
     if (!o->json_only)
-        printf("%-6s %-6s %-7s %-3s %-3s %2d %11.1f %5.1f %8.2f %5.1f %6.2f %8.1e  %s\n",
-               op_name(p->op), e3tp_plan_method(q->plan), isa, dtype_name(p->dtype),
-               pass_name(p->pass), p->threads, s.median, 100 * s.iqr / s.median, rate,
-               100 * rate / peak, e3tp_plan_bytes(q->plan, p->pass) / s.median, v->max_err,
-               p->text);
-    fflush(stdout);
+        print_row(&r);
 }
 
 /* kind: skip, error (no plan) or wrong (a result). */
@@ -167,8 +167,7 @@ static void refuse(const bench_problem *p, const char *kind, const char *why, co
     fprintf(o->json_only ? stderr : stdout, "%s (%s)  %s\n", label, why, p->text);
 }
 
-/* ---- groups
- * ---------------------------------------------------------------------------------------- */
+/* ---- groups */
 
 static const char *make(variant *v, const bench_problem *p, size_t *taken)
 {
@@ -272,8 +271,7 @@ static int run_file(const char *name, const options *o, totals *t)
     return ok;
 }
 
-/* ---- arguments
- * ------------------------------------------------------------------------------------- */
+/* ---- arguments */
 
 static int read_option(const char *a, options *o)
 {
@@ -286,6 +284,8 @@ static int read_option(const char *a, options *o)
         o->repeats = atoi(a + 10);
     else if (!strncmp(a, "--sample=", 9))
         o->sample = 1e-3 * atof(a + 9);
+    else if (!strcmp(a, "--create"))
+        o->create = 1;
     else if (!strcmp(a, "--layer"))
         o->layer = 1;
     else if (!strcmp(a, "--quick"))
@@ -317,6 +317,7 @@ static int run_layer(options *o)
     o->layer_options.json = o->json;
     o->layer_options.table = o->json_only ? NULL : stdout;
     o->layer_options.repeats = o->repeats;
+    o->layer_options.progress = o->progress;
     return bench_layer(&o->layer_options);
 }
 

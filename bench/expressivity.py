@@ -2,224 +2,369 @@
 # SPDX-License-Identifier: MIT
 """What each product can express, measured on real plans.
 
-Interactability: which paths (l1, l2 -> l3) a plan feeds, and with which strength, by driving it with basis
-vectors. Expressivity (one channel): the dimension of the set of maps that its weights reach = rank of the
-Jacobian. A free weight per path gives one dimension per path; factors a[l1] b[l2] c[l3] give the rank of the
-path-by-factor incidence matrix (take logarithms). Ranks are computed modulo a prime: exact for the incidence
-matrix as long as the prime divides no minor, generic for random weights. Channels needed: the least C for
-which sums of C such products reach every path freely. Writes JSON lines; exits 1 if a closed form (docs:
-products, section on expressivity) is not met.
+Interactability: a plan is driven with all pairs of basis vectors, all weights 1. The part of the result at
+(l1, l2 -> l3) is a multiple of the coupling tensor W, the path's strength; what is not (stray) must vanish.
+
+Expressivity: the dimension of the set of maps that the weights reach, the rank of the Jacobian d(strengths)/d(weights).
+The plan's own backward pass gives the Jacobian at weights 1, strength x exponent: each strength is a product of powers
+of weights, checked at random weights. Its rank is that of the matrix of exponents, small integers, computed modulo a
+prime: exact, where a tolerance would have to tell strengths apart that span decades. For a sum of C channels (mixing
+before and after, as linear layers do) the Jacobians at random points stand side by side; the least C that reaches every
+path freely is the generic dimension, a statement about almost all weights.
+
+Appends JSON lines; the exit status is 1 if a closed form is not met, or if methods disagree.
 """
 
 import argparse
+import functools
 import json
 import sys
+import time
 
 import numpy as np
 
 import e3tp
 
 PRIME = 2**31 - 1  # products of two residues fit int64
+EXACT = 1e-9  # of values near 1 in float64; the smallest strengths to L = 8 are above 1e-3
 
 
 def eo(l):
     return "eo"[l % 2]
 
 
+wigner_3j = functools.lru_cache(maxsize=None)(e3tp.wigner_3j)
+
+
+# ---- plans: x, y of the same degrees, one copy each; weights per row of the batch ----
+
+
+class PathProduct:
+    """The instruction product, every path its own output and weight, without normalisation."""
+
+    name, copies, sharing = "paths", "one per path", "a weight per path"
+
+    def __init__(self, ins, outs, natural, method):
+        irreps = "+".join(f"1x{l}{eo(l)}" for l in ins)
+        instructions, irreps_out, self.degrees = [], [], []
+        for i, l1 in enumerate(ins):
+            for j, l2 in enumerate(ins):
+                for l3 in range(abs(l1 - l2), l1 + l2 + 1):
+                    if l3 in outs and not (natural and (l1 + l2 + l3) % 2):
+                        instructions.append((i, j, len(irreps_out), "uuu", True))
+                        irreps_out.append(f"1x{l3}{eo(l1 + l2)}")
+                        self.degrees.append(l3)
+        norms = {"irrep_normalization": "none", "path_normalization": "none"}
+        self.plan = e3tp.TensorProduct(
+            irreps,
+            irreps,
+            "+".join(irreps_out),
+            instructions,
+            shared_weights=False,
+            dtype=np.float64,
+            method=method,
+            **norms,
+        )
+        self.weights = len(instructions)
+
+    def forward(self, x, y, w):
+        return self.plan(x, y, w)
+
+    def weight_gradient(self, x, y, w, gz):
+        return self.plan.backward(x, y, w, gz, needs=("w",))[2]
+
+
+class GauntProduct:
+    """The pointwise product of two signals with factors per degree: one output copy per degree."""
+
+    name, copies, sharing = "gaunt", "one per degree", "factors a[l1] b[l2] c[l3]"
+
+    def __init__(self, ins, outs, natural, method):
+        self.degrees = list(outs)
+        sizes = [len(ins), len(ins), len(self.degrees)]
+        self.weights, self.cuts = sum(sizes), np.cumsum(sizes)[:2]
+        self.plan = e3tp.SignalProduct(
+            "gaunt",
+            list(ins),
+            list(ins),
+            self.degrees,
+            weights="row",
+            dtype=np.float64,
+            method=method,
+        )
+
+    def factors(self, w):
+        return [f[..., None] for f in np.split(w, self.cuts, axis=-1)]
+
+    def forward(self, x, y, w):
+        return self.plan(x, y, *self.factors(w))
+
+    def weight_gradient(self, x, y, w, gz):
+        return np.concatenate(
+            [g[..., 0] for g in self.plan.backward(x, y, *self.factors(w), gz)[2:]], axis=-1
+        )
+
+
+# ---- what a plan does ----
+
+
+def places(degrees):
+    ends = np.cumsum([2 * l + 1 for l in degrees])
+    return [slice(end - 2 * l - 1, end) for l, end in zip(degrees, ends)]
+
+
+def reachable_paths(product, ins):
+    """[(l1, l2, l3, strength, probe)] and the largest stray part; probe: where |W| is largest, (i, j, k, W there)."""
+    dim = sum(2 * l + 1 for l in ins)
+    basis, found, stray = np.eye(dim), [], 0.0
+    for l1, i in zip(ins, places(ins)):
+        x, y = np.repeat(basis[i], dim, axis=0), np.tile(basis, (2 * l1 + 1, 1))
+        z = product.forward(x, y, np.ones((len(x), product.weights))).reshape(2 * l1 + 1, dim, -1)
+        for l3, k in zip(product.degrees, places(product.degrees)):
+            for l2, j in zip(ins, places(ins)):
+                part = z[:, j, k]
+                if abs(l1 - l2) <= l3 <= l1 + l2:
+                    w = wigner_3j(l1, l2, l3)
+                    strength = float(np.sum(part * w))
+                    part = part - strength * w
+                    if abs(strength) > EXACT:
+                        at = np.unravel_index(np.argmax(abs(w)), w.shape)
+                        probe = (i.start + at[0], j.start + at[1], k.start + at[2], w[at])
+                        found.append((l1, l2, l3, strength, probe))
+                stray = max(stray, float(np.abs(part).max()))
+    return found, stray
+
+
+def exponents(product, found, dim, seed=1):
+    """Path by weight: the power with which a weight enters a path's strength; and the largest error of that law."""
+    if not found:
+        return np.zeros((0, product.weights), dtype=np.int64), 0.0
+    i, j, k, w_at = (np.array(column) for column in zip(*(path[4] for path in found)))
+    strength = np.array([path[3] for path in found])
+    rows, basis = np.arange(len(found)), np.eye(dim)
+    x, y = basis[i], basis[j]
+    gz = np.zeros((len(found), sum(2 * l + 1 for l in product.degrees)))
+    gz[rows, k] = 1 / (strength * w_at)
+    measured = product.weight_gradient(x, y, np.ones((len(found), product.weights)), gz)
+    powers = np.rint(measured)
+    weights = np.random.default_rng(seed).uniform(0.5, 2, (len(found), product.weights))
+    values = product.forward(x, y, weights)[rows, k] * gz[rows, k]
+    law = np.prod(weights**powers, axis=1)
+    return powers.astype(np.int64), float(
+        max(abs(measured - powers).max(), abs(values - law).max())
+    )
+
+
+# ---- ranks ----
+
+
 def rank_mod_prime(matrix):
-    """Rank over the integers modulo PRIME, by elimination."""
-    m = np.array(matrix, dtype=np.int64) % PRIME
-    rank = 0
+    m, rank = np.array(matrix, dtype=np.int64) % PRIME, 0
     for column in range(m.shape[1]):
         rows = np.nonzero(m[rank:, column])[0]
         if len(rows) == 0:
             continue
         m[[rank, rank + rows[0]]] = m[[rank + rows[0], rank]]
         m[rank] = m[rank] * pow(int(m[rank, column]), PRIME - 2, PRIME) % PRIME
-        for r in np.nonzero(m[:, column])[0]:
-            if r != rank:
-                m[r] = (m[r] - m[r, column] * m[rank]) % PRIME
+        below = rank + 1 + np.nonzero(m[rank + 1 :, column])[0]
+        m[below] = (m[below] - m[below, column][:, None] * m[rank]) % PRIME
         rank += 1
-        if rank == m.shape[0]:
-            break
     return rank
 
 
-# ---- plans --------------------------------------------------------------------------------------------------------
+def jacobian(powers, rng):
+    """Of prod_k w[k]^powers[p, k] at a random point modulo PRIME; strengths scale rows and change no rank."""
+    w = rng.integers(1, PRIME, powers.shape[1])
+    inverse = [pow(int(v), PRIME - 2, PRIME) for v in w]
+    value = np.ones(len(powers), dtype=np.int64)
+    for k, exponent in zip(*np.nonzero(powers)):
+        for _ in range(powers[k, exponent]):
+            value[k] = value[k] * w[exponent] % PRIME
+    return powers * value[:, None] % PRIME * np.array(inverse) % PRIME
 
 
-def instruction_product(L, natural):
-    """Every path (of natural parity) its own output, without normalisation. Returns the call and its output degrees."""
-    irreps = "+".join(f"1x{l}{eo(l)}" for l in range(L + 1))
-    instructions, outputs, degrees = [], [], []
-    for l1 in range(L + 1):
-        for l2 in range(L + 1):
-            for l3 in range(abs(l1 - l2), l1 + l2 + 1):
-                parity = eo(l1 + l2)
-                if natural and parity != eo(l3):
-                    continue
-                instructions.append((l1, l2, len(outputs), "uuu", False))
-                outputs.append(f"1x{l3}{parity}")
-                degrees.append(l3)
-    tp = e3tp.TensorProduct(
-        irreps,
-        irreps,
-        "+".join(outputs),
-        instructions,
-        irrep_normalization="none",
-        path_normalization="none",
-        dtype=np.float64,
-        method="cg",
-    )
-    return tp, degrees
-
-
-def gaunt_product(L, method):
-    if not hasattr(e3tp, "SignalProduct"):
-        raise NotImplementedError("this version of the package has no SignalProduct")
-    p = e3tp.SignalProduct("gaunt", L, L, 2 * L, dtype=np.float64, method=method)
-    return p, list(range(2 * L + 1))
-
-
-def reachable_paths(plan, L, degrees, threshold=1e-9):
-    """Drives plan(x, y) with basis vectors. Returns {(l1, l2, l3): strength} and the largest part that is not a
-    multiple of W, which an equivariant product does not have."""
-    dim = (L + 1) ** 2
-    x = np.repeat(np.eye(dim), dim, axis=0)
-    y = np.tile(np.eye(dim), (dim, 1))
-    z = np.asarray(plan(x, y)).reshape(dim, dim, -1)
-    found, stray, at = {}, 0.0, 0
-    for l3 in degrees:
-        block = z[:, :, at : at + 2 * l3 + 1]
-        at += 2 * l3 + 1
-        for l1 in range(L + 1):
-            for l2 in range(L + 1):
-                part = block[l1 * l1 : (l1 + 1) ** 2, l2 * l2 : (l2 + 1) ** 2]
-                strength = 0.0
-                if abs(l1 - l2) <= l3 <= l1 + l2:
-                    w = e3tp.wigner_3j(l1, l2, l3)
-                    strength = float(np.sum(part * w))
-                    part = part - strength * w
-                stray = max(stray, float(np.abs(part).max()))
-                if abs(strength) > threshold:
-                    found[l1, l2, l3] = strength
-    return found, stray
-
-
-# ---- expressivity -------------------------------------------------------------------------------------------------
-
-
-def incidence(paths, L, l_out):
-    """Path by factor, 0 or 1: columns a[0..L], b[0..L], c[0..l_out]."""
-    m = np.zeros((len(paths), 2 * (L + 1) + l_out + 1), dtype=np.int64)
-    for row, (l1, l2, l3) in enumerate(paths):
-        m[row, [l1, L + 1 + l2, 2 * (L + 1) + l3]] = 1
-    return m
-
-
-def jacobian(paths, L, l_out, channels, rng):
-    """Of  sum over channels of a[l1] b[l2] c[l3]  at random factors. Strengths scale rows and change no rank."""
-    columns = []
-    for _ in range(channels):
-        f = rng.integers(1, PRIME, 2 * (L + 1) + l_out + 1)
-        part = np.zeros((len(paths), len(f)), dtype=np.int64)
-        for row, (l1, l2, l3) in enumerate(paths):
-            i, j, k = l1, L + 1 + l2, 2 * (L + 1) + l3
-            part[row, i] = int(f[j]) * int(f[k]) % PRIME
-            part[row, j] = int(f[i]) * int(f[k]) % PRIME
-            part[row, k] = int(f[i]) * int(f[j]) % PRIME
-        columns.append(part)
-    return np.hstack(columns)
-
-
-def channels_needed(paths, L, l_out, limit=64):
-    ranks = []
-    for c in range(1, limit + 1):
-        ranks.append(rank_mod_prime(jacobian(paths, L, l_out, c, np.random.default_rng(c))))
-        if ranks[-1] == len(paths):
-            break
+@functools.lru_cache(maxsize=None)
+def ranks_by_channels(shape, raw):
+    """Rank for C = 1, 2, ... channels until every path is free."""
+    powers = np.frombuffer(raw, dtype=np.int64).reshape(shape)
+    ranks, rng = [rank_mod_prime(powers)], np.random.default_rng(7)
+    blocks = [jacobian(powers, rng)]
+    while ranks[-1] < len(powers) and len(ranks) < 64:
+        blocks.append(jacobian(powers, rng))
+        ranks.append(rank_mod_prime(np.hstack(blocks)))
     return ranks
 
 
-CLOSED = {
-    "cg all": lambda L: ((L + 1) * (2 * L * L + 4 * L + 3) // 3,) * 2 + (1,),
-    "cg natural": lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6,) * 2 + (1,),
-    "gaunt": lambda L: (
-        (L + 1) * (L + 2) * (2 * L + 3) // 6,
-        4 * L + 1,
-        L,
-    ),  # C = L holds for L = 1..5 only
+# ---- closed forms, and generic dimensions known before ----
+
+CHANNELS = {  # of the Gaunt product, L = 1, 2, ...
+    "mimo": [1, 2, 3, 4, 5, 7, 8, 10],
+    "c128": [1, 2, 3, 4, 5, 6, 7],
+}
+CLOSED = {  # paths, expressivity
+    ("mimo", "all"): lambda L: ((L + 1) * (2 * L * L + 4 * L + 3) // 3,) * 2,
+    ("mimo", "natural"): lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6,) * 2,
+    ("mimo", "gaunt"): lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6, 4 * L + 1),
+    ("c128", "natural"): lambda L: (count(L, L, 0),) * 2,
+    ("c128", "all"): lambda L: (count(L, L, 0) + count(L, L, 1),) * 2,
+    ("c128", "gaunt"): lambda L: (count(L, L, 0), 3 * L + 1),
+    ("simo", "all"): lambda L: (2 * L + 1,) * 2,
+    ("simo", "natural"): lambda L: (L + 1,) * 2,
+    ("simo", "gaunt"): lambda L: (L + 1,) * 2,
+    ("siso", "natural"): lambda L: (1, 1),
+    ("siso", "gaunt"): lambda L: (1, 1),
 }
 
 
-def study(kind, method, L):
-    free = kind != "gaunt"
-    plan, degrees = (
-        instruction_product(L, kind == "cg natural") if free else gaunt_product(L, method)
+def count(L, top, odd):
+    """Triangles (l1, l2, l3), l1 and l2 <= L, l3 <= top, of even or odd sum."""
+    return sum(
+        (l1 + l2 + l3) % 2 == odd
+        for l1 in range(L + 1)
+        for l2 in range(L + 1)
+        for l3 in range(abs(l1 - l2), min(l1 + l2, top) + 1)
     )
-    found, stray = reachable_paths(plan, L, degrees)
-    paths = sorted(found)
-    one = rank_mod_prime(np.eye(len(paths), dtype=np.int64) if free else incidence(paths, L, 2 * L))
-    ranks = [one] if free else channels_needed(paths, L, 2 * L)
-    closed = CLOSED[kind](L)
-    got = (len(paths), one, len(ranks))
-    strange = (
-        any(abs(found[p] - e3tp.gaunt_strength(*p)) > 1e-9 for p in paths) if not free else False
+
+
+SETTINGS = {  # the protocol's: degrees in, degrees out
+    "mimo": lambda L: (range(L + 1), range(2 * L + 1)),
+    "simo": lambda L: ([L], range(2 * L + 1)),
+    "siso": lambda L: ([L], [L]),
+    "c128": lambda L: (range(L + 1), range(L + 1)),
+}
+PRODUCTS = [  # kind of closed form, class, natural parity only, methods
+    ("all", PathProduct, False, ["cg"]),
+    ("natural", PathProduct, True, ["cg", "gaunt", "grid"]),
+    ("gaunt", GauntProduct, True, ["cg", "gaunt", "grid"]),
+]
+
+
+def degree_text(degrees):
+    return f"{degrees[0]}..{degrees[-1]}" if len(degrees) > 1 else str(degrees[0])
+
+
+def study(setting, kind, cls, natural, method, L):
+    ins, outs = SETTINGS[setting](L)
+    product = cls(list(ins), list(outs), natural, method)
+    found, stray = reachable_paths(product, list(ins))
+    powers, law = exponents(product, found, sum(2 * l + 1 for l in ins))
+    ranks = ranks_by_channels(powers.shape, powers.tobytes())
+    paths, gamma = CLOSED[setting, kind](L)
+    known = CHANNELS.get(setting, []) if kind == "gaunt" else [1] * L
+    channels = known[L - 1] if len(known) >= L else None
+    strange = kind == "gaunt" and any(
+        abs(s - e3tp.gaunt_strength(*p)) > EXACT for *p, s, _ in found
+    )
+    errors = max(stray, law)
+    group = (
+        "SO(3), and O(3) with outputs of both parities" if kind == "all" else "O(3), natural parity"
     )
     return {
         "case": "expressivity",
-        "product": kind,
+        "name": f"{setting}.{L}",
+        "problem": f"{kind} {degree_text(ins)} x {degree_text(ins)} -> {degree_text(outs)}",
+        "op": "gaunt" if cls is GauntProduct else "tp",
         "method": method,
+        "isa": product.plan.isa,
+        "dtype": "f64",
+        "pass": "fwd,bwd",
+        "threads": None,
+        "batch": None,
+        **dict.fromkeys("ns_per_item min iqr flops bytes gflops peak_gflops dram_gbs".split()),
+        "setting": setting,
+        "product": kind,
         "L": L,
-        "inputs": f"0..{L}",
-        "outputs": f"0..{2 * L}",
-        "group": "O(3), outputs of both parities" if kind == "cg all" else "O(3)",
-        "output_copies": "one per path" if free else "one per degree",
-        "sharing": "a weight per path" if free else "factors a[l1] b[l2] c[l3]",
-        "reachable": [[*p, found[p]] for p in paths],
-        "paths": len(paths),
-        "expressivity": one,
+        "group": group,
+        "output_copies": cls.copies,
+        "sharing": cls.sharing,
+        "reachable": [[l1, l2, l3, s] for l1, l2, l3, s, _ in found],
+        "paths": len(found),
+        "paths_so3": sum(
+            l3 in outs for a in ins for b in ins for l3 in range(abs(a - b), a + b + 1)
+        ),
+        "expressivity": ranks[0],
         "ranks_by_channels": ranks,
         "channels_needed": len(ranks),
-        "closed_form": list(closed),
-        "stray": stray,
-        "matches": got == closed and stray < 1e-9 and not strange,
+        "closed_form": [paths, gamma, channels],
+        "max_err": errors,
+        "verified": bool(
+            (len(found), ranks[0]) == (paths, gamma)
+            and channels in (None, len(ranks))
+            and errors < EXACT
+            and not strange
+        ),
     }
 
 
+def cases(top):
+    for setting in SETTINGS:
+        for kind, cls, natural, methods in PRODUCTS:
+            if (setting, kind) not in CLOSED:
+                continue
+            for method in methods:
+                for L in range(1, top + 1):
+                    if setting != "siso" or L % 2 == 0:
+                        yield setting, kind, cls, natural, method, L
+
+
+def disagreements(rows):
+    """Methods of one product must reach the same paths with the same strengths."""
+    first, wrong = {}, []
+    for r in rows:
+        other = first.setdefault((r["name"], r["product"]), r)
+        a, b = (np.array(q["reachable"], dtype=float).reshape(-1, 4) for q in (other, r))
+        if a.shape != b.shape or (abs(a - b) > EXACT).any():
+            wrong.append(
+                f"{r['product']} {r['name']}: {r['method']} and {other['method']} disagree"
+            )
+    return wrong
+
+
 def main():
-    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--out", default="bench/out/expressivity.jsonl")
-    args.add_argument("--lmax", type=int, default=4)
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    args.add_argument("--out", default="bench/out/results.jsonl", help="appended to")
+    args.add_argument("--quick", action="store_true", help="to L = 4 only")
     options = args.parse_args()
-    wrong = 0
-    with open(options.out, "w") as out:
-        for kind, method in [
-            ("cg all", "cg"),
-            ("cg natural", "cg"),
-            ("gaunt", "cg"),
-            ("gaunt", "gaunt"),
-            ("gaunt", "grid"),
-        ]:
-            for L in range(1, options.lmax + 1):
-                try:
-                    row = study(kind, method, L)
-                except (NotImplementedError, e3tp.Unsupported) as why:
-                    print(f"SKIP {kind} by {method}: {why}")
-                    out.write(
-                        json.dumps(
-                            {"case": "skip", "problem": f"{kind} by {method}", "why": str(why)}
-                        )
-                        + "\n"
-                    )
-                    break
-                out.write(json.dumps(row) + "\n")
-                wrong += not row["matches"]
-                print(
-                    f"{kind:11} {method:6} L={L}  paths {row['paths']:3}  expressivity {row['expressivity']:3}  "
-                    f"ranks by channels {row['ranks_by_channels']}  {'ok' if row['matches'] else 'WRONG'}"
-                )
-    return 1 if wrong else 0
+    rows, refused = [], {}
+    print(
+        "expressivity (measured)         paths reached / of SO(3)   one channel   ranks by channels"
+    )
+    with open(options.out, "a") as out:
+        for case in cases(4 if options.quick else 8):
+            setting, kind, _, _, method, L = case
+            if (setting, kind, method) in refused:
+                continue
+            start = time.perf_counter()
+            try:
+                rows.append(study(*case))
+            except e3tp.Unsupported as why:
+                refused[setting, kind, method] = why
+                print(f"SKIP {setting} {kind} by {method}: {why}")
+                skip = {
+                    "case": "skip",
+                    "problem": f"expressivity {setting} {kind} by {method}",
+                    "why": str(why),
+                }
+                out.write(json.dumps(skip) + "\n")
+                continue
+            r = rows[-1]
+            r["seconds"] = round(time.perf_counter() - start, 3)
+            out.write(json.dumps(r) + "\n")
+            ok = (
+                "ok"
+                if r["verified"]
+                else f"WRONG, expected {r['closed_form']}, error {r['max_err']:.1e}"
+            )
+            print(
+                f"{setting:5}{kind:8} {method:6} L={L:<2}         {r['paths']:4} / {r['paths_so3']:<4}"
+                f"              {r['expressivity']:4}          {r['ranks_by_channels']}  {ok}",
+                flush=True,
+            )
+    wrong = disagreements(rows)
+    print("\n".join(wrong) if wrong else "methods agree on every path", flush=True)
+    return 1 if wrong or not all(r["verified"] for r in rows) else 0
 
 
 if __name__ == "__main__":

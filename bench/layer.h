@@ -12,7 +12,7 @@
 typedef struct bench_layer_options {
     FILE *json, *table; /* either may be NULL */
     int threads[2];     /* 0: none */
-    int quick, repeats;
+    int quick, repeats, progress;
 } bench_layer_options;
 
 int bench_layer(const bench_layer_options *o); /* 0 if a result was wrong; SKIP counts as right */

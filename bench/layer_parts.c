@@ -8,8 +8,7 @@
 
 enum { CHUNK = 64 };
 
-/* ---- harmonics
- * ------------------------------------------------------------------------------------- */
+/* ---- harmonics */
 
 static void harmonics_range(void *ctx, size_t from, size_t to)
 {
@@ -30,8 +29,7 @@ void layer_harmonics(layer *a)
     bench_parallel(a->threads, a->crystal.edges, harmonics_range, a);
 }
 
-/* ---- radial functions
- * ------------------------------------------------------------------------------ */
+/* ---- radial functions */
 
 static void radial_range(void *ctx, size_t from, size_t to)
 {
@@ -59,8 +57,7 @@ void layer_weights(const layer *a, const int64_t *edges, size_t n, float *w)
         a->tier->linear(a->radial + (size_t)edges[k] * BENCH_RADIAL, a->map, width, w + k * width);
 }
 
-/* ---- blocks
- * ---------------------------------------------------------------------------------------- */
+/* ---- blocks */
 
 static void gather(const layer *a, size_t from, size_t n, float *x)
 {

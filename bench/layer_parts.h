@@ -11,6 +11,10 @@
 
 enum { LAYER_LMAX = 3, LAYER_Y = 16, LAYER_NEIGHBOURS = 158, LAYER_BLOCK = 64 };
 
+typedef struct layer_times {
+    double harmonics, radial, product, gather_scatter; /* seconds; radial: functions and map */
+} layer_times;
+
 typedef struct layer {
     bench_crystal crystal;
     bench_product product; /* its buffers hold one block of edges */
@@ -25,11 +29,9 @@ typedef struct layer {
     float *z;       /* [atoms][width z] */
     size_t block;   /* edges that go through the cache together, <= LAYER_BLOCK */
     int threads;
+    layer_times parts[2]; /* weights made, ready; once known */
+    int parts_known[2];
 } layer;
-
-typedef struct layer_times {
-    double harmonics, radial, product, gather_scatter; /* seconds; radial: functions and map */
-} layer_times;
 
 /* Harmonics of all edges into y, on the layer's threads. */
 void layer_harmonics(layer *a);

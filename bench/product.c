@@ -65,8 +65,7 @@ static e3tp_status fail(bench_product *q, e3tp_status s, const char *text)
     return s;
 }
 
-/* ---- irreps
- * ---------------------------------------------------------------------------------------- */
+/* ---- irreps */
 
 static e3tp_status read_irreps(bench_product *q, int which, const char *text)
 {
@@ -108,8 +107,7 @@ static void set_offsets(bench_product *q, int which)
     q->width[which] = at;
 }
 
-/* ---- paths
- * ----------------------------------------------------------------------------------------- */
+/* ---- paths */
 
 static void *grow(void *list, size_t used, size_t *capacity, size_t size)
 {
@@ -280,8 +278,7 @@ static e3tp_status make_gaunt(bench_product *q)
     return s;
 }
 
-/* ---- plan
- * ------------------------------------------------------------------------------------------ */
+/* ---- plan */
 
 static void describe_blocks(e3tp_desc *d, const bench_product *q, e3tp_operand which)
 {
@@ -349,6 +346,13 @@ e3tp_status bench_product_create(bench_product *q, const bench_problem *p)
     return s ? s : make_plan(q);
 }
 
+e3tp_status bench_product_replan(bench_product *q)
+{
+    e3tp_plan_destroy(q->plan);
+    q->plan = NULL;
+    return make_plan(q);
+}
+
 void bench_product_destroy(bench_product *q)
 {
     e3tp_plan_destroy(q->plan);
@@ -360,8 +364,7 @@ void bench_product_destroy(bench_product *q)
     *q = (bench_product){0};
 }
 
-/* ---- buffers
- * --------------------------------------------------------------------------------------- */
+/* ---- buffers */
 
 static size_t weight_rows(const bench_product *q)
 {

@@ -26,6 +26,8 @@ typedef struct bench_product {
     bench_path *paths;
     size_t width[4]; /* x, y, z, w */
     int weighted;
+    double
+        nonzeros; /* of W, times the multiplicities that share it, per row; bench_verify counts */
     e3tp_plan *plan;
     e3tp_buffers buffers;
     void *memory[16]; /* what the buffers point to: x, y, w if there are weights, ... */
@@ -37,6 +39,7 @@ typedef struct bench_product {
 e3tp_status bench_product_create(bench_product *q, const bench_problem *p);
 e3tp_status bench_product_fill(bench_product *q);
 size_t bench_product_bytes(const bench_product *q); /* memory that fill takes */
+e3tp_status bench_product_replan(bench_product *q); /* the same plan anew */
 void bench_product_destroy(bench_product *q);
 e3tp_status bench_product_run(const bench_product *q); /* the pass of the problem, once */
 

@@ -1,292 +1,310 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Turns bench/out/*.jsonl into one self-contained page, bench/out/report.html; plots as inline SVG."""
+"""Turns results.jsonl into one self-contained page: goals, plots as inline SVG, path maps, tables, notes."""
 
 import argparse
+import datetime
 import html
-import io
-import json
 import pathlib
 
-import matplotlib
+import goals as g
+import plots
+import summary as s
+import words
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-# Marker and line differ with every series, so that the page reads in grey.
-STYLES = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."), ("v", "-"), ("x", "--")]
-GREYS = ["0.0", "0.35", "0.15", "0.5", "0.25", "0.6"]
-CSS = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:1rem;color:#111;background:#fff}
-svg{max-width:100%;height:auto}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem}
-td,th{padding:.2rem .5rem;border-bottom:1px solid #ccc;text-align:right;white-space:nowrap}
-td:first-child,th:first-child,td:last-child,th:last-child{text-align:left}code{overflow-wrap:anywhere}"""
-
-
-def load(path):
-    return (
-        [json.loads(line) for line in path.read_text().splitlines() if line]
-        if path.exists()
-        else []
-    )
-
-
-def svg(figure):
-    text = io.StringIO()
-    figure.tight_layout()
-    figure.savefig(text, format="svg")
-    plt.close(figure)
-    return text.getvalue().split("?>", 1)[-1].split('dtd">', 1)[-1]
-
-
-def series_of(rows, setting):
-    """{label: [(L, row)]} of the rows named <setting>.<L> whose method was asked for by name, or that are products."""
-    found = {}
-    for r in rows:
-        name, _, L = r["name"].partition(".")
-        if name not in (setting, setting + "-all") or (
-            r["op"] == "gaunt" and r["method_asked"] == "auto"
-        ):
-            continue
-        label = (
-            f"gaunt by {r['method']}"
-            if r["op"] == "gaunt"
-            else "paths, " + ("all" if "all" in name else "natural")
-        )
-        found.setdefault(label, []).append((int(L), r))
-    return {k: sorted(v, key=lambda p: p[0]) for k, v in sorted(found.items())}
-
-
-def lines(rows, setting, value, ylabel, log=True):
-    found = series_of(rows, setting)
-    if not found:
-        return ""
-    figure, axes = plt.subplots(figsize=(6, 3.8))
-    for (label, points), (marker, style), grey in zip(found.items(), STYLES, GREYS):
-        axes.plot(
-            [p[0] for p in points],
-            [value(*p) for p in points],
-            marker=marker,
-            linestyle=style,
-            color=grey,
-            label=label,
-        )
-    if log:
-        axes.set_yscale("log")
-    axes.set_xlabel("L")
-    axes.set_ylabel(ylabel)
-    axes.grid(True, which="both", linewidth=0.3)
-    axes.legend(fontsize=8)
-    return svg(figure)
-
-
-def expressivity_of(L, row):
-    """Of a mimo row: one per path, or 4L + 1 for factors (n1 + n2 + n3 - 2)."""
-    return row["paths"] if row["op"] == "tp" else 4 * L + 1
-
-
-def layer_bars(rows):
-    if not rows:
-        return ""
-    parts = [
-        ("harmonics_ns", "harmonics", ""),
-        ("radial_ns", "radial", "//"),
-        ("product_ns", "product", ".."),
-        ("gather_scatter_ns", "gather + scatter", "xx"),
-    ]
-    rows = [r for r in rows if r["threads"] == 1]
-    figure, axes = plt.subplots(figsize=(6, 0.6 * len(rows) + 1.4))
-    left = [0.0] * len(rows)
-    for (key, label, hatch), shade in zip(parts, ["0.95", "0.8", "0.65", "0.9"]):
-        widths = [r[key] for r in rows]
-        axes.barh(
-            range(len(rows)),
-            widths,
-            left=left,
-            label=label,
-            hatch=hatch,
-            color=shade,
-            edgecolor="0.2",
-        )
-        left = [a + b for a, b in zip(left, widths)]
-    axes.set_yticks(range(len(rows)), [f"{r['row']}\n{r['layout']}" for r in rows], fontsize=8)
-    axes.set_xlabel("ns per edge, one thread")
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, 1.25), ncols=4)
-    return svg(figure)
-
-
-def path_map(row):
-    """One square per l3: which (l1, l2) reach it, darker = stronger."""
-    L, top = row["L"], 2 * row["L"]
-    figure, axes = plt.subplots(1, top + 1, figsize=(1.0 * (top + 1), 1.5))
-    largest = max(abs(p[3]) for p in row["reachable"])
-    for l3, a in enumerate(axes):
-        grid = [[0.0] * (L + 1) for _ in range(L + 1)]
-        for l1, l2, k, strength in row["reachable"]:
-            if k == l3:
-                grid[l1][l2] = 0.25 + 0.75 * abs(strength) / largest
-        a.imshow(grid, cmap="Greys", vmin=0, vmax=1, origin="lower")
-        a.set_title(f"l3={l3}", fontsize=8)
-        a.set_xticks([])
-        a.set_yticks([])
-    return svg(figure)
+CSS = (pathlib.Path(__file__).parent / "report.css").read_text()
 
 
 def cell(value):
-    return html.escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+    return html.escape(value if isinstance(value, str) else g.number(value))
 
 
-def table(rows, columns):
+def heading(title, text):
+    return f"<h2>{title}</h2><p>{text}</p>"
+
+
+def table(rows, columns, kind=""):
+    """columns: (title, get), left-aligned where the title begins with <."""
     if not rows:
-        return "<p>No rows.</p>"
-    head = "".join(f"<th>{html.escape(title)}</th>" for title, _ in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell(get(r))}</td>" for _, get in columns) + "</tr>" for r in rows
+        return "<p>Nothing was measured.</p>"
+    sides = [" class=text" if title[0] == "<" else "" for title, _ in columns]
+    head = "".join(
+        f"<th{side}>{html.escape(title.lstrip('<'))}</th>"
+        for side, (title, _) in zip(sides, columns)
     )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{side}>{cell(get(r))}</td>" for side, (_, get) in zip(sides, columns))
+        + "</tr>"
+        for r in rows
+    )
+    return f'<div class="wide {kind}"><table><tr>{head}</tr>{body}</table></div>'
 
 
-def share(a, b):
-    return 100 * a / b if a is not None and b else "?"
+def figures(*pairs):
+    """(SVG or "", caption) pairs."""
+    items = "".join(
+        f"<figure>{svg}<figcaption>{html.escape(text)}</figcaption></figure>"
+        for svg, text in pairs
+        if svg
+    )
+    return f'<div class="plots">{items}</div>' if items else "<p>Nothing was measured.</p>"
 
 
-PRODUCT = [
-    ("name", lambda r: f"{r['op']} {r['name']}"),
-    ("method", lambda r: r["method"]),
-    ("asked", lambda r: r["method_asked"]),
-    ("isa", lambda r: r["isa"]),
-    ("pass", lambda r: r["pass"]),
-    ("threads", lambda r: r["threads"]),
-    ("ns/item", lambda r: r["ns_per_item"]),
-    ("iqr %", lambda r: share(r["iqr"], r["ns_per_item"])),
-    ("Gflop/s", lambda r: r["gflops"]),
-    ("% of peak", lambda r: share(r["gflops"], r["peak_gflops"])),
-    ("% of memory", lambda r: share((r["bytes"] or 0) / r["ns_per_item"], r["dram_gbs"])),
-    ("max error", lambda r: r["max_err"]),
-    ("problem", lambda r: r["problem"]),
+def percent(value):
+    return None if value is None else round(100 * value, 1)
+
+
+# ---- sections: rows -> HTML ----
+
+
+def machine(rows, command):
+    m = next(
+        (r for r in rows if r["case"] == "machine"), {"cpu": "unknown", "cores": 0, "build": ""}
+    )
+    timed = [r for r in rows if r["case"] in ("product", "layer") and r["peak_gflops"]]
+    peaks, reads = {}, {}
+    for r in timed:
+        on = f"on {r['threads']} thread{'s' * (r['threads'] > 1)}"
+        key = f"{r['isa']} {r['dtype']} {on}"
+        peaks[key] = max(peaks.get(key, 0), r["peak_gflops"])
+        reads[on] = max(reads.get(on, 0), r["dram_gbs"] or 0)
+    text = "; ".join(f"{key} {value:.0f} Gflop/s" for key, value in sorted(peaks.items()))
+    memory = "; ".join(f"{value:.0f} GB/s {on}" for on, value in sorted(reads.items()))
+    return (
+        f"<p><b>{html.escape(m['cpu'])}</b>, {m['cores']} cores. {html.escape(m['build'])}.<br>"
+        f"Multiply-add peaks measured in the same process: {html.escape(text)}. Reading memory: {html.escape(memory)}."
+        f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}.</p>"
+    )
+
+
+def goal_table(rows):
+    lines = []
+    for goal in g.goals(rows):
+        verdict = g.VERDICT[goal["met"]]
+        lines.append(
+            f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
+            f"<td class=text>{html.escape(goal['goal'])}<br><span class=reached>reached: "
+            f"<b>{html.escape(goal['reached'])}</b></span></td></tr>"
+        )
+    return (
+        heading("Goals of the release", words.GOALS)
+        + f'<div class="wide wrap"><table>{"".join(lines)}</table></div>'
+    )
+
+
+def protocol(rows):
+    parts = [heading("The protocol of “The Price of Freedom”", words.PROTOCOL)]
+    pairs = [(plots.times(rows, k), f"{k}: {text}; ns per row") for k, text in s.SETTINGS.items()]
+    pairs += [
+        (plots.times_per_unit(rows, "mimo"), "mimo: ns per row and unit of expressivity"),
+        (plots.times_per_unit(rows, "c128"), "c128: ns per row, channel and unit of expressivity"),
+        (
+            plots.equal_expressivity(rows),
+            "mimo: ns per row when every path of natural parity is free: the Gaunt product needs C channels (times C)",
+        ),
+    ]
+    parts.append(figures(*pairs))
+    for setting, text in s.SETTINGS.items():
+        found = s.protocol_rows(rows, setting)
+        if found:
+            parts.append(
+                f"<h3>{setting}: {html.escape(text)}; ns per row</h3>" + table(found, PROTOCOL)
+            )
+    return "".join(parts)
+
+
+def of(row):
+    return row and row["ns_per_item"]
+
+
+PROTOCOL = [
+    ("L", lambda r: r[0]),
+    ("paths, all", lambda r: of(r[1])),
+    ("paths, natural", lambda r: of(r[2])),
+    ("Gaunt by cg", lambda r: of(r[3]["cg"])),
+    ("Gaunt by gaunt (2-D Fourier)", lambda r: of(r[3]["gaunt"])),
+    ("Gaunt by grid", lambda r: of(r[3]["grid"])),
+    ("AUTO takes", lambda r: r[4]),
 ]
+
+
+def shares(rows):
+    found = s.share_rows(rows)
+    columns = [("<kernel", lambda r: r[0]), ("<type", lambda r: r[1]), ("<layout", lambda r: r[2])]
+    for L in sorted({L for *_, at in found for L in at}):
+        columns.append((f"L = {L}", lambda r, L=L: percent(r[3].get(L))))
+    return (
+        heading("Share of peak", words.SHARES)
+        + figures(
+            (plots.shares(rows, ("uuu", "uvu")), "cg products, best layout; the line is the goal"),
+            (
+                plots.shares(rows, ("signal",)),
+                "Gaunt product 0..L x 0..L to 0..L, float32, best layout",
+            ),
+        )
+        + table(found, columns)
+    )
+
+
 LAYER = [
-    ("row", lambda r: r["row"]),
-    ("layout", lambda r: r["layout"]),
+    ("<weights", lambda r: r["name"]),
+    ("<layout", lambda r: r["layout"]),
     ("threads", lambda r: r["threads"]),
-    ("ns/edge", lambda r: r["ns_per_edge"]),
+    ("ns/edge", lambda r: r["ns_per_item"]),
     ("convolution", lambda r: r["conv_ns"]),
     ("harmonics", lambda r: r["harmonics_ns"]),
     ("radial", lambda r: r["radial_ns"]),
     ("product", lambda r: r["product_ns"]),
-    ("gather+scatter", lambda r: r["gather_scatter_ns"]),
-    ("% of peak", lambda r: share(r["gflops"], r["peak_gflops"])),
-    ("% of memory", lambda r: share(r["gbs"], r["dram_gbs"])),
+    ("gather, scatter", lambda r: r["gather_scatter_ns"]),
+    ("% of peak", lambda r: percent(g.share(r))),
+    (
+        "% of memory",
+        lambda r: percent(r["bytes"] / r["ns_per_item"] / r["dram_gbs"]) if r["dram_gbs"] else None,
+    ),
     ("equivariance", lambda r: r["equivariance_err"]),
 ]
+
+
+def layer(rows):
+    found = g.pick(rows, "layer")
+    return (
+        heading("A layer of an interatomic potential", words.LAYER)
+        + figures((plots.layer_bars(found), "parts, one thread"))
+        + table(found, LAYER)
+    )
+
+
 EXPRESSIVITY = [
-    ("product", lambda r: f"{r['product']} by {r['method']}"),
+    ("<setting", lambda r: r["setting"]),
+    ("<product", lambda r: r["product"]),
+    ("<methods", lambda r: r["methods"]),
     ("L", lambda r: r["L"]),
-    ("paths", lambda r: r["paths"]),
-    ("expressivity", lambda r: r["expressivity"]),
-    ("channels for all", lambda r: r["channels_needed"]),
-    ("closed form", lambda r: r["closed_form"]),
-    ("matches", lambda r: "yes" if r["matches"] else "NO"),
-    ("group", lambda r: r["group"]),
-    ("output copies", lambda r: r["output_copies"]),
-    ("weights", lambda r: r["sharing"]),
+    ("paths reached", lambda r: r["paths"]),
+    ("of SO(3)", lambda r: r["paths_so3"]),
+    ("expressivity, 1 channel", lambda r: r["expressivity"]),
+    ("channels for every path", lambda r: r["channels_needed"]),
+    ("<matches", lambda r: "yes" if r["verified"] else "NO"),
+    ("<group", lambda r: r["group"]),
+    ("<output copies", lambda r: r["output_copies"]),
+    ("<weights", lambda r: r["sharing"]),
 ]
 
 
-def machine_block(rows):
-    machine = next((r for r in rows if r["case"] == "machine"), None)
-    if not machine:
-        return ""
-    peaks = sorted(
-        {
-            (r["isa"], r["dtype"], r["threads"], round(r["peak_gflops"]))
-            for r in rows
-            if r["case"] == "product" and r["peak_gflops"]
-        }
-    )
-    text = "; ".join(f"{i} {d} {t} thread{'s' * (t > 1)}: {p} Gflop/s" for i, d, t, p in peaks)
+def expressivity(rows):
+    found = [
+        {**r, "methods": ", ".join(methods)}
+        for _, _, methods, at in s.expressivity_rows(rows)
+        for r in (at[L] for L in sorted(at))
+    ]
+    top = max((r["L"] for r in found if r["setting"] == "mimo" and r["L"] <= 4), default=0)
+    maps = [
+        (
+            plots.path_map(r),
+            f"{r['product']}, mimo, L = {top}: l1 up, l2 across, one square per l3; black: reached, darker: stronger",
+        )
+        for r in found
+        if r["setting"] == "mimo" and r["L"] == top
+    ]
     return (
-        f"<p>{html.escape(machine['cpu'])}, {machine['cores']} cores. {html.escape(machine['build'])}<br>"
-        f"Measured peaks: {html.escape(text)}. Figures are medians of interleaved rounds; "
-        "compare them within this page only.</p>"
+        heading("Expressivity", words.EXPRESSIVITY)
+        + figures(*maps)
+        + "<details><summary>All numbers</summary>"
+        + table(found, EXPRESSIVITY)
+        + "</details>"
     )
 
 
-def page(results, expressivity):
-    products = [r for r in results if r["case"] == "product"]
-    layer = [r for r in results if r["case"] == "layer"]
-    skipped = [r for r in results + expressivity if r["case"] in ("skip", "wrong", "error")]
-    studied = [r for r in expressivity if r["case"] == "expressivity"]
-    biggest = max((r["L"] for r in studied), default=0)
-    parts = ["<h1>e3tp bench</h1>", machine_block(results)]
-    for setting, title in [
-        ("mimo", "0..L to 0..2L"),
-        ("simo", "L to 0..2L"),
-        ("siso", "L to L"),
-        ("c128", "128 channels, 0..L to 0..L"),
-    ]:
-        parts += [
-            f"<h2>{title}</h2>",
-            lines(products, setting, lambda L, r: r["ns_per_item"], "ns per row"),
-        ]
-        if setting == "mimo":
-            parts += [
-                lines(
-                    products,
-                    setting,
-                    lambda L, r: r["ns_per_item"] / expressivity_of(L, r),
-                    "ns per row and unit of expressivity",
-                )
-            ]
-        parts += [
-            lines(
-                products,
-                setting,
-                lambda L, r: share(r["gflops"], r["peak_gflops"]),
-                "% of FMA peak",
-                log=False,
-            )
-        ]
-    parts += [
-        "<h2>The layer of a potential</h2><p>Diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l &le; 3.</p>",
-        layer_bars(layer),
-        table(layer, LAYER),
-        "<h2>Expressivity</h2>",
-        table(studied, EXPRESSIVITY),
-    ]
-    for r in studied:
-        if r["L"] == biggest:
-            parts += [
-                f"<h3>Paths of {html.escape(r['product'])} by {html.escape(r['method'])}, "
-                f"L = {r['L']} (rows l1, columns l2)</h3>",
-                path_map(r),
-            ]
-    parts += [
-        "<h2>All products</h2>",
-        table(products, PRODUCT),
-        "<h2>Not timed</h2>",
-        table(
-            skipped,
-            [
-                ("kind", lambda r: r["case"]),
-                ("why", lambda r: r["why"]),
-                ("problem", lambda r: r["problem"]),
-            ],
+def accuracy(rows):
+    return heading("Accuracy", words.ACCURACY) + figures(
+        (plots.errors(rows, "mimo", "f32"), "protocol, mimo, float32"),
+        (plots.errors(rows, "signal", "f64"), "0..L x 0..L to 0..L, float64"),
+    )
+
+
+AUTO = [
+    ("<problem", lambda r: r["problem"]),
+    ("<passes", lambda r: r["passes"]),
+    ("<AUTO takes", lambda r: r["chosen"]),
+    ("<best", lambda r: r["best"]),
+    ("loss %", lambda r: round(r["loss"], 1)),
+] + [(f"ns by {m}", lambda r, m=m: r["times"].get(m)) for m in s.METHODS]
+
+
+def auto(rows):
+    losses = sorted(g.auto_losses(rows), key=lambda r: -r["loss"])
+    return heading("What AUTO chooses", words.AUTO) + table(losses, AUTO)
+
+
+PRODUCT = [
+    ("<case", lambda r: f"{r['op']} {r['name']}" + (", creation" if r["case"] == "plan" else "")),
+    ("<method", lambda r: r["method"]),
+    ("<asked", lambda r: r["method_asked"]),
+    ("<isa", lambda r: r["isa"]),
+    ("<type", lambda r: r["dtype"]),
+    ("<pass", lambda r: r["pass"]),
+    ("threads", lambda r: r["threads"]),
+    ("ns/item", lambda r: r["ns_per_item"]),
+    ("min", lambda r: r["min"]),
+    ("iqr %", lambda r: percent(r["iqr"] / r["ns_per_item"])),
+    ("Gflop/s", lambda r: r["gflops"]),
+    ("% of peak", lambda r: percent(g.share(r))),
+    (
+        "% of memory",
+        lambda r: (
+            percent((r["bytes"] or 0) / r["ns_per_item"] / r["dram_gbs"]) if r["dram_gbs"] else None
         ),
+    ),
+    ("max error", lambda r: r["max_err"]),
+    ("<problem", lambda r: r["problem"]),
+]
+
+
+def everything(rows):
+    found = g.pick(rows, "product") + g.pick(rows, "plan")
+    refused = [
+        {"kind": kind, "why": why, "n": len(problems), "first": problems[0]}
+        for (kind, why), problems in s.refusals(rows).items()
     ]
+    columns = [
+        ("<kind", lambda r: r["kind"]),
+        ("cases", lambda r: r["n"]),
+        ("<why", lambda r: r["why"]),
+    ]
+    columns.append(("<for example", lambda r: r["first"]))
+    not_timed = table(refused, columns, "wrap") if refused else "<p>Everything was timed.</p>"
+    return (
+        "<h2>Not timed</h2>"
+        + not_timed
+        + f"<details><summary>All {len(found)} results</summary>"
+        + table(found, PRODUCT)
+        + "</details>"
+    )
+
+
+def page(rows, command):
+    sections = (goal_table, protocol, shares, layer, expressivity, accuracy, auto, everything)
+    body = (
+        "<h1>e3tp bench</h1>"
+        + machine(rows, command)
+        + "".join(part(rows) for part in sections)
+        + "<h2>How to read it</h2>"
+        + words.NOTES
+    )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
-        f"<title>e3tp bench</title><style>{CSS}</style>" + "\n".join(parts) + "</html>\n"
+        f"<title>e3tp bench</title><style>{CSS}</style>{body}</html>\n"
     )
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--dir", default="bench/out")
-    folder = pathlib.Path(args.parse_args().dir)
-    (folder / "report.html").write_text(
-        page(load(folder / "results.jsonl"), load(folder / "expressivity.jsonl"))
-    )
+    args.add_argument("--results", default="bench/out/results.jsonl")
+    args.add_argument("--out", default="bench/out/report.html")
+    args.add_argument("--command", default="bench/run", help="for the page's head")
+    options = args.parse_args()
+    pathlib.Path(options.out).write_text(page(g.load(options.results), options.command))
 
 
 if __name__ == "__main__":

@@ -125,8 +125,7 @@ double bench_peak_gflops(const char *isa, int f64, int threads)
     return gflops;
 }
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------- */
+/* ---- memory */
 
 /* Several sums, so that the adds do not wait for one another. */
 static void read_body(void *ctx, size_t from, size_t to)

@@ -20,14 +20,19 @@ typedef struct term { /* a non-zero of W */
     double value;
 } term;
 
+typedef struct term_list {
+    term *list;
+    size_t n;
+} term_list;
+
 typedef struct triple { /* multiplicities that a path joins, and which weight */
     size_t u, v, o, weight;
 } triple;
 
 typedef struct path_terms {
-    term *terms;
+    term_list terms; /* not owned */
     triple *triples;
-    size_t nterms, ntriples;
+    size_t ntriples;
 } path_terms;
 
 /* One row in MUL_IR order, whatever the layout. */
@@ -37,22 +42,37 @@ typedef struct row_sums {
     double *magnitude[4]; /* of out: sums of |terms| */
 } row_sums;
 
-/* ---- what a path sums
- * ------------------------------------------------------------------------------ */
+/* ---- what a path sums */
 
-static size_t make_terms(const bench_block *a, const bench_block *b, const bench_block *c,
-                         term **list)
+static term_list make_terms(int l1, int l2, int l3)
 {
-    const size_t n1 = 2 * (size_t)a->l + 1, n2 = 2 * (size_t)b->l + 1, n3 = 2 * (size_t)c->l + 1;
+    const size_t n1 = 2 * (size_t)l1 + 1, n2 = 2 * (size_t)l2 + 1, n3 = 2 * (size_t)l3 + 1;
     double *w = malloc(n1 * n2 * n3 * sizeof *w);
-    size_t n = 0;
-    *list = malloc(n1 * n2 * n3 * sizeof **list);
-    if (w && *list && e3tp_wigner_3j(a->l, b->l, c->l, E3TP_SIGN_E3NN, w) == E3TP_OK)
+    term_list t = {malloc(n1 * n2 * n3 * sizeof(term)), 0};
+    if (w && t.list && e3tp_wigner_3j(l1, l2, l3, E3TP_SIGN_E3NN, w) == E3TP_OK)
         for (size_t at = 0; at < n1 * n2 * n3; at++)
             if (w[at] != 0)
-                (*list)[n++] = (term){at / (n2 * n3), at / n3 % n2, at % n3, w[at]};
+                t.list[t.n++] = (term){at / (n2 * n3), at / n3 % n2, at % n3, w[at]};
     free(w);
-    return n;
+    term *fit = t.n ? realloc(t.list, t.n * sizeof *fit) : NULL;
+    if (fit)
+        t.list = fit;
+    return t;
+}
+
+/* Exact coefficients take longer than the verification: each is made once per process. */
+static term_list terms_of(int l1, int l2, int l3)
+{
+    enum { IN = 13, OUT = 25 };
+    static term_list memo[IN][IN][OUT];
+    if (l1 >= IN || l2 >= IN || l3 >= OUT)
+        return (term_list){NULL, 0};
+    term_list *t = &memo[l1][l2][l3];
+    if (!t->n) {
+        free(t->list);
+        *t = make_terms(l1, l2, l3);
+    }
+    return *t;
 }
 
 /* Modes whose output index runs freely. */
@@ -91,7 +111,7 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
                       *c = &q->blocks[2][t->out];
     const e3tp_mode mode = q->problem.op == E3TP_OP_GAUNT ? E3TP_UUU : q->problem.mode;
     path_terms p = {0};
-    p.nterms = make_terms(a, b, c, &p.terms);
+    p.terms = terms_of(a->l, b->l, c->l);
     p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
     return p;
 }
@@ -113,8 +133,7 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
     return 3;
 }
 
-/* ---- evaluation
- * ------------------------------------------------------------------------------------ */
+/* ---- evaluation */
 
 static void add(const row_sums *s, int which, size_t at, double value)
 {
@@ -136,8 +155,8 @@ static void add_triple(const bench_product *q, const bench_path *t, const path_t
     double weight = t->coefficient, whole = 0, magnitude = 0;
     for (size_t n = 0; n < nw; n++)
         weight *= s->in[3][at[n]];
-    for (size_t n = 0; n < p->nterms; n++) {
-        const term *e = &p->terms[n];
+    for (size_t n = 0; n < p->terms.n; n++) {
+        const term *e = &p->terms.list[n];
         const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
         const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
         const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
@@ -214,8 +233,7 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
 }
 
-/* ---- comparison
- * ------------------------------------------------------------------------------------ */
+/* ---- comparison */
 
 static double worse(double a, double b)
 {
@@ -287,22 +305,22 @@ static double check_all(const bench_product *q, const path_terms *paths, const r
     return err;
 }
 
-static double largest_error(const bench_product *q)
+static double largest_error(bench_product *q)
 {
     row_sums s = {0};
     double err = NAN;
+    q->nonzeros = 0;
     path_terms *paths = calloc(q->npaths, sizeof *paths);
     int ok = sums_create(q, &s) && paths;
     for (size_t t = 0; ok && t < q->npaths; t++) {
         paths[t] = make_path(q, &q->paths[t]);
-        ok = paths[t].nterms && paths[t].ntriples;
+        ok = paths[t].terms.n && paths[t].ntriples;
+        q->nonzeros += (double)paths[t].terms.n * (double)paths[t].ntriples;
     }
     if (ok)
         err = check_all(q, paths, &s);
-    for (size_t t = 0; paths && t < q->npaths; t++) {
-        free(paths[t].terms);
+    for (size_t t = 0; paths && t < q->npaths; t++)
         free(paths[t].triples);
-    }
     free(paths);
     sums_destroy(&s);
     return err;

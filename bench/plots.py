@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""The report's plots: rows of results.jsonl -> SVG text, "" where there is nothing to show.
+
+Every series has its own marker and line as well as its colour, and the colours differ in lightness: the page reads in
+grey.
+"""
+
+import io
+
+import goals as g
+import matplotlib
+import summary as s
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
+
+plt.rcParams.update(
+    {"font.size": 11, "svg.fonttype": "none", "font.family": "sans-serif", "axes.grid": True}
+)
+plt.rcParams.update(
+    {"grid.linewidth": 0.4, "grid.color": "0.8", "lines.linewidth": 1.8, "legend.frameon": False}
+)
+SIZE = (5.2, 3.9)
+STYLES = {  # label: marker, line, colour
+    "paths, all": ("s", "-", "#000000"),
+    "paths, natural": ("D", "--", "#444444"),
+    "Gaunt by cg": ("o", "-", "#1b4f9c"),
+    "Gaunt by gaunt": ("^", ":", "#d55e00"),
+    "Gaunt by grid": ("v", "-.", "#4fae5b"),
+    "elementwise f32": ("o", "-", "#000000"),
+    "elementwise f64": ("o", "--", "#555555"),
+    "channel-wise f32": ("s", "-", "#1b4f9c"),
+    "channel-wise f64": ("s", ":", "#6f9fd8"),
+}
+
+
+def svg(figure):
+    text = io.StringIO()
+    figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    return text.getvalue().split('dtd">', 1)[-1]
+
+
+def lines(series, ylabel, log=True, floor=None):
+    """series {label: [(L, value)]}; floor: a horizontal line."""
+    series = {label: sorted(points) for label, points in series.items() if points}
+    if not series:
+        return ""
+    figure, axes = plt.subplots(figsize=SIZE)
+    for label, points in series.items():
+        marker, style, colour = STYLES[label]
+        axes.plot(*zip(*points), marker=marker, linestyle=style, color=colour, label=label)
+    if floor is not None:
+        axes.axhline(floor, color="black", linewidth=1, linestyle=(0, (1, 3)))
+    if log:
+        values = [v for points in series.values() for _, v in points]
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if max(values) < 300 * min(values) else (1,))
+        )
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xticks(sorted({L for points in series.values() for L, _ in points}))
+    axes.set_xlabel("L")
+    axes.set_ylabel(ylabel)
+    axes.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
+    return svg(figure)
+
+
+# ---- the protocol ----
+
+
+def protocol_series(rows, setting, value):
+    """value(L, row, product) or None; product: all, natural, gaunt."""
+    series = {}
+    for L, every, natural, gaunt, _ in s.protocol_rows(rows, setting):
+        cells = [("paths, all", every, "all"), ("paths, natural", natural, "natural")]
+        cells += [(f"Gaunt by {m}", r, "gaunt") for m, r in gaunt.items()]
+        for label, row, product in cells:
+            y = row and value(L, row, product)
+            if y:
+                series.setdefault(label, []).append((L, y))
+    return {label: series[label] for label in STYLES if label in series}
+
+
+def times(rows, setting):
+    return lines(protocol_series(rows, setting, lambda L, r, p: r["ns_per_item"]), "ns per row")
+
+
+def measured(rows, setting):
+    """{(product, L): expressivity row}."""
+    return {
+        (r["product"], r["L"]): r for r in g.pick(rows, "expressivity") if r["setting"] == setting
+    }
+
+
+def times_per_unit(rows, setting):
+    known, channels = measured(rows, setting), 128 if setting == "c128" else 1
+
+    def value(L, row, product):
+        study = known.get((product, L))
+        return row["ns_per_item"] / channels / study["expressivity"] if study else None
+
+    return lines(protocol_series(rows, setting, value), "ns per unit")
+
+
+def equal_expressivity(rows):
+    known = measured(rows, "mimo")
+
+    def value(L, row, product):
+        study = known.get((product, L))
+        return row["ns_per_item"] * study["channels_needed"] if study and product != "all" else None
+
+    return lines(protocol_series(rows, "mimo", value), "ns per row, every natural path free")
+
+
+def errors(rows, setting, dtype):
+    series = {}
+    for r in g.pick(rows, "product", dtype=dtype, **{"pass": "fwd"}):
+        name, L = g.setting_of(r)
+        if name not in (setting, setting + "-all") or r["method_asked"] == "auto":
+            continue
+        label = (
+            f"Gaunt by {r['method']}"
+            if r["op"] == "gaunt"
+            else "paths, " + ("all" if "all" in name else "natural")
+        )
+        series.setdefault(label, {})[L] = max(series.get(label, {}).get(L, 0), r["max_err"])
+    return lines(
+        {label: list(series[label].items()) for label in STYLES if label in series}, "largest error"
+    )
+
+
+# ---- shares ----
+
+
+def shares(rows, settings):
+    """Best layout; float32 alone where methods are compared."""
+    names = {"uuu": "elementwise", "uvu": "channel-wise"}
+    series = {}
+    for setting in settings:
+        for r in g.pick(rows, "product", setting):
+            if r["method_asked"] == "auto" or (setting == "signal" and r["dtype"] != "f32"):
+                continue
+            label = (
+                f"{names[setting]} {r['dtype']}" if setting in names else f"Gaunt by {r['method']}"
+            )
+            value = g.share_of_nonzeros(r) if setting in names else g.share(r)
+            at, L = series.setdefault(label, {}), g.setting_of(r)[1]
+            at[L] = max(at.get(L, 0), 100 * (value or 0))
+    return lines(
+        {label: list(series[label].items()) for label in STYLES if label in series},
+        "% of multiply-add peak",
+        log=False,
+        floor=100 * g.SHARE,
+    )
+
+
+# ---- the layer ----
+
+
+def layer_bars(rows):
+    rows = [r for r in rows if r["threads"] == 1]
+    if not rows:
+        return ""
+    parts = [
+        ("harmonics_ns", "harmonics", "", "0.95"),
+        ("radial_ns", "radial", "//", "0.8"),
+        ("product_ns", "product", "..", "0.65"),
+        ("gather_scatter_ns", "gather, scatter", "xx", "0.9"),
+    ]
+    figure, axes = plt.subplots(figsize=(SIZE[0], 0.7 * len(rows) + 1))
+    left = [0.0] * len(rows)
+    for key, label, hatch, shade in parts:
+        widths = [r[key] for r in rows]
+        axes.barh(
+            range(len(rows)),
+            widths,
+            left=left,
+            label=label,
+            hatch=hatch,
+            color=shade,
+            edgecolor="0.2",
+        )
+        left = [a + b for a, b in zip(left, widths)]
+    names = [f"{'ready' if 'ready' in r['name'] else 'made'}\n{r['layout']}" for r in rows]
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("ns per edge")
+    axes.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
+    return svg(figure)
+
+
+# ---- path maps ----
+
+
+def path_map(row, columns=5):
+    """One square per l3: which (l1, l2) reach it, darker = stronger; a dot where the triangle allows a path that is not
+    reached."""
+    L, degrees = row["L"], sorted({p[2] for p in row["reachable"]})
+    if not degrees:
+        return ""
+    lines_needed = -(-len(degrees) // columns)
+    figure, axes = plt.subplots(
+        lines_needed, columns, figsize=(SIZE[0], 1.25 * lines_needed), squeeze=False
+    )
+    largest = max(abs(p[3]) for p in row["reachable"])
+    strengths = {tuple(p[:3]): abs(p[3]) / largest for p in row["reachable"]}
+    for a in axes.flat:
+        a.set_axis_off()
+    for l3, a in zip(degrees, axes.flat):
+        cells = [[strengths.get((i, j, l3), 0.0) for j in range(L + 1)] for i in range(L + 1)]
+        a.imshow(
+            [[v and 0.3 + 0.7 * v for v in line] for line in cells],
+            cmap="Greys",
+            vmin=0,
+            vmax=1,
+            origin="lower",
+        )
+        missing = [
+            (j, i)
+            for i in range(L + 1)
+            for j in range(L + 1)
+            if abs(i - j) <= l3 <= i + j and not cells[i][j]
+        ]
+        if missing:
+            a.plot(*zip(*missing), ".", color="0.5", markersize=3)
+        a.set_axis_on()
+        a.set_xticks([0, L])
+        a.set_yticks([0, L])
+        a.tick_params(labelsize=8, length=2)
+        a.grid(False)
+        a.set_title(f"l3 = {l3}", fontsize=10, pad=2)
+    figure.tight_layout(pad=0.4)
+    return svg(figure)

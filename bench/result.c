@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "result.h"
+
+#include "json.h"
+
+double bench_result_gflops(const bench_result *r)
+{
+    return r->flops / r->ns.median;
+}
+
+double bench_result_peak(const bench_result *r)
+{
+    return bench_peak_gflops(r->isa, r->dtype == E3TP_F64, r->threads > 0 ? r->threads : 1);
+}
+
+void bench_result_begin(FILE *f, const bench_result *r)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {{"name", r->name},
+                 {"problem", r->problem},
+                 {"op", r->op},
+                 {"method", r->method},
+                 {"method_asked", r->method_asked},
+                 {"isa", r->isa},
+                 {"dtype", r->dtype == E3TP_F64 ? "f64" : "f32"},
+                 {"pass", r->pass}};
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"threads", r->threads},
+                   {"batch", (double)r->batch},
+                   {"ns_per_item", r->ns.median},
+                   {"min", r->ns.min},
+                   {"iqr", r->ns.iqr},
+                   {"flops", r->flops},
+                   {"bytes", r->bytes},
+                   {"gflops", bench_result_gflops(r)},
+                   {"peak_gflops", bench_result_peak(r)},
+                   {"dram_gbs", bench_dram_gbs(r->threads > 0 ? r->threads : 1)},
+                   {"max_err", r->max_err}};
+    fprintf(f, "{\"case\":\"%s\"", r->kind);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        bench_json_text(f, texts[i].key, texts[i].text);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        bench_json_number(f, numbers[i].key, numbers[i].value);
+    fprintf(f, ",\"verified\":true"); /* what is wrong gets no time */
+}
+
+void bench_result_end(FILE *f)
+{
+    fprintf(f, "}\n");
+    fflush(f);
+}

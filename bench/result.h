@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* A result as a line of JSON: every line has the same keys first, and ends with its own. */
+#ifndef BENCH_RESULT_H
+#define BENCH_RESULT_H
+
+#include <e3tp/e3tp.h>
+#include <stdio.h>
+
+#include "timing.h"
+
+typedef struct bench_result {
+    const char *kind; /* "product", "plan", "layer" */
+    const char *name, *problem, *op, *method, *method_asked, *isa, *pass;
+    e3tp_dtype dtype;
+    int threads;
+    size_t batch;        /* items of a call: rows, edges, plans */
+    bench_stats ns;      /* per item */
+    double flops, bytes; /* per item; NAN: not counted */
+    double max_err;
+} bench_result;
+
+double bench_result_gflops(const bench_result *r);
+double bench_result_peak(const bench_result *r); /* Gflop/s of multiply-adds, same process */
+
+/* Between begin and end, bench_json_text and bench_json_number add keys. */
+void bench_result_begin(FILE *f, const bench_result *r);
+void bench_result_end(FILE *f);
+
+#endif

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What results.jsonl says, in tables for the terminal: the protocol, shares of peak, the layer, expressivity, what did
+not run, and the goals of the release."""
+
+import argparse
+
+import goals as g
+
+SETTINGS = {
+    "mimo": "0..L x 0..L -> 0..2L",
+    "simo": "L x L -> 0..2L",
+    "siso": "L x L -> L",
+    "c128": "0..L x 0..L -> 0..L, 128 channels",
+}
+METHODS = ("cg", "gaunt", "grid")
+
+
+def time_text(row):
+    return g.number(row and row["ns_per_item"])
+
+
+def first(rows):
+    return rows[0] if rows else None
+
+
+def fastest(rows):
+    return min(rows, key=lambda r: r["ns_per_item"], default=None)
+
+
+def protocol_rows(rows, setting):
+    """[(L, all paths, natural paths, {method: row}, chosen)], best times of the instruction product's methods."""
+    table = []
+    for L in sorted({g.setting_of(r)[1] for r in g.pick(rows, "product", setting)}):
+        every, found = (
+            [r for r in g.pick(rows, "product", name, **{"pass": "fwd"}) if g.setting_of(r)[1] == L]
+            for name in (setting + "-all", setting)
+        )
+        gaunt = [r for r in found if r["op"] == "gaunt"]
+        methods = {m: first([r for r in gaunt if r["method_asked"] == m]) for m in METHODS}
+        auto = first([r for r in gaunt if r["method_asked"] == "auto"])
+        natural = fastest([r for r in found if r["op"] == "tp"])
+        table.append((L, fastest(every), natural, methods, auto and auto["method"]))
+    return table
+
+
+def print_protocol(rows):
+    for setting, what in SETTINGS.items():
+        table = protocol_rows(rows, setting)
+        if table:
+            print(f"\n{setting}: {what}; ns per row, float32, forward, one thread")
+            print(
+                "   L   every path its own output      Gaunt product, one output per degree    AUTO takes"
+            )
+            print("          all        natural         cg        gaunt (2-D FFT)      grid")
+        for L, every, natural, gaunt, chosen in table:
+            times = [time_text(gaunt[m]) for m in METHODS]
+            known = [r["ns_per_item"] for r in gaunt.values() if r]
+            times = [
+                t + ("*" if gaunt[m] and gaunt[m]["ns_per_item"] == min(known) else " ")
+                for t, m in zip(times, METHODS)
+            ]
+            print(
+                f"  {L:2} {time_text(every):>11} {time_text(natural):>11}"
+                f"   {times[0]:>11} {times[1]:>15} {times[2]:>15}       {chosen or '-'}"
+            )
+    print("* fastest of the Gaunt methods")
+
+
+LAYOUTS = ("mul_ir", "ir_mul", "batch_last")
+SHARES = [
+    ("uuu", "cg", g.share_of_nonzeros, "cg elementwise, all paths, 3 flops per non-zero"),
+    ("uvu", "cg", g.share_of_nonzeros, "cg channel-wise, all paths, 3 flops per non-zero"),
+    ("signal", "cg", g.share, "Gaunt by cg, needed flops"),
+    ("signal", "grid", g.share, "Gaunt by grid, executed flops"),
+    ("signal", "gaunt", g.share, "Gaunt by gaunt, executed flops"),
+]
+
+
+def share_rows(rows):
+    """[(what, dtype, layout, {L: share})]."""
+    table = []
+    for setting, method, share, what in SHARES:
+        for dtype in ("f32", "f64"):
+            found = g.pick(rows, "product", setting, method_asked=method, dtype=dtype)
+            for layout in LAYOUTS:
+                at = {
+                    g.setting_of(r)[1]: share(r) for r in found if g.option(r, "layout") == layout
+                }
+                if at:
+                    table.append((what, dtype, layout, at))
+    return table
+
+
+def print_shares(rows):
+    table = share_rows(rows)
+    if not table:
+        return
+    columns = sorted({L for *_, at in table for L in at})
+    print("\nshare of the multiply-add peak, per cent, operands in the cache, one thread")
+    print(f"{'':49}{'':4} {'':10}" + "".join(f"  L={L:<3}" for L in columns))
+    for what, dtype, layout, at in table:
+        cells = "".join(f"{100 * at[L]:6.1f} " if at.get(L) else "     - " for L in columns)
+        print(f"{what:49}{dtype:4} {layout:10}{cells}")
+
+
+def print_layer(rows):
+    found = g.pick(rows, "layer")
+    if not found:
+        return
+    print(
+        "\nlayer of a potential: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3; ns per edge"
+    )
+    print(
+        "row                     layout  threads  whole   conv   harmonics  radial  product  gather+scatter  % of peak"
+    )
+    for r in found:
+        print(
+            f"{r['name']:23} {r['layout']:7} {r['threads']:5} {r['ns_per_item']:8.1f} {r['conv_ns']:7.1f}"
+            f" {r['harmonics_ns']:9.1f} {r['radial_ns']:8.1f} {r['product_ns']:8.1f} {r['gather_scatter_ns']:11.1f}"
+            f"      {100 * g.share(r):8.1f}"
+        )
+
+
+def expressivity_rows(rows):
+    """[(setting, product, methods, {L: row})]; methods that agree share a line, as expressivity.py has checked."""
+    table = {}
+    for r in g.pick(rows, "expressivity"):
+        methods, at = table.setdefault((r["setting"], r["product"]), ([], {}))
+        if r["method"] not in methods:
+            methods.append(r["method"])
+        at.setdefault(r["L"], r)
+    return [(setting, product, methods, at) for (setting, product), (methods, at) in table.items()]
+
+
+def print_expressivity(rows):
+    table = expressivity_rows(rows)
+    if not table:
+        return
+    columns = sorted({L for *_, at in table for L in at})
+    print("\nexpressivity of one channel / channels for every path (generic dimension)")
+    print(f"{'':14}{'by':16}" + "".join(f"   L={L:<5}" for L in columns))
+    for setting, product, methods, at in table:
+        cells = [
+            f"{at[L]['expressivity']}/{at[L]['channels_needed']}" if L in at else "-"
+            for L in columns
+        ]
+        print(f"{setting:5}{product:9}{','.join(methods):16}" + "".join(f"{c:>10}" for c in cells))
+
+
+def refusals(rows):
+    """{(kind, why): [problems]}."""
+    found = {}
+    for r in rows:
+        if r["case"] in ("skip", "wrong", "error"):
+            found.setdefault((r["case"], r["why"]), []).append(r["problem"])
+    return found
+
+
+def print_refusals(rows):
+    for (kind, why), problems in refusals(rows).items():
+        print(
+            f"\n{kind.upper()} {len(problems)}x: {why}\n    {problems[0]}"
+            + (" ..." if len(problems) > 1 else "")
+        )
+
+
+def print_goals(rows):
+    print("\ngoals of the release, each judged by its worst case")
+    for goal in g.goals(rows):
+        print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
+
+
+def main():
+    args = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    args.add_argument("--results", default="bench/out/results.jsonl")
+    rows = g.load(args.parse_args().results)
+    for part in (
+        print_protocol,
+        print_shares,
+        print_layer,
+        print_expressivity,
+        print_refusals,
+        print_goals,
+    ):
+        part(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The report's prose, as HTML."""
+
+GOALS = "Each is judged by its worst case; reached: worst to best."
+
+PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one thread. Two kinds of rows: the
+<b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
+times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
+different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
+
+SHARES = """Operands stay in the second-level cache; per cent of the multiply-add peak of the same tier, type and
+process. cg products: all paths of 0..L x 0..L to 0..L summed into one block per irrep, weighted, three flops counted
+per non-zero of W. Channel-wise kernels first contract W with y, so they may execute fewer flops than are counted.
+Gaunt product: flops that the method needs; packing and transposing are time, not flops."""
+
+LAYER = """Diamond, 1000 atoms, 158 neighbours each: edge vectors, harmonics to l = 3, 8 Bessel functions times an
+envelope, a linear map to 1280 weights, the channel-wise product of 128x0e+128x1o with the harmonics on 10 paths, the
+sum over neighbours. ns per edge. The first column of times is the whole as a model runs it; the parts are timed apart
+(harmonics on the row's threads, the others on one)."""
+
+EXPRESSIVITY = """Measured by driving real plans with basis vectors, not by formula. A path (l1, l2 to l3) is reached
+if its part of the result does not vanish; expressivity is the rank of the Jacobian of the map from weights to
+strengths, computed exactly from the plan's own backward pass; the channels for every path are the generic dimension,
+true for almost all weights. Inputs have natural parity and one copy per degree. Closed forms, where known, must
+match. Numbers count the stated group, output copies and sharing of weights: with other conventions they differ. The
+bracket, complete and matrix products are not built yet."""
+
+ACCURACY = """Largest error of 16 rows against a direct evaluation in double, over the largest sum of |terms| of the
+row."""
+
+AUTO = """AUTO ranks methods by estimated time of forward plus backward. Where only the forward pass was timed, a loss
+may be a gain of the backward pass."""
+
+NOTES = """<ul>
+<li>Figures are medians of at least five interleaved rounds; machines are noisy: compare figures of this page only, and
+look at the interquartile range in the table of all results.</li>
+<li>Nothing is timed before 16 of its rows agree with a direct evaluation in double.</li>
+<li>Times include packing and unpacking the caller's layout, <code>mul_ir</code> unless a row says otherwise.</li>
+<li>“% of memory” counts operands once; in the cache it may exceed 100.</li>
+<li>A product that keeps every path writes up to hundreds of numbers per input number: at batch 10 000 writing binds
+it.</li>
+</ul>"""
