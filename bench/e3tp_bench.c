@@ -7,6 +7,7 @@
      --repeats=N     rounds per group, at least 5 (default 7); a slow group gets 5
      --sample=MS     shortest sample (default 2)
      --create        time the creation of the plans instead of their execution
+     --fft           the method gaunt against its bare transforms by FFTW (fft.h)
      --layer         the layer of a potential on a crystal (layer.h); --threads=1,2 and --quick
                      belong to it
      --progress      which case is running, on standard error
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fft.h"
 #include "json.h"
 #include "layer.h"
 #include "product.h"
@@ -29,7 +31,7 @@ static const double slow_group = 2; /* seconds; then MIN_REPEATS rounds must do 
 
 typedef struct options {
     FILE *json;
-    int json_only, repeats, progress, layer, create;
+    int json_only, repeats, progress, layer, fft, create;
     double sample; /* seconds */
     bench_layer_options layer_options;
 } options;
@@ -286,6 +288,8 @@ static int read_option(const char *a, options *o)
         o->sample = 1e-3 * atof(a + 9);
     else if (!strcmp(a, "--create"))
         o->create = 1;
+    else if (!strcmp(a, "--fft"))
+        o->fft = 1;
     else if (!strcmp(a, "--layer"))
         o->layer = 1;
     else if (!strcmp(a, "--quick"))
@@ -321,6 +325,13 @@ static int run_layer(options *o)
     return bench_layer(&o->layer_options);
 }
 
+static int run_fft(const options *o)
+{
+    const bench_fft_options f = {o->json, o->json_only ? NULL : stdout, o->layer_options.quick,
+                                 o->repeats};
+    return bench_fft(&f);
+}
+
 int main(int argc, char **argv)
 {
     options o = {.repeats = 7, .sample = 2e-3, .layer_options = {.threads = {1, 2}}};
@@ -332,6 +343,8 @@ int main(int argc, char **argv)
         bench_json_machine(o.json);
     if (o.layer)
         t.wrong += !run_layer(&o);
+    else if (o.fft)
+        t.wrong += !run_fft(&o);
     else if (!o.json_only)
         print_head();
     for (int i = 1; i < argc && ok; i++)
@@ -339,7 +352,7 @@ int main(int argc, char **argv)
             ok = argv[i][0] == '@' ? run_file(argv[i] + 1, &o, &t) : run_line(argv[i], &o, &t);
     if (o.progress)
         fprintf(stderr, "\r\033[K");
-    if (!o.json_only && !o.layer)
+    if (!o.json_only && !o.layer && !o.fft)
         printf("%zu timed, %zu skipped, %zu wrong\n", t.done, t.skipped, t.wrong);
     if (o.json && o.json != stdout)
         fclose(o.json);
