@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "e3tp/e3tp.h"
+#include "problems.h"
 
 enum { BATCH = 517, OUTPUTS = 4 };
 
@@ -21,7 +22,6 @@ static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, vo
 
 static e3tp_plan *plan_of(int kind, int threads, e3tp_parallel_fn fn, void *ctx)
 {
-    static const e3tp_method methods[] = {E3TP_METHOD_CG, E3TP_METHOD_GRID};
     const int l[4] = {0, 1, 2, 3};
     e3tp_desc *d;
     e3tp_plan *p;
@@ -41,7 +41,7 @@ static e3tp_plan *plan_of(int kind, int threads, e3tp_parallel_fn fn, void *ctx)
             e3tp_desc_set_degrees(d, (e3tp_operand)k, l, 4);
         e3tp_desc_set_channels(d, 5);
         e3tp_desc_set_weights(d, E3TP_WEIGHTS_SHARED);
-        e3tp_desc_set_method(d, methods[kind - 2]);
+        e3tp_desc_set_method(d, method_at(kind - 2));
     }
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_parallel_for(d, fn, ctx);
@@ -128,7 +128,7 @@ int main(void)
     Suite *s = suite_create("determinism");
     TCase *t = tcase_create("threads");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, same_bits, 0, 4);
+    tcase_add_loop_test(t, same_bits, 0, 2 + method_count());
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */

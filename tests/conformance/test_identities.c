@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "e3tp/e3tp.h"
+#include "problems.h"
 
 enum { ROWS = 5, MAXW = 1500 };
 
@@ -152,11 +153,10 @@ static void check_gradients(e3tp_plan *p, double step, double tolerance)
 START_TEST(gradients)
 {
     static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
-    static const e3tp_method methods[] = {E3TP_METHOD_CG, E3TP_METHOD_GRID};
     if (_i < 3)
         check_gradients(product_plan(modes[_i]), 1, 1e-10);
     else
-        check_gradients(gaunt_plan(3, 4, 5, 3, methods[_i - 3], E3TP_WEIGHTS_ROW), 1e-3, 1e-6);
+        check_gradients(gaunt_plan(3, 4, 5, 3, method_at(_i - 3), E3TP_WEIGHTS_ROW), 1e-3, 1e-6);
 }
 END_TEST
 
@@ -209,6 +209,32 @@ START_TEST(equivariance)
 }
 END_TEST
 
+/* Both operands and the result of a Gaunt product, by every method. */
+START_TEST(gaunt_equivariance)
+{
+    static const int top[3] = {3, 4, 5};
+    e3tp_plan *p = gaunt_plan(top[0], top[1], top[2], 3, method_at(_i / 2), E3TP_WEIGHTS_SHARED);
+    double R[9];
+    for (int i = 0; i < 9; i++)
+        R[i] = _i % 2 ? -rotation[i] : rotation[i];
+    arrays *a = malloc(sizeof *a);
+    e3tp_irrep s[3][6];
+    for (int k = 0; k < 3; k++)
+        for (int l = 0; l <= top[k]; l++)
+            s[k][l] = (e3tp_irrep){3, (uint16_t)l, (int8_t)(l % 2 ? -1 : 1)};
+    make_inputs(p, a);
+    transform(s[0], 4, R, a->x, a->gx);
+    transform(s[1], 5, R, a->y, a->gy);
+    forward(p, a->gx, a->gy, a->w, a->gz);
+    forward(p, a->x, a->y, a->w, a->z);
+    transform(s[2], 6, R, a->z, a->gx);
+    for (size_t i = 0; i < ROWS * e3tp_plan_width(p, E3TP_Z); i++)
+        ck_assert_double_eq_tol(a->gz[i], a->gx[i], 1e-9);
+    free(a);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "generic";
@@ -220,8 +246,9 @@ int main(int argc, char **argv)
     Suite *s = suite_create("identities");
     TCase *t = tcase_create(name);
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, gradients, 0, 5);
+    tcase_add_loop_test(t, gradients, 0, 3 + method_count());
     tcase_add_loop_test(t, equivariance, 0, 6);
+    tcase_add_loop_test(t, gaunt_equivariance, 0, 2 * method_count());
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
