@@ -21,27 +21,43 @@ static inline size_t e3tp_grid_rows(e3tp_tier t)
     return t == E3TP_TIER_AVX512_ ? 12 : 6;
 }
 
-/* Rows of the first of the tiles into which `rows` rows are cut. */
-static inline size_t e3tp_grid_first_tile(size_t rows, size_t most)
+/* How rows are cut: `large` tiles of `tile` rows, then `small` tiles of one row less. */
+typedef struct e3tp_grid_cut {
+    uint32_t tile, large, small;
+} e3tp_grid_cut;
+
+static inline e3tp_grid_cut e3tp_grid_cut_rows(size_t rows, size_t most)
 {
-    const size_t tiles = (rows + most - 1) / most;
-    return tiles ? (rows + tiles - 1) / tiles : 0;
+    const size_t tiles = (rows + most - 1) / most, tile = tiles ? (rows + tiles - 1) / tiles : 0;
+    const size_t small = tile * tiles - rows;
+    return (e3tp_grid_cut){(uint32_t)tile, (uint32_t)(tiles - small), (uint32_t)small};
 }
 
-/* synthesise  out[r * stride] = sum_k A[r][k] in[list[k]], r < rows, k < n
-   analyse     out[list[r]]    = sum_k A[r][k] in[k * stride]
-   both `count` times, in and out moving on by in_step and out_step.
+/* One matrix of a stage. list: first in lists of its inputs (synthesise) or outputs (analyse);
+   matrix: first element in table; base: first output (synthesise) or input (analyse). */
+typedef struct e3tp_grid_step {
+    e3tp_grid_cut cut;
+    uint32_t n; /* inputs */
+    size_t list, matrix, base;
+} e3tp_grid_step;
+
+/* For each of nsteps steps
+     synthesise  out[base + r * stride] = sum_k A[r][k] in[list[k]], r < rows, k < n
+     analyse     out[list[r]]           = sum_k A[r][k] in[base + k * stride]
+   `count` times, in and out moving on by in_step and out_step.
    multiply    signals in parity classes c = 0..7, class c of point p at c * step + p * T:
                z[c] = 2 sum_d x[d] y[c ^ d]; z may be x or y
    weigh       out[i][m] = w[i] in[i][m] for nblocks blocks of d[i] values one after the other
    overlap     g[i] = sum_m a[i][m] b[i][m] */
-#define E3TP_GRID_KERNELS(X, real)                                                            \
-    X(synthesise, (size_t rows, size_t n, const real *A, const int32_t *list, const real *in, \
-                   size_t in_step, real *out, size_t stride, size_t out_step, size_t count))  \
-    X(analyse, (size_t rows, size_t n, const real *A, const int32_t *list, const real *in,    \
-                size_t stride, size_t in_step, real *out, size_t out_step, size_t count))     \
-    X(multiply, (const real *x, const real *y, real *z, size_t points, size_t step))          \
-    X(weigh, (size_t nblocks, const int32_t *d, const real *w, const real *in, real *out))    \
+#define E3TP_GRID_KERNELS(X, real)                                                               \
+    X(synthesise,                                                                                \
+      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,          \
+       const real *in, size_t in_step, real *out, size_t stride, size_t out_step, size_t count)) \
+    X(analyse,                                                                                   \
+      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,          \
+       const real *in, size_t stride, size_t in_step, real *out, size_t out_step, size_t count)) \
+    X(multiply, (const real *x, const real *y, real *z, size_t points, size_t step))             \
+    X(weigh, (size_t nblocks, const int32_t *d, const real *w, const real *in, real *out))       \
     X(overlap, (size_t nblocks, const int32_t *d, const real *a, const real *b, real *g))
 
 #define E3TP_GRID_MEMBER(name, args) void(*name) args;

@@ -107,29 +107,40 @@ V_INLINE void analyse_tile(const int rows, size_t n, const real *A, const int32_
         break;              \
     }
 
-static void synthesise(size_t rows, size_t n, const real *A, const int32_t *list, const real *in,
-                       size_t in_step, real *out, size_t stride, size_t out_step, size_t count)
+static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table,
+                       const int32_t *lists, const real *in, size_t in_step, real *out,
+                       size_t stride, size_t out_step, size_t count)
 {
-    while (rows) {
-        const size_t tile = e3tp_grid_first_tile(rows, ROWS);
-#define SYNTHESISE(r) synthesise_tile(r, n, A, list, in, in_step, out, stride, out_step, count)
-        BY_ROWS(tile, SYNTHESISE)
-        A += tile * n;
-        out += tile * stride;
-        rows -= tile;
+    for (; nsteps; nsteps--, s++) {
+        const size_t n = s->n;
+        const real *A = table + s->matrix;
+        const int32_t *list = lists + s->list;
+        real *to = out + s->base;
+        for (uint32_t i = 0; i < s->cut.large + s->cut.small; i++) {
+            const size_t tile = s->cut.tile - (i >= s->cut.large);
+#define SYNTHESISE(r) synthesise_tile(r, n, A, list, in, in_step, to, stride, out_step, count)
+            BY_ROWS(tile, SYNTHESISE)
+            A += tile * n;
+            to += tile * stride;
+        }
     }
 }
 
-static void analyse(size_t rows, size_t n, const real *A, const int32_t *list, const real *in,
-                    size_t stride, size_t in_step, real *out, size_t out_step, size_t count)
+static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,
+                    const real *in, size_t stride, size_t in_step, real *out, size_t out_step,
+                    size_t count)
 {
-    while (rows) {
-        const size_t tile = e3tp_grid_first_tile(rows, ROWS);
-#define ANALYSE(r) analyse_tile(r, n, A, list, in, stride, in_step, out, out_step, count)
-        BY_ROWS(tile, ANALYSE)
-        A += tile * n;
-        list += tile;
-        rows -= tile;
+    for (; nsteps; nsteps--, s++) {
+        const size_t n = s->n;
+        const real *A = table + s->matrix, *from = in + s->base;
+        const int32_t *list = lists + s->list;
+        for (uint32_t i = 0; i < s->cut.large + s->cut.small; i++) {
+            const size_t tile = s->cut.tile - (i >= s->cut.large);
+#define ANALYSE(r) analyse_tile(r, n, A, list, from, stride, in_step, out, out_step, count)
+            BY_ROWS(tile, ANALYSE)
+            A += tile * n;
+            list += tile;
+        }
     }
 }
 

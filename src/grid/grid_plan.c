@@ -117,8 +117,9 @@ static void set_steps(e3tp_grid_plan *g)
     g->points = (size_t)(g->separable ? s->points : s->points * s->rings);
     g->class_step = e3tp_grid_class_lines(s, g->separable) * T;
     g->ring_step = 8 * g->class_step;
-    /* Samples of two operands and the product: 12 KB leave room for slots in a 32 KB cache. */
-    const size_t fit = ((size_t)12 << 10) / (3 * g->ring_step / T * 64);
+    /* Samples of two operands and the product, most of them in the second-level cache: longer runs
+       of rings gain more than the first-level cache would. */
+    const size_t fit = ((size_t)48 << 10) / (3 * g->ring_step / T * 64);
     g->chunk = fit < 1 ? 1 : fit < g->rings ? fit : g->rings;
 }
 

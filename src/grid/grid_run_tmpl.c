@@ -28,11 +28,6 @@ typedef struct frame {
     bool factors, gradients; /* of factor weights */
 } frame;
 
-static const real *table_of(const e3tp_grid_plan *g)
-{
-    return g->tables.table;
-}
-
 /* Elements of a tile of operand k. */
 static size_t components(const frame *f, int k)
 {
@@ -43,23 +38,17 @@ static size_t components(const frame *f, int k)
 static void synthesise(const e3tp_grid_plan *g, int k, int stage, const real *in, size_t in_step,
                        real *out, size_t stride, size_t out_step, size_t count)
 {
-    const e3tp_grid_transform *t = &g->of[k];
-    for (size_t i = t->first[stage]; i < t->first[stage + 1]; i++) {
-        const e3tp_grid_step *s = &g->tables.steps[i];
-        kernels.synthesise(s->rows, s->n, table_of(g) + s->matrix, g->tables.lists + s->list, in,
-                           in_step, out + s->base, stride, out_step, count);
-    }
+    const size_t *first = &g->of[k].first[stage];
+    kernels.synthesise(g->tables.steps + first[0], first[1] - first[0], g->tables.table,
+                       g->tables.lists, in, in_step, out, stride, out_step, count);
 }
 
 static void analyse(const e3tp_grid_plan *g, int k, int stage, const real *in, size_t stride,
                     size_t in_step, real *out, size_t out_step, size_t count)
 {
-    const e3tp_grid_transform *t = &g->of[k];
-    for (size_t i = t->first[stage]; i < t->first[stage + 1]; i++) {
-        const e3tp_grid_step *s = &g->tables.steps[i];
-        kernels.analyse(s->rows, s->n, table_of(g) + s->matrix, g->tables.lists + s->list,
-                        in + s->base, stride, in_step, out, out_step, count);
-    }
+    const size_t *first = &g->of[k].first[stage];
+    kernels.analyse(g->tables.steps + first[0], first[1] - first[0], g->tables.table,
+                    g->tables.lists, in, stride, in_step, out, out_step, count);
 }
 
 /* Coefficients, or slots made from them, that the point stage reads. */

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "grid/grid_kernels.h"
 #include "so3/legendre.h"
 
 enum { LMAX = E3TP_GRID_LMAX, CLASSES = 8, ORDERS = 2 * LMAX + 1 };
@@ -68,8 +67,9 @@ static void store(e3tp_dtype t, void *table, size_t at, double v)
 static void write_elements(const e3tp_grid_basis *b, const matrix *a, size_t rows, size_t n,
                            void *table, size_t at)
 {
-    for (size_t first = 0, tile; first < rows; first += tile) {
-        tile = e3tp_grid_first_tile(rows - first, b->rows);
+    const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, b->rows);
+    for (size_t first = 0, i = 0, tile; first < rows; first += tile, i++) {
+        tile = cut.tile - (i >= cut.large);
         for (size_t k = 0; k < n; k++)
             for (size_t r = first; r < first + tile; r++)
                 store(b->dtype, table, at++,
@@ -83,8 +83,8 @@ static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matr
     const size_t T = 64 / e3tp_dtype_size(b->dtype), lane = T;
     const size_t rows = a->analysis ? a->n : a->samples, n = a->analysis ? a->samples : a->n;
     if (t->steps) {
-        t->steps[t->nsteps] =
-            (e3tp_grid_step){(uint32_t)rows, (uint32_t)n, t->nlists, t->ntable, a->base * lane};
+        t->steps[t->nsteps] = (e3tp_grid_step){e3tp_grid_cut_rows(rows, b->rows), (uint32_t)n,
+                                               t->nlists, t->ntable, a->base * lane};
         for (size_t k = 0; k < a->n; k++)
             t->lists[t->nlists + k] = (int32_t)(a->terms[k].line * lane);
         write_elements(b, a, rows, n, t->table, t->ntable);

@@ -12,14 +12,8 @@
 #define E3TP_GRID_TRANSFORM_H
 
 #include "core/alloc.h"
+#include "grid/grid_kernels.h"
 #include "grid/grid_shape.h"
-
-typedef struct e3tp_grid_step {
-    uint32_t rows, n; /* outputs, inputs */
-    size_t list;      /* first in lists: its inputs (synthesis) or outputs (analysis) */
-    size_t matrix;    /* first element in the table */
-    size_t base;      /* first output (synthesis) or input (analysis) */
-} e3tp_grid_step;
 
 enum {
     E3TP_GRID_TO_SLOTS, /* coefficients to slots of rings; none in the dense form */

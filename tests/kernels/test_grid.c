@@ -35,8 +35,9 @@ static int element(size_t r, size_t k)
 #define MATRIX_CHECKS(real, kernels_type)                                                    \
     static void pack_##real(real *A, size_t rows, size_t n)                                  \
     {                                                                                        \
-        for (size_t first = 0, tile; first < rows; first += tile) {                          \
-            tile = e3tp_grid_first_tile(rows - first, e3tp_grid_rows(tier));                 \
+        const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier));            \
+        for (size_t first = 0, i = 0, tile; first < rows; first += tile, i++) {              \
+            tile = cut.tile - (i >= cut.large);                                              \
             for (size_t k = 0; k < n; k++)                                                   \
                 for (size_t r = 0; r < tile; r++)                                            \
                     *A++ = (real)element(first + r, k);                                      \
@@ -55,10 +56,14 @@ static int element(size_t r, size_t k)
             for (size_t i = 0; i < listed; i++)                                              \
                 list[i] = (int32_t)((listed - 1 - i) * T);                                   \
             memset(out, 0x7f, sizeof out);                                                   \
+            const e3tp_grid_step step = {e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier)),     \
+                                         (uint32_t)n, 0, 0, 0};                              \
+            const e3tp_grid_step steps[2] = {                                                \
+                {e3tp_grid_cut_rows(1, e3tp_grid_rows(tier)), 1, 0, 0, 0}, step};            \
             if (way)                                                                         \
-                f->analyse(rows, n, A, list, in, T, STEP, out, STEP, 3);                     \
+                f->analyse(steps, 2, A, list, in, T, STEP, out, STEP, 3);                    \
             else                                                                             \
-                f->synthesise(rows, n, A, list, in, STEP, out, T, STEP, 3);                  \
+                f->synthesise(steps, 2, A, list, in, STEP, out, T, STEP, 3);                 \
             for (size_t c = 0; c < 3; c++)                                                   \
                 for (size_t r = 0; r < rows; r++)                                            \
                     for (size_t lane = 0; lane < T; lane++) {                                \
