@@ -32,11 +32,17 @@ static const e3tp_dft_kernels_f64 *const own_f64[E3TP_TIER_COUNT] = {
 #endif
 };
 
-/* jk is reduced before it meets pi, so that every entry is right to the last bit but one. */
+/* cos or sin of 2 pi jk / n, by whole numbers down to an eighth of a turn: an angle of several
+   radians would carry a rounding error of several eps into the entry. a counts quarters of 1/n. */
 static double turn(int jk, int n, bool sine)
 {
-    const double angle = 6.283185307179586476925 * (jk % n) / n;
-    return sine ? sin(angle) : cos(angle);
+    const double quarter_turn = 1.570796326794896619231;
+    int a = 4 * (jk % n) - (sine ? n : 0);
+    a = a < 0 ? -a : a;
+    a = a > 2 * n ? 4 * n - a : a;
+    const double sign = a > n ? -1 : 1;
+    a = a > n ? 2 * n - a : a;
+    return sign * (2 * a <= n ? cos(quarter_turn * a / n) : sin(quarter_turn * (n - a) / n));
 }
 
 /* Element i of the table (engine.h). */
