@@ -47,7 +47,7 @@ static int element(size_t r, size_t k)
     {                                                                                        \
         enum { T = 64 / sizeof(real), STEP = MOST * T };                                     \
         static _Alignas(64) real in[3 * STEP], out[3 * STEP], A[MOST * MOST];                \
-        int32_t list[MOST];                                                                  \
+        int32_t list[MOST] = {0};                                                            \
         for (int i = 0; i < 3 * STEP; i++)                                                   \
             in[i] = (real)(i % 17 - 8);                                                      \
         pack_##real(A, rows, n);                                                             \
