@@ -1,54 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Same bits on any number of threads, under a host's parallel loop, for any batch size and
- * alignment. */
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "e3tp/e3tp.h"
+/* Same bits on 1, 2, 3 and 4 threads and under a host's loop that runs backwards: every problem
+   with every method, both passes, sums over the batch included; and the convolution. */
+#include "e3tp/graph.h"
 #include "problems.h"
+#include "suite.h"
 
-enum { BATCH = 517, OUTPUTS = 4 };
+enum { BATCH = 517, MUL = 33, OUTPUTS = 4, THREADS = 4, VARIANTS = THREADS + 1 };
 
+static const e3tp_operand in_operand[4] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
 static const e3tp_operand out_operand[OUTPUTS] = {E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
 
-/* A host's loop that runs backwards. */
+/* A host's loop that runs backwards, and counts its calls. */
 static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
 {
     *(size_t *)ctx += 1;
     while (n--)
         body(body_ctx, n);
-}
-
-static e3tp_plan *plan_of(int kind, int threads, e3tp_parallel_fn fn, void *ctx)
-{
-    const int l[4] = {0, 1, 2, 3};
-    e3tp_desc *d;
-    e3tp_plan *p;
-    e3tp_desc_create(&d, kind < 2 ? E3TP_OP_TENSOR_PRODUCT : E3TP_OP_GAUNT);
-    if (kind < 2) {
-        e3tp_desc_set_irreps_text(d, E3TP_X, "33x0e+33x1o");
-        e3tp_desc_set_irreps_text(d, E3TP_Y, kind ? "33x0e+33x1o" : "1x0e+1x1o");
-        e3tp_desc_set_irreps_text(d, E3TP_Z, "33x0e+33x1o");
-        const e3tp_mode mode = kind ? E3TP_UUU : E3TP_UVU;
-        const e3tp_path paths[4] = {
-            e3tp_path_init(0, 0, 0, mode, 1), e3tp_path_init(1, 1, 0, mode, 1),
-            e3tp_path_init(0, 1, 1, mode, 1), e3tp_path_init(1, 0, 1, mode, 1)};
-        for (int i = 0; i < 4; i++)
-            e3tp_desc_add_path(d, &paths[i]);
-    } else {
-        for (int k = 0; k < 3; k++)
-            e3tp_desc_set_degrees(d, (e3tp_operand)k, l, 4);
-        e3tp_desc_set_channels(d, 5);
-        e3tp_desc_set_weights(d, E3TP_WEIGHTS_SHARED);
-        e3tp_desc_set_method(d, method_at(kind - 2));
-    }
-    e3tp_desc_set_threads(d, threads);
-    e3tp_desc_set_parallel_for(d, fn, ctx);
-    const e3tp_status s = e3tp_plan_create(&p, d);
-    ck_assert_msg(s == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
 }
 
 static float *random_array(size_t n, unsigned seed)
@@ -61,79 +28,203 @@ static float *random_array(size_t n, unsigned seed)
     return a;
 }
 
-/* Forward and backward of the first `batch` rows; inputs stand `shift` elements into their arrays.
- */
-static void run(const e3tp_plan *p, size_t batch, size_t shift, float *out[OUTPUTS])
+/* Variant 0..3: so many threads less one; 4: the host's loop. */
+static e3tp_plan *plan_of(problem p, int variant, size_t *calls)
 {
-    const e3tp_operand in[4] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
-    float *mem[4];
-    for (int k = 0; k < 4; k++) {
-        const size_t n = e3tp_plan_width(p, in[k]) * BATCH;
-        float *a = random_array(n, 7 + (unsigned)k);
-        mem[k] = malloc((n + shift + 1) * sizeof(float));
-        memcpy(mem[k] + shift, a, n * sizeof(float));
-        free(a);
+    p.threads = variant < THREADS ? variant + 1 : 3;
+    if (variant == THREADS) {
+        p.parallel_for = backwards;
+        p.parallel_ctx = calls;
     }
+    return problem_plan(&p);
+}
+
+typedef struct product_call {
+    float *in[4], *out[OUTPUTS];
+    size_t out_size[OUTPUTS];
+    bool single_y;
+} product_call;
+
+static product_call make_call(const e3tp_plan *p, const problem *q, bool single_y)
+{
+    product_call c = {.single_y = single_y};
+    for (int k = 0; k < 4; k++)
+        c.in[k] = random_array(e3tp_plan_width(p, in_operand[k]) * BATCH, 7 + (unsigned)k);
+    for (int k = 0; k < OUTPUTS; k++) {
+        const bool summed = (out_operand[k] == E3TP_W && q->weights != E3TP_WEIGHTS_ROW) ||
+                            (out_operand[k] == E3TP_Y && single_y);
+        c.out_size[k] = e3tp_plan_width(p, out_operand[k]) * (summed ? 1 : BATCH) * sizeof(float);
+        c.out[k] = malloc(c.out_size[k] + 1);
+    }
+    return c;
+}
+
+static void free_call(product_call *c)
+{
+    for (int k = 0; k < 4; k++)
+        free(c->in[k]), free(c->out[k]);
+}
+
+static void execute(const e3tp_plan *p, product_call *c)
+{
+    e3tp_buffers b = e3tp_buffers_init(BATCH);
     for (int k = 0; k < OUTPUTS; k++)
-        out[k] = malloc(e3tp_plan_width(p, out_operand[k]) * BATCH * sizeof(float) + 1);
-    e3tp_buffers b = e3tp_buffers_init(batch);
-    b.x = mem[0] + shift, b.y = mem[1] + shift, b.w = mem[2] + shift, b.gz = mem[3] + shift;
-    b.z = out[0], b.gx = out[1], b.gy = out[2], b.gw = out[3];
+        memset(c->out[k], 0xff, c->out_size[k]);
+    b.x = c->in[0], b.y = c->in[1], b.w = c->in[2], b.gz = c->in[3];
+    b.z = c->out[0], b.gx = c->out[1], b.gy = c->out[2], b.gw = c->out[3];
+    if (c->single_y)
+        b.stride_y = 0;
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    for (int k = 0; k < 4; k++)
-        free(mem[k]);
 }
 
-static void compare(const e3tp_plan *p, float *a[OUTPUTS], float *b[OUTPUTS], size_t rows,
-                    int with_sums)
+/* Returns whether the method serves the problem. */
+static bool compare_threads(const problem *q, bool single_y, size_t *calls)
 {
-    for (int k = 0; k < OUTPUTS; k++) {
-        const int summed = out_operand[k] == E3TP_W;
-        const size_t n = e3tp_plan_width(p, out_operand[k]) * (summed ? 1 : rows);
-        if (!summed || with_sums)
-            ck_assert_int_eq(memcmp(a[k], b[k], n * sizeof(float)), 0);
-        free(b[k]);
+    const size_t before = *calls;
+    e3tp_plan *one = plan_of(*q, 0, NULL);
+    if (!one)
+        return false;
+    product_call first = make_call(one, q, single_y), other = make_call(one, q, single_y);
+    execute(one, &first);
+    for (int variant = 1; variant < VARIANTS; variant++) {
+        e3tp_plan *p = plan_of(*q, variant, calls);
+        execute(p, &other);
+        for (int k = 0; k < OUTPUTS; k++)
+            ck_assert_msg(memcmp(first.out[k], other.out[k], first.out_size[k]) == 0,
+                          "%s by %s, variant %d, output %d has other bits", problem_name(q->kind),
+                          e3tp_method_name(q->method), variant, k);
+        e3tp_plan_destroy(p);
     }
-}
-
-START_TEST(same_bits)
-{
-    size_t calls = 0;
-    e3tp_plan *one = plan_of(_i, 1, NULL, NULL), *four = plan_of(_i, 4, NULL, NULL),
-              *host = plan_of(_i, 3, backwards, &calls);
-    float *reference[OUTPUTS], *other[OUTPUTS];
-    run(one, BATCH, 0, reference);
-    run(four, BATCH, 0, other);
-    compare(one, reference, other, BATCH, 1);
-    run(host, BATCH, 0, other);
-    compare(one, reference, other, BATCH, 1);
-    run(one, BATCH, 1, other);
-    compare(one, reference, other, BATCH, 1);
-    for (size_t batch = 1; batch < 40; batch += 6) {
-        run(four, batch, 3, other);
-        compare(one, reference, other, batch, 0);
-    }
-    ck_assert_int_gt((int)calls, 0);
-    for (int k = 0; k < OUTPUTS; k++)
-        free(reference[k]);
+    /* Enough work for threads to pay: the comparison means something. */
+    ck_assert_msg(*calls >= before + 2, "%s by %s ran serially", problem_name(q->kind),
+                  e3tp_method_name(q->method));
+    free_call(&first);
+    free_call(&other);
     e3tp_plan_destroy(one);
-    e3tp_plan_destroy(four);
-    e3tp_plan_destroy(host);
+    return true;
+}
+
+/* _i: the method. */
+START_TEST(products)
+{
+    problem q = {.method = method_at(_i), .mul = MUL};
+    size_t calls = 0, served = 0;
+    for (int kind = 0; kind < PROBLEMS; kind++)
+        for (int single = 0; single < 2; single++) {
+            q.kind = (problem_kind)kind;
+            q.weights = single ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW;
+            served += compare_threads(&q, single, &calls);
+        }
+    ck_assert_uint_ge(served, 4); /* both gaunt problems */
+}
+END_TEST
+
+/* A work area of the caller's, full of NaN, changes nothing. */
+START_TEST(work_given)
+{
+    problem q = {.kind = PROBLEM_GAUNT, .method = method_at(_i), .mul = MUL, .threads = THREADS};
+    q.weights = E3TP_WEIGHTS_SHARED;
+    e3tp_plan *p = problem_plan(&q);
+    product_call own = make_call(p, &q, true), given = make_call(p, &q, true);
+    execute(p, &own);
+    e3tp_buffers b = e3tp_buffers_init(BATCH);
+    b.x = given.in[0], b.y = given.in[1], b.w = given.in[2], b.gz = given.in[3];
+    b.gx = given.out[1], b.gy = given.out[2], b.gw = given.out[3];
+    b.stride_y = 0;
+    const size_t bytes = (e3tp_plan_work_bytes(p, E3TP_BACKWARD, BATCH) + 63) / 64 * 64;
+    b.work = aligned_alloc(64, bytes + 64);
+    memset(b.work, 0xff, bytes);
+    ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+    for (int k = 1; k < OUTPUTS; k++)
+        ck_assert_int_eq(memcmp(own.out[k], given.out[k], own.out_size[k]), 0);
+    free(b.work);
+    free_call(&own);
+    free_call(&given);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+/* ---- the convolution ---- */
+
+enum { NODES = 300, SENDERS = 350, EDGES = 9000, CROWDED = 700 };
+
+static e3tp_graph *graph_of(bool sorted)
+{
+    static int32_t receivers[EDGES], senders[EDGES];
+    unsigned seed = 3;
+    for (int e = 0; e < EDGES; e++) {
+        seed = seed * 1664525u + 1013904223u;
+        receivers[e] = sorted ? e * NODES / EDGES : (int32_t)((seed >> 8) % NODES);
+        senders[e] = (int32_t)((seed >> 4) % SENDERS);
+    }
+    for (int e = 0; e < CROWDED; e++) /* one receiver with more edges than a segment has */
+        receivers[e] = sorted ? 0 : 5;
+    for (int e = CROWDED; e < EDGES && sorted; e++)
+        receivers[e] = 1 + (e - CROWDED) * (NODES - 1) / (EDGES - CROWDED);
+    e3tp_graph *g;
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT32, receivers, senders, EDGES, NODES, SENDERS, NULL, 0),
+        E3TP_OK);
+    return g;
+}
+
+static void convolve(const e3tp_plan *p, const e3tp_graph *g, float *const in[3], float *z)
+{
+    e3tp_conv *c;
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = in[0], b.y = in[1], b.w = in[2], b.z = z;
+    memset(z, 0xff, NODES * e3tp_plan_width(p, E3TP_Z) * sizeof *z);
+    ck_assert_int_eq(e3tp_conv_create(&c, p, 0.3, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+    e3tp_conv_destroy(c);
+}
+
+START_TEST(convolutions)
+{
+    problem q = {.kind = PROBLEM_UVU, .mul = MUL, .weights = E3TP_WEIGHTS_ROW};
+    size_t calls = 0, served = 0;
+    for (int kind = 0; kind < PROBLEMS; kind++)
+        for (int sorted = 0; sorted < 2; sorted++) {
+            q.kind = (problem_kind)kind;
+            q.method = method_at(_i);
+            e3tp_plan *one = plan_of(q, 0, NULL);
+            if (!one)
+                continue;
+            served++;
+            e3tp_graph *g = graph_of(sorted);
+            static const size_t rows[3] = {SENDERS, EDGES, EDGES};
+            float *in[3];
+            for (int k = 0; k < 3; k++)
+                in[k] =
+                    random_array(e3tp_plan_width(one, in_operand[k]) * rows[k], 11 + (unsigned)k);
+            const size_t n = NODES * e3tp_plan_width(one, E3TP_Z);
+            float *first = malloc(n * sizeof *first), *other = malloc(n * sizeof *other);
+            convolve(one, g, in, first);
+            for (int variant = 1; variant < VARIANTS; variant++) {
+                e3tp_plan *p = plan_of(q, variant, &calls);
+                convolve(p, g, in, other);
+                ck_assert_msg(memcmp(first, other, n * sizeof *first) == 0,
+                              "%s by %s: a convolution on variant %d has other bits",
+                              problem_name(q.kind), e3tp_method_name(q.method), variant);
+                e3tp_plan_destroy(p);
+            }
+            for (int k = 0; k < 3; k++)
+                free(in[k]);
+            free(first), free(other);
+            e3tp_graph_destroy(g);
+            e3tp_plan_destroy(one);
+        }
+    ck_assert_uint_ge(served, 4);
+    ck_assert_uint_gt(calls, 0);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("determinism");
-    TCase *t = tcase_create("threads");
-    tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, same_bits, 0, 2 + method_count());
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    TCase *t = tcase_create("determinism");
+    tcase_add_loop_test(t, products, 0, method_count());
+    tcase_add_loop_test(t, work_given, 0, method_count());
+    tcase_add_loop_test(t, convolutions, 0, method_count());
+    return run_tests(t, "determinism", CK_NOFORK); /* a forked child is serial by design */
 }
