@@ -193,7 +193,7 @@ def goals(rows):
         )
     )
     table.append(auto_goal(rows))
-    timed = [r for case in ("product", "plan", "layer") for r in pick(rows, case)]
+    timed = [r for case in ("product", "plan", "layer", "radial") for r in pick(rows, case)]
     wrong = [r for r in rows if r["case"] in ("wrong", "error")]
     table.append(
         exact_goal(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows: layout x threads x (weights made per block | ready weights read). The whole is
-   e3tp_conv_forward with the harmonics and radial functions before it; product, gather and scatter
-   come from layer_parts.c on one thread. */
+/* Rows: layout x threads x (weights made per block | ready weights read). The whole is harmonics,
+   radial functions and e3tp_conv_forward one after the other, and these three add up to it. The
+   convolution has no parts to time: beside it stands the unfused path of layer_parts.c, with the
+   product alone, on one thread. */
 #include "layer.h"
 
 #include <e3tp/graph.h>
@@ -25,9 +26,8 @@ static const double layer_tolerance = 2e-5;
 
 typedef struct row {
     int ready, threads;
-    bench_stats whole; /* seconds */
-    double conv;       /* seconds, as the parts: medians */
-    layer_times parts;
+    bench_stats whole;              /* seconds */
+    double harmonics, radial, conv; /* seconds, medians */
     double equivariance, agreement;
 } row;
 
@@ -259,7 +259,7 @@ static double equivariance_error(const whole *h)
 /* ---- timing */
 
 enum { WHOLE, CONV, HARMONICS, RADIAL, SERIES };
-enum { FEW = 5, PARTS_ROUNDS = 3 };
+enum { FEW = 5, UNFUSED_ROUNDS = 3 };
 
 static const double slow_row = 3; /* seconds; then FEW rounds must do */
 
@@ -280,25 +280,29 @@ static int one_round(const whole *h, int ready, float *z, double s[SERIES][MAX_R
     return ok;
 }
 
-/* The parts on one thread, once per kind of row: medians into a->parts. */
-static int measure_parts(layer *a, int ready)
+static void set_median(double *to, double *samples)
 {
-    layer_times t[PARTS_ROUNDS], *m = &a->parts[ready];
-    double s[3][PARTS_ROUNDS];
+    *to = bench_statistics(samples, UNFUSED_ROUNDS).median;
+}
+
+/* Once per kind of row: medians into a->unfused. */
+static int measure_unfused(layer *a, int ready)
+{
+    double s[4][UNFUSED_ROUNDS];
     int ok = 1;
-    for (int i = 0; ok && i < PARTS_ROUNDS; i++) {
-        t[i] = (layer_times){0};
-        ok = layer_blocks(a, ready, &t[i]);
-        s[0][i] = t[i].radial;
-        s[1][i] = t[i].product;
-        s[2][i] = t[i].gather_scatter;
+    for (int i = 0; ok && i < UNFUSED_ROUNDS; i++) {
+        layer_unfused t = {0};
+        ok = layer_blocks(a, ready, &t);
+        s[0][i] = t.gather, s[1][i] = t.weights, s[2][i] = t.product, s[3][i] = t.scatter;
     }
     if (!ok)
         return 0;
-    m->radial = bench_statistics(s[0], PARTS_ROUNDS).median;
-    m->product = bench_statistics(s[1], PARTS_ROUNDS).median;
-    m->gather_scatter = bench_statistics(s[2], PARTS_ROUNDS).median;
-    a->parts_known[ready] = 1;
+    layer_unfused *m = &a->unfused[ready];
+    set_median(&m->gather, s[0]);
+    set_median(&m->weights, s[1]);
+    set_median(&m->product, s[2]);
+    set_median(&m->scatter, s[3]);
+    a->unfused_known[ready] = 1;
     return 1;
 }
 
@@ -308,7 +312,7 @@ static int measure(const whole *h, row *w, int repeats)
     const size_t n = a->crystal.atoms * a->product.width[2];
     float *z = bench_alloc(n * sizeof *z);
     double s[SERIES][MAX_ROUNDS];
-    int ok = z && (a->parts_known[w->ready] || measure_parts(a, w->ready)) &&
+    int ok = z && (a->unfused_known[w->ready] || measure_unfused(a, w->ready)) &&
              one_round(h, w->ready, z, s, 0); /* warms up and is overwritten */
     const double start = bench_now();
     size_t rounds = 0;
@@ -320,9 +324,8 @@ static int measure(const whole *h, row *w, int repeats)
         return 0;
     w->whole = bench_statistics(s[WHOLE], rounds);
     w->conv = bench_statistics(s[CONV], rounds).median;
-    w->parts = a->parts[w->ready];
-    w->parts.harmonics = bench_statistics(s[HARMONICS], rounds).median;
-    w->parts.radial += bench_statistics(s[RADIAL], rounds).median;
+    w->harmonics = bench_statistics(s[HARMONICS], rounds).median;
+    w->radial = bench_statistics(s[RADIAL], rounds).median;
     return 1;
 }
 
@@ -334,8 +337,8 @@ static double flops_per_edge(const layer *a, int ready)
     return e3tp_plan_flops(a->product.plan, E3TP_FORWARD) + (ready ? 0 : map);
 }
 
-/* What must come from or go to memory: per edge y, indices, weights or radial functions; per atom x
- * and z. */
+/* What must come from or go to memory, each once: per edge y, indices, weights or radial functions;
+   per atom x and z. */
 static double bytes_per_edge(const layer *a, int ready)
 {
     const size_t *w = a->product.width;
@@ -365,18 +368,56 @@ static bench_result result_of(const whole *h, const row *w, const char *problem)
                           .max_err = w->agreement};
 }
 
-static void write_json(FILE *f, const bench_result *r, const row *w, const char *layout)
+static void write_json(FILE *f, const bench_result *r, const layer *a, const row *w,
+                       const char *layout)
 {
     const double to_ns = 1e9 / (double)r->batch;
+    const layer_unfused *u = &a->unfused[w->ready];
     bench_result_begin(f, r);
     bench_json_text(f, "layout", layout);
+    bench_json_number(f, "harmonics_ns", w->harmonics * to_ns);
+    bench_json_number(f, "radial_ns", w->radial * to_ns);
     bench_json_number(f, "conv_ns", w->conv * to_ns);
-    bench_json_number(f, "harmonics_ns", w->parts.harmonics * to_ns);
-    bench_json_number(f, "radial_ns", w->parts.radial * to_ns);
-    bench_json_number(f, "product_ns", w->parts.product * to_ns);
-    bench_json_number(f, "gather_scatter_ns", w->parts.gather_scatter * to_ns);
+    bench_json_number(f, "unfused_gather_ns", u->gather * to_ns);
+    bench_json_number(f, "unfused_weights_ns", u->weights * to_ns);
+    bench_json_number(f, "unfused_product_ns", u->product * to_ns);
+    bench_json_number(f, "unfused_scatter_ns", u->scatter * to_ns);
     bench_json_number(f, "equivariance_err", w->equivariance);
     bench_result_end(f);
+}
+
+static void print_head(FILE *f)
+{
+    fprintf(f,
+            "layer: diamond, 1000 atoms, %d neighbours, 128x0e+128x1o, l <= 3, f32; ns per edge\n"
+            "whole = harmonics + radial functions + convolution (gather, weights, product, sum: "
+            "fused)\n"
+            "GF/s and GB/s: of the whole; flops needed, operands once, each weight streamed once\n"
+            "unfused: the convolution by e3tp_forward on gathered blocks of edges, every message\n"
+            "  written and added, one thread; no parts of the whole\n"
+            "%-22s %-7s %s %7s %7s %7s %7s %6s %5s %6s %5s %8s\n",
+            (int)LAYER_NEIGHBOURS, "weights", "layout", "t", "whole", "harmon.", "radial", "conv",
+            "GF/s", "peak%", "GB/s", "dram%", "equivar.");
+}
+
+static void print_row(FILE *f, const bench_result *r, const row *w, const char *layout)
+{
+    const double to_ns = 1e9 / (double)r->batch, ns = r->ns.median;
+    fprintf(f, "%-22s %-7s %d %7.1f %7.1f %7.1f %7.1f %6.1f %5.1f %6.2f %5.1f %8.1e\n", r->name,
+            layout, w->threads, ns, w->harmonics * to_ns, w->radial * to_ns, w->conv * to_ns,
+            r->flops / ns, 100 * r->flops / ns / bench_result_peak(r), r->bytes / ns,
+            100 * r->bytes / ns / bench_dram_gbs(w->threads), w->equivariance);
+}
+
+static void print_unfused(FILE *f, const layer *a, int ready)
+{
+    const layer_unfused *u = &a->unfused[ready];
+    const double to_ns = 1e9 / (double)a->crystal.edges;
+    fprintf(f,
+            "  unfused, blocks of %zu: gather %.1f, weights %.1f, product alone %.1f, add messages "
+            "%.1f\n",
+            a->block, u->gather * to_ns, u->weights * to_ns, u->product * to_ns,
+            u->scatter * to_ns);
 }
 
 static void write_row(const bench_layer_options *o, const whole *h, const row *w,
@@ -387,17 +428,13 @@ static void write_row(const bench_layer_options *o, const whole *h, const row *w
              "diamond atoms=%zu neighbours=%d weights=%s layout=%s threads=%d", h->a->crystal.atoms,
              (int)LAYER_NEIGHBOURS, w->ready ? "ready" : "made", layout, w->threads);
     const bench_result r = result_of(h, w, problem);
-    const double to_ns = 1e9 / (double)r.batch, conv = w->conv * to_ns;
     if (o->json)
-        write_json(o->json, &r, w, layout);
-    if (o->table)
-        fprintf(
-            o->table,
-            "%-22s %-7s %d %8.1f %8.1f | %8.1f %8.1f %8.1f %8.1f | %6.1f %5.1f %6.2f %5.1f  %.1e\n",
-            r.name, layout, w->threads, r.ns.median, conv, w->parts.harmonics * to_ns,
-            w->parts.radial * to_ns, w->parts.product * to_ns, w->parts.gather_scatter * to_ns,
-            r.flops / conv, 100 * r.flops / conv / bench_result_peak(&r), r.bytes / conv,
-            100 * r.bytes / conv / bench_dram_gbs(w->threads), w->equivariance);
+        write_json(o->json, &r, h->a, w, layout);
+    if (!o->table)
+        return;
+    print_row(o->table, &r, w, layout);
+    if (w->threads == 1)
+        print_unfused(o->table, h->a, w->ready);
 }
 
 static int layer_row(const bench_layer_options *o, const whole *h, row w, const char *layout)
@@ -457,13 +494,7 @@ int bench_layer(const bench_layer_options *o)
     static const char *const layouts[] = {"mul_ir", "ir_mul"};
     int ok = 1;
     if (o->table)
-        fprintf(o->table,
-                "layer: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3, f32; ns per "
-                "edge; parts: harmonics on "
-                "the row's threads, the rest on one\n%-22s %-7s %s %8s %8s | %8s %8s %8s %8s | %6s "
-                "%5s %6s %5s  %s\n",
-                "row", "layout", "t", "whole", "conv", "harmon.", "radial", "product", "gat+scat",
-                "GF/s", "peak%", "GB/s", "dram%", "equivariance");
+        print_head(o->table);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         ok = layer_layout(o, layouts[i]) && ok;
     return ok;

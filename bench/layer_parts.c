@@ -88,7 +88,7 @@ static void make_weights(const layer *a, size_t from, size_t n, float *w)
     layer_weights(a, edges, n, w);
 }
 
-static int one_block(layer *a, size_t from, size_t n, int ready, layer_times *t)
+static int one_block(layer *a, size_t from, size_t n, int ready, layer_unfused *t)
 {
     float *x = a->product.memory[0], *w = a->product.memory[2];
     e3tp_buffers b = a->product.buffers;
@@ -104,13 +104,14 @@ static int one_block(layer *a, size_t from, size_t n, int ready, layer_times *t)
     const int ok = e3tp_forward(a->product.plan, &b) == E3TP_OK;
     const double multiplied = bench_now();
     scatter(a, from, n, b.z);
-    t->gather_scatter += gathered - start + (bench_now() - multiplied);
-    t->radial += weighed - gathered;
+    t->scatter += bench_now() - multiplied;
+    t->gather += gathered - start;
+    t->weights += weighed - gathered;
     t->product += multiplied - weighed;
     return ok;
 }
 
-int layer_blocks(layer *a, int ready, layer_times *t)
+int layer_blocks(layer *a, int ready, layer_unfused *t)
 {
     int ok = 1;
     memset(a->z, 0, a->crystal.atoms * a->product.width[2] * sizeof *a->z);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of the layer by public calls, each with its clock: what graph.h joins, taken apart. */
+/* What stands before the convolution, and the convolution by other means: edges in blocks that are
+   gathered, multiplied by e3tp_forward and added, each step with its clock. */
 #ifndef BENCH_LAYER_PARTS_H
 #define BENCH_LAYER_PARTS_H
 
@@ -11,9 +12,11 @@
 
 enum { LAYER_LMAX = 3, LAYER_Y = 16, LAYER_NEIGHBOURS = 158, LAYER_BLOCK = 64 };
 
-typedef struct layer_times {
-    double harmonics, radial, product, gather_scatter; /* seconds; radial: functions and map */
-} layer_times;
+/* Seconds on one thread. Not parts of e3tp_conv_forward: that neither copies rows of x nor writes
+   messages. */
+typedef struct layer_unfused {
+    double gather, weights, product, scatter;
+} layer_unfused;
 
 typedef struct layer {
     bench_crystal crystal;
@@ -29,8 +32,8 @@ typedef struct layer {
     float *z;       /* [atoms][width z] */
     size_t block;   /* edges that go through the cache together, <= LAYER_BLOCK */
     int threads;
-    layer_times parts[2]; /* weights made, ready; once known */
-    int parts_known[2];
+    layer_unfused unfused[2]; /* weights made, ready; once known */
+    int unfused_known[2];
 } layer;
 
 /* Harmonics of all edges into y, on the layer's threads. */
@@ -39,8 +42,8 @@ void layer_harmonics(layer *a);
 void layer_radial(layer *a);
 /* Weight rows of n edges from their radial functions. */
 void layer_weights(const layer *a, const int64_t *edges, size_t n, float *w);
-/* z from x block by block on one thread. ready: take the weights from memory. Adds to the times. 0
- * on failure. */
-int layer_blocks(layer *a, int ready, layer_times *t);
+/* z from x without e3tp/graph.h. ready: takes the weights from memory. Adds to the times. 0 on
+   failure. */
+int layer_blocks(layer *a, int ready, layer_unfused *t);
 
 #endif

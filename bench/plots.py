@@ -168,9 +168,8 @@ def layer_bars(rows):
         return ""
     parts = [
         ("harmonics_ns", "harmonics", "", "0.95"),
-        ("radial_ns", "radial", "//", "0.8"),
-        ("product_ns", "product", "..", "0.65"),
-        ("gather_scatter_ns", "gather, scatter", "xx", "0.9"),
+        ("radial_ns", "radial functions", "//", "0.8"),
+        ("conv_ns", "convolution", "..", "0.65"),
     ]
     figure, axes = plt.subplots(figsize=(SIZE[0], 0.7 * len(rows) + 1))
     left = [0.0] * len(rows)

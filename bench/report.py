@@ -152,17 +152,30 @@ LAYER = [
     ("<layout", lambda r: r["layout"]),
     ("threads", lambda r: r["threads"]),
     ("ns/edge", lambda r: r["ns_per_item"]),
-    ("convolution", lambda r: r["conv_ns"]),
     ("harmonics", lambda r: r["harmonics_ns"]),
     ("radial", lambda r: r["radial_ns"]),
-    ("product", lambda r: r["product_ns"]),
-    ("gather, scatter", lambda r: r["gather_scatter_ns"]),
+    ("convolution", lambda r: r["conv_ns"]),
     ("% of peak", lambda r: percent(g.share(r))),
-    (
-        "% of memory",
-        lambda r: percent(r["bytes"] / r["ns_per_item"] / r["dram_gbs"]) if r["dram_gbs"] else None,
-    ),
+    ("% of memory", lambda r: percent(s.memory_share(r))),
     ("equivariance", lambda r: r["equivariance_err"]),
+]
+
+UNFUSED = [
+    ("<weights", lambda r: r["name"]),
+    ("<layout", lambda r: r["layout"]),
+    ("gather", lambda r: r["unfused_gather_ns"]),
+    ("weights made", lambda r: r["unfused_weights_ns"]),
+    ("product alone", lambda r: r["unfused_product_ns"]),
+    ("add", lambda r: r["unfused_scatter_ns"]),
+]
+
+RADIAL = [
+    ("<functions", lambda r: r["name"]),
+    ("<type", lambda r: r["dtype"]),
+    ("<isa", lambda r: r["isa"]),
+    ("<sines and exponentials by", lambda r: s.MATHS[r["maths"]]),
+    ("<wanted", lambda r: r["pass"]),
+    ("ns/edge", lambda r: r["ns_per_item"]),
 ]
 
 
@@ -170,8 +183,12 @@ def layer(rows):
     found = g.pick(rows, "layer")
     return (
         heading("A layer of an interatomic potential", words.LAYER)
-        + figures((plots.layer_bars(found), "parts, one thread"))
+        + figures((plots.layer_bars(found), "what the whole is made of, one thread"))
         + table(found, LAYER)
+        + f"<p>{words.UNFUSED}</p>"
+        + table([r for r in found if r["threads"] == 1], UNFUSED)
+        + f"<p>{words.RADIAL}</p>"
+        + table(g.pick(rows, "radial"), RADIAL)
     )
 
 
@@ -249,12 +266,7 @@ PRODUCT = [
     ("iqr %", lambda r: percent(r["iqr"] / r["ns_per_item"])),
     ("Gflop/s", lambda r: r["gflops"]),
     ("% of peak", lambda r: percent(g.share(r))),
-    (
-        "% of memory",
-        lambda r: (
-            percent((r["bytes"] or 0) / r["ns_per_item"] / r["dram_gbs"]) if r["dram_gbs"] else None
-        ),
-    ),
+    ("% of memory", lambda r: percent(s.memory_share(r)) if r["bytes"] else None),
     ("max error", lambda r: r["max_err"]),
     ("<problem", lambda r: r["problem"]),
 ]

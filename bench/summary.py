@@ -104,21 +104,58 @@ def print_shares(rows):
         print(f"{what:49}{dtype:4} {layout:10}{cells}")
 
 
+def memory_share(row):
+    """Of the bandwidth of reading; operands once, each weight streamed once."""
+    return row["bytes"] / row["ns_per_item"] / row["dram_gbs"] if row["dram_gbs"] else None
+
+
+UNFUSED = ("gather", "weights", "product", "scatter")
+
+
 def print_layer(rows):
     found = g.pick(rows, "layer")
     if not found:
         return
     print(
         "\nlayer of a potential: diamond, 1000 atoms, 158 neighbours, 128x0e+128x1o, l <= 3; ns per edge"
+        "\nwhole = harmonics + radial functions + convolution (fused); shares are the whole's"
     )
-    print(
-        "row                     layout  threads  whole   conv   harmonics  radial  product  gather+scatter  % of peak"
-    )
+    print(f"{'weights':23}{'layout':7} t    whole harmonics  radial    conv  % of peak  % of memory")
     for r in found:
         print(
-            f"{r['name']:23} {r['layout']:7} {r['threads']:5} {r['ns_per_item']:8.1f} {r['conv_ns']:7.1f}"
-            f" {r['harmonics_ns']:9.1f} {r['radial_ns']:8.1f} {r['product_ns']:8.1f} {r['gather_scatter_ns']:11.1f}"
-            f"      {100 * g.share(r):8.1f}"
+            f"{r['name']:23}{r['layout']:7}{r['threads']:2} {r['ns_per_item']:8.1f} {r['harmonics_ns']:9.1f}"
+            f" {r['radial_ns']:7.1f} {r['conv_ns']:7.1f} {100 * g.share(r):10.1f}"
+            f" {100 * (memory_share(r) or 0):12.1f}"
+        )
+    print("the convolution by other means, one thread; no parts of the above: e3tp_forward on blocks")
+    print(f"{'weights':23}{'layout':7}     gather  weights  product alone (messages written)     add")
+    for r in (r for r in found if r["threads"] == 1):
+        gather, weights, product, scatter = (r[f"unfused_{k}_ns"] for k in UNFUSED)
+        print(
+            f"{r['name']:23}{r['layout']:7} {gather:10.1f} {weights:8.1f} {product:32.1f} {scatter:7.1f}"
+        )
+
+
+def radial_rows(rows):
+    """[(name, dtype, isa, maths, {pass: row})]."""
+    table = {}
+    for r in g.pick(rows, "radial"):
+        table.setdefault((r["name"], r["dtype"], r["isa"], r["maths"]), {})[r["pass"]] = r
+    return [(*key, at) for key, at in table.items()]
+
+
+MATHS = {"sleef": "SLEEF, by vectors", "libm": "the C library, lane by lane"}
+
+
+def print_radial(rows):
+    table = radial_rows(rows)
+    if table:
+        maths = MATHS[table[0][3]]
+        print(f"\nradial functions alone, one thread; sines and exponentials by {maths}; ns per edge")
+        print(f"{'functions':24}type isa       values  with derivatives")
+    for name, dtype, isa, _, at in table:
+        print(
+            f"{name:24}{dtype:4} {isa:8} {time_text(at.get('values')):>7} {time_text(at.get('derivatives')):>17}"
         )
 
 
@@ -160,8 +197,8 @@ def refusals(rows):
 def print_refusals(rows):
     for (kind, why), problems in refusals(rows).items():
         print(
-            f"\n{kind.upper()} {len(problems)}x: {why}\n    {problems[0]}"
-            + (" ..." if len(problems) > 1 else "")
+            f"\n{kind.upper()} {len(problems)}x: {why}\n    {problems[0][:90]}"
+            + (" ..." if len(problems) > 1 or len(problems[0]) > 90 else "")
         )
 
 
@@ -181,6 +218,7 @@ def main():
         print_protocol,
         print_shares,
         print_layer,
+        print_radial,
         print_expressivity,
         print_refusals,
         print_goals,

@@ -15,8 +15,14 @@ Gaunt product: flops that the method needs; packing and transposing are time, no
 
 LAYER = """Diamond, 1000 atoms, 158 neighbours each: edge vectors, harmonics to l = 3, 8 Bessel functions times an
 envelope, a linear map to 1280 weights, the channel-wise product of 128x0e+128x1o with the harmonics on 10 paths, the
-sum over neighbours. ns per edge. The first column of times is the whole as a model runs it; the parts are timed apart
-(harmonics on the row's threads, the others on one)."""
+sum over neighbours. ns per edge. The whole is harmonics, radial functions and convolution one after the other; shares
+are of the whole: flops that it needs, operands read or written once, each weight streamed once."""
+
+UNFUSED = """The convolution has no parts to time: it gathers, multiplies and sums in registers and cache. The same
+edges by other means, one thread: blocks of edges gathered, multiplied by <code>e3tp_forward</code> with every message
+written, and added to their receivers. These times are no parts of the whole, and do not add up to it."""
+
+RADIAL = """Radial functions by themselves, one thread, 2048 edges in the cache."""
 
 EXPRESSIVITY = """Measured by driving real plans with basis vectors, not by formula. A path (l1, l2 to l3) is reached
 if its part of the result does not vanish; expressivity is the rank of the Jacobian of the map from weights to

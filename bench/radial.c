@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "radial.h"
+
+#include <e3tp/radial.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "product.h"
+#include "result.h"
+
+/* Distances whose results stay in a second-level cache. */
+enum { EDGES = 2048, NUM = 8, CHECKED = 257, MAX_ROUNDS = 101, SAMPLE_US = 2000 };
+
+static const double r_max = 5, pi = 3.14159265358979323846;
+
+typedef struct function {
+    double value, slope;
+} function;
+
+/* What is timed: a kind of functions in one type, derivatives wanted or not. */
+typedef struct variant {
+    int gaussian, slopes;
+    e3tp_dtype dtype;
+    e3tp_radial *plan;
+    void *r, *values, *derivatives;
+    size_t calls;
+    double seconds[MAX_ROUNDS], max_err;
+} variant;
+
+enum { VARIANTS = 8 };
+
+static const char *names[] = {"8 Bessel, polynomial", "8 Gaussians, cosine"};
+
+/* ---- the definition, in double */
+
+static function bessel(int n, double r)
+{
+    const double k = (n + 1) * pi / r_max, t = r / r_max, norm = sqrt(2 / r_max);
+    const double b = norm * sin(k * r) / r, db = norm * k * cos(k * r) / r - b / r;
+    const double u = 1 - 28 * pow(t, 6) + 48 * pow(t, 7) - 21 * pow(t, 8);
+    const double du = (-168 * pow(t, 5) + 336 * pow(t, 6) - 168 * pow(t, 7)) / r_max;
+    return (function){b * u, db * u + b * du};
+}
+
+static function gaussian(int n, double r)
+{
+    const double step = r_max / (NUM - 1), d = r / step - n;
+    const double b = exp(-d * d) / 1.12, db = -2 * d / step * b;
+    const double u = 0.5 + 0.5 * cos(pi * r / r_max), du = -0.5 * pi / r_max * sin(pi * r / r_max);
+    return (function){b * u, db * u + b * du};
+}
+
+/* Largest values of function n and of its derivative, the measure of errors in radial.h. */
+static function scale(int of_gaussian, int n)
+{
+    const double k = (n + 1) * pi / r_max;
+    if (of_gaussian)
+        return (function){1, (NUM - 1 + 2) / r_max};
+    return (function){sqrt(2 / r_max) * k, sqrt(2 / r_max) * k * (k + 6 / r_max)};
+}
+
+/* ---- one variant */
+
+static int create(variant *v)
+{
+    char why[256];
+    e3tp_radial_desc d = e3tp_radial_desc_init(
+        v->gaussian ? E3TP_RADIAL_GAUSSIAN : E3TP_RADIAL_BESSEL,
+        v->gaussian ? E3TP_CUTOFF_COSINE : E3TP_CUTOFF_POLYNOMIAL, NUM, r_max);
+    d.dtype = v->dtype;
+    d.threads = 1;
+    v->r = bench_alloc(EDGES * sizeof(double));
+    v->values = bench_alloc(EDGES * NUM * sizeof(double));
+    v->derivatives = bench_alloc(EDGES * NUM * sizeof(double));
+    for (size_t e = 0; v->r && e < EDGES; e++) {
+        const double r = r_max * (double)(e * 1237 % EDGES + 64) / (EDGES + 64);
+        if (v->dtype == E3TP_F64)
+            ((double *)v->r)[e] = r;
+        else
+            ((float *)v->r)[e] = (float)r;
+    }
+    return v->r && v->values && v->derivatives &&
+           e3tp_radial_create(&v->plan, &d, why, sizeof why) == E3TP_OK;
+}
+
+static void destroy(variant *v)
+{
+    e3tp_radial_destroy(v->plan);
+    free(v->r);
+    free(v->values);
+    free(v->derivatives);
+}
+
+static void run(const variant *v)
+{
+    e3tp_radial_eval(v->plan, v->r, EDGES, v->values, v->slopes ? v->derivatives : NULL);
+}
+
+/* Errors of some distances over the largest value of each function. */
+static int verify(variant *v)
+{
+    run(v);
+    v->max_err = 0;
+    for (size_t e = 0; e < CHECKED; e++)
+        for (int n = 0; n < NUM; n++) {
+            const double r = bench_get(v->dtype, v->r, e);
+            const function f = v->gaussian ? gaussian(n, r) : bessel(n, r),
+                           s = scale(v->gaussian, n);
+            const size_t at = e * NUM + (size_t)n;
+            double err = fabs(bench_get(v->dtype, v->values, at) - f.value) / s.value;
+            if (v->slopes)
+                err = fmax(err, fabs(bench_get(v->dtype, v->derivatives, at) - f.slope) / s.slope);
+            v->max_err = v->max_err >= err ? v->max_err : err; /* a NaN stays */
+        }
+    const double eps = v->dtype == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    return v->max_err <= (v->gaussian ? 2 + NUM - 1 : 6) * eps;
+}
+
+static double sample(variant *v)
+{
+    const double start = bench_now();
+    for (size_t i = 0; i < v->calls; i++)
+        run(v);
+    return bench_now() - start;
+}
+
+static void calibrate(variant *v)
+{
+    v->calls = 1;
+    while (sample(v) < 1e-6 * SAMPLE_US)
+        v->calls *= 2;
+}
+
+/* ---- report */
+
+/* As src/simd/vmath.h chooses. */
+static const char *maths(void)
+{
+    char info[512];
+    e3tp_build_info(info, sizeof info);
+#if defined(__x86_64__)
+    if (strstr(info, "SLEEF yes"))
+        return "sleef";
+#endif
+    return "libm";
+}
+
+static bench_stats report(variant *v, const bench_layer_options *o, size_t rounds)
+{
+    char problem[128];
+    bench_stats s = bench_statistics(v->seconds, rounds);
+    const double to_ns = 1e9 / (double)v->calls / EDGES;
+    s.median *= to_ns, s.min *= to_ns, s.iqr *= to_ns;
+    snprintf(problem, sizeof problem, "%s dtype=%s derivatives=%d",
+             v->gaussian ? "basis=gaussian num=8 cutoff=cosine"
+                         : "basis=bessel num=8 cutoff=polynomial p=6",
+             v->dtype == E3TP_F64 ? "f64" : "f32", v->slopes);
+    const size_t es = v->dtype == E3TP_F64 ? sizeof(double) : sizeof(float);
+    const bench_result r = {.kind = "radial",
+                            .name = names[v->gaussian],
+                            .problem = problem,
+                            .op = "radial",
+                            .method = maths(),
+                            .method_asked = maths(),
+                            .isa = e3tp_radial_isa(v->plan),
+                            .pass = v->slopes ? "derivatives" : "values",
+                            .dtype = v->dtype,
+                            .threads = 1,
+                            .batch = EDGES,
+                            .ns = s,
+                            .flops = NAN,
+                            .bytes = (double)(es * (1 + NUM * (v->slopes ? 2 : 1))),
+                            .max_err = v->max_err};
+    if (o->json) {
+        bench_result_begin(o->json, &r);
+        bench_json_text(o->json, "maths", r.method);
+        bench_result_end(o->json);
+    }
+    return s;
+}
+
+/* Values alone, and with derivatives: variants that differ in nothing else stand together. */
+static void report_all(variant *v, const bench_layer_options *o, size_t rounds)
+{
+    if (o->table)
+        fprintf(
+            o->table,
+            "radial functions alone, one thread, %s; ns per edge\n%-22s %-7s %-4s %8s %16s %8s\n",
+            strcmp(maths(), "sleef") == 0 ? "sines and exponentials by SLEEF, by vectors"
+                                          : "sines and exponentials by the C library, by lanes",
+            "functions", "isa", "type", "values", "and derivatives", "max_err");
+    for (int i = 0; i < VARIANTS; i += 2) {
+        const bench_stats values = report(&v[i], o, rounds), both = report(&v[i + 1], o, rounds);
+        if (o->table)
+            fprintf(o->table, "%-22s %-7s %-4s %8.2f %16.2f %8.1e\n", names[v[i].gaussian],
+                    e3tp_radial_isa(v[i].plan), v[i].dtype == E3TP_F64 ? "f64" : "f32",
+                    values.median, both.median, fmax(v[i].max_err, v[i + 1].max_err));
+    }
+}
+
+int bench_radial(const bench_layer_options *o)
+{
+    static variant v[VARIANTS];
+    int ok = 1;
+    const size_t rounds = (size_t)o->repeats;
+    for (int i = 0; i < VARIANTS; i++) {
+        v[i] =
+            (variant){.gaussian = i / 4, .dtype = i / 2 % 2 ? E3TP_F64 : E3TP_F32, .slopes = i % 2};
+        const int good = create(&v[i]) && verify(&v[i]);
+        if (!good)
+            fprintf(stderr, "WRONG radial: %s, by %.2g\n", names[i / 4], v[i].max_err);
+        ok = ok && good;
+    }
+    for (int i = 0; ok && i < VARIANTS; i++)
+        calibrate(&v[i]);
+    for (size_t r = 0; ok && r < rounds; r++)
+        for (int i = 0; i < VARIANTS; i++)
+            v[i].seconds[r] = sample(&v[i]);
+    if (ok)
+        report_all(v, o, rounds);
+    for (int i = 0; i < VARIANTS; i++)
+        destroy(&v[i]);
+    return ok;
+}
