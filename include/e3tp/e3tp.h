@@ -51,8 +51,13 @@ typedef enum e3tp_pass {
 typedef enum e3tp_operand { E3TP_X = 0, E3TP_Y = 1, E3TP_Z = 2, E3TP_W = 3 } e3tp_operand;
 
 /* Order of elements in a row. A block is mul copies of an irrep of degree l; blocks follow one
-   another. MUL_IR:     [block][u][m]            (e3nn) IR_MUL:     [block][m][u] BATCH_LAST:
-   [block][m][u][b]: the transpose of IR_MUL, the batch innermost. */
+   another.
+
+   - MUL_IR      [block][u][m], e3nn's
+
+   - IR_MUL      [block][m][u]
+
+   - BATCH_LAST  [block][m][u][b]: the transpose of IR_MUL, the batch innermost */
 typedef enum e3tp_layout { E3TP_MUL_IR = 0, E3TP_IR_MUL = 1, E3TP_BATCH_LAST = 2 } e3tp_layout;
 
 /* e3nn's connection modes, with e3nn's weight shapes (docs/conventions.md). */
@@ -115,8 +120,7 @@ static inline e3tp_path e3tp_path_init(uint32_t in1, uint32_t in2, uint32_t out,
 typedef struct e3tp_desc e3tp_desc;
 typedef struct e3tp_plan e3tp_plan;
 
-/* ---- descriptor
- * ------------------------------------------------------------------------------------ */
+/* ---- descriptor ---- */
 
 /* A new descriptor for one operation. *out is NULL on failure (INVALID: out NULL or unknown op;
    NOMEM). Setters return a status and also keep the first failure with a sentence: a caller may
@@ -144,9 +148,11 @@ E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, c
 E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
 /* GAUNT. Degrees of x, y, z: distinct, ascending, 0..12 for x and y, 0..24 for z; per degree one
-   block of `channels` copies, parity (-1)^l. z[l3] = c[l3] sum a[l1] b[l2] g(l1,l2,l3) W(l1,l2,l3)
-   : x[l1] (x) y[l2], g the Gaunt strength (e3tp_gaunt_strength); with weights a row is a [n1][C], b
-   [n2][C], c [n3][C] in one piece. */
+   block of `channels` copies, parity (-1)^l.
+
+     z[l3] = c[l3] sum a[l1] b[l2] g(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
+
+   g is e3tp_gaunt_strength; with weights a row is a [n1][C], b [n2][C], c [n3][C] in one piece. */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
@@ -182,8 +188,7 @@ E3TP_API e3tp_status e3tp_desc_set_parallel_for(e3tp_desc *d, e3tp_parallel_fn f
 E3TP_API e3tp_status e3tp_desc_set_planner_lock(e3tp_desc *d, void (*lock)(void *),
                                                 void (*unlock)(void *), void *ctx);
 
-/* ---- plan
- * ------------------------------------------------------------------------------------------ */
+/* ---- plan ---- */
 
 /* Freezes the descriptor's problem, which may then be changed or destroyed. On failure *out is NULL
    and the sentence is in e3tp_desc_message(d). INVALID, SHAPE, UNSUPPORTED (method or tier cannot
@@ -206,15 +211,14 @@ E3TP_API double e3tp_plan_path_coefficient(const e3tp_plan *p,
  * bytes. */
 E3TP_API size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap);
 
-/* ---- execution
- * ------------------------------------------------------------------------------------- */
+/* ---- execution ---- */
 
 /* Operands of a call. Strides: distance in elements from a row to the next (MUL_IR, IR_MUL,
    weights), or from a component to the next (BATCH_LAST, >= batch). 0 = one row for the whole batch
    (x, y, w only), and its gradient, one row, is summed over the batch. E3TP_PACKED: the width, or
    the batch for BATCH_LAST; for shared weights 0. Gradients have their operand's stride. A NULL
-   output is not wanted and not computed. Outputs are overwritten and must not overlap anything.
-   Alignment: the element's. */
+   gradient is not wanted and not computed; a forward pass needs z. Outputs are overwritten and must
+   not overlap anything. Alignment: the element's. */
 #define E3TP_PACKED PTRDIFF_MIN
 typedef struct e3tp_buffers {
     size_t size; /* sizeof(e3tp_buffers) */
@@ -248,6 +252,9 @@ static inline e3tp_buffers e3tp_buffers_init(size_t batch)
     return b;
 }
 
+/* Statuses of all: INVALID or UNSUPPORTED, where e3tp_buffers_check tells why; NOMEM, but not where
+   work is given. */
+
 /* z from x, y, w. */
 E3TP_API e3tp_status e3tp_forward(const e3tp_plan *p, const e3tp_buffers *b);
 /* gx, gy, gw (each skippable) from x, y, w, gz. */
@@ -255,13 +262,12 @@ E3TP_API e3tp_status e3tp_backward(const e3tp_plan *p, const e3tp_buffers *b);
 /* Not built yet: E3TP_E_UNSUPPORTED. */
 E3TP_API e3tp_status e3tp_double_backward(const e3tp_plan *p, const e3tp_buffers *b);
 E3TP_API e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b);
-/* The status that the call would return, with the sentence why in msg (snprintf rules, may be
- * NULL). */
+/* The status that the call would return but for NOMEM, with the sentence why in msg (snprintf
+   rules, may be NULL). */
 E3TP_API e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b,
                                         char *msg, size_t cap);
 
-/* ---- introspection
- * --------------------------------------------------------------------------------- */
+/* ---- introspection ---- */
 
 E3TP_API const char *e3tp_status_string(e3tp_status s); /* static, never NULL */
 E3TP_API unsigned e3tp_version(void);                   /* major * 10000 + minor * 100 + patch */

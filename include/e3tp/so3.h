@@ -43,14 +43,20 @@ typedef enum e3tp_sh_norm {
 
 /* ---- Irreps ---- */
 
-/* Read e3nn's notation:  irreps := "" | term ("+" term)*    term := [mul "x"] l parity    parity :=
-   e | o | y with decimal mul >= 0 (default 1) and l >= 0; y means parity (-1)^l; leading zeros and
-   ASCII white space around every token are allowed; "x" and parities are lower case. Zero
-   multiplicities are kept. out    [cap] the terms in order, or NULL to count only (cap is then
-   ignored) count  the number of terms of `text`, whatever cap is; 0 where text is invalid Statuses:
-   INVALID for NULL text or count and for text outside the grammar; UNSUPPORTED where l > 65535 or
-   mul > 2^32-1; SHAPE where out is given and count > cap (the first cap terms are then written).
-   After INVALID or UNSUPPORTED the content of out is unspecified. */
+/* Read e3nn's notation:
+
+     irreps := "" | term ("+" term)*     term := [mul "x"] l parity     parity := e | o | y
+
+   with decimal mul >= 0 (default 1) and l >= 0; y means parity (-1)^l; leading zeros and ASCII
+   white space around every token are allowed; "x" and parities are lower case. Zero multiplicities
+   are kept.
+
+     out    [cap] the terms in order, or NULL to count only (cap is then ignored)
+     count  the number of terms of `text`, whatever cap is; 0 where text is invalid
+
+   Statuses: INVALID for NULL text or count and for text outside the grammar; UNSUPPORTED where
+   l > 65535 or mul > 2^32-1; SHAPE where out is given and count > cap (the first cap terms are then
+   written). After INVALID or UNSUPPORTED the content of out is unspecified. */
 E3TP_API e3tp_status e3tp_irreps_parse(const char *text, e3tp_irrep *out, size_t cap,
                                        size_t *count);
 
@@ -78,12 +84,15 @@ E3TP_API size_t e3tp_irreps_simplify(const e3tp_irrep *in, size_t n, e3tp_irrep 
 /* ---- Coupling coefficients ---- */
 
 /* e3nn's wigner_3j: the real invariant tensor W of unit Frobenius norm,
+
      out  [2l1+1][2l2+1][2l3+1]
-   W = i^L sum q[m1,a] q[m2,b] q[m3,c] (l1 l2 l3; m1 m2 m3), L = l1+l2+l3, with q the
-   complex-to-real change of basis; the Racah sum is done in integers, so zeros are exact and values
-   are off by 1e-16 at most. Statuses: INVALID for NULL out, a negative degree, degrees outside the
-   triangle |l1-l2| <= l3 <= l1+l2, or an unknown sign, or the old sign with a degree above 11;
-   UNSUPPORTED above E3TP_SO3_LMAX. */
+
+     W[a,b,c] = i^L sum q[m1,a] q[m2,b] q[m3,c] (l1 l2 l3; m1 m2 m3),     L = l1+l2+l3
+
+   with q the complex-to-real change of basis. The Racah sum is done in integers, so zeros are exact
+   and values are off by 1e-16 at most. Statuses: INVALID for NULL out, a negative degree, degrees
+   outside the triangle |l1-l2| <= l3 <= l1+l2, an unknown sign, or the old sign with a degree above
+   11; UNSUPPORTED above E3TP_SO3_LMAX. */
 E3TP_API e3tp_status e3tp_wigner_3j(int l1, int l2, int l3, e3tp_sign sign, double *out);
 
 /* Wigner's 6j symbol {j1 j2 j3; j4 j5 j6} of integers; exactly 0 where a triangle (123), (156),
@@ -92,20 +101,26 @@ E3TP_API e3tp_status e3tp_wigner_3j(int l1, int l2, int l3, e3tp_sign sign, doub
 E3TP_API e3tp_status e3tp_wigner_6j(int j1, int j2, int j3, int j4, int j5, int j6, double *out);
 
 /* Strength of the path (l1, l2, l3) in the product of two functions on the sphere, and in their
-   Poisson bracket {A, B} = r.(grad A x grad B): for orthonormal real harmonics integral Y1 Y2 Y3 =
-   gaunt_strength * W   (l1+l2+l3 even, else 0) integral {Y1,Y2} Y3 =  bracket_strength * W
-   (l1+l2+l3 odd, else 0) with W = e3tp_wigner_3j in the E3TP_SIGN_E3NN convention. Never negative;
-   0 outside the triangle and for negative degrees; symmetric in the arguments. Degrees up to 256;
-   NaN above. */
+   Poisson bracket {A, B} = r.(grad A x grad B): for orthonormal real harmonics
+
+     integral Y1 Y2 Y3   = gaunt_strength * W        (l1+l2+l3 even, else 0)
+     integral {Y1,Y2} Y3 = bracket_strength * W      (l1+l2+l3 odd, else 0)
+
+   with W = e3tp_wigner_3j in the E3TP_SIGN_E3NN convention. Never negative; 0 outside the triangle
+   and for negative degrees; symmetric in the arguments. Degrees up to 256; NaN above. */
 E3TP_API double e3tp_gaunt_strength(int l1, int l2, int l3);
 E3TP_API double e3tp_bracket_strength(int l1, int l2, int l3);
 
 /* ---- Rotations ---- */
 
-/* Wigner D of the rotation R = R_y(alpha) R_x(beta) R_y(gamma) (gamma first, active, radians, any
-   real): out  [2l+1][2l+1], Y(R x) = out Y(x); for l = 1 out is R itself D = Z(alpha) J Z(beta) J
-   Z(gamma), J the image of the axis swap (x,y,z) -> (-y,-x,z). Orthogonal to about (l+1) eps.
-   Statuses: INVALID for NULL out or negative l; UNSUPPORTED above E3TP_SO3_LMAX. */
+/* Wigner D of the rotation R = R_y(alpha) R_x(beta) R_y(gamma): gamma first, active, radians, any
+   real.
+
+     out  [2l+1][2l+1], Y(R x) = out Y(x); for l = 1 out is R itself
+
+   out = Z(alpha) J Z(beta) J Z(gamma), J the image of the axis swap (x,y,z) -> (-y,-x,z).
+   Orthogonal to about (l+1) eps. Statuses: INVALID for NULL out or negative l; UNSUPPORTED above
+   E3TP_SO3_LMAX. */
 E3TP_API e3tp_status e3tp_wigner_D(int l, double alpha, double beta, double gamma, double *out);
 
 /* D of an orthogonal matrix, on the irrep of degree l and the given parity:

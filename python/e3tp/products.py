@@ -60,7 +60,8 @@ class TensorProduct(Plan):
     """e3nn's TensorProduct: z[iout] += c w W(l1,l2,lout) : x[i1] (x) y[i2] over the instructions.
 
     irreps_in1, irreps_in2, irreps_out   Irreps, or what makes them
-    instructions          tuples (i1, i2, iout, mode, has_weight[, path_weight]); modes as in e3nn
+    instructions          tuples (i1, i2, iout, mode, has_weight[, path_weight]); modes as in e3nn, built so far are
+                          "uuu", "uvu" and "uvw"
     in1_var, in2_var, out_var   a variance per block; None: ones
     irrep_normalization   "component" | "norm" | "none"
     path_normalization    "element" | "path" | "none"
@@ -161,13 +162,13 @@ class TensorProduct(Plan):
         return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), given, needs, out)
 
     def double_backward(self, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, index=None, out=None):
-        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w and gz."""
+        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w, gz. Not built yet: Unsupported."""
         _refuse(index)
         given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw}
         return self._gradients(_lib.DOUBLE_BACKWARD, "h", ("x", "y", "w", "gz"), given, needs, out)
 
     def jvp(self, x, y, w=None, dx=None, dy=None, dw=None, index=None, out=None):
-        """dz: the change of z along tangents of x, y and w; None is no change."""
+        """dz: the change of z along tangents of x, y and w; None is no change. Not built yet: Unsupported."""
         _refuse(index)
         given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
         return self._run(_lib.JVP, given, {"dz": out})["dz"]
@@ -206,7 +207,10 @@ class FullyConnectedTensorProduct(TensorProduct):
 
 
 class FullTensorProduct(TensorProduct):
-    """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted."""
+    """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted.
+
+    The mode is not built yet: raises Unsupported.
+    """
 
     def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
         in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()

@@ -29,13 +29,16 @@ class SignalProduct(Plan):
 
         z[l3] = c[l3] sum_{l1,l2} a[l1] b[l2] kappa(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
 
-    kind       "gaunt": the pointwise product; the others of the contract are not built yet
+    kind       "gaunt": the pointwise product, kappa = gaunt_strength; others are not built yet
     lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
     channels   C; the irreps are Cx0e+Cx1o+...
     weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per degree; "row": the same behind batch axes
     rank       1; sums of several products are not built yet
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
-    dtype, layout, method, isa, threads   as in TensorProduct
+    quadrature "gauss-legendre" | "equiangular": the rings of that grid
+    spin, product   belong to kinds that are not built yet
+    method     "auto" or a name of methods("gaunt")
+    dtype, layout, isa, threads   as in TensorProduct
 
     Attributes: irreps_in1, irreps_in2, irreps_out, kappa (n1, n2, n_out), weight_numel, method, isa, dtype.
     """
@@ -172,14 +175,17 @@ class SignalProduct(Plan):
     def double_backward(self, *arrays, needs=None, out=None):
         """double_backward(x, y[, a, b, c], gz, ggx, ggy[, gga, ggb, ggc]) -> (hx, hy[, ha, hb, hc], hz).
 
-        The gradients of sum(ggx gx + ggy gy + ...); any gg may be None.
+        The gradients of sum(ggx gx + ggy gy + ...); any gg may be None. Not built yet: Unsupported.
         """
         operands = [*self._letters, "gz"]
         given = self._named(operands + ["gg" + letter for letter in self._letters], arrays, len(operands))
         return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, given, needs, out)
 
     def jvp(self, *arrays, out=None):
-        """jvp(x, y[, a, b, c], dx, dy[, da, db, dc]) -> dz: the change of z along tangents; None is no change."""
+        """jvp(x, y[, a, b, c], dx, dy[, da, db, dc]) -> dz: the change of z along tangents; None is no change.
+
+        Not built yet: Unsupported.
+        """
         names = [*self._letters, *("d" + letter for letter in self._letters)]
         given = self._named(names, arrays, len(self._letters))
         return self._run(_lib.JVP, given, {"dz": out})["dz"]
