@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem/packed.h"
 
-static bool one_channel(const e3tp_problem *p, int k)
+/* The caller's components, block after block, are equally far apart: one channel, or a layout whose
+   channels are innermost (all blocks have as many). */
+static bool steps_evenly(const e3tp_problem *p, int k)
 {
-    bool one = p->nblocks[k] > 0;
-    for (size_t i = 0; i < p->nblocks[k]; i++)
-        one = one && p->blocks[k][i].mul == 1;
-    return one;
+    return p->nblocks[k] > 0 && (p->layout[k] != E3TP_MUL_IR || p->blocks[k][0].mul == 1);
 }
 
 e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
@@ -30,7 +29,7 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
         q->elements += tiles * d * T;
         before += d;
     }
-    q->joined = by_tile && one_channel(p, k);
+    q->joined = by_tile && steps_evenly(p, k);
     return E3TP_OK;
 }
 

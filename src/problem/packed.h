@@ -16,7 +16,7 @@ typedef struct e3tp_packed {
     size_t elements;     /* of the whole, a multiple of T */
     size_t *at, *stride; /* [nblocks] */
     bool by_tile;
-    bool joined; /* one channel in every block: the operand packs as one block of all components */
+    bool joined; /* the operand packs as one block of all components */
 } e3tp_packed;
 
 /* Layout of operand k (0 x, 1 y, 2 z) of p for blocks of `rows` rows. Fails only for memory. */

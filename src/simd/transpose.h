@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Square transposes in registers, for the tier's width. */
+/* Transposes in registers, for the tier's width: square ones, and lanes of an odd number of
+   components that follow one another in memory. */
 #ifndef E3TP_SIMD_TRANSPOSE_H
 #define E3TP_SIMD_TRANSPOSE_H
 
@@ -39,6 +40,75 @@ V_INLINE void v_transpose(v_real *r)
     V_STEP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
            (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 #endif
+}
+
+/* V_LANES lanes of d components each, one lane after the other: d vectors of memory. Component m of
+   lane k is element k d + m. As d is odd, the elements of one component have places in their
+   vectors that differ: those places are taken from all vectors into one, and that is permuted. */
+#define V_ELEMENT(j, p) ((j)*V_LANES + (p))
+enum { V_MOST_ZIPPED = 7 }; /* more take as long as square transposes */
+
+/* The places of vector j that hold component m. */
+V_INLINE v_int v_places(const int d, const int j, const int m)
+{
+    v_int mask = {0};
+    V_UNROLL
+    for (int p = 0; p < V_LANES; p++)
+        mask[p] = V_ELEMENT(j, p) % d == m ? -1 : 0;
+    return mask;
+}
+
+V_INLINE int v_has_place(const int d, const int j, const int m)
+{
+    for (int p = 0; p < V_LANES; p++)
+        if (V_ELEMENT(j, p) % d == m)
+            return 1;
+    return 0;
+}
+
+/* to[m * step ..] = component m of the lanes; d odd, a literal, at most V_MOST_ZIPPED. */
+V_INLINE void v_unzip(const int d, const real *from, real *to, size_t step)
+{
+    v_real r[V_MOST_ZIPPED];
+    V_UNROLL
+    for (int j = 0; j < d; j++)
+        r[j] = v_loadu(from + j * V_LANES);
+    V_UNROLL
+    for (int m = 0; m < d; m++) {
+        v_real s = r[0];
+        v_int index = {0};
+        V_UNROLL
+        for (int j = 1; j < d; j++)
+            if (v_has_place(d, j, m))
+                s = v_select(v_places(d, j, m), r[j], s);
+        V_UNROLL
+        for (int k = 0; k < V_LANES; k++)
+            index[k] = (k * d + m) % V_LANES;
+        v_store(to + (size_t)m * step, v_permute(s, index));
+    }
+}
+
+/* The reverse. */
+V_INLINE void v_zip(const int d, const real *from, size_t step, real *to)
+{
+    v_real r[V_MOST_ZIPPED];
+    V_UNROLL
+    for (int m = 0; m < d; m++) {
+        v_int index = {0};
+        V_UNROLL
+        for (int k = 0; k < V_LANES; k++)
+            index[(k * d + m) % V_LANES] = k;
+        r[m] = v_permute(v_load(from + (size_t)m * step), index);
+    }
+    V_UNROLL
+    for (int j = 0; j < d; j++) {
+        v_real s = r[0];
+        V_UNROLL
+        for (int m = 1; m < d; m++)
+            if (v_has_place(d, j, m))
+                s = v_select(v_places(d, j, m), r[m], s);
+        v_storeu(to + j * V_LANES, s);
+    }
 }
 
 #endif

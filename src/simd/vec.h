@@ -109,7 +109,35 @@ V_INLINE void v_store_n(real *p, v_real v, int n)
 /* Lane by lane a where the mask is set, else b. */
 V_INLINE v_real v_select(v_int mask, v_real a, v_real b)
 {
+#if defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    return (v_real)_mm256_blendv_pd((__m256d)b, (__m256d)a, (__m256d)mask);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask);
+#else
     return (v_real)((mask & (v_int)a) | (~mask & (v_int)b));
+#endif
+}
+
+/* Lane k of the result is lane index[k] of a, 0 <= index[k] < V_LANES. */
+V_INLINE v_real v_permute(v_real a, v_int index)
+{
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    return (v_real)_mm512_permutexvar_pd((__m512i)index, (__m512d)a);
+#elif defined(E3TP_TIER_AVX512)
+    return (v_real)_mm512_permutexvar_ps((__m512i)index, (__m512)a);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    const v_int low = 2 * index, both = low | (low + 1) << 32;
+    return (v_real)_mm256_permutevar8x32_ps((__m256)a, (__m256i)both);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_permutevar8x32_ps((__m256)a, (__m256i)index);
+#elif defined(__clang__)
+    v_real r = a;
+    for (int k = 0; k < V_LANES; k++)
+        r[k] = a[index[k]];
+    return r;
+#else
+    return __builtin_shuffle(a, index);
+#endif
 }
 
 /* a * b + c; in the vector tiers with one rounding. */

@@ -7,12 +7,11 @@
 enum { T = 64 / sizeof(real) };
 
 /* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
-   they are adjacent, a component is a line of T; where they run on, the components of a lane fill
-   memory up to the next lane. */
+   they run on, the components of a lane fill memory up to the next lane. */
 typedef struct lanes_of {
     size_t base, step, n;
     const int64_t *index;
-    bool adjacent, runs;
+    bool runs;
 } lanes_of;
 
 V_INLINE size_t lane_at(const lanes_of *l, const bool indexed, size_t k)
@@ -138,7 +137,7 @@ static void scatter_any(const lanes_of *l, size_t step, size_t d, const real *fr
 }
 
 /* T lanes next to one another. */
-static void gather_lines(const real *from, size_t step, size_t d, real *to)
+V_INLINE void gather_lines(const real *from, size_t step, size_t d, real *to)
 {
     for (size_t m = 0; m < d; m++, to += T, from += step)
         V_UNROLL
@@ -146,12 +145,27 @@ static void gather_lines(const real *from, size_t step, size_t d, real *to)
         v_store(to + v * V_LANES, v_loadu(from + v * V_LANES));
 }
 
-static void scatter_lines(real *to, size_t step, size_t d, const real *from)
+V_INLINE void scatter_lines(real *to, size_t step, size_t d, const real *from)
 {
     for (size_t m = 0; m < d; m++, from += T, to += step)
         V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
         v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
+}
+
+/* T lanes of w components each, one lane after the other; w a literal. */
+V_INLINE void gather_run(const int w, const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_unzip(w, from + v * w, to + v, T);
+}
+
+V_INLINE void scatter_run(const int w, real *to, const real *from)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_zip(w, from + v, T, to + v * w);
 }
 
 V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
@@ -165,65 +179,121 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
         return (lanes_of){.base = row_at(m, row) + u * m->channel,
                           .step = m->channel,
                           .n = m->mul - u < T ? m->mul - u : T,
-                          .adjacent = m->channel == 1,
                           .runs = m->channel == m->d && m->component == 1};
     /* Other rows may belong to other threads: they never run on. */
     return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
                       .step = m->row,
                       .n = m->rows - row < T ? m->rows - row : T,
-                      .index = m->index ? m->index + row : NULL,
-                      .adjacent = m->row == 1 && !m->index};
+                      .index = m->index ? m->index + row : NULL};
 }
 
-V_INLINE void pack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+/* How the elements of a whole tile lie: in lines; lanes of 3, 5 or 7 components that follow one
+   another; lanes of adjacent components somewhere; somehow. */
+typedef enum form { LINES, RUN_3 = 3, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
+
+static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
-    if (l->n == T && l->adjacent)
+    const bool channels = lanes == E3TP_LANES_CHANNELS;
+    if (channels ? m->channel == 1 : m->row == 1 && !m->index)
+        return LINES;
+    if (m->component != 1)
+        return ANY;
+    const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
+    return channels && m->channel == m->d && zipped ? (form)m->d : LANES;
+}
+
+V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l, const real *from,
+                        real *to)
+{
+    if (l->n < T || how == ANY)
+        gather_any(l, m->component, m->d, from, to);
+    else if (how == LINES)
         gather_lines(from + l->base, m->component, m->d, to);
-    else if (l->n == T && m->component == 1)
+    else if (how == LANES)
         gather_contiguous(l, m->d, from, to);
     else
-        gather_any(l, m->component, m->d, from, to);
+        gather_run((int)how, from + l->base, to);
 }
 
-V_INLINE void unpack_tile(const e3tp_tile_map *m, const lanes_of *l, const real *from, real *to)
+V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l,
+                          const real *from, real *to)
 {
-    if (l->n == T && l->adjacent)
+    if (l->n < T || how == ANY || (how == LANES && l->index))
+        scatter_any(l, m->component, m->d, from, to);
+    else if (how == LINES)
         scatter_lines(to + l->base, m->component, m->d, from);
-    else if (l->n == T && m->component == 1 && !l->index)
+    else if (how == LANES)
         scatter_contiguous(l, m->d, from, to);
     else
-        scatter_any(l, m->component, m->d, from, to);
+        scatter_run((int)how, to + l->base, from);
 }
 
 /* Rows and channels from one tile to the next. */
-static size_t row_step(e3tp_lanes lanes)
+V_INLINE size_t row_step(e3tp_lanes lanes)
 {
     return lanes == E3TP_LANES_ROWS ? T : 1;
 }
 
-static size_t channel_step(e3tp_lanes lanes)
+V_INLINE size_t channel_step(e3tp_lanes lanes)
 {
     return lanes == E3TP_LANES_CHANNELS ? T : 1;
 }
 
-static void pack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to,
-                 size_t stride)
+V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
+                      real *to, size_t stride)
 {
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
         for (size_t u = 0; u < m->mul; u += channel_step(lanes), to += stride) {
             const lanes_of l = find(m, lanes, r, u);
-            pack_tile(m, &l, from, to);
+            pack_tile(how, m, &l, from, to);
         }
+}
+
+V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
+                        size_t stride, real *to)
+{
+    for (size_t r = 0; r < m->rows; r += row_step(lanes))
+        for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
+            const lanes_of l = find(m, lanes, r, u);
+            unpack_tile(how, m, &l, from, to);
+        }
+}
+
+/* CALL(form) with a literal, so that nothing is decided from tile to tile. */
+#define BY_FORM(how, CALL) \
+    switch (how) {         \
+    case LINES:            \
+        CALL(LINES);       \
+        break;             \
+    case RUN_3:            \
+        CALL(RUN_3);       \
+        break;             \
+    case RUN_5:            \
+        CALL(RUN_5);       \
+        break;             \
+    case RUN_7:            \
+        CALL(RUN_7);       \
+        break;             \
+    case LANES:            \
+        CALL(LANES);       \
+        break;             \
+    case ANY:              \
+        CALL(ANY);         \
+        break;             \
+    }
+
+static void pack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to,
+                 size_t stride)
+{
+#define PACK(how) pack_as(how, m, lanes, from, to, stride)
+    BY_FORM(form_of(m, lanes), PACK)
 }
 
 static void unpack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride,
                    real *to)
 {
-    for (size_t r = 0; r < m->rows; r += row_step(lanes))
-        for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
-            const lanes_of l = find(m, lanes, r, u);
-            unpack_tile(m, &l, from, to);
-        }
+#define UNPACK(how) unpack_as(how, m, lanes, from, stride, to)
+    BY_FORM(form_of(m, lanes), UNPACK)
 }
 
 /* One line of lanes to the row: channels are added apart, rows summed as a tree. */

@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* The vocabulary of src/simd/vec.h as functions on memory, per tier and real. */
+/* The vocabulary of src/simd/vec.h as functions on memory, per tier and real; and of transpose.h:
+   unzip and zip for d = 3, 5, 7, lines of T = 64 / sizeof(real), one vector of lanes. */
 #ifndef TEST_VEC_OPS_H
 #define TEST_VEC_OPS_H
 
 #include "core/cpu.h"
 #include "e3tp_config.h"
 
-#define VEC_OPS(X, real)                                                       \
-    X(load, void, (const real *p, real *out))                                  \
-    X(loadu, void, (const real *p, real *out))                                 \
-    X(store, void, (real * p, const real *in))                                 \
-    X(storeu, void, (real * p, const real *in))                                \
-    X(load_n, void, (const real *p, int n, real *out))                         \
-    X(store_n, void, (real * p, const real *in, int n))                        \
-    X(set1, void, (real a, real * out))                                        \
-    X(zero, void, (real * out))                                                \
-    X(fma, void, (const real *a, const real *b, const real *c, real *out))     \
-    X(arithmetic, void, (const real *a, const real *b, real *sum, real *rest)) \
-    X(pin, void, (const real *a, real *out))                                   \
-    X(sum, real, (const real *in))
+#define VEC_OPS(X, real)                                                         \
+    X(load, void, (const real *p, real *out))                                    \
+    X(loadu, void, (const real *p, real *out))                                   \
+    X(store, void, (real * p, const real *in))                                   \
+    X(storeu, void, (real * p, const real *in))                                  \
+    X(load_n, void, (const real *p, int n, real *out))                           \
+    X(store_n, void, (real * p, const real *in, int n))                          \
+    X(set1, void, (real a, real * out))                                          \
+    X(zero, void, (real * out))                                                  \
+    X(fma, void, (const real *a, const real *b, const real *c, real *out))       \
+    X(arithmetic, void, (const real *a, const real *b, real *sum, real *rest))   \
+    X(pin, void, (const real *a, real *out))                                     \
+    X(sum, real, (const real *in))                                               \
+    X(select, void, (const real *mask, const real *a, const real *b, real *out)) \
+    X(permute, void, (const real *a, const int *index, real *out))               \
+    X(unzip, void, (int d, const real *from, real *to))                          \
+    X(zip, void, (int d, const real *from, real *to))
 
 #define VEC_OPS_MEMBER(name, type, args) type(*name) args;
 #define VEC_OPS_STRUCT(r, real)            \

@@ -2,7 +2,7 @@
 /* One tier and real of vec_ops.h. */
 #include "vec_ops.h"
 
-#include "simd/vec.h"
+#include "simd/transpose.h"
 
 #define VEC_PASTE_(a, b) a##b
 #define VEC_PASTE(a, b) VEC_PASTE_(a, b)
@@ -71,6 +71,40 @@ static real sum(const real *in)
     return v_sum(v_loadu(in));
 }
 
+/* Where mask is positive. */
+static void select_(const real *mask, const real *a, const real *b, real *out)
+{
+    v_storeu(out, v_select((v_int)(v_loadu(mask) > v_zero()), v_loadu(a), v_loadu(b)));
+}
+
+static void permute(const real *a, const int *index, real *out)
+{
+    v_int i = {0};
+    for (int k = 0; k < V_LANES; k++)
+        i[k] = index[k];
+    v_storeu(out, v_permute(v_loadu(a), i));
+}
+
+static void unzip(int d, const real *from, real *to)
+{
+    if (d == 3)
+        v_unzip(3, from, to, TILE_LANES);
+    else if (d == 5)
+        v_unzip(5, from, to, TILE_LANES);
+    else
+        v_unzip(7, from, to, TILE_LANES);
+}
+
+static void zip(int d, const real *from, real *to)
+{
+    if (d == 3)
+        v_zip(3, from, TILE_LANES, to);
+    else if (d == 5)
+        v_zip(5, from, TILE_LANES, to);
+    else
+        v_zip(7, from, TILE_LANES, to);
+}
+
 extern const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec);
 const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec) = {
     .bytes = V_BYTES,
@@ -89,4 +123,8 @@ const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec) = {
     .arithmetic = arithmetic,
     .pin = pin,
     .sum = sum,
+    .select = select_,
+    .permute = permute,
+    .unzip = unzip,
+    .zip = zip,
 };
