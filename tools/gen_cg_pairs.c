@@ -187,7 +187,7 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("/* SPDX-License-Identifier: MIT */\n/* Written by tools/gen_cg_pairs. */\n"
-           "#include \"cg/cg_pair_steps.h\"\n");
+           "#include \"cg/cg_pair_orders.h\"\n");
     for (int l2 = 0; l2 <= lmax; l2++)
         if (!print_pair(l1, l2))
             return 1;

@@ -106,13 +106,17 @@ static e3tp_status check_work(const call *c, e3tp_message *m)
 
 static e3tp_status check_overlap(const call *c, e3tp_message *m)
 {
+    size_t n[OP_COUNT];
+    for (int k = 0; k < OP_COUNT; k++)
+        n[k] = extent(c, k);
     for (int k = 0; k < OP_COUNT; k++) {
-        const size_t n = extent(c, k);
+        if (!c->out[k])
+            continue;
         for (int j = 0; j < OP_COUNT; j++)
-            if (e3tp_overlap(c->out[k], n, c->in[j], extent(c, j)))
+            if (e3tp_overlap(c->out[k], n[k], c->in[j], n[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], in_names[j]);
         for (int j = 0; j < k; j++)
-            if (e3tp_overlap(c->out[k], n, c->out[j], extent(c, j)))
+            if (e3tp_overlap(c->out[k], n[k], c->out[j], n[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], out_names[j]);
     }
     return E3TP_OK;

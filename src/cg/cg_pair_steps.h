@@ -25,7 +25,7 @@ enum { T = 64 / sizeof(real), SLOT = 2 * T };
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
 /* Slots of the products of orders m1 and m2; where l1 = l2 of their sums and differences with m1
-   and m2 exchanged. */
+   and m2 exchanged. Those of order m1 + m2 are left out unless `sums`. */
 typedef struct product {
     int16_t m1, m2, p, q, p_difference, q_difference;
 } product;
@@ -44,14 +44,16 @@ V_INLINE void put(real *P, int slot, int v, v_real re, v_real im)
     v_store(P + slot * SLOT + T + v, im);
 }
 
-V_INLINE void product_REAL(product a, const real *x, const real *y, real *P)
+V_INLINE void product_REAL(product a, const int sums, const real *x, const real *y, real *P)
 {
+    (void)sums;
     EACH_VECTOR(v)
     put(P, a.p, v, at(x, 0, v) * at(y, 0, v), v_zero());
 }
 
-V_INLINE void product_X0(product a, const real *x, const real *y, real *P)
+V_INLINE void product_X0(product a, const int sums, const real *x, const real *y, real *P)
 {
+    (void)sums;
     EACH_VECTOR(v)
     {
         const v_real x0 = at(x, 0, v);
@@ -59,8 +61,9 @@ V_INLINE void product_X0(product a, const real *x, const real *y, real *P)
     }
 }
 
-V_INLINE void product_Y0(product a, const real *x, const real *y, real *P)
+V_INLINE void product_Y0(product a, const int sums, const real *x, const real *y, real *P)
 {
+    (void)sums;
     EACH_VECTOR(v)
     {
         const v_real y0 = at(y, 0, v);
@@ -79,21 +82,23 @@ V_INLINE complex2 multiply(const real *x, const real *y, int m1, int m2, int v)
     const v_real yr = at(y, m2, v), yi = at(y, -m2, v);
     const v_real rr = xr * yr, ir = m1 < m2 ? xr * yi : xi * yr;
     const v_real a1 = m1 < m2 ? xi : xr, a2 = m1 < m2 ? yr : yi;
-    return (complex2){v_fma(-xi, yi, rr), v_fma(a1, a2, ir), v_fma(xi, yi, rr), v_fma(-a1, a2, ir)};
+    return (complex2){v_fnma(xi, yi, rr), v_fma(a1, a2, ir), v_fma(xi, yi, rr), v_fnma(a1, a2, ir)};
 }
 
-V_INLINE void product_FULL(product a, const real *x, const real *y, real *P)
+V_INLINE void product_FULL(product a, const int sums, const real *x, const real *y, real *P)
 {
     EACH_VECTOR(v)
     {
         const complex2 c = multiply(x, y, a.m1, a.m2, v);
-        put(P, a.p, v, c.p, c.pi);
+        if (sums)
+            put(P, a.p, v, c.p, c.pi);
         put(P, a.q, v, c.q, c.qi);
     }
 }
 
-V_INLINE void product_BOTH_0(product a, const real *x, const real *y, real *P)
+V_INLINE void product_BOTH_0(product a, const int sums, const real *x, const real *y, real *P)
 {
+    (void)sums;
     EACH_VECTOR(v)
     {
         const v_real x0 = at(x, 0, v), y0 = at(y, 0, v);
@@ -104,13 +109,15 @@ V_INLINE void product_BOTH_0(product a, const real *x, const real *y, real *P)
     }
 }
 
-V_INLINE void product_BOTH(product a, const real *x, const real *y, real *P)
+V_INLINE void product_BOTH(product a, const int sums, const real *x, const real *y, real *P)
 {
     EACH_VECTOR(v)
     {
         const complex2 c = multiply(x, y, a.m1, a.m2, v), d = multiply(x, y, a.m2, a.m1, v);
-        put(P, a.p, v, c.p + d.p, c.pi + d.pi);
-        put(P, a.p_difference, v, c.p - d.p, c.pi - d.pi);
+        if (sums) {
+            put(P, a.p, v, c.p + d.p, c.pi + d.pi);
+            put(P, a.p_difference, v, c.p - d.p, c.pi - d.pi);
+        }
         put(P, a.q, v, c.q + d.q, c.qi + d.qi);
         put(P, a.q_difference, v, c.q - d.q, c.qi - d.qi);
     }
@@ -156,16 +163,76 @@ V_INLINE void order(const int terms, const int M, const int odd, const real *P, 
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++) {
         const v_real c = cw[v];
-        v_store(re + v * V_LANES, v_fma(odd ? -c : c, s[v], at(re, 0, v * V_LANES)));
+        const v_real before = at(re, 0, v * V_LANES);
+        v_store(re + v * V_LANES, odd ? v_fnma(c, s[v], before) : v_fma(c, s[v], before));
         v_store(im + v * V_LANES, v_fma(c, s[TILE_VECS + v], at(im, 0, v * V_LANES)));
     }
 }
 
-V_INLINE void scale_of(const TARGET *o, size_t tile, v_real *cw)
+/* The caller's outputs in a kernel's own variables, which stores to results cannot be taken to
+   change: at component 0 of the present tile. */
+typedef struct output {
+    real *z; /* NULL: not wanted */
+    const real *w;
+    size_t z_step, w_step;
+    real c;
+} output;
+
+V_INLINE void begin(output *o, const int n, const int least, const TARGET *out, real *ones)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_store(ones + v, v_set1(1));
+    EACH_TERM(i, 0, n)
+    {
+        const TARGET *from = &out[i];
+        const int weighted = from->z && from->w;
+        o[i] = (output){.z = from->z ? from->z + (least + i) * T : NULL,
+                        .w = weighted ? from->w : ones,
+                        .z_step = from->z ? from->z_stride : 0,
+                        .w_step = weighted ? from->w_stride : 0,
+                        .c = from->c};
+    }
+}
+
+V_INLINE void advance(output *o, const int n)
+{
+    EACH_TERM(i, 0, n)
+    {
+        o[i].z += o[i].z_step;
+        o[i].w += o[i].w_step;
+    }
+}
+
+/* The largest degree that is wanted; 0: none. */
+V_INLINE int largest_wanted(const output *o, int least, int n)
+{
+    while (n > 0 && !o[n - 1].z)
+        n--;
+    return n > 0 ? least + n - 1 : 0;
+}
+
+V_INLINE void scale_of(const output *o, v_real *cw)
 {
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        cw[v] = o->w ? v_set1(o->c) * at(o->w + tile * o->w_stride, 0, v * V_LANES) : v_set1(o->c);
+        cw[v] = v_set1(o->c) * at(o->w, 0, v * V_LANES);
+}
+
+/* One operand is a scalar s: z_m += c w k s a_m for all l orders m. */
+V_INLINE void scaled(const int l, const real k, const real *s, const real *a, const output *o)
+{
+    real *z = o->z;
+    v_real cw[TILE_VECS];
+    scale_of(o, cw);
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        cw[v] *= v_set1(k) * at(s, 0, v * V_LANES);
+    EACH_TERM(m, -l, l + 1)
+    V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        v_store(z + m * T + v * V_LANES,
+                v_fma(cw[v], at(a, m, v * V_LANES), at(z, m, v * V_LANES)));
 }
 
 /* A pair as a table: see cg_pair_body.h for what it holds. */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "cg/cg_pairs.h"
 #include "so3/wigner.h"
 
 const int e3tp_cg_role[E3TP_CG_TARGETS][3] = {
@@ -143,9 +144,24 @@ static bool has_degree(const e3tp_cg_plan *g, const e3tp_cg_group *group, int ta
 {
     const int k = e3tp_cg_role[target][2], l = block_of(g->problem, path, k)->l;
     for (size_t i = 0; i < group->count; i++)
-        if (block_of(g->problem, g->order[target][group->first + i], k)->l == l)
+        if (block_of(g->problem, g->order[target][group->first + i].path, k)->l == l)
             return true;
     return false;
+}
+
+static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
+{
+    const e3tp_cg_triple *t = &g->triples[g->path[path].triple];
+    const int *role = e3tp_cg_role[target];
+    const int la = t->l[role[0]], lb = t->l[role[1]];
+    e3tp_cg_member m = {.path = path,
+                        .l = {la, lb},
+                        .place = t->l[role[2]] - abs(la - lb),
+                        .by_pair = la <= E3TP_CG_PAIRS_LMAX && lb <= E3TP_CG_PAIRS_LMAX,
+                        .c = g->problem->paths[path].coeff * t->sign[target]};
+    for (int i = 0; i < 3; i++)
+        m.block[i] = *path_block(&g->problem->paths[path], role[i]);
+    return m;
 }
 
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
@@ -158,7 +174,8 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
             has_degree(g, group, target, i))
             continue;
         taken[i] = true;
-        g->order[target][(*at)++] = i;
+        g->path[i].member[target] = *at;
+        g->order[target][(*at)++] = member_of(g, target, i);
         group->count++;
     }
 }
@@ -219,7 +236,8 @@ static void choose_forms(e3tp_cg_plan *g)
     }
 }
 
-size_t e3tp_cg_path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
+/* Lines of the weights of a path for n rows. */
+static size_t path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
 {
     const e3tp_coupling *c = &g->problem->paths[path];
     const size_t T = tile_lanes(g->problem);
@@ -231,12 +249,28 @@ size_t e3tp_cg_path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
     return n * ((m1 + T - 1) / T) * (m1 ? c->w_count / m1 : 0);
 }
 
+/* Whether path `next` belongs to the run of weights that begins with path `first`. */
+static bool runs_on(const e3tp_cg_plan *g, size_t first, size_t next)
+{
+    const e3tp_coupling *a = &g->problem->paths[first], *b = &g->problem->paths[next];
+    return !g->path[first].channels && !g->path[next].channels && a->has_weight && b->has_weight &&
+           a->mode == b->mode && a->w_count == b->w_count &&
+           block_of(g->problem, first, 0)->mul == block_of(g->problem, next, 0)->mul &&
+           b->w_offset == a->w_offset + (next - first) * a->w_count;
+}
+
 static size_t lines_of(e3tp_cg_plan *g, size_t n)
 {
     size_t lines = 0;
-    for (size_t i = 0; i < g->problem->npaths; i++) {
-        g->path[i].lines = lines;
-        lines += e3tp_cg_path_lines(g, i, n);
+    for (size_t i = 0, run; i < g->problem->npaths; i += run) {
+        for (run = 1; i + run < g->problem->npaths && runs_on(g, i, i + run);)
+            run++;
+        g->path[i].run = run;
+        for (size_t k = 0; k < run; k++) {
+            g->path[i + k].lines = lines + k;
+            g->path[i + k].line_step = run;
+        }
+        lines += run * path_lines(g, i, n);
     }
     return lines;
 }

@@ -32,10 +32,24 @@ typedef struct e3tp_cg_group {
     size_t first, count; /* in order[target] */
 } e3tp_cg_group;
 
+/* A path in the order of a target. */
+typedef struct e3tp_cg_member {
+    size_t path;
+    uint32_t block[3]; /* of the target's roles: two operands, result */
+    int l[2];          /* degrees of the operands */
+    int place;         /* of the result's degree among those of the operands */
+    bool by_pair;      /* the operands have a kernel of cg_pairs.h */
+    double c;          /* coefficient, with the sign of the tensor against that of cg_pairs.h */
+} e3tp_cg_member;
+
+/* Weights of a path in a worker's scratch, as lines of lanes: weight q of tile t is line
+   lines + (t * weights + q) * line_step. Paths whose weights follow one another in memory alike are
+   packed as the components of one block: the first has run = their number, the others 0. */
 typedef struct e3tp_cg_path {
     size_t triple;
-    size_t lines;  /* first line of its weights in a worker's scratch, in tiles of lanes */
-    bool channels; /* channels share y; else each lane has operands of its own */
+    size_t lines, line_step, run;
+    size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
+    bool channels;                  /* channels share y; else each lane has operands of its own */
 } e3tp_cg_path;
 
 typedef struct e3tp_cg_plan {
@@ -44,7 +58,7 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_triple *triples;
     e3tp_cg_entry *entries; /* of all triples */
     e3tp_cg_path *path;     /* [npaths] */
-    size_t *order[E3TP_CG_TARGETS];
+    e3tp_cg_member *order[E3TP_CG_TARGETS];
     e3tp_cg_group *groups[E3TP_CG_TARGETS];
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
@@ -67,8 +81,6 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
                                 e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
 size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *p);
-/* Lines of the weights of a path for n rows. */
-size_t e3tp_cg_path_lines(const e3tp_cg_plan *g, size_t path, size_t n);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 

@@ -28,32 +28,33 @@ static void clear(const frame *f, real *packed, int k)
 
 typedef void line_visitor(const frame *f, const e3tp_tile_map *m, size_t element, real *line);
 
-/* Every piece of a path's weights that forms consecutive lines, as a one-component operand of
-   `rows` rows; with shared y there is a piece for each channel of y. */
+/* The weights of the run of paths that begins here, as an operand of `rows` rows with a component
+   for each path; with shared y, where runs are one path long, a piece for each channel of y. */
 static void visit_lines(const frame *f, size_t path, size_t rows, real *lines, line_visitor *visit)
 {
     const e3tp_coupling *c = &f->p->paths[path];
-    const bool channels = f->plan->path[path].channels;
-    if (!c->has_weight || (channels && c->mode == E3TP_UVW))
+    const e3tp_cg_path *q = &f->plan->path[path];
+    if (!c->has_weight || !q->run || (q->channels && c->mode == E3TP_UVW))
         return;
-    const size_t parts = channels ? f->p->blocks[1][c->in2].mul : 1;
-    const e3tp_tile_map m = {(size_t)f->r->sw, parts, 0, f->r->iw, rows, c->w_count / parts, 1};
+    const size_t parts = q->channels ? f->p->blocks[1][c->in2].mul : 1;
+    const e3tp_tile_map m = {(size_t)f->r->sw,   parts, c->w_count, f->r->iw, rows,
+                             c->w_count / parts, q->run};
     const size_t each = e3tp_tile_count(f->plan->lanes, T, rows, m.mul);
     for (size_t v = 0; v < parts; v++)
-        visit(f, &m, c->w_offset + v, lines + (f->plan->path[path].lines + v * each) * T);
+        visit(f, &m, c->w_offset + v, lines + (q->lines + v * each) * T);
 }
 
 static void pack_line(const frame *f, const e3tp_tile_map *m, size_t element, real *line)
 {
-    tiles.pack(m, f->plan->lanes, (const real *)f->r->w + element, line, T);
+    tiles.pack(m, f->plan->lanes, (const real *)f->r->w + element, line, m->d * T);
 }
 
 static void unpack_line(const frame *f, const e3tp_tile_map *m, size_t element, real *line)
 {
     if (m->row)
-        tiles.unpack(m, f->plan->lanes, line, T, (real *)f->r->gw + element);
+        tiles.unpack(m, f->plan->lanes, line, m->d * T, (real *)f->r->gw + element);
     else
-        tiles.sum(m, f->plan->lanes, line, T, (real *)f->r->gw + element);
+        tiles.sum(m, f->plan->lanes, line, m->d * T, (real *)f->r->gw + element);
 }
 
 static void pack_weights(const frame *f)

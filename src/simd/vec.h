@@ -156,6 +156,22 @@ V_INLINE v_real v_fma(v_real a, v_real b, v_real c)
 #endif
 }
 
+/* c - a * b, rounded as v_fma. */
+V_INLINE v_real v_fnma(v_real a, v_real b, v_real c)
+{
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    return (v_real)_mm512_fnmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(E3TP_TIER_AVX512)
+    return (v_real)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    return (v_real)_mm256_fnmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return c - a * b;
+#endif
+}
+
 /* Sum over lanes, as a binary tree of halves: order fixed by the lane count alone. */
 V_INLINE real v_sum(v_real v)
 {

@@ -127,6 +127,8 @@ enum { SELECTIONS = sizeof selections / sizeof *selections };
             out[i] =                                                                              \
                 (e3tp_cg_target_##suffix){s.wanted >> i & 1 ? after[i].field : NULL, stride,      \
                                           s.weighted >> i & 1 ? ws.field : NULL, 2 * T, (real)c}; \
+            if (!out[i].z) /* nothing else of it may be looked at */                              \
+                memset(&out[i], 0xa5, sizeof out[i]), out[i].z = NULL;                            \
         }                                                                                         \
         pair(tiles, xs.field, (2 * (size_t)l1 + 1 + GAP) * T, ys.field,                           \
              (2 * (size_t)l2 + 1 + GAP) * T, out);                                                \

@@ -90,6 +90,11 @@ static guard_area area;
             once += out[i] != 0;                                                                \
         }                                                                                       \
         ck_assert(tier == E3TP_TIER_GENERIC_ ? once == 0 : once > 0);                           \
+        for (int i = 0; i < MAX_LANES; i++)                                                     \
+            c[i] = a[i] * b[i];                                                                 \
+        v->fnma(a, b, c, out);                                                                  \
+        for (int i = 0; i < v->lanes; i++)                                                      \
+            ck_assert(out[i] == (tier == E3TP_TIER_GENERIC_ ? 0 : fused(-a[i], b[i], c[i])));   \
         v->arithmetic(a, b, out, rest);                                                         \
         for (int i = 0; i < v->lanes; i++) {                                                    \
             const real product = a[i] * b[i];                                                   \

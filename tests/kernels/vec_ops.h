@@ -17,6 +17,7 @@
     X(set1, void, (real a, real * out))                                          \
     X(zero, void, (real * out))                                                  \
     X(fma, void, (const real *a, const real *b, const real *c, real *out))       \
+    X(fnma, void, (const real *a, const real *b, const real *c, real *out))      \
     X(arithmetic, void, (const real *a, const real *b, real *sum, real *rest))   \
     X(pin, void, (const real *a, real *out))                                     \
     X(sum, real, (const real *in))                                               \

@@ -52,6 +52,11 @@ static void fma_(const real *a, const real *b, const real *c, real *out)
     v_storeu(out, v_fma(v_loadu(a), v_loadu(b), v_loadu(c)));
 }
 
+static void fnma(const real *a, const real *b, const real *c, real *out)
+{
+    v_storeu(out, v_fnma(v_loadu(a), v_loadu(b), v_loadu(c)));
+}
+
 static void arithmetic(const real *a, const real *b, real *sum, real *rest)
 {
     const v_real x = v_loadu(a), y = v_loadu(b);
@@ -120,6 +125,7 @@ const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec) = {
     .set1 = set1,
     .zero = zero,
     .fma = fma_,
+    .fnma = fnma,
     .arithmetic = arithmetic,
     .pin = pin,
     .sum = sum,
