@@ -114,7 +114,7 @@ static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     (void)pass;
     const e3tp_cg_plan *g = state;
-    return e3tp_cg_scratch_elements(g) * e3tp_dtype_size(g->problem->dtype);
+    return g->scratch.total * e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)

@@ -349,6 +349,34 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
     return E3TP_OK;
 }
 
+/* The next place for n elements: each array begins elsewhere in a page of 4 KB than the others, as
+   a load that follows a store to the same place of another page waits for it. */
+static size_t take(const e3tp_cg_plan *g, size_t *total, size_t *arrays, size_t n)
+{
+    const size_t T = tile_lanes(g->problem), page = 64 * T, apart = 21 * T;
+    const size_t at = (*total + page - 1) / page * page + *arrays * apart % page;
+    ++*arrays;
+    *total = at + n;
+    return at;
+}
+
+static void lay_out(e3tp_cg_plan *g)
+{
+    e3tp_cg_layout *s = &g->scratch;
+    const size_t lines = g->lines * tile_lanes(g->problem);
+    size_t arrays = 0;
+    for (int k = 0; k < 4; k++)
+        s->v[k] = take(g, &s->total, &arrays, g->packed[k].elements);
+    for (int i = 0; i < 2; i++)
+        s->lines[i] = take(g, &s->total, &arrays, lines);
+    for (int k = 0; k < 4; k++)
+        s->g[k] = take(g, &s->total, &arrays, g->packed[k].elements);
+    for (int i = 0; i < 2; i++) {
+        s->matrix[i] = take(g, &s->total, &arrays, g->max_matrix);
+        s->middle[i] = take(g, &s->total, &arrays, g->max_middle);
+    }
+}
+
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
                                 e3tp_message *why)
 {
@@ -365,6 +393,8 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
     }
     if (s == E3TP_OK)
         s = make_layouts(g, a, why);
+    if (s == E3TP_OK)
+        lay_out(g);
     if (s != E3TP_OK) {
         e3tp_cg_plan_destroy(g, a);
         return s;
@@ -387,14 +417,4 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
     e3tp_free(a, g->entries);
     e3tp_free(a, g->path);
     e3tp_free(a, g);
-}
-
-/* Operands and gradients, lines and theirs, matrices and theirs, the middle and its gradient. */
-size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *g)
-{
-    const size_t T = tile_lanes(g->problem), rounding = 16 * T;
-    size_t packed = 0;
-    for (int k = 0; k < 4; k++)
-        packed += g->packed[k].elements;
-    return 2 * (packed + g->lines * T + g->max_matrix + g->max_middle) + rounding;
 }

@@ -52,6 +52,15 @@ typedef struct e3tp_cg_path {
     bool channels;                  /* channels share y; else each lane has operands of its own */
 } e3tp_cg_path;
 
+/* Where a worker's scratch holds what, in elements. */
+typedef struct e3tp_cg_layout {
+    size_t v[4], g[4]; /* packed operands (3: y with rows as lanes), and their gradients */
+    size_t lines[2];   /* of the weights, and of their gradients */
+    size_t matrix[2];  /* of uvu and uvw paths, and their gradients */
+    size_t middle[2];  /* products of uvw paths, and their gradients */
+    size_t total;
+} e3tp_cg_layout;
+
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
     size_t ntriples;
@@ -69,6 +78,7 @@ typedef struct e3tp_cg_plan {
     size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
     size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
     size_t max_middle;     /* elements of what a uvw path keeps */
+    e3tp_cg_layout scratch;
     void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_plan;
 
@@ -80,7 +90,6 @@ typedef struct e3tp_cg_runner {
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
                                 e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
-size_t e3tp_cg_scratch_elements(const e3tp_cg_plan *p);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 

@@ -275,28 +275,25 @@ static void backward(frame *f)
         unpack_y_gradient(f);
 }
 
-static real *take(real **at, size_t n)
-{
-    real *p = *at;
-    *at += (n + T - 1) / T * T;
-    return p;
-}
-
 static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     real *at = scratch;
-    frame f = {.plan = plan, .p = plan->problem, .r = r, .n = r->n};
+    const e3tp_cg_layout *s = &plan->scratch;
+    frame f = {.plan = plan,
+               .p = plan->problem,
+               .r = r,
+               .n = r->n,
+               .lw = at + s->lines[0],
+               .lgw = at + s->lines[1],
+               .M = at + s->matrix[0],
+               .dM = at + s->matrix[1],
+               .mid = at + s->middle[0],
+               .gmid = at + s->middle[1]};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
-    for (int k = 0; k < 4; k++)
-        f.v[k] = take(&at, plan->packed[k].elements);
-    for (int k = 0; k < 4; k++)
-        f.g[k] = take(&at, plan->packed[k].elements);
-    f.lw = take(&at, plan->lines * T);
-    f.lgw = take(&at, plan->lines * T);
-    f.M = take(&at, plan->max_matrix);
-    f.dM = take(&at, plan->max_matrix);
-    f.mid = take(&at, plan->max_middle);
-    f.gmid = take(&at, plan->max_middle);
+    for (int k = 0; k < 4; k++) {
+        f.v[k] = at + s->v[k];
+        f.g[k] = at + s->g[k];
+    }
     if (pass == E3TP_FORWARD)
         forward(&f);
     else
