@@ -191,7 +191,7 @@ V_INLINE void begin(output *o, const int n, const int least, const TARGET *out, 
                         .w = weighted ? from->w : ones,
                         .z_step = from->z ? from->z_stride : 0,
                         .w_step = weighted ? from->w_stride : 0,
-                        .c = from->c};
+                        .c = from->z ? from->c : 0};
     }
 }
 

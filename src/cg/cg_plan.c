@@ -159,8 +159,11 @@ static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
                         .place = t->l[role[2]] - abs(la - lb),
                         .by_pair = la <= E3TP_CG_PAIRS_LMAX && lb <= E3TP_CG_PAIRS_LMAX,
                         .c = g->problem->paths[path].coeff * t->sign[target]};
-    for (int i = 0; i < 3; i++)
-        m.block[i] = *path_block(&g->problem->paths[path], role[i]);
+    for (int i = 0; i < 3; i++) {
+        const uint32_t block = *path_block(&g->problem->paths[path], role[i]);
+        m.at[i] = g->packed[role[i]].at[block];
+        m.step[i] = g->packed[role[i]].stride[block];
+    }
     return m;
 }
 
@@ -354,6 +357,8 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
 static size_t take(const e3tp_cg_plan *g, size_t *total, size_t *arrays, size_t n)
 {
     const size_t T = tile_lanes(g->problem), page = 64 * T, apart = 21 * T;
+    if (n == 0)
+        return 0;
     const size_t at = (*total + page - 1) / page * page + *arrays * apart % page;
     ++*arrays;
     *total = at + n;
@@ -389,10 +394,10 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
         choose_forms(g);
         choose_rows(g);
         choose_scratch(g);
-        s = make_groups(g, a, why);
+        s = make_layouts(g, a, why);
     }
     if (s == E3TP_OK)
-        s = make_layouts(g, a, why);
+        s = make_groups(g, a, why);
     if (s == E3TP_OK)
         lay_out(g);
     if (s != E3TP_OK) {

@@ -35,11 +35,12 @@ typedef struct e3tp_cg_group {
 /* A path in the order of a target. */
 typedef struct e3tp_cg_member {
     size_t path;
-    uint32_t block[3]; /* of the target's roles: two operands, result */
-    int l[2];          /* degrees of the operands */
-    int place;         /* of the result's degree among those of the operands */
-    bool by_pair;      /* the operands have a kernel of cg_pairs.h */
-    double c;          /* coefficient, with the sign of the tensor against that of cg_pairs.h */
+    size_t at[3], step[3]; /* packed blocks of the target's roles, two operands and the result:
+                              first element, elements from tile to tile */
+    int l[2];              /* degrees of the operands */
+    int place;             /* of the result's degree among those of the operands */
+    bool by_pair;          /* the operands have a kernel of cg_pairs.h */
+    double c;              /* coefficient, with the sign of the tensor against that of cg_pairs.h */
 } e3tp_cg_member;
 
 /* Weights of a path in a worker's scratch, as lines of lanes: weight q of tile t is line

@@ -48,7 +48,7 @@ static void refuse_call(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *
 
 /* Arrays for two rows of the small plan, apart from one another. */
 typedef struct arrays {
-    _Alignas(64) char work[1 << 17];
+    _Alignas(64) char work[1 << 19];
     float x[16], y[16], w[4], z[8], gz[8], gx[16], gy[16], gw[4];
 } arrays;
 
