@@ -229,7 +229,7 @@ V_INLINE void mix_back_lanes(const mix_job *m, size_t r, size_t t, int lane, v_r
         v_store(m->gw + r * m->gw_row + t * T + lane, gw);
 }
 
-enum { MAX_MATRIX = 25 * 25 };
+enum { MAX_MATRIX = 25 * 49 }; /* x to l = 12, z to 24 */
 
 static void mix_back(const mix_job *m)
 {

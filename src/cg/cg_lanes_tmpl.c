@@ -36,12 +36,12 @@ static walk walk_all(const frame *f, const e3tp_coupling *c)
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
-                 mo = f->p->blocks[2][c->out].mul;
+                 mo = f->p->blocks[2][c->out].mul, weights = c->mode == E3TP_UVW ? mo : 1;
     return (walk){(f->n + T - 1) / T,
                   {u, v, c->mode == E3TP_UVW ? 0 : u},
                   {m1, m2, mo},
-                  (u * m2 + v) * (c->mode == E3TP_UVW ? mo : 1),
-                  c->w_count};
+                  (u * m2 + v) * weights,
+                  m1 * m2 * weights};
 }
 
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */

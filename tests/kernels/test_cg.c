@@ -35,10 +35,10 @@ static const struct {
     {{1, 2, 4}, {{6}, {5, 6}, {0, 5, 11, 12}}},
     {{2, 2, 3}, {{1, 7}, {2, 6}, {1, 6, 13}}},
     {{1, 1, 3}, {{4}, {9}, {5, 6, 13}}},
-    {{2, 1, 3}, {{11, 12}, {12}, {0, 11, 12}}},
+    {{2, 1, 3}, {{11, 12}, {12}, {0, 11, 24}}},
 };
 
-enum { MIXED = -1 }; /* uuu and uvu in turn */
+enum { MIXED = -1 }; /* all three modes in turn */
 
 typedef struct variant {
     int mode; /* or MIXED */
@@ -52,8 +52,8 @@ typedef struct variant {
 
 static e3tp_mode mode_of(const variant *v, size_t path)
 {
-    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU};
-    return v->mode == MIXED ? modes[path % 2] : (e3tp_mode)v->mode;
+    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
+    return v->mode == MIXED ? modes[path % 3] : (e3tp_mode)v->mode;
 }
 
 static size_t mul_of(const variant *v, int k)
@@ -76,7 +76,8 @@ static void add_paths(e3tp_desc *d, int set, const variant *v)
                 if (l3 < abs(l1 - l2) || l3 > l1 + l2)
                     continue;
                 const e3tp_mode mode = mode_of(v, path++);
-                const bool weighted = mode == E3TP_UVW || v->weights != E3TP_WEIGHTS_NONE;
+                const bool weighted =
+                    mode == E3TP_UVW || (v->weights != E3TP_WEIGHTS_NONE && path % 4 != 0);
                 const e3tp_path p =
                     e3tp_path_init((uint32_t)i, (uint32_t)j, (uint32_t)o, mode, weighted);
                 e3tp_desc_add_path(d, &p);
