@@ -14,6 +14,7 @@ typedef struct frame {
     const e3tp_rows *r;
     size_t n;
     bool sum;       /* one row of z for all */
+    bool spread;    /* paths that may are run with y in every lane */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
@@ -45,14 +46,13 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
            f->p->blocks[1][c->in2].mul == 1 && f->p->blocks[0][c->in1].mul % T == 0;
 }
 
-/* Whether one set of lines serves all rows: shared weights, unless uuu walks over several tiles of
-   a row, each with lines of its own. */
+/* Whether one set of lines serves all rows: shared weights, unless a walk goes over channels too.
+ */
 static inline bool frame_one_line(const frame *f, size_t path)
 {
     const e3tp_coupling *c = &f->p->paths[path];
-    const size_t tile = f->plan->lanes == E3TP_LANES_ROWS ? 1 : T;
-    return f->r->sw == 0 && !f->r->iw &&
-           (c->mode != E3TP_UUU || f->p->blocks[0][c->in1].mul <= tile);
+    const bool channels_too = f->plan->lanes == E3TP_LANES_ROWS && c->mode == E3TP_UUU;
+    return f->r->sw == 0 && !f->r->iw && !(channels_too && f->p->blocks[0][c->in1].mul > 1);
 }
 
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,

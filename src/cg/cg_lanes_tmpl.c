@@ -27,10 +27,18 @@ typedef struct line_up {
     size_t stride;
 } line_up;
 
+/* All channels and rows of a uuu path. */
 static walk walk_all(const frame *f, const e3tp_coupling *c)
 {
     const size_t mul = f->p->blocks[0][c->in1].mul;
     return (walk){e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1};
+}
+
+/* Tile t of `tiles` tiles of channels, all rows; uvu: y in every lane. */
+static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t tiles)
+{
+    const bool shared = c->mode == E3TP_UVU;
+    return (walk){f->n, {t, shared ? 0 : t, t}, {tiles, shared ? 1 : tiles, tiles}, t, tiles};
 }
 
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v)
@@ -64,8 +72,11 @@ static inline line_up line_at(const frame *f, real *lines, size_t path, const wa
 
 static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more)
 {
-    if (!f->p->paths[path].has_weight)
+    const e3tp_coupling *c = &f->p->paths[path];
+    if (!c->has_weight)
         return (line_up){NULL, 0};
+    if (e3tp_cg_reads_weights(f, path))
+        return (line_up){(real *)(uintptr_t)f->r->w + c->w_offset + way->q * T, (size_t)f->r->sw};
     line_up l = line_at(f, f->lw, path, way, more);
     if (frame_one_line(f, path))
         l.stride = 0;
@@ -272,16 +283,32 @@ static void run_pairs(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         }
 }
 
+/* Tile after tile of channels where what all rows share, weights or y, has lines for one row. */
+static void run_channels(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                         const e3tp_coupling *c)
+{
+    const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
+    for (size_t t = 0; t < tiles; t++) {
+        const walk way = walk_tile(f, c, t, tiles);
+        run_group(f, target, g, &way);
+    }
+}
+
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
 {
+    const bool channels = f->plan->lanes == E3TP_LANES_CHANNELS;
     for (size_t i = 0; i < f->plan->ngroups[target]; i++) {
         const e3tp_cg_group *g = &f->plan->groups[target][i];
         const e3tp_coupling *c = coupling_of(f, target, g);
-        if (c->mode == E3TP_UUU) {
+        if (f->plan->path[f->plan->order[target][g->first].path].spread && !f->spread)
+            continue;
+        if (!channels && c->mode != E3TP_UUU) {
+            run_pairs(f, target, g, c);
+        } else if (channels && (c->mode != E3TP_UUU || f->r->sw == 0)) {
+            run_channels(f, target, g, c);
+        } else {
             const walk way = walk_all(f, c);
             run_group(f, target, g, &way);
-        } else {
-            run_pairs(f, target, g, c);
         }
     }
 }

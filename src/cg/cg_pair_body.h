@@ -50,7 +50,7 @@ static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, con
 #define ODD_PART(kind, m1, m2, p, q, pd, qd) \
     part_##kind((product){m1, m2, p, q, pd, qd}, x, y, odd_row, &odd);
 #define PART_OF(l3) ((L1 + L2 + (l3)) % 2)
-#define SCALE(l3, i) cw[i] = v_set1(o[i].c) * v_load(o[i].w + v);
+#define SCALE(l3, i) cw[i] = v_set1(o[i].c) * v_loadu(o[i].w + v);
 #define SUM(l3, i)                                                                          \
     if ((l3) >= now && o[i].z)                                                              \
         (now ? sum_order : sum_order_0)(                                                    \

@@ -216,7 +216,7 @@ V_INLINE void scale_of(const output *o, v_real *cw)
 {
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        cw[v] = v_set1(o->c) * at(o->w, 0, v * V_LANES);
+        cw[v] = v_set1(o->c) * v_loadu(o->w + v * V_LANES);
 }
 
 /* One operand is a scalar s: z_m += c w k s a_m for all l orders m. */

@@ -17,7 +17,7 @@
      z[l3] += c w (W(l1, l2, l3) : x (x) y)     W = e3tp_wigner_3j, E3TP_SIGN_E3NN
    z  2 l3 + 1 lines of T lanes per tile, tiles z_stride elements apart; NULL: not wanted
    w  one line of T weights per tile, tiles w_stride apart; NULL: ones
-   Both 64-byte aligned, strides multiples of T. */
+   z 64-byte aligned, its stride a multiple of T. */
 #define E3TP_CG_TARGET(real, suffix)         \
     typedef struct e3tp_cg_target_##suffix { \
         real *z;                             \

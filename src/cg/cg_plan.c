@@ -139,6 +139,13 @@ static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
            a.m2 == b.m2;
 }
 
+/* Whether kernels of lanes run a path for a target. */
+static bool has_lanes(const e3tp_cg_plan *g, size_t path, int target)
+{
+    const e3tp_cg_path *p = &g->path[path];
+    return !p->channels || (p->spread && target == E3TP_CG_TO_Z);
+}
+
 /* Whether a group holds a path whose result has the degree of this path's. */
 static bool has_degree(const e3tp_cg_plan *g, const e3tp_cg_group *group, int target, size_t path)
 {
@@ -173,8 +180,8 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
     *group = (e3tp_cg_group){*at, 0};
     for (size_t i = first; i < g->problem->npaths; i++) {
-        if (taken[i] || g->path[i].channels || !(i == first || same_group(g, first, i, target)) ||
-            has_degree(g, group, target, i))
+        if (taken[i] || !has_lanes(g, i, target) ||
+            !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
             continue;
         taken[i] = true;
         g->path[i].member[target] = *at;
@@ -196,7 +203,7 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
         for (size_t i = 0; i < npaths && ok; i++)
             taken[i] = false;
         for (size_t i = 0; i < npaths && ok; i++)
-            if (!taken[i] && !g->path[i].channels)
+            if (!taken[i] && has_lanes(g, i, k))
                 collect(g, k, i, taken, &at);
     }
     e3tp_free(a, taken);
@@ -228,12 +235,45 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return padded <= (few_rows ? 16 : 1.35) * used ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
+/* Multiply-adds of one channel by the kernels of pairs, and by a matrix for each path; for all uvu
+   paths of two blocks. Products are made once for all of them; factors by measurement. */
+static bool pairs_pay(const e3tp_cg_plan *g, size_t path)
+{
+    const e3tp_problem *p = g->problem;
+    const e3tp_coupling *c = &p->paths[path];
+    const double n1 = 2 * block_of(p, path, 0)->l + 1, n2 = 2 * block_of(p, path, 1)->l + 1;
+    double pairs = 1.5 * n1 * n2, matrices = 0;
+    for (size_t i = 0; i < p->npaths; i++) {
+        if (p->paths[i].mode != c->mode || p->paths[i].in1 != c->in1 || p->paths[i].in2 != c->in2)
+            continue;
+        const double n3 = 2 * block_of(p, i, 2)->l + 1;
+        pairs += 0.5 * (double)g->triples[g->path[i].triple].n + n3;
+        matrices += 1.3 * (n1 * n3 + n1 + n3);
+    }
+    return pairs < matrices;
+}
+
+/* Whether y may be spread over the lanes: one channel in every block, pairs with kernels. */
+static bool may_spread(const e3tp_cg_plan *g)
+{
+    const e3tp_problem *p = g->problem;
+    bool may = g->lanes == E3TP_LANES_CHANNELS;
+    for (size_t i = 0; i < p->nblocks[1]; i++)
+        may = may && p->blocks[1][i].mul == 1 && p->blocks[1][i].l <= E3TP_CG_PAIRS_LMAX;
+    for (size_t i = 0; i < p->nblocks[0]; i++)
+        may = may && p->blocks[0][i].l <= E3TP_CG_PAIRS_LMAX;
+    return may;
+}
+
 static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
+    const bool spread = may_spread(g);
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
+        g->path[i].spread = spread && p->paths[i].mode == E3TP_UVU && pairs_pay(g, i);
+        g->y_spread |= g->path[i].spread;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
     }
@@ -349,6 +389,7 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         E3TP_TRY(e3tp_packed_create(&g->packed[k], p, operand, lanes, is_uniform(p, operand), rows,
                                     a, why));
     }
+    g->packed[1].spread = g->y_spread;
     return E3TP_OK;
 }
 

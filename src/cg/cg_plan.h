@@ -51,6 +51,8 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
+    bool spread; /* channels share y, but the forward pass has it in every lane, where rows keep
+                    results of their own */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -73,6 +75,7 @@ typedef struct e3tp_cg_plan {
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
     bool y_lanes, y_rows;  /* forms of y that some path reads */
+    bool y_spread;         /* the form in lanes has one channel in every lane */
     e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;     /* rows with results of their own */
     size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */

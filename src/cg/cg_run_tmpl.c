@@ -136,14 +136,14 @@ static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
 static void channel_paths(const frame *f, bool back)
 {
     for (size_t i = 0; i < f->p->npaths; i++)
-        if (f->plan->path[i].channels)
+        if (f->plan->path[i].channels && !(f->spread && f->plan->path[i].spread))
             E3TP_NAME(e3tp_cg_channels)(f, i, back);
 }
 
 static void pack_operands(const frame *f)
 {
     pack(f, 0, f->r->x, f->r->sx, f->r->ix);
-    if (f->plan->y_lanes)
+    if (f->plan->y_lanes || f->spread)
         pack(f, 1, f->r->y, f->r->sy, f->r->iy);
     if (f->plan->y_rows)
         pack(f, 3, f->r->y, f->r->sy, f->r->iy);
@@ -290,6 +290,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1]};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
+    f.spread = pass == E3TP_FORWARD && !f.sum && plan->y_spread;
     for (int k = 0; k < 4; k++) {
         f.v[k] = at + s->v[k];
         f.g[k] = at + s->g[k];

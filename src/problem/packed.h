@@ -17,6 +17,7 @@ typedef struct e3tp_packed {
     size_t *at, *stride; /* [nblocks] */
     bool by_tile;
     bool joined; /* the operand packs as one block of all components */
+    bool spread; /* one channel in every block, in all lanes of its tile (lanes over channels) */
 } e3tp_packed;
 
 /* Layout of operand k (0 x, 1 y, 2 z) of p for blocks of `rows` rows. Fails only for memory. */

@@ -19,7 +19,8 @@
 typedef enum e3tp_lanes { E3TP_LANES_CHANNELS = 0, E3TP_LANES_ROWS = 1 } e3tp_lanes;
 
 /* A block of the caller's operand: element (r, u, m) at index(r) * row + u * channel + m *
-   component elements from its start. row 0: one row for all. */
+   component elements from its start. row 0: one row for all; channel 0: one channel for all, to be
+   packed only. */
 typedef struct e3tp_tile_map {
     size_t row, channel, component;
     const int64_t *index; /* NULL: index(r) = r */

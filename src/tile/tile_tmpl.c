@@ -153,6 +153,15 @@ V_INLINE void scatter_lines(real *to, size_t step, size_t d, const real *from)
         v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
 }
 
+/* T equal lanes. */
+V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
+{
+    for (size_t m = 0; m < d; m++, to += T, from += step)
+        V_UNROLL
+    for (int v = 0; v < TILE_VECS; v++)
+        v_store(to + v * V_LANES, v_set1(*from));
+}
+
 /* T lanes of w components each, one lane after the other; w a literal. */
 V_INLINE void gather_run(const int w, const real *from, real *to)
 {
@@ -187,15 +196,17 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
                       .index = m->index ? m->index + row : NULL};
 }
 
-/* How the elements of a whole tile lie: in lines; lanes of 3, 5 or 7 components that follow one
-   another; lanes of adjacent components somewhere; somehow. */
-typedef enum form { LINES, RUN_3 = 3, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
+/* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 5 or 7 components
+   that follow one another; lanes of adjacent components somewhere; somehow. */
+typedef enum form { LINES, ONE, RUN_3 = 3, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
 
 static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
     const bool channels = lanes == E3TP_LANES_CHANNELS;
     if (channels ? m->channel == 1 : m->row == 1 && !m->index)
         return LINES;
+    if (channels && m->channel == 0)
+        return ONE;
     if (m->component != 1)
         return ANY;
     const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
@@ -209,6 +220,8 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
         gather_any(l, m->component, m->d, from, to);
     else if (how == LINES)
         gather_lines(from + l->base, m->component, m->d, to);
+    else if (how == ONE)
+        spread_lane(from + l->base, m->component, m->d, to);
     else if (how == LANES)
         gather_contiguous(l, m->d, from, to);
     else
@@ -218,7 +231,7 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
 V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l,
                           const real *from, real *to)
 {
-    if (l->n < T || how == ANY || (how == LANES && l->index))
+    if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LINES)
         scatter_lines(to + l->base, m->component, m->d, from);
@@ -264,6 +277,9 @@ V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes
     switch (how) {         \
     case LINES:            \
         CALL(LINES);       \
+        break;             \
+    case ONE:              \
+        CALL(ONE);         \
         break;             \
     case RUN_3:            \
         CALL(RUN_3);       \
