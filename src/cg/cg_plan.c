@@ -217,10 +217,23 @@ static size_t tile_lanes(const e3tp_problem *p)
     return 64 / e3tp_dtype_size(p->dtype);
 }
 
-/* Lanes over channels waste what the last tile lacks; lanes over rows pay once in a batch. */
+static bool all_elementwise(const e3tp_problem *p)
+{
+    bool all = true;
+    for (size_t i = 0; i < p->npaths; i++)
+        all = all && p->paths[i].mode == E3TP_UUU;
+    return all;
+}
+
+/* Lanes over channels waste what the last tile lacks; lanes over rows pay once in a batch, and are
+   what BATCH_LAST has in memory: for uuu, the other modes would walk channel by channel. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
     const size_t T = tile_lanes(p);
+    const bool many_rows = p->batch_hint == 0 || p->batch_hint >= T;
+    if (many_rows && p->layout[0] == E3TP_BATCH_LAST && p->layout[2] == E3TP_BATCH_LAST &&
+        all_elementwise(p))
+        return E3TP_LANES_ROWS;
     double used = 0, padded = 0;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++) {

@@ -205,7 +205,7 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
     const bool channels = lanes == E3TP_LANES_CHANNELS;
     if (channels ? m->channel == 1 : m->row == 1 && !m->index)
         return LINES;
-    if (channels && m->channel == 0)
+    if (channels ? m->channel == 0 : m->row == 0 && !m->index)
         return ONE;
     if (m->component != 1)
         return ANY;
