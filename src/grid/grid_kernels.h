@@ -3,8 +3,8 @@
    is lane tiles: a value is a line of T = 64 / sizeof(real) lanes. Offsets and strides are in
    elements, multiples of T; addresses are 64-byte aligned.
 
-   A matrix is stored as its consumer reads it: rows in tiles of at most ROWS (e3tp_grid_rows),
-   as equal as can be, a tile as [input][row]. */
+   A matrix is cut into tiles of at most ROWS rows (e3tp_grid_rows), as equal as can be; a tile is
+   stored as [input][row]. */
 #ifndef E3TP_GRID_KERNELS_H
 #define E3TP_GRID_KERNELS_H
 
@@ -33,30 +33,39 @@ static inline e3tp_grid_cut e3tp_grid_cut_rows(size_t rows, size_t most)
     return (e3tp_grid_cut){(uint32_t)tile, (uint32_t)(tiles - small), (uint32_t)small};
 }
 
-/* One matrix of a stage. list: first in lists of its inputs (synthesise) or outputs (analyse);
+/* First row of tile i, and its rows. */
+static inline size_t e3tp_grid_cut_first(e3tp_grid_cut c, size_t i)
+{
+    return i * c.tile - (i > c.large ? i - c.large : 0);
+}
+
+static inline size_t e3tp_grid_cut_size(e3tp_grid_cut c, size_t i)
+{
+    return c.tile - (i >= c.large);
+}
+
+/* One tile of a stage. list: first in lists of its inputs (synthesise) or outputs (analyse);
    matrix: first element in table; base: first output (synthesise) or input (analyse). */
 typedef struct e3tp_grid_step {
-    e3tp_grid_cut cut;
-    uint32_t n; /* inputs */
+    uint32_t rows, n; /* outputs, inputs */
     size_t list, matrix, base;
 } e3tp_grid_step;
 
-/* For each of nsteps steps
-     synthesise  out[base + r * stride] = sum_k A[r][k] in[list[k]], r < rows, k < n
-     analyse     out[list[r]]           = sum_k A[r][k] in[base + k * stride]
+/* Samples stand point after point, the parity classes 0..7 of a point next to one another: class c
+   of point p at (8 p + c) T. For each of nsteps steps
+     synthesise  out[base + r * 8 T] = sum_k A[r][k] in[list[k]], r < rows, k < n
+     analyse     out[list[r]]        = sum_k A[r][k] in[base + k * 8 T]
    `count` times, in and out moving on by in_step and out_step.
-   multiply    signals in parity classes c = 0..7, class c of point p at c * step + p * T:
-               z[c] = 2 sum_d x[d] y[c ^ d]; z may be x or y
+   multiply    z[c] = 2 sum_d x[d] y[c ^ d] at each point; z may be x or y
    weigh       out[i][m] = w[i] in[i][m] for nblocks blocks of d[i] values one after the other
    overlap     g[i] = sum_m a[i][m] b[i][m] */
 #define E3TP_GRID_KERNELS(X, real)                                                               \
     X(synthesise,                                                                                \
       (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,          \
-       const real *in, size_t in_step, real *out, size_t stride, size_t out_step, size_t count)) \
-    X(analyse,                                                                                   \
-      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,          \
-       const real *in, size_t stride, size_t in_step, real *out, size_t out_step, size_t count)) \
-    X(multiply, (const real *x, const real *y, real *z, size_t points, size_t step))             \
+       const real *in, size_t in_step, real *out, size_t out_step, size_t count))                \
+    X(analyse, (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists, \
+                const real *in, size_t in_step, real *out, size_t out_step, size_t count))       \
+    X(multiply, (const real *x, const real *y, real *z, size_t points))                          \
     X(weigh, (size_t nblocks, const int32_t *d, const real *w, const real *in, real *out))       \
     X(overlap, (size_t nblocks, const int32_t *d, const real *a, const real *b, real *g))
 

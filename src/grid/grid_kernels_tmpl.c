@@ -2,6 +2,8 @@
 /* Transforms and products of signals, compiled once per tier and real. Exports one const struct. */
 #include "grid/grid_kernels.h"
 
+#include <stdbool.h>
+
 #include "simd/vec.h"
 
 enum {
@@ -9,25 +11,29 @@ enum {
     LANES = V_BYTES / sizeof(real),
     WIDE = V_BYTES == 64 ? 1 : 2, /* vectors in a pass over a line */
     PASS = WIDE * LANES,
-    ROWS = 12 / WIDE
+    ROWS = 12 / WIDE,
+    APART = 8 * T /* from a sample to the next */
 };
 
-/* Up to here every loop bound is a literal after inlining: the accumulators stay in registers. */
+/* Tiles of up to so many inputs have code of their own: the loop over them is unrolled. */
+enum { SMALL = 6 };
+
+/* How a tile is repeated: in and out move on by the steps. */
+typedef struct walk {
+    size_t in_step, out_step, count;
+} walk;
+
+/* Up to TILE_ARGS every loop bound is a literal after inlining: the accumulators stay in registers.
+   Tiles of few rows add in two chains, which do not wait for one another. */
+enum { CHAINS = 2 };
 typedef struct accumulators {
     v_real v[ROWS][WIDE];
 } accumulators;
 
-V_INLINE void clear(const int rows, accumulators *s)
-{
-    V_UNROLL
-    for (int r = 0; r < rows; r++)
-        V_UNROLL
-    for (int i = 0; i < WIDE; i++)
-        s->v[r][i] = v_zero();
-}
-
-/* Adds the product of a column of the matrix with one line of the input. */
-V_INLINE void add_column(const int rows, accumulators *s, const real *A, const real *in)
+/* The product of a column of the matrix with one line of the input; added to what is there unless
+   first. */
+V_INLINE void add_column(const int rows, const bool first, accumulators *s, const real *A,
+                         const real *in)
 {
     v_real x[WIDE];
     V_UNROLL
@@ -40,119 +46,131 @@ V_INLINE void add_column(const int rows, accumulators *s, const real *A, const r
         const v_real a = v_set1(A[r]);
         V_UNROLL
         for (int i = 0; i < WIDE; i++)
-            s->v[r][i] = v_fma(a, x[i], s->v[r][i]);
+            s->v[r][i] = first ? a * x[i] : v_fma(a, x[i], s->v[r][i]);
     }
 }
 
-V_INLINE void put(const int row, const accumulators *s, real *out)
+V_INLINE void join_chains(const int rows, accumulators s[CHAINS])
 {
     V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
     for (int i = 0; i < WIDE; i++)
-        v_store(out + i * LANES, s->v[row][i]);
+        s[0].v[r][i] += s[1].v[r][i];
 }
 
-V_INLINE void synthesise_tile(const int rows, size_t n, const real *A, const int32_t *list,
-                              const real *in, size_t in_step, real *out, size_t stride,
-                              size_t out_step, size_t count)
+/* gathers: inputs by the list, outputs one after the other; else the reverse. */
+V_INLINE const real *input(const bool gathers, const real *in, const int32_t *list, size_t k)
 {
-    for (size_t c = 0; c < count; c++, in += in_step, out += out_step)
-        for (int pass = 0; pass < T; pass += PASS) {
-            accumulators s;
-            clear(rows, &s);
-            for (size_t k = 0; k < n; k++)
-                add_column(rows, &s, A + k * (size_t)rows, in + list[k] + pass);
-            V_UNROLL
-            for (int r = 0; r < rows; r++)
-                put(r, &s, out + (size_t)r * stride + pass);
-        }
+    return in + (gathers ? (ptrdiff_t)list[k] : (ptrdiff_t)(k * APART));
 }
 
-V_INLINE void analyse_tile(const int rows, size_t n, const real *A, const int32_t *list,
-                           const real *in, size_t stride, size_t in_step, real *out,
-                           size_t out_step, size_t count)
+/* few: n as a literal; SMALL + 1: any n beyond. */
+V_INLINE void sum_columns(const int rows, const size_t few, const bool gathers, size_t n,
+                          const real *A, const int32_t *list, const real *in, accumulators *sum)
 {
-    for (size_t c = 0; c < count; c++, in += in_step, out += out_step)
-        for (int pass = 0; pass < T; pass += PASS) {
-            accumulators s;
-            clear(rows, &s);
-            for (size_t k = 0; k < n; k++)
-                add_column(rows, &s, A + k * (size_t)rows, in + k * stride + pass);
-            V_UNROLL
-            for (int r = 0; r < rows; r++)
-                put(r, &s, out + list[r] + pass);
+    const size_t literal = few <= SMALL ? few : SMALL, R = (size_t)rows;
+    const bool twice = 2 * rows <= ROWS && literal >= 2 * CHAINS;
+    accumulators s[CHAINS];
+    V_UNROLL
+    for (size_t k = 0; k < literal; k++)
+        add_column(rows, k < (twice ? CHAINS : 1), &s[twice ? k % CHAINS : 0], A + k * R,
+                   input(gathers, in, list, k));
+    if (few > SMALL) {
+        size_t k = SMALL;
+        for (; k + 1 < n; k += 2) {
+            add_column(rows, false, &s[0], A + k * R, input(gathers, in, list, k));
+            add_column(rows, false, &s[twice], A + (k + 1) * R, input(gathers, in, list, k + 1));
         }
-}
-
-/* CALL(r) with the literal r of a tile. */
-#define CASE(r, CALL)                    \
-    case r:                              \
-        if ((r) <= ROWS)                 \
-            CALL((r) <= ROWS ? (r) : 1); \
-        break;
-#define BY_ROWS(rows, CALL) \
-    switch (rows) {         \
-        CASE(1, CALL)       \
-        CASE(2, CALL)       \
-        CASE(3, CALL)       \
-        CASE(4, CALL)       \
-        CASE(5, CALL)       \
-        CASE(6, CALL)       \
-        CASE(7, CALL)       \
-        CASE(8, CALL)       \
-        CASE(9, CALL)       \
-        CASE(10, CALL)      \
-        CASE(11, CALL)      \
-        CASE(12, CALL)      \
-    default:                \
-        break;              \
+        if (k < n)
+            add_column(rows, false, &s[0], A + k * R, input(gathers, in, list, k));
     }
+    if (twice)
+        join_chains(rows, s);
+    *sum = s[0];
+}
+
+V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, const walk *w,
+                       size_t n, const real *A, const int32_t *list, const real *in, real *out)
+{
+    for (size_t c = w->count; c; c--, in += w->in_step, out += w->out_step)
+        for (int pass = 0; pass < T; pass += PASS) {
+            accumulators s;
+            if (few)
+                sum_columns(rows, few, gathers, n, A, list, in + pass, &s);
+            V_UNROLL
+            for (int r = 0; r < rows; r++)
+                V_UNROLL
+            for (int i = 0; i < WIDE; i++)
+                v_store(out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]) + pass +
+                            i * LANES,
+                        few ? s.v[r][i] : v_zero());
+        }
+}
+
+#define TILE_ARGS \
+    const walk *w, size_t n, const real *A, const int32_t *list, const real *in, real *out
+typedef void tile_code(TILE_ARGS);
+
+#define EACH_SIZE(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3) X(r, 4) X(r, 5) X(r, 6) X(r, 7)
+#define EACH_TILE_6(X) \
+    EACH_SIZE(X, 1) EACH_SIZE(X, 2) EACH_SIZE(X, 3) EACH_SIZE(X, 4) EACH_SIZE(X, 5) EACH_SIZE(X, 6)
+#if V_BYTES == 64
+#define EACH_TILE(X) \
+    EACH_TILE_6(X)   \
+    EACH_SIZE(X, 7)  \
+    EACH_SIZE(X, 8) EACH_SIZE(X, 9) EACH_SIZE(X, 10) EACH_SIZE(X, 11) EACH_SIZE(X, 12)
+#else
+#define EACH_TILE(X) EACH_TILE_6(X)
+#endif
+
+#define DEFINE(r, few)                                   \
+    static void gather_##r##_##few(TILE_ARGS)            \
+    {                                                    \
+        run_tile(r, few, true, w, n, A, list, in, out);  \
+    }                                                    \
+    static void scatter_##r##_##few(TILE_ARGS)           \
+    {                                                    \
+        run_tile(r, few, false, w, n, A, list, in, out); \
+    }
+EACH_TILE(DEFINE)
+
+#define GATHER(r, few) gather_##r##_##few,
+#define SCATTER(r, few) scatter_##r##_##few,
+static tile_code *const gather_code[] = {EACH_TILE(GATHER)};
+static tile_code *const scatter_code[] = {EACH_TILE(SCATTER)};
+
+V_INLINE tile_code *code_of(tile_code *const *code, const e3tp_grid_step *s)
+{
+    return code[(s->rows - 1) * (SMALL + 2) + (s->n <= SMALL ? s->n : SMALL + 1)];
+}
 
 static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table,
                        const int32_t *lists, const real *in, size_t in_step, real *out,
-                       size_t stride, size_t out_step, size_t count)
+                       size_t out_step, size_t count)
 {
-    for (; nsteps; nsteps--, s++) {
-        const size_t n = s->n;
-        const real *A = table + s->matrix;
-        const int32_t *list = lists + s->list;
-        real *to = out + s->base;
-        for (uint32_t i = 0; i < s->cut.large + s->cut.small; i++) {
-            const size_t tile = s->cut.tile - (i >= s->cut.large);
-#define SYNTHESISE(r) synthesise_tile(r, n, A, list, in, in_step, to, stride, out_step, count)
-            BY_ROWS(tile, SYNTHESISE)
-            A += tile * n;
-            to += tile * stride;
-        }
-    }
+    const walk w = {in_step, out_step, count};
+    for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
+        code_of(gather_code, s)(&w, s->n, table + s->matrix, lists + s->list, in, out + s->base);
 }
 
 static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,
-                    const real *in, size_t stride, size_t in_step, real *out, size_t out_step,
-                    size_t count)
+                    const real *in, size_t in_step, real *out, size_t out_step, size_t count)
 {
-    for (; nsteps; nsteps--, s++) {
-        const size_t n = s->n;
-        const real *A = table + s->matrix, *from = in + s->base;
-        const int32_t *list = lists + s->list;
-        for (uint32_t i = 0; i < s->cut.large + s->cut.small; i++) {
-            const size_t tile = s->cut.tile - (i >= s->cut.large);
-#define ANALYSE(r) analyse_tile(r, n, A, list, from, stride, in_step, out, out_step, count)
-            BY_ROWS(tile, ANALYSE)
-            A += tile * n;
-            list += tile;
-        }
-    }
+    const walk w = {in_step, out_step, count};
+    for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
+        code_of(scatter_code, s)(&w, s->n, table + s->matrix, lists + s->list, in + s->base, out);
 }
 
 /* Classes 2 r (even under reflection at the equator) and 2 r + 1 (odd), joined with sign: the
    signal on one hemisphere in four classes; product of two of them over the group of two bits. */
-V_INLINE void hemisphere(const int sign, const real *x, const real *y, size_t step, v_real z[4])
+V_INLINE void hemisphere(const int sign, const real *x, const real *y, v_real z[4])
 {
     v_real a[4], b[4];
     V_UNROLL
-    for (size_t r = 0; r < 4; r++) {
-        const v_real ao = v_load(x + (2 * r + 1) * step), bo = v_load(y + (2 * r + 1) * step);
-        a[r] = v_load(x + 2 * r * step), b[r] = v_load(y + 2 * r * step);
+    for (int r = 0; r < 4; r++) {
+        const v_real ao = v_load(x + (2 * r + 1) * T), bo = v_load(y + (2 * r + 1) * T);
+        a[r] = v_load(x + 2 * r * T), b[r] = v_load(y + 2 * r * T);
         a[r] = sign > 0 ? a[r] + ao : a[r] - ao;
         b[r] = sign > 0 ? b[r] + bo : b[r] - bo;
     }
@@ -165,18 +183,19 @@ V_INLINE void hemisphere(const int sign, const real *x, const real *y, size_t st
     }
 }
 
-static void multiply(const real *x, const real *y, real *z, size_t points, size_t step)
+static void multiply(const real *x, const real *y, real *z, size_t points)
 {
-    for (size_t at = 0; at < points * T; at += LANES) {
-        v_real north[4], south[4];
-        hemisphere(1, x + at, y + at, step, north);
-        hemisphere(-1, x + at, y + at, step, south);
-        V_UNROLL
-        for (size_t r = 0; r < 4; r++) {
-            v_store(z + at + 2 * r * step, north[r] + south[r]);
-            v_store(z + at + (2 * r + 1) * step, north[r] - south[r]);
+    for (; points; points--, x += APART, y += APART, z += APART)
+        for (int at = 0; at < T; at += LANES) {
+            v_real north[4], south[4];
+            hemisphere(1, x + at, y + at, north);
+            hemisphere(-1, x + at, y + at, south);
+            V_UNROLL
+            for (int r = 0; r < 4; r++) {
+                v_store(z + at + 2 * r * T, north[r] + south[r]);
+                v_store(z + at + (2 * r + 1) * T, north[r] - south[r]);
+            }
         }
-    }
 }
 
 static void weigh(size_t nblocks, const int32_t *d, const real *w, const real *in, real *out)

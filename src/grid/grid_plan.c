@@ -46,7 +46,7 @@ static void add_transforms(const e3tp_problem *p, const e3tp_grid_basis *b, e3tp
 
 /* Measured on avx2, in multiply-adds of a line: clearing, storing and reading again a line of
    results; entering a row tile; a folded sample's eight classes multiplied. */
-static const double line_overhead = 1.0, call_overhead = 6.0, sample_work = 44.0;
+static const double line_overhead = 2.0, call_overhead = 3.0, sample_work = 50.0;
 static const double sample_flops = 80;
 /* Share of all six transforms: x, y to samples, z back; backward x, y, gz, and gx, gy. */
 static const double transforms[2] = {3.0 / 6, 5.0 / 6};
@@ -109,18 +109,16 @@ static void choose_rows(e3tp_grid_plan *g)
     g->block_rows = g->block_rows < g->group_rows ? g->group_rows : g->block_rows;
 }
 
-static void set_steps(e3tp_grid_plan *g)
+static void set_steps(e3tp_grid_plan *g, const e3tp_grid_basis *b)
 {
-    const size_t T = lanes_of_line(g->problem);
-    const e3tp_grid_shape *s = &g->shape;
-    g->rings = g->separable ? (size_t)s->rings : 1;
-    g->points = (size_t)(g->separable ? s->points : s->points * s->rings);
-    g->class_step = e3tp_grid_class_lines(s, g->separable) * T;
-    g->ring_step = 8 * g->class_step;
-    /* Samples of two operands and the product, most of them in the second-level cache: longer runs
-       of rings gain more than the first-level cache would. */
-    const size_t fit = ((size_t)48 << 10) / (3 * g->ring_step / T * 64);
-    g->chunk = fit < 1 ? 1 : fit < g->rings ? fit : g->rings;
+    const size_t line = lanes_of_line(g->problem);
+    g->runs = e3tp_grid_runs(b);
+    g->rings = g->separable ? (size_t)g->shape.rings : g->runs.large + g->runs.small;
+    g->ring_step =
+        E3TP_GRID_CLASSES * line * (g->separable ? (size_t)g->shape.points : g->runs.tile);
+    /* Samples of two operands, about a first-level cache of them. */
+    const size_t fit = ((size_t)24 << 10) / (2 * g->ring_step / line * 64);
+    g->chunk = !g->separable || fit < 1 ? 1 : fit < g->rings ? fit : g->rings;
 }
 
 static e3tp_status allocate(e3tp_grid_plan *g, const e3tp_allocator *a, const e3tp_grid_tables *t,
@@ -181,7 +179,7 @@ e3tp_status e3tp_grid_plan_create(e3tp_grid_plan **out, const e3tp_problem *p, e
         e3tp_grid_basis b = {.shape = &g->shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
         const e3tp_grid_tables counted = choose_form(p, &b);
         g->separable = b.separable;
-        set_steps(g);
+        set_steps(g, &b);
         for (int back = 0; back < 2; back++)
             g->flops[back] = flops_of(&counted, &g->shape, back);
         status = allocate(g, a, &counted, why);
@@ -233,10 +231,11 @@ e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
         l.w[k] = take(&l, T, tiles * factors, false);
         l.gw[k] = take(&l, T, tiles * factors, false);
         l.scaled[k] = take(&l, T, components, false);
-        l.slots[k] = take(&l, T, g->separable ? g->rings * g->of[k].slot_step : 0, true);
-        l.back[k] = take(&l, T, g->separable ? g->rings * g->of[k].slot_step : 0, true);
+        const size_t slots = e3tp_grid_slot_lines(&g->shape, g->of[k].slots) * T;
+        l.slots[k] = take(&l, T, slots, true);
+        l.back[k] = take(&l, T, slots, true);
         l.points[k] = take(&l, T, g->rings * g->ring_step, true);
+        l.product[k] = take(&l, T, (g->separable ? g->chunk : g->rings) * g->ring_step, true);
     }
-    l.product = take(&l, T, g->chunk * g->ring_step, true);
     return l;
 }

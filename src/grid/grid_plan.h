@@ -12,8 +12,10 @@ typedef struct e3tp_grid_plan {
     bool separable;
     e3tp_grid_transform of[3]; /* of x, y and z */
     e3tp_grid_tables tables;
-    size_t rings, points; /* as the point stage sees them: dense has one ring of all samples */
-    size_t class_step, ring_step, chunk; /* elements; rings that are at points at a time */
+    size_t rings;       /* dense: runs of samples take their place */
+    e3tp_grid_cut runs; /* dense: how the samples are cut */
+    size_t ring_step;   /* elements of a ring (run) of samples */
+    size_t chunk;       /* rings that are at points at a time */
     e3tp_lanes lanes;
     e3tp_packed packed[3];
     int32_t *d[3];     /* components of each block */
@@ -47,11 +49,11 @@ void e3tp_grid_plan_destroy(e3tp_grid_plan *p, const e3tp_allocator *a);
 /* Elements of a worker's scratch by use; take returns the running total, so that both the size and
    the cutting come from one place. */
 typedef struct e3tp_grid_layout {
-    size_t in[3], out[3];      /* packed operands and results */
-    size_t w[3], gw[3];        /* packed factors and their gradients */
-    size_t scaled[3];          /* operands of one tile times their factors */
-    size_t slots[3], back[3];  /* of one tile, rings of orders: of operands, of results */
-    size_t points[3], product; /* folded samples */
+    size_t in[3], out[3];         /* packed operands and results */
+    size_t w[3], gw[3];           /* packed factors and their gradients */
+    size_t scaled[3];             /* operands of one tile times their factors */
+    size_t slots[3], back[3];     /* of one tile, rings of orders: of operands, of results */
+    size_t points[3], product[3]; /* folded samples: of operands, of results */
     size_t total;
 } e3tp_grid_layout;
 

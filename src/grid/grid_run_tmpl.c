@@ -15,7 +15,7 @@
 #define packed_kernels E3TP_NAME(e3tp_packed_kernels)
 #define tile_kernels E3TP_NAME(e3tp_tile_kernels)
 
-enum { T = 64 / sizeof(real) };
+enum { T = 64 / sizeof(real), POINT = E3TP_GRID_CLASSES * T };
 
 typedef struct frame {
     const e3tp_grid_plan *plan;
@@ -25,6 +25,7 @@ typedef struct frame {
     bool wanted[3];          /* results gx, gy, z; with gradients of the factors all three */
     bool needed[3];          /* operands x, y, gz */
     bool shared[3];          /* one group of tiles of the operand serves all */
+    int in_place;            /* operand whose samples give way to the only product, or -1 */
     bool factors, gradients; /* of factor weights */
 } frame;
 
@@ -35,20 +36,14 @@ static size_t components(const frame *f, int k)
     return p->dim[k] / p->channels * T;
 }
 
-static void synthesise(const e3tp_grid_plan *g, int k, int stage, const real *in, size_t in_step,
-                       real *out, size_t stride, size_t out_step, size_t count)
+/* Steps of a stage; those of ring `ring` where every ring has its own (dense, to points). */
+static const e3tp_grid_step *steps_of(const e3tp_grid_plan *g, int k, int stage, size_t ring,
+                                      size_t *n)
 {
     const size_t *first = &g->of[k].first[stage];
-    kernels.synthesise(g->tables.steps + first[0], first[1] - first[0], g->tables.table,
-                       g->tables.lists, in, in_step, out, stride, out_step, count);
-}
-
-static void analyse(const e3tp_grid_plan *g, int k, int stage, const real *in, size_t stride,
-                    size_t in_step, real *out, size_t out_step, size_t count)
-{
-    const size_t *first = &g->of[k].first[stage];
-    kernels.analyse(g->tables.steps + first[0], first[1] - first[0], g->tables.table,
-                    g->tables.lists, in, stride, in_step, out, out_step, count);
+    const bool own = !g->separable && stage == E3TP_GRID_TO_POINTS;
+    *n = own ? E3TP_GRID_CLASSES : first[1] - first[0];
+    return g->tables.steps + first[0] + (own ? ring * E3TP_GRID_CLASSES : 0);
 }
 
 /* Coefficients, or slots made from them, that the point stage reads. */
@@ -58,36 +53,59 @@ static const real *prepare(const frame *f, int k, const real *in)
     if (!g->separable)
         return in;
     real *slots = f->base + f->at.slots[k];
-    synthesise(g, k, E3TP_GRID_TO_SLOTS, in, 0, slots, g->of[k].slot_step, 0, 1);
+    size_t n;
+    const e3tp_grid_step *s = steps_of(g, k, E3TP_GRID_TO_SLOTS, 0, &n);
+    kernels.synthesise(s, n, g->tables.table, g->tables.lists, in, 0, slots, 0, 1);
     return slots;
+}
+
+/* Elements from the first sample of all to the first of a ring or run. */
+static size_t ring_at(const e3tp_grid_plan *g, size_t ring)
+{
+    return g->separable ? ring * g->ring_step : e3tp_grid_cut_first(g->runs, ring) * POINT;
+}
+
+/* Samples of operand k on the rings from `ring` on: all are kept where they serve later tiles, or
+   where products of the dense form replace them. */
+static real *points_at(const frame *f, int k, size_t ring)
+{
+    const bool kept = f->shared[k] || (k == f->in_place && !f->plan->separable);
+    return f->base + f->at.points[k] + (kept ? ring_at(f->plan, ring) : 0);
+}
+
+/* Products of the rings at hand; the dense form keeps all for its analysis. */
+static real *product_at(const frame *f, int k, size_t ring)
+{
+    real *all = f->base + (f->in_place < 0 ? f->at.product[k] : f->at.points[f->in_place]);
+    return all + (f->plan->separable ? 0 : ring_at(f->plan, ring));
 }
 
 static void to_points(const frame *f, int k, const real *from, size_t ring, size_t count)
 {
     const e3tp_grid_plan *g = f->plan;
-    real *points = f->base + f->at.points[k] + (f->shared[k] ? ring * g->ring_step : 0);
-    synthesise(g, k, E3TP_GRID_TO_POINTS, from + (g->separable ? ring * g->of[k].slot_step : 0),
-               g->of[k].slot_step, points, T, g->ring_step, count);
+    size_t n;
+    const e3tp_grid_step *s = steps_of(g, k, E3TP_GRID_TO_POINTS, ring, &n);
+    kernels.synthesise(s, n, g->tables.table, g->tables.lists,
+                       from + (g->separable ? ring * POINT : 0), POINT, points_at(f, k, ring),
+                       g->ring_step, count);
 }
 
-static const real *points_at(const frame *f, int k, size_t ring)
-{
-    return f->base + f->at.points[k] + (f->shared[k] ? ring * f->plan->ring_step : 0);
-}
-
-/* Result k on rings from `ring` on: product of the other two signals, back to slots (dense: to
-   coefficients). */
-static void from_points(const frame *f, int k, real *out, size_t ring, size_t count)
+/* Result k on `count` rings from `ring` on: the product of the other two signals. */
+static void multiply(const frame *f, int k, size_t ring, size_t count)
 {
     const e3tp_grid_plan *g = f->plan;
     const int a = k == 0 ? 1 : 0, b = k == 2 ? 1 : 2;
-    const real *x = points_at(f, a, ring), *y = points_at(f, b, ring);
-    real *product = f->base + f->at.product, *back = f->base + f->at.back[k];
-    for (size_t i = 0; i < count; i++)
-        kernels.multiply(x + i * g->ring_step, y + i * g->ring_step, product + i * g->ring_step,
-                         g->points, g->class_step);
-    analyse(g, k, E3TP_GRID_FROM_POINTS, product, T, g->ring_step,
-            g->separable ? back + ring * g->of[k].slot_step : out, g->of[k].slot_step, count);
+    kernels.multiply(points_at(f, a, ring), points_at(f, b, ring), product_at(f, k, ring),
+                     (ring_at(g, ring + count) - ring_at(g, ring)) / POINT);
+}
+
+static void analyse(const frame *f, int k, int stage, const real *in, size_t in_step, real *out,
+                    size_t out_step, size_t count)
+{
+    const e3tp_grid_plan *g = f->plan;
+    size_t n;
+    const e3tp_grid_step *s = steps_of(g, k, stage, 0, &n);
+    kernels.analyse(s, n, g->tables.table, g->tables.lists, in, in_step, out, out_step, count);
 }
 
 /* in: components of a tile of each operand; out: of each result. fresh: the operand's samples are
@@ -108,14 +126,20 @@ static void multiply_tile(const frame *f, const real *const in[3], real *const o
         for (int k = 0; k < 3; k++)
             if (fresh[k])
                 to_points(f, k, from[k], ring, count);
-        for (int k = 0; k < 3; k++)
-            if (f->wanted[k])
-                from_points(f, k, out[k], ring, count);
+        for (int k = 0; k < 3; k++) {
+            if (!f->wanted[k])
+                continue;
+            multiply(f, k, ring, count);
+            if (g->separable)
+                analyse(f, k, E3TP_GRID_FROM_POINTS, product_at(f, k, ring), g->ring_step,
+                        f->base + f->at.back[k] + ring * POINT, POINT, count);
+        }
     }
-    for (int k = 0; k < 3 && g->separable; k++)
-        if (f->wanted[k])
-            analyse(g, k, E3TP_GRID_FROM_SLOTS, f->base + f->at.back[k], g->of[k].slot_step, 0,
-                    out[k], 0, 1);
+    for (int k = 0; k < 3; k++)
+        if (f->wanted[k] && g->separable)
+            analyse(f, k, E3TP_GRID_FROM_SLOTS, f->base + f->at.back[k], 0, out[k], 0, 1);
+        else if (f->wanted[k])
+            analyse(f, k, E3TP_GRID_FROM_POINTS, product_at(f, k, 0), 0, out[k], 0, 1);
 }
 
 /* Tile t of the block, tile d of its group, with the factors: operands times a, b, c; gradients of
@@ -223,6 +247,7 @@ static void run(const e3tp_grid_plan *g, e3tp_pass pass, const e3tp_rows *r, voi
         f.shared[k] = stride[k] == 0 && (!f.factors || r->sw == 0);
     }
     f.shared[2] = f.shared[2] && back;
+    f.in_place = back ? -1 : !f.shared[0] ? 0 : !f.shared[1] ? 1 : -1;
     for (int k = 0; k < 3; k++)
         for (int other = 0; other < 3; other++)
             f.needed[k] = f.needed[k] || (other != k && f.wanted[other]);

@@ -7,7 +7,7 @@
 
 #include "so3/legendre.h"
 
-enum { LMAX = E3TP_GRID_LMAX, CLASSES = 8, ORDERS = 2 * LMAX + 1 };
+enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_GRID_CLASSES, ORDERS = 2 * LMAX + 1 };
 enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
 
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
@@ -36,7 +36,7 @@ typedef struct term {
 typedef struct matrix {
     const term *terms;
     size_t n;
-    size_t samples;
+    size_t first, samples;
     bool rings, points; /* the samples are rings, points of a ring, or both */
     bool analysis, weighted;
     size_t base, count; /* line of the first sample; times that it runs */
@@ -64,36 +64,39 @@ static void store(e3tp_dtype t, void *table, size_t at, double v)
         ((float *)table)[at] = (float)v;
 }
 
-static void write_elements(const e3tp_grid_basis *b, const matrix *a, size_t rows, size_t n,
-                           void *table, size_t at)
+/* Rows first .. first + rows - 1 of the matrix as a tile. */
+static void write_tile(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a, size_t first,
+                       size_t rows, size_t n)
 {
-    const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, b->rows);
-    for (size_t first = 0, i = 0, tile; first < rows; first += tile, i++) {
-        tile = cut.tile - (i >= cut.large);
-        for (size_t k = 0; k < n; k++)
-            for (size_t r = first; r < first + tile; r++)
-                store(b->dtype, table, at++,
-                      a->analysis ? element(b, a, k, &a->terms[r])
-                                  : element(b, a, r, &a->terms[k]));
-    }
+    const size_t T = 64 / e3tp_dtype_size(b->dtype);
+    t->steps[t->nsteps] =
+        (e3tp_grid_step){(uint32_t)rows, (uint32_t)n, t->nlists + (a->analysis ? first : 0),
+                         t->ntable, (a->base + (a->analysis ? 0 : first * CLASSES)) * T};
+    for (size_t k = 0, at = t->ntable; k < n; k++)
+        for (size_t r = first; r < first + rows; r++)
+            store(b->dtype, t->table, at++,
+                  a->analysis ? element(b, a, a->first + k, &a->terms[r])
+                              : element(b, a, a->first + r, &a->terms[k]));
 }
 
 static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a)
 {
-    const size_t T = 64 / e3tp_dtype_size(b->dtype), lane = T;
+    const size_t T = 64 / e3tp_dtype_size(b->dtype);
     const size_t rows = a->analysis ? a->n : a->samples, n = a->analysis ? a->samples : a->n;
-    if (t->steps) {
-        t->steps[t->nsteps] = (e3tp_grid_step){e3tp_grid_cut_rows(rows, b->rows), (uint32_t)n,
-                                               t->nlists, t->ntable, a->base * lane};
-        for (size_t k = 0; k < a->n; k++)
-            t->lists[t->nlists + k] = (int32_t)(a->terms[k].line * lane);
-        write_elements(b, a, rows, n, t->table, t->ntable);
+    const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, b->rows);
+    const size_t tiles = cut.large + cut.small;
+    for (size_t i = 0; i < tiles; i++) {
+        const size_t size = e3tp_grid_cut_size(cut, i);
+        if (t->steps)
+            write_tile(t, b, a, e3tp_grid_cut_first(cut, i), size, n);
+        t->nsteps++;
+        t->ntable += size * n;
     }
-    t->nsteps++;
+    for (size_t k = 0; t->steps && k < a->n; k++)
+        t->lists[t->nlists + k] = (int32_t)(a->terms[k].line * T);
     t->nlists += a->n;
-    t->ntable += rows * n;
     t->fma += (double)(rows * n * a->count);
-    t->calls += (double)((rows + b->rows - 1) / b->rows * a->count);
+    t->calls += (double)(tiles * a->count);
     t->lines += (double)(rows * a->count);
 }
 
@@ -102,26 +105,53 @@ static int class_of(const e3tp_grid_basis *b, int l, int m)
     return ((l + m) & 1) | (b->shape->quarter ? (m & 1) << 1 : 0) | (m < 0) << 2;
 }
 
-static void add_dense(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
-                      size_t n, bool analysis, bool weighted)
+/* The harmonics of class c; returns their number. */
+static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n, int c,
+                         term *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int m = -bands[i].l; m <= bands[i].l; m++)
+            if (class_of(b, bands[i].l, m) == c)
+                out[found++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
+    return found;
+}
+
+/* Class c on `samples` samples from `first` on, which stand at line `base`. */
+static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
+                      size_t n, int c, const matrix *part)
 {
     term terms[(LMAX + 1) * (LMAX + 1)];
-    matrix a = {.terms = terms,
-                .samples = (size_t)(b->shape->rings * b->shape->points),
-                .rings = true,
-                .points = true,
-                .analysis = analysis,
-                .weighted = weighted,
-                .count = 1};
-    for (int c = 0; c < CLASSES; c++) {
-        a.n = 0;
-        for (size_t i = 0; i < n; i++)
-            for (int m = -bands[i].l; m <= bands[i].l; m++)
-                if (class_of(b, bands[i].l, m) == c)
-                    terms[a.n++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
-        a.base = (size_t)c * e3tp_grid_class_lines(b->shape, false);
-        if (a.n || !analysis)
-            add_matrix(t, b, &a);
+    matrix a = *part;
+    a.terms = terms;
+    a.n = find_class(b, bands, n, c, terms);
+    a.rings = a.points = true;
+    a.count = 1;
+    if (a.n || !a.analysis)
+        add_matrix(t, b, &a);
+}
+
+static void add_dense_synthesis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+                                const e3tp_grid_band *bands, size_t n, bool weighted)
+{
+    const e3tp_grid_cut runs = e3tp_grid_runs(b);
+    for (size_t i = 0; i < runs.large + runs.small; i++)
+        for (size_t c = 0; c < CLASSES; c++) {
+            const matrix part = {.first = e3tp_grid_cut_first(runs, i),
+                                 .samples = e3tp_grid_cut_size(runs, i),
+                                 .weighted = weighted,
+                                 .base = c};
+            add_class(t, b, bands, n, (int)c, &part);
+        }
+}
+
+static void add_dense_analysis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+                               const e3tp_grid_band *bands, size_t n, bool weighted)
+{
+    const size_t samples = (size_t)b->shape->rings * (size_t)b->shape->points;
+    for (size_t c = 0; c < CLASSES; c++) {
+        const matrix all = {.samples = samples, .analysis = true, .weighted = weighted, .base = c};
+        add_class(t, b, bands, n, (int)c, &all);
     }
 }
 
@@ -135,6 +165,11 @@ static size_t find_degrees(const e3tp_grid_band *bands, size_t n, int parity, in
     return found;
 }
 
+static size_t slot_line(const e3tp_grid_basis *b, size_t slot)
+{
+    return slot / CLASSES * CLASSES * (size_t)b->shape->rings + slot % CLASSES;
+}
+
 /* Orders of a class that have harmonics, in slots from `slot` on. */
 static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n, int c,
                           size_t slot, term *out)
@@ -146,7 +181,7 @@ static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_band *bands,
         if ((m == 0 && (c & 4)) || class_of(b, (c & 1) + size, m) != c)
             continue;
         if (find_degrees(bands, n, c & 1, m, degrees))
-            out[found] = (term){-1, m, slot + found}, found++;
+            out[found] = (term){-1, m, slot_line(b, slot + found)}, found++;
     }
     return found;
 }
@@ -165,7 +200,7 @@ static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3
                               .rings = true,
                               .analysis = analysis,
                               .weighted = weighted,
-                              .base = slot,
+                              .base = slot_line(b, slot),
                               .count = 1};
             add_matrix(t, b, &a);
         }
@@ -185,7 +220,7 @@ static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
                           .points = true,
                           .analysis = analysis,
                           .weighted = weighted,
-                          .base = (size_t)c * e3tp_grid_class_lines(b->shape, true),
+                          .base = (size_t)c,
                           .count = (size_t)b->shape->rings};
         slot += a.n;
         if (a.n || !analysis)
@@ -198,23 +233,22 @@ void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
                              const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n,
                              bool weighted)
 {
-    size_t slots = 0;
+    t->slots = 0;
     t->first[E3TP_GRID_TO_SLOTS] = tables->nsteps;
     if (b->separable)
         add_to_slots(tables, b, bands, n, false, weighted);
     t->first[E3TP_GRID_TO_POINTS] = tables->nsteps;
     if (b->separable)
-        slots = add_to_points(tables, b, bands, n, false, weighted);
+        t->slots = add_to_points(tables, b, bands, n, false, weighted);
     else
-        add_dense(tables, b, bands, n, false, weighted);
+        add_dense_synthesis(tables, b, bands, n, weighted);
     t->first[E3TP_GRID_FROM_POINTS] = tables->nsteps;
     if (b->separable)
         add_to_points(tables, b, bands, n, true, weighted);
     else
-        add_dense(tables, b, bands, n, true, weighted);
+        add_dense_analysis(tables, b, bands, n, weighted);
     t->first[E3TP_GRID_FROM_SLOTS] = tables->nsteps;
     if (b->separable)
         add_to_slots(tables, b, bands, n, true, weighted);
     t->first[E3TP_GRID_STAGES] = tables->nsteps;
-    t->slot_step = (slots | 1) * (64 / e3tp_dtype_size(b->dtype));
 }

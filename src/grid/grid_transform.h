@@ -4,7 +4,8 @@
    A harmonic (l, m) belongs to the class with bits: l + |m| odd, |m| odd (quarter grids only), sin.
    A signal is held as its eight classes on the folded samples; class c of a product is the sum of
    products of classes d and c ^ d. Two forms:
-     dense      all folded samples at once: a matrix per class
+     dense      a matrix per class over all folded samples; to points in runs of as many as a tile
+                has rows (E3TP_GRID_CLASSES steps each), so that a run's classes stay in the cache
      separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
                 over the orders to the samples of the ring
    `analysis` is the transpose, halved (multiply gives twice the product). */
@@ -14,6 +15,8 @@
 #include "core/alloc.h"
 #include "grid/grid_kernels.h"
 #include "grid/grid_shape.h"
+
+enum { E3TP_GRID_LMAX = 24, E3TP_GRID_CLASSES = 8 };
 
 enum {
     E3TP_GRID_TO_SLOTS, /* coefficients to slots of rings; none in the dense form */
@@ -26,7 +29,7 @@ enum {
 /* first [stage] .. first [stage + 1]: its steps. */
 typedef struct e3tp_grid_transform {
     size_t first[E3TP_GRID_STAGES + 1];
-    size_t slot_step; /* elements of a ring of slots */
+    size_t slots;
 } e3tp_grid_transform;
 
 /* Where tables are written; all NULL: they are only counted. */
@@ -36,7 +39,7 @@ typedef struct e3tp_grid_tables {
     void *table; /* of the problem's type */
     size_t nsteps, nlists, ntable;
     double fma;   /* per lane, synthesis and analysis each */
-    double calls; /* row tiles, each time they are run */
+    double calls; /* tiles, each time they are run */
     double lines; /* lines that they write */
 } e3tp_grid_tables;
 
@@ -56,11 +59,17 @@ typedef struct e3tp_grid_basis {
     const double *ring_weight, *point_weight;
 } e3tp_grid_basis;
 
-/* Lines between the classes of a ring's (dense: all) folded samples: odd, so that no two classes
-   lie 4 KB apart. */
-static inline size_t e3tp_grid_class_lines(const e3tp_grid_shape *s, bool separable)
+/* Lines of the slots: slot s of ring i at line (s / 8 * rings + i) * 8 + s % 8. */
+static inline size_t e3tp_grid_slot_lines(const e3tp_grid_shape *s, size_t slots)
 {
-    return (size_t)(separable ? s->points : s->points * s->rings) | 1;
+    return (slots + E3TP_GRID_CLASSES - 1) / E3TP_GRID_CLASSES * (size_t)s->rings *
+           E3TP_GRID_CLASSES;
+}
+
+/* Dense: how the samples are cut into runs. */
+static inline e3tp_grid_cut e3tp_grid_runs(const e3tp_grid_basis *b)
+{
+    return e3tp_grid_cut_rows((size_t)b->shape->rings * (size_t)b->shape->points, b->rows);
 }
 
 /* Appends the transform of bands [n] to the tables; weighted: quadrature weights in both
@@ -68,8 +77,6 @@ static inline size_t e3tp_grid_class_lines(const e3tp_grid_shape *s, bool separa
 void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
                              const e3tp_grid_basis *basis, const e3tp_grid_band *bands, size_t n,
                              bool weighted);
-
-enum { E3TP_GRID_LMAX = 24 };
 
 /* legendre [rings][..] and trig [points][49] of the basis for the nodes. */
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,

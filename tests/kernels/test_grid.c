@@ -24,7 +24,7 @@ static double draw(void)
     return (double)(state >> 8) / (1 << 23) - 1;
 }
 
-enum { MOST = 40, LINES = 16 * MOST * 9 };
+enum { MOST = 40 };
 
 /* Row r, input k of a matrix of small integers: sums of them are exact in any order. */
 static int element(size_t r, size_t k)
@@ -32,87 +32,98 @@ static int element(size_t r, size_t k)
     return (int)((r * 7 + k * 5) % 11) - 5;
 }
 
-#define MATRIX_CHECKS(real, kernels_type)                                                    \
-    static void pack_##real(real *A, size_t rows, size_t n)                                  \
-    {                                                                                        \
-        const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier));            \
-        for (size_t first = 0, i = 0, tile; first < rows; first += tile, i++) {              \
-            tile = cut.tile - (i >= cut.large);                                              \
-            for (size_t k = 0; k < n; k++)                                                   \
-                for (size_t r = 0; r < tile; r++)                                            \
-                    *A++ = (real)element(first + r, k);                                      \
-        }                                                                                    \
-    }                                                                                        \
-    static void check_matrix_##real(const kernels_type *f, size_t rows, size_t n)            \
-    {                                                                                        \
-        enum { T = 64 / sizeof(real), STEP = MOST * T };                                     \
-        static _Alignas(64) real in[3 * STEP], out[3 * STEP], A[MOST * MOST];                \
-        int32_t list[MOST] = {0};                                                            \
-        for (int i = 0; i < 3 * STEP; i++)                                                   \
-            in[i] = (real)(i % 17 - 8);                                                      \
-        pack_##real(A, rows, n);                                                             \
-        for (int way = 0; way < 2; way++) {                                                  \
-            const size_t listed = way ? rows : n;                                            \
-            for (size_t i = 0; i < listed; i++)                                              \
-                list[i] = (int32_t)((listed - 1 - i) * T);                                   \
-            memset(out, 0x7f, sizeof out);                                                   \
-            const e3tp_grid_step step = {e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier)),     \
-                                         (uint32_t)n, 0, 0, 0};                              \
-            const e3tp_grid_step steps[2] = {                                                \
-                {e3tp_grid_cut_rows(1, e3tp_grid_rows(tier)), 1, 0, 0, 0}, step};            \
-            if (way)                                                                         \
-                f->analyse(steps, 2, A, list, in, T, STEP, out, STEP, 3);                    \
-            else                                                                             \
-                f->synthesise(steps, 2, A, list, in, STEP, out, T, STEP, 3);                 \
-            for (size_t c = 0; c < 3; c++)                                                   \
-                for (size_t r = 0; r < rows; r++)                                            \
-                    for (size_t lane = 0; lane < T; lane++) {                                \
-                        double want = 0;                                                     \
-                        for (size_t k = 0; k < n; k++)                                       \
-                            want += element(r, k) *                                          \
-                                    (double)in[c * STEP + (way ? k : n - 1 - k) * T + lane]; \
-                        const size_t at = c * STEP + (way ? rows - 1 - r : r) * T + lane;    \
-                        ck_assert_double_eq((double)out[at], want);                          \
-                    }                                                                        \
-        }                                                                                    \
-    }                                                                                        \
-    static void check_multiply_##real(const kernels_type *f, size_t points, int in_place)    \
-    {                                                                                        \
-        enum { T = 64 / sizeof(real), STEP = 9 * T };                                        \
-        static _Alignas(64) real x[8 * STEP], y[8 * STEP], z[8 * STEP], keep[8 * STEP];      \
-        for (int i = 0; i < 8 * STEP; i++)                                                   \
-            keep[i] = x[i] = (real)(i % 13 - 6), y[i] = (real)(i % 11 - 5);                  \
-        real *to = in_place ? x : z;                                                         \
-        f->multiply(x, y, to, points, STEP);                                                 \
-        for (size_t c = 0; c < 8; c++)                                                       \
-            for (size_t i = 0; i < points * T; i++) {                                        \
-                double want = 0;                                                             \
-                for (size_t d = 0; d < 8; d++)                                               \
-                    want += 2 * (double)keep[d * STEP + i] * (double)y[(c ^ d) * STEP + i];  \
-                ck_assert_double_eq((double)to[c * STEP + i], want);                         \
-            }                                                                                \
-    }                                                                                        \
-    static void check_factors_##real(const kernels_type *f)                                  \
-    {                                                                                        \
-        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                           \
-        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];           \
-        const int32_t d[BLOCKS] = {1, 5, 3};                                                 \
-        for (int i = 0; i < BLOCKS * T; i++)                                                 \
-            w[i] = (real)(i % 7 - 3);                                                        \
-        for (int i = 0; i < D * T; i++)                                                      \
-            a[i] = (real)(i % 13 - 6);                                                       \
-        f->weigh(BLOCKS, d, w, a, b);                                                        \
-        f->overlap(BLOCKS, d, a, b, g);                                                      \
-        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                    \
-            for (int lane = 0; lane < T; lane++) {                                           \
-                double sum = 0;                                                              \
-                for (int m = 0; m < d[i]; m++) {                                             \
-                    const int k = (at + m) * T + lane;                                       \
-                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));     \
-                    sum += (double)a[k] * (double)b[k];                                      \
-                }                                                                            \
-                ck_assert_double_eq((double)g[i * T + lane], sum);                           \
-            }                                                                                \
+/* The steps of a matrix, a tile each. */
+static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, size_t line)
+{
+    const e3tp_grid_cut c = e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier));
+    const size_t tiles = c.large + c.small;
+    for (size_t i = 0; i < tiles; i++) {
+        const size_t first = e3tp_grid_cut_first(c, i);
+        steps[i] =
+            (e3tp_grid_step){(uint32_t)e3tp_grid_cut_size(c, i), (uint32_t)n, analysis ? first : 0,
+                             first * n, analysis ? 0 : first * 8 * line};
+    }
+    return tiles;
+}
+
+#define MATRIX_CHECKS(real, kernels_type)                                                        \
+    static void pack_##real(real *A, const e3tp_grid_step *s, size_t n)                          \
+    {                                                                                            \
+        const size_t first = s->matrix / (n ? n : 1);                                            \
+        for (size_t k = 0; k < n; k++)                                                           \
+            for (size_t r = 0; r < s->rows; r++)                                                 \
+                A[s->matrix + k * s->rows + r] = (real)element(first + r, k);                    \
+    }                                                                                            \
+    static void check_matrix_##real(const kernels_type *f, size_t rows, size_t n)                \
+    {                                                                                            \
+        enum { T = 64 / sizeof(real), STEP = MOST * 8 * T };                                     \
+        static _Alignas(64) real in[3 * STEP], out[3 * STEP], A[MOST * MOST];                    \
+        int32_t list[MOST] = {0};                                                                \
+        e3tp_grid_step steps[MOST];                                                              \
+        for (int i = 0; i < 3 * STEP; i++)                                                       \
+            in[i] = (real)(i % 17 - 8);                                                          \
+        for (int way = 0; way < (n ? 2 : 1); way++) {                                            \
+            const size_t listed = way ? rows : n, tiles = cut(steps, rows, n, way, T);           \
+            for (size_t i = 0; i < tiles; i++)                                                   \
+                pack_##real(A, &steps[i], n);                                                    \
+            for (size_t i = 0; i < listed; i++)                                                  \
+                list[i] = (int32_t)((listed - 1 - i) * T);                                       \
+            memset(out, 0x7f, sizeof out);                                                       \
+            if (way)                                                                             \
+                f->analyse(steps, tiles, A, list, in, STEP, out, STEP, 3);                       \
+            else                                                                                 \
+                f->synthesise(steps, tiles, A, list, in, STEP, out, STEP, 3);                    \
+            for (size_t c = 0; c < 3; c++)                                                       \
+                for (size_t r = 0; r < rows; r++)                                                \
+                    for (size_t lane = 0; lane < T; lane++) {                                    \
+                        double want = 0;                                                         \
+                        for (size_t k = 0; k < n; k++)                                           \
+                            want += element(r, k) *                                              \
+                                    (double)in[c * STEP + (way ? 8 * k : n - 1 - k) * T + lane]; \
+                        const size_t at = c * STEP + (way ? rows - 1 - r : 8 * r) * T;           \
+                        ck_assert_double_eq((double)out[at + lane], want);                       \
+                    }                                                                            \
+        }                                                                                        \
+    }                                                                                            \
+    static void check_multiply_##real(const kernels_type *f, size_t points, int in_place)        \
+    {                                                                                            \
+        enum { T = 64 / sizeof(real), SIZE = 9 * 8 * T };                                        \
+        static _Alignas(64) real x[SIZE], y[SIZE], z[SIZE], keep[SIZE];                          \
+        for (int i = 0; i < SIZE; i++)                                                           \
+            keep[i] = x[i] = (real)(i % 13 - 6), y[i] = (real)(i % 11 - 5);                      \
+        real *to = in_place ? x : z;                                                             \
+        f->multiply(x, y, to, points);                                                           \
+        for (size_t p = 0; p < points; p++)                                                      \
+            for (size_t c = 0; c < 8; c++)                                                       \
+                for (size_t i = 0; i < T; i++) {                                                 \
+                    double want = 0;                                                             \
+                    const size_t at = 8 * p * T + i;                                             \
+                    for (size_t d = 0; d < 8; d++)                                               \
+                        want += 2 * (double)keep[at + d * T] * (double)y[at + (c ^ d) * T];      \
+                    ck_assert_double_eq((double)to[at + c * T], want);                           \
+                }                                                                                \
+    }                                                                                            \
+    static void check_factors_##real(const kernels_type *f)                                      \
+    {                                                                                            \
+        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                               \
+        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];               \
+        const int32_t d[BLOCKS] = {1, 5, 3};                                                     \
+        for (int i = 0; i < BLOCKS * T; i++)                                                     \
+            w[i] = (real)(i % 7 - 3);                                                            \
+        for (int i = 0; i < D * T; i++)                                                          \
+            a[i] = (real)(i % 13 - 6);                                                           \
+        f->weigh(BLOCKS, d, w, a, b);                                                            \
+        f->overlap(BLOCKS, d, a, b, g);                                                          \
+        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                        \
+            for (int lane = 0; lane < T; lane++) {                                               \
+                double sum = 0;                                                                  \
+                for (int m = 0; m < d[i]; m++) {                                                 \
+                    const int k = (at + m) * T + lane;                                           \
+                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));         \
+                    sum += (double)a[k] * (double)b[k];                                          \
+                }                                                                                \
+                ck_assert_double_eq((double)g[i * T + lane], sum);                               \
+            }                                                                                    \
     }
 MATRIX_CHECKS(float, e3tp_grid_kernels_f32)
 MATRIX_CHECKS(double, e3tp_grid_kernels_f64)
