@@ -112,9 +112,10 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
     e3tp_append(buf, cap, used,
                 "grid: %d x %d samples (%s), folded to %d x %d, %s transforms, %.0f flops per "
                 "channel, lanes over %s, blocks of %zu rows\n",
-                g->shape.n_theta, g->shape.n_phi,
+                g->form.shape.n_theta, g->form.shape.n_phi,
                 g->problem->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre" : "equiangular",
-                g->shape.rings, g->shape.points, g->separable ? "separable" : "dense", g->flops[0],
+                g->form.shape.rings, g->form.shape.points,
+                g->form.separable ? "separable" : "dense", g->flops[0],
                 g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
 }
 

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Frozen tables of a product through samples, and the layout of a worker's scratch. */
+/* Frozen tables of a Gaunt product through samples, and the layout of a worker's scratch. */
 #ifndef E3TP_GRID_PLAN_H
 #define E3TP_GRID_PLAN_H
 
-#include "grid/grid_transform.h"
-#include "problem/packed.h"
+#include "grid/grid_form.h"
+#include "problem/backend.h"
+#include "tile/tile.h"
+
+/* Degrees of an operand, at most. */
+enum { E3TP_GRID_BANDS = E3TP_GRID_LMAX + 1 };
 
 typedef struct e3tp_grid_plan {
     const e3tp_problem *problem;
-    e3tp_grid_shape shape;
-    bool separable;
+    e3tp_grid_form form;
     e3tp_grid_transform of[3]; /* of x, y and z */
-    e3tp_grid_tables tables;
-    size_t rings;       /* dense: runs of samples take their place */
-    e3tp_grid_cut runs; /* dense: how the samples are cut */
-    size_t ring_step;   /* elements of a ring (run) of samples */
-    size_t chunk;       /* rings that are at points at a time */
+    size_t chunk;              /* rings that are at points at a time; dense: 1 */
     e3tp_lanes lanes;
-    e3tp_packed packed[3];
-    int32_t *d[3];     /* components of each block */
-    bool idle[3];      /* some blocks take part in no path: their outputs are zero */
-    size_t group_rows; /* rows of the smallest set of whole tiles, and its tiles */
-    size_t group_tiles;
+    size_t components[3];          /* of a channel of each operand */
+    int32_t d[3][E3TP_GRID_BANDS]; /* and of each block */
+    bool idle[3];                  /* some blocks take part in no path: their outputs are zero */
+    size_t group_tiles;            /* tiles of a row (of T rows: lanes over rows) */
+    size_t together;               /* rows that are packed at a time: some tiles, or one */
     size_t block_rows;
     double flops[2]; /* per channel, forward and backward */
     void (*run)(const struct e3tp_grid_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
@@ -46,13 +45,12 @@ e3tp_status e3tp_grid_plan_create(e3tp_grid_plan **out, const e3tp_problem *p, e
                                   const e3tp_allocator *a, e3tp_message *why);
 void e3tp_grid_plan_destroy(e3tp_grid_plan *p, const e3tp_allocator *a);
 
-/* Elements of a worker's scratch by use; take returns the running total, so that both the size and
-   the cutting come from one place. */
+/* Elements of a worker's scratch by use: of the tiles packed together; from scaled on, of one. */
 typedef struct e3tp_grid_layout {
     size_t in[3], out[3];         /* packed operands and results */
     size_t w[3], gw[3];           /* packed factors and their gradients */
-    size_t scaled[3];             /* operands of one tile times their factors */
-    size_t slots[3], back[3];     /* of one tile, rings of orders: of operands, of results */
+    size_t scaled[3];             /* operands times their factors */
+    size_t slots[3], back[3];     /* rings of orders: of operands, of results */
     size_t points[3], product[3]; /* folded samples: of operands, of results */
     size_t total;
 } e3tp_grid_layout;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* A grid with its transforms frozen: what plans are made of. */
+#ifndef E3TP_GRID_FORM_H
+#define E3TP_GRID_FORM_H
+
+#include "grid/grid_transform.h"
+
+typedef struct e3tp_grid_form {
+    e3tp_grid_shape shape;
+    bool separable;
+    e3tp_grid_tables tables;
+    size_t rings;       /* dense: runs of samples take their place */
+    e3tp_grid_cut runs; /* dense: how the samples are cut */
+    size_t ring_step;   /* elements of a ring (run) of samples */
+} e3tp_grid_form;
+
+/* Appends the transforms of a problem to tables, which may be counting only. */
+typedef void e3tp_grid_add(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t);
+
+/* Counts of the cheaper form, which b->separable then names; no nodes needed. */
+e3tp_grid_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx);
+
+/* Multiply-adds of lines that all transforms of t are worth, overheads included. */
+double e3tp_grid_transform_work(const e3tp_grid_tables *t);
+
+/* The form of problem p on g->shape, which is set. */
+e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, const e3tp_problem *p, e3tp_tier tier,
+                                  e3tp_grid_add *add, void *ctx, const e3tp_allocator *a,
+                                  e3tp_message *why);
+void e3tp_grid_form_destroy(e3tp_grid_form *g, const e3tp_allocator *a);
+
+/* Folded samples. */
+static inline size_t e3tp_grid_points(const e3tp_grid_shape *s)
+{
+    return (size_t)s->rings * (size_t)s->points;
+}
+
+/* Elements of the samples of a signal, and of the slots of a transform. */
+static inline size_t e3tp_grid_samples_size(const e3tp_grid_form *g)
+{
+    return g->rings * g->ring_step;
+}
+
+static inline size_t e3tp_grid_slots_size(const e3tp_grid_form *g, size_t slots, size_t T)
+{
+    return e3tp_grid_slot_lines(&g->shape, slots) * T;
+}
+
+/* A place for n elements, whole lines of T. apart: not a multiple of 4 KB from its neighbours, so
+   that loads of one array do not wait for stores to another. */
+static inline size_t e3tp_grid_take(size_t *total, size_t T, size_t n, bool apart)
+{
+    const size_t at = *total, page = 64 * T;
+    *total += apart ? (n + page - 1) / page * page + 21 * T : (n + T - 1) / T * T;
+    return at;
+}
+
+#endif
