@@ -46,7 +46,7 @@ static bool is_exact(const e3tp_problem *p)
 
 /* Lines of multiply-adds per second on a core of about 2.5 GHz; calibration: bench, L = 4..10. */
 static const double speed[E3TP_TIER_COUNT] = {0.35e9, 1.9e9, 3.2e9, 0.6e9};
-static const double seconds_per_packed_line = 2.5e-9;
+static const double seconds_per_packed_line = 2.5e-9, seconds_per_tile = 120e-9;
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
@@ -54,8 +54,8 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     if (!e3tp_grid_estimate(&w, p, tier))
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
-    return w.tiles *
-           (w.lines[back] / speed[tier] + w.packed * (back ? 2 : 1) * seconds_per_packed_line);
+    return w.tiles * (w.lines[back] / speed[tier] +
+                      w.packed * (back ? 2 : 1) * seconds_per_packed_line + seconds_per_tile);
 }
 
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
