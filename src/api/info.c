@@ -59,7 +59,7 @@ const char *e3tp_method_name(e3tp_method m)
 int e3tp_method_serves(e3tp_method m, e3tp_op op)
 {
     const int known = op == E3TP_OP_TENSOR_PRODUCT || op == E3TP_OP_GAUNT;
-    return known && e3tp_backend_of(m) && (op == E3TP_OP_GAUNT || m == E3TP_METHOD_CG);
+    return known && e3tp_backend_of(m) && (op == E3TP_OP_GAUNT || m != E3TP_METHOD_GAUNT);
 }
 
 static const char *yes_no(int have)

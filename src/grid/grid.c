@@ -2,39 +2,41 @@
 /* The backend's vtable. */
 #include "grid/grid.h"
 
-#include "grid/grid_plan.h"
+#include "grid/grid_paths.h"
 
-#define DECLARE(tier) \
-    extern const e3tp_grid_runner e3tp_grid_runner_f32_##tier, e3tp_grid_runner_f64_##tier;
+#define DECLARE(tier)                                                                       \
+    extern const e3tp_grid_runner e3tp_grid_runner_f32_##tier, e3tp_grid_runner_f64_##tier, \
+        e3tp_grid_paths_runner_f32_##tier, e3tp_grid_paths_runner_f64_##tier;
+#define ENTRIES(name, tier, index) \
+    [E3TP_F32][index] = &name##_f32_##tier, [E3TP_F64][index] = &name##_f64_##tier,
 DECLARE(generic)
+#define GENERIC(name) ENTRIES(name, generic, E3TP_TIER_GENERIC_)
 #if E3TP_HAVE_AVX2
 DECLARE(avx2)
+#define AVX2(name) ENTRIES(name, avx2, E3TP_TIER_AVX2_)
+#else
+#define AVX2(name)
 #endif
 #if E3TP_HAVE_AVX512
 DECLARE(avx512)
+#define AVX512(name) ENTRIES(name, avx512, E3TP_TIER_AVX512_)
+#else
+#define AVX512(name)
 #endif
+#define TABLE(name)                           \
+    {                                         \
+        GENERIC(name) AVX2(name) AVX512(name) \
+    }
 
-static const e3tp_grid_runner *const runners[2][E3TP_TIER_COUNT] = {
-    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_grid_runner_f32_generic,
-    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_grid_runner_f64_generic,
-#if E3TP_HAVE_AVX2
-    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_grid_runner_f32_avx2,
-    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_grid_runner_f64_avx2,
-#endif
-#if E3TP_HAVE_AVX512
-    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_grid_runner_f32_avx512,
-    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_grid_runner_f64_avx512,
-#endif
-};
+static const e3tp_grid_runner *const signal_runners[2][E3TP_TIER_COUNT] = TABLE(e3tp_grid_runner);
+static const e3tp_grid_runner *const path_runners[2][E3TP_TIER_COUNT] =
+    TABLE(e3tp_grid_paths_runner);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
     e3tp_grid_shape shape;
-    if (p->op != E3TP_OP_GAUNT) {
-        e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: serves the Gaunt product");
-        return false;
-    }
-    return e3tp_grid_choose(&shape, p, why);
+    return (p->op == E3TP_OP_GAUNT || e3tp_grid_serves_paths(p, why)) &&
+           e3tp_grid_choose(&shape, p, why);
 }
 
 static bool is_exact(const e3tp_problem *p)
@@ -48,7 +50,7 @@ static bool is_exact(const e3tp_problem *p)
 static const double speed[E3TP_TIER_COUNT] = {0.35e9, 1.9e9, 3.2e9, 0.6e9};
 static const double seconds_per_packed_line = 2.5e-9, seconds_per_tile = 120e-9;
 
-static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
     e3tp_grid_work w;
     if (!e3tp_grid_estimate(&w, p, tier))
@@ -58,64 +60,85 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
                       w.packed * (back ? 2 : 1) * seconds_per_packed_line + seconds_per_tile);
 }
 
+/* A line is an element of T rows; calls of fewer rows cost as much. */
+static double path_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+{
+    e3tp_grid_shape shape;
+    if (!e3tp_grid_choose(&shape, p, NULL))
+        return 1e30;
+    const size_t T = 64 / e3tp_dtype_size(p->dtype);
+    const size_t rows = p->batch_hint && p->batch_hint < T ? p->batch_hint : T;
+    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
+                          (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
+    return (e3tp_grid_paths_work(p, &shape, pass) / speed[tier] +
+            packed * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line + seconds_per_tile) /
+           (double)rows;
+}
+
+static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
+{
+    return p->op == E3TP_OP_GAUNT ? signal_cost(p, tier, pass) : path_cost(p, tier, pass);
+}
+
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
                           const e3tp_allocator *a, e3tp_message *why)
 {
-    e3tp_grid_plan *g = NULL;
-    if (!runners[p->dtype][tier])
+    const bool gaunt = p->op == E3TP_OP_GAUNT;
+    const e3tp_grid_runner *runner =
+        gaunt ? signal_runners[p->dtype][tier] : path_runners[p->dtype][tier];
+    if (!runner)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: tier %s is not compiled in",
                          e3tp_tier_name(tier));
-    E3TP_TRY(e3tp_grid_plan_create(&g, p, tier, a, why));
-    g->run = runners[p->dtype][tier]->run;
-    *state = g;
+    E3TP_TRY(gaunt ? e3tp_grid_plan_create(state, p, tier, a, why)
+                   : e3tp_grid_paths_create(state, p, tier, a, why));
+    ((e3tp_grid_base *)*state)->run = runner->run;
     return E3TP_OK;
 }
 
 static void destroy(void *state, const e3tp_allocator *a)
 {
-    e3tp_grid_plan_destroy(state, a);
+    ((e3tp_grid_base *)state)->destroy(state, a);
 }
 
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
     (void)pass;
-    return ((const e3tp_grid_plan *)state)->block_rows;
+    return ((const e3tp_grid_base *)state)->block_rows;
 }
 
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     (void)pass;
-    const e3tp_grid_plan *g = state;
-    return e3tp_grid_lay_out(g).total * e3tp_dtype_size(g->problem->dtype);
+    const e3tp_grid_base *g = state;
+    return g->scratch * e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
 {
-    const e3tp_grid_plan *g = state;
-    g->run(g, pass, rows, scratch);
+    ((const e3tp_grid_base *)state)->run(state, pass, rows, scratch);
 }
 
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
-    const e3tp_grid_plan *g = state;
+    const e3tp_grid_base *g = state;
     const e3tp_problem *p = g->problem;
     const int back = pass == E3TP_BACKWARD;
     const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
                        (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
     const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){(double)p->channels * g->flops[back], back ? 2 * bytes : bytes};
+    return (e3tp_counts){g->flops[back], back ? 2 * bytes : bytes};
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
 {
-    const e3tp_grid_plan *g = state;
+    const e3tp_grid_base *g = state;
+    const e3tp_grid_shape *s = &g->form.shape;
     e3tp_append(buf, cap, used,
-                "grid: %d x %d samples (%s), folded to %d x %d, %s transforms, %.0f flops per "
-                "channel, lanes over %s, blocks of %zu rows\n",
-                g->form.shape.n_theta, g->form.shape.n_phi,
+                "grid: %d x %d samples (%s), folded to %d x %d, %s transforms, lanes over %s, "
+                "blocks of %zu rows\n",
+                s->n_theta, s->n_phi,
                 g->problem->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre" : "equiangular",
-                g->form.shape.rings, g->form.shape.points,
-                g->form.separable ? "separable" : "dense", g->flops[0],
+                s->rings, s->points, g->form.separable ? "separable" : "dense",
                 g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
 }
 

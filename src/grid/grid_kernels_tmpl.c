@@ -220,6 +220,18 @@ static void overlap(size_t nblocks, const int32_t *d, const real *a, const real 
         }
 }
 
+static void accumulate(size_t lines, real c, const real *w, const real *a, real *z)
+{
+    v_real f[T / LANES];
+    V_UNROLL
+    for (int i = 0; i < T / LANES; i++)
+        f[i] = w ? v_set1(c) * v_load(w + i * LANES) : v_set1(c);
+    for (; lines; lines--, a += T, z += T)
+        V_UNROLL
+    for (int i = 0; i < T / LANES; i++)
+        v_store(z + i * LANES, v_fma(f[i], v_load(a + i * LANES), v_load(z + i * LANES)));
+}
+
 #define STRUCT_(r) e3tp_grid_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

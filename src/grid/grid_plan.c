@@ -57,8 +57,10 @@ static const double share[2] = {3.0 / 6, 5.0 / 6};
 static void set_flops(e3tp_grid_plan *g)
 {
     for (int back = 0; back < 2; back++)
-        g->flops[back] = share[back] * 2 * g->form.tables.fma +
-                         (1 + back) * sample_flops * (double)e3tp_grid_points(&g->form.shape);
+        g->base.flops[back] =
+            (double)g->base.problem->channels *
+            (share[back] * 2 * g->base.form.tables.fma +
+             (1 + back) * sample_flops * (double)e3tp_grid_points(&g->base.form.shape));
 }
 
 bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier)
@@ -82,10 +84,10 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
 
 static void set_sizes(e3tp_grid_plan *g)
 {
-    const e3tp_problem *p = g->problem;
+    const e3tp_problem *p = g->base.problem;
     const size_t T = lanes_of_line(p), C = p->channels;
-    g->lanes = choose_lanes(p);
-    g->group_tiles = g->lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
+    g->base.lanes = choose_lanes(p);
+    g->group_tiles = g->base.lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++) {
             g->d[k][i] = 2 * p->blocks[k][i].l + 1;
@@ -99,69 +101,73 @@ static void set_together(e3tp_grid_plan *g)
 {
     const size_t tile = 64 * (g->components[0] + g->components[1] + g->components[2] + 1);
     const size_t fit = ((size_t)48 << 10) / tile;
-    g->together = g->lanes == E3TP_LANES_ROWS ? lanes_of_line(g->problem) : fit < 1 ? 1 : fit;
+    g->together = g->base.lanes == E3TP_LANES_ROWS ? lanes_of_line(g->base.problem)
+                  : fit < 1                        ? 1
+                                                   : fit;
 }
 
 /* Blocks of at most 64 rows and about 200 KB: small enough to share out among threads. */
 static void set_block_rows(e3tp_grid_plan *g)
 {
-    const e3tp_problem *p = g->problem;
-    const size_t least = g->lanes == E3TP_LANES_ROWS ? lanes_of_line(p) : 1;
+    const e3tp_problem *p = g->base.problem;
+    const size_t least = g->base.lanes == E3TP_LANES_ROWS ? lanes_of_line(p) : 1;
     const size_t row =
         (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
     const size_t fit = ((size_t)192 << 10) / row, rows = fit < 64 ? fit / least * least : 64;
-    g->block_rows = rows < least ? least : rows;
+    g->base.block_rows = rows < least ? least : rows;
 }
 
 /* Samples of two operands on as many rings as are about a first-level cache of them. */
 static void set_chunk(e3tp_grid_plan *g)
 {
-    const size_t ring = g->form.ring_step * e3tp_dtype_size(g->problem->dtype);
-    const size_t fit = ((size_t)12 << 10) / ring, rings = g->form.rings;
-    g->chunk = !g->form.separable || fit < 1 ? 1 : fit < rings ? fit : rings;
+    const size_t ring = g->base.form.ring_step * e3tp_dtype_size(g->base.problem->dtype);
+    const size_t fit = ((size_t)12 << 10) / ring, rings = g->base.form.rings;
+    g->chunk = !g->base.form.separable || fit < 1 ? 1 : fit < rings ? fit : rings;
 }
 
-e3tp_status e3tp_grid_plan_create(e3tp_grid_plan **out, const e3tp_problem *p, e3tp_tier tier,
+static void destroy(void *plan, const e3tp_allocator *a)
+{
+    e3tp_grid_plan *g = plan;
+    e3tp_grid_form_destroy(&g->base.form, a);
+    e3tp_free(a, g);
+}
+
+e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier tier,
                                   const e3tp_allocator *a, e3tp_message *why)
 {
     e3tp_grid_plan *g = e3tp_zalloc(a, 1, sizeof *g);
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the plan");
-    g->problem = p;
+    g->base.problem = p;
+    g->base.destroy = destroy;
     set_sizes(g);
     set_together(g);
     set_block_rows(g);
     transforms ctx = {p, g->of};
     e3tp_status status = E3TP_E_UNSUPPORTED;
-    if (e3tp_grid_choose(&g->form.shape, p, why))
-        status = e3tp_grid_form_create(&g->form, p, tier, add_transforms, &ctx, a, why);
+    if (e3tp_grid_choose(&g->base.form.shape, p, why))
+        status = e3tp_grid_form_create(&g->base.form, p, tier, add_transforms, &ctx, a, why);
     if (status != E3TP_OK) {
-        e3tp_grid_plan_destroy(g, a);
+        destroy(g, a);
         return status;
     }
     set_chunk(g);
     set_flops(g);
+    g->base.scratch = e3tp_grid_lay_out(g).total;
     *out = g;
     return E3TP_OK;
 }
 
-void e3tp_grid_plan_destroy(e3tp_grid_plan *g, const e3tp_allocator *a)
-{
-    if (!g)
-        return;
-    e3tp_grid_form_destroy(&g->form, a);
-    e3tp_free(a, g);
-}
-
 e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
 {
-    const size_t T = lanes_of_line(g->problem);
+    const size_t T = lanes_of_line(g->base.problem);
     e3tp_grid_layout l = {0};
     for (int k = 0; k < 3; k++) {
-        const size_t factors = g->problem->factor_weights ? g->problem->nblocks[k] * T : 0,
-                     tiles = g->lanes == E3TP_LANES_ROWS ? 1 : g->together;
+        const size_t factors =
+                         g->base.problem->factor_weights ? g->base.problem->nblocks[k] * T : 0,
+                     tiles = g->base.lanes == E3TP_LANES_ROWS ? 1 : g->together;
         const size_t components = g->components[k] * T,
-                     slots = e3tp_grid_slot_lines(&g->form.shape, g->of[k].slots) * T;
+                     slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k].slots) * T;
         l.in[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
         l.out[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
         l.w[k] = e3tp_grid_take(&l.total, T, tiles * factors, false);
@@ -169,9 +175,12 @@ e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
         l.scaled[k] = e3tp_grid_take(&l.total, T, factors ? components : 0, false);
         l.slots[k] = e3tp_grid_take(&l.total, T, slots, true);
         l.back[k] = e3tp_grid_take(&l.total, T, slots, true);
-        l.points[k] = e3tp_grid_take(&l.total, T, g->form.rings * g->form.ring_step, true);
-        l.product[k] = e3tp_grid_take(
-            &l.total, T, (g->form.separable ? g->chunk : g->form.rings) * g->form.ring_step, true);
+        l.points[k] =
+            e3tp_grid_take(&l.total, T, g->base.form.rings * g->base.form.ring_step, true);
+        l.product[k] = e3tp_grid_take(&l.total, T,
+                                      (g->base.form.separable ? g->chunk : g->base.form.rings) *
+                                          g->base.form.ring_step,
+                                      true);
     }
     return l;
 }

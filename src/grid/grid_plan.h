@@ -10,26 +10,34 @@
 /* Degrees of an operand, at most. */
 enum { E3TP_GRID_BANDS = E3TP_GRID_LMAX + 1 };
 
-typedef struct e3tp_grid_plan {
+/* What the backend needs of a plan of either operation; the first member of both. */
+typedef struct e3tp_grid_base {
     const e3tp_problem *problem;
     e3tp_grid_form form;
-    e3tp_grid_transform of[3]; /* of x, y and z */
-    size_t chunk;              /* rings that are at points at a time; dense: 1 */
     e3tp_lanes lanes;
+    size_t block_rows;
+    size_t scratch;  /* elements */
+    double flops[2]; /* per row, forward and backward */
+    void (*run)(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+    void (*destroy)(void *plan, const e3tp_allocator *a);
+} e3tp_grid_base;
+
+/* One of these per operation and template object. */
+typedef struct e3tp_grid_runner {
+    void (*run)(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+} e3tp_grid_runner;
+
+/* A Gaunt product. */
+typedef struct e3tp_grid_plan {
+    e3tp_grid_base base;
+    e3tp_grid_transform of[3];     /* of x, y and z */
+    size_t chunk;                  /* rings that are at points at a time; dense: 1 */
     size_t components[3];          /* of a channel of each operand */
     int32_t d[3][E3TP_GRID_BANDS]; /* and of each block */
     bool idle[3];                  /* some blocks take part in no path: their outputs are zero */
     size_t group_tiles;            /* tiles of a row (of T rows: lanes over rows) */
     size_t together;               /* rows that are packed at a time: some tiles, or one */
-    size_t block_rows;
-    double flops[2]; /* per channel, forward and backward */
-    void (*run)(const struct e3tp_grid_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_grid_plan;
-
-/* One of these per template object. */
-typedef struct e3tp_grid_runner {
-    void (*run)(const e3tp_grid_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
-} e3tp_grid_runner;
 
 /* What one lane tile costs. */
 typedef struct e3tp_grid_work {
@@ -41,9 +49,9 @@ typedef struct e3tp_grid_work {
 /* Counts without building tables; false where the grid does not serve. */
 bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier);
 
-e3tp_status e3tp_grid_plan_create(e3tp_grid_plan **out, const e3tp_problem *p, e3tp_tier tier,
+/* All but base.run. */
+e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier tier,
                                   const e3tp_allocator *a, e3tp_message *why);
-void e3tp_grid_plan_destroy(e3tp_grid_plan *p, const e3tp_allocator *a);
 
 /* Elements of a worker's scratch by use: of the tiles packed together; from scaled on, of one. */
 typedef struct e3tp_grid_layout {

@@ -47,7 +47,7 @@ typedef struct frame {
 
 static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
 {
-    const e3tp_problem *p = f->plan->problem;
+    const e3tp_problem *p = f->plan->base.problem;
     const bool joined = p->nblocks[k] && (p->layout[k] != E3TP_MUL_IR || p->channels == 1);
     memory *m = &f->of[k];
     m->n = joined ? 1 : p->nblocks[k];
@@ -60,8 +60,8 @@ static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
 /* Tiles of a block that begins at *at, as a map of their own. */
 V_INLINE e3tp_tile_map tiles_of(const e3tp_grid_plan *g, e3tp_tile_map m, spot s, size_t *at)
 {
-    const bool channels = g->lanes == E3TP_LANES_CHANNELS;
-    const size_t u = channels ? s.d * T : s.d, left = g->problem->channels - u;
+    const bool channels = g->base.lanes == E3TP_LANES_CHANNELS;
+    const size_t u = channels ? s.d * T : s.d, left = g->base.problem->channels - u;
     *at += (m.index ? 0 : s.row * m.row) + u * m.channel;
     m.index = m.index ? m.index + s.row : NULL;
     m.rows = s.n;
@@ -75,7 +75,7 @@ static void pack(const frame *f, int k, spot s, real *to)
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
         const e3tp_tile_map m = tiles_of(f->plan, of->map[i], s, &at);
-        tile_kernels.pack(&m, f->plan->lanes, f->from[k] + at, to, f->plan->components[k] * T);
+        tile_kernels.pack(&m, f->plan->base.lanes, f->from[k] + at, to, f->plan->components[k] * T);
         to += m.d * T;
     }
 }
@@ -87,7 +87,7 @@ static void unpack(const frame *f, int k, spot s, const real *from)
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
         const e3tp_tile_map m = tiles_of(f->plan, of->map[i], s, &at);
-        (m.row ? tile_kernels.unpack : tile_kernels.sum)(&m, f->plan->lanes, from,
+        (m.row ? tile_kernels.unpack : tile_kernels.sum)(&m, f->plan->base.lanes, from,
                                                          f->plan->components[k] * T, f->to[k] + at);
         from += m.d * T;
     }
@@ -96,7 +96,7 @@ static void unpack(const frame *f, int k, spot s, const real *from)
 /* Factors of operand k as a block of one component per degree. */
 static e3tp_tile_map factors_of(const frame *f, int k, spot s, size_t *at)
 {
-    const e3tp_problem *p = f->plan->problem;
+    const e3tp_problem *p = f->plan->base.problem;
     *at = 0;
     for (int i = 0; i < k; i++)
         *at += p->nblocks[i] * p->channels;
@@ -109,7 +109,7 @@ static void pack_factors(const frame *f, int k, spot s)
 {
     size_t at;
     const e3tp_tile_map m = factors_of(f, k, s, &at);
-    tile_kernels.pack(&m, f->plan->lanes, (const real *)f->r->w + at, f->base + f->at.w[k],
+    tile_kernels.pack(&m, f->plan->base.lanes, (const real *)f->r->w + at, f->base + f->at.w[k],
                       m.d * T);
 }
 
@@ -117,7 +117,7 @@ static void unpack_factors(const frame *f, int k, spot s)
 {
     size_t at;
     const e3tp_tile_map m = factors_of(f, k, s, &at);
-    (m.row ? tile_kernels.unpack : tile_kernels.sum)(&m, f->plan->lanes, f->base + f->at.gw[k],
+    (m.row ? tile_kernels.unpack : tile_kernels.sum)(&m, f->plan->base.lanes, f->base + f->at.gw[k],
                                                      m.d * T, (real *)f->r->gw + at);
 }
 
@@ -127,7 +127,7 @@ static void unpack_factors(const frame *f, int k, spot s)
    where products of the dense form replace them. */
 static real *points_at(const frame *f, int k, size_t ring)
 {
-    const e3tp_grid_form *form = &f->plan->form;
+    const e3tp_grid_form *form = &f->plan->base.form;
     const bool kept = f->shared[k] || (k == f->in_place && !form->separable);
     return f->base + f->at.points[k] + (kept ? ring_at(form, ring) : 0);
 }
@@ -135,7 +135,7 @@ static real *points_at(const frame *f, int k, size_t ring)
 /* Products of the rings at hand; the dense form keeps all for its analysis. */
 static real *product_at(const frame *f, int k, size_t ring)
 {
-    const e3tp_grid_form *form = &f->plan->form;
+    const e3tp_grid_form *form = &f->plan->base.form;
     real *all = f->base + (f->in_place < 0 ? f->at.product[k] : f->at.points[f->in_place]);
     return all + (form->separable ? 0 : ring_at(form, ring));
 }
@@ -143,7 +143,7 @@ static real *product_at(const frame *f, int k, size_t ring)
 /* Result k on `count` rings from `ring` on: the product of the other two signals. */
 static void multiply(const frame *f, int k, size_t ring, size_t count)
 {
-    const e3tp_grid_form *form = &f->plan->form;
+    const e3tp_grid_form *form = &f->plan->base.form;
     const int a = k == 0 ? 1 : 0, b = k == 2 ? 1 : 2;
     kernels.multiply(points_at(f, a, ring), points_at(f, b, ring), product_at(f, k, ring),
                      (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
@@ -155,7 +155,7 @@ static void multiply_tile(const frame *f, const real *const in[3], real *const o
                           const bool fresh[3])
 {
     const e3tp_grid_plan *g = f->plan;
-    const e3tp_grid_form *form = &g->form;
+    const e3tp_grid_form *form = &g->base.form;
     const real *from[3] = {0};
     for (int k = 0; k < 3; k++)
         if (fresh[k])
@@ -199,7 +199,7 @@ static void pack_operands(const frame *f, spot s, bool first)
 static void run_tile(const frame *f, size_t i, bool first)
 {
     const e3tp_grid_plan *g = f->plan;
-    const e3tp_problem *p = g->problem;
+    const e3tp_problem *p = g->base.problem;
     const real *in[3], *w[3];
     real *out[3];
     bool fresh[3];
@@ -229,7 +229,7 @@ static void run_tile(const frame *f, size_t i, bool first)
 
 static void run_tiles(const frame *f, spot s, bool first)
 {
-    const size_t tiles = f->plan->lanes == E3TP_LANES_CHANNELS ? s.n : 1;
+    const size_t tiles = f->plan->base.lanes == E3TP_LANES_CHANNELS ? s.n : 1;
     pack_operands(f, s, first);
     for (size_t i = 0; i < tiles; i++)
         run_tile(f, i, first && i == 0);
@@ -251,7 +251,7 @@ static void set_frame(frame *f, const e3tp_grid_plan *g, e3tp_pass pass, const e
     f->plan = g;
     f->r = r;
     f->at = e3tp_grid_lay_out(g);
-    f->factors = g->problem->factor_weights;
+    f->factors = g->base.problem->factor_weights;
     f->gradients = f->factors && back && r->gw;
     for (int k = 0; k < 3; k++) {
         set_memory(f, k, stride[k], index[k]);
@@ -266,9 +266,10 @@ static void set_frame(frame *f, const e3tp_grid_plan *g, e3tp_pass pass, const e
             (k != 0 && f->wanted[0]) || (k != 1 && f->wanted[1]) || (k != 2 && f->wanted[2]);
 }
 
-static void run(const e3tp_grid_plan *g, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
-    if (!g->problem->channels)
+    const e3tp_grid_plan *g = plan;
+    if (!g->base.problem->channels)
         return;
     frame f;
     set_frame(&f, g, pass, r);

@@ -12,6 +12,12 @@
 
 enum { T = 64 / sizeof(real), POINT = E3TP_GRID_CLASSES * T };
 
+/* Elements from the first sample of all to the first of a ring or run. */
+V_INLINE size_t ring_at(const e3tp_grid_form *g, size_t ring)
+{
+    return g->separable ? ring * g->ring_step : e3tp_grid_cut_first(g->runs, ring) * POINT;
+}
+
 /* Steps of a stage; those of ring `ring` where every ring has its own (dense, to points). */
 V_INLINE const e3tp_grid_step *steps_of(const e3tp_grid_form *g, const e3tp_grid_transform *t,
                                         int stage, size_t ring, size_t *n)
@@ -64,10 +70,22 @@ V_INLINE void to_coefficients(const e3tp_grid_form *g, const e3tp_grid_transform
     kernels.analyse(s, n, g->tables.table, g->tables.lists, from, 0, out, 0, 1);
 }
 
-/* Elements from the first sample of all to the first of a ring or run. */
-V_INLINE size_t ring_at(const e3tp_grid_form *g, size_t ring)
+/* All samples of a signal, and coefficients from all samples. */
+V_INLINE void synthesise_all(const e3tp_grid_form *g, const e3tp_grid_transform *t, const real *in,
+                             real *slots, real *samples)
 {
-    return g->separable ? ring * g->ring_step : e3tp_grid_cut_first(g->runs, ring) * POINT;
+    const real *from = to_slots(g, t, in, slots);
+    const size_t count = g->separable ? g->rings : 1;
+    for (size_t ring = 0; ring < g->rings; ring += count)
+        to_points(g, t, from, ring, count, samples + ring_at(g, ring));
+}
+
+V_INLINE void analyse_all(const e3tp_grid_form *g, const e3tp_grid_transform *t,
+                          const real *samples, real *slots, real *out)
+{
+    if (g->separable)
+        rings_to_slots(g, t, samples, 0, g->rings, slots);
+    to_coefficients(g, t, g->separable ? slots : samples, out);
 }
 
 #endif

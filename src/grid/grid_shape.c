@@ -22,8 +22,20 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Each largest degree clipped by the triangle rule. */
-static int sum_of_degrees(const e3tp_problem *p)
+/* The largest sum of a path. */
+static int sum_of_path(const e3tp_problem *p)
+{
+    int sum = 0;
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_coupling *c = &p->paths[i];
+        const int s = p->blocks[0][c->in1].l + p->blocks[1][c->in2].l + p->blocks[2][c->out].l;
+        sum = s > sum ? s : sum;
+    }
+    return sum;
+}
+
+/* Signals meet as a whole: each largest degree, clipped by the triangle rule. */
+static int sum_of_signals(const e3tp_problem *p)
 {
     const int a = largest_degree(p, 0), b = largest_degree(p, 1), c = largest_degree(p, 2);
     return least(a, b + c) + least(b, a + c) + least(c, a + b);
@@ -31,7 +43,7 @@ static int sum_of_degrees(const e3tp_problem *p)
 
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why)
 {
-    *s = (e3tp_grid_shape){.sum = sum_of_degrees(p)};
+    *s = (e3tp_grid_shape){.sum = p->op == E3TP_OP_GAUNT ? sum_of_signals(p) : sum_of_path(p)};
     s->least_theta = p->quadrature == E3TP_GAUSS_LEGENDRE ? s->sum / 2 + 1 : s->sum | 1;
     s->least_phi = s->sum + 1;
     s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;

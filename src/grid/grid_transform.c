@@ -233,6 +233,7 @@ void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
                              const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n,
                              bool weighted)
 {
+    const double before = tables->fma;
     t->slots = 0;
     t->first[E3TP_GRID_TO_SLOTS] = tables->nsteps;
     if (b->separable)
@@ -251,4 +252,5 @@ void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
     if (b->separable)
         add_to_slots(tables, b, bands, n, true, weighted);
     t->first[E3TP_GRID_STAGES] = tables->nsteps;
+    t->fma = (tables->fma - before) / 2;
 }

@@ -30,6 +30,7 @@ enum {
 typedef struct e3tp_grid_transform {
     size_t first[E3TP_GRID_STAGES + 1];
     size_t slots;
+    double fma; /* per lane and direction */
 } e3tp_grid_transform;
 
 /* Where tables are written; all NULL: they are only counted. */
