@@ -156,10 +156,6 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
-/* Samples for `grid`: rows and columns, 0 0 = the smallest exact; a smaller grid is refused unless
- * aliasing is allowed. */
-E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
-                                        int allow_aliasing);
 
 /* Both. */
 E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default F32 */
@@ -171,6 +167,10 @@ E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
 E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
+/* Samples for `grid`: rows and columns, 0 0 = the smallest exact; a smaller grid is refused unless
+ * aliasing is allowed. */
+E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
+                                        int allow_aliasing);
 /* At most so many; 0: OpenMP's maximum as it is when the plan is created. A call takes no more than
    OpenMP's maximum at that time, and runs serially inside a parallel region and in a forked child.
    With set_parallel_for: as many as given here. */

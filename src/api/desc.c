@@ -223,7 +223,6 @@ e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
 e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                int allow_aliasing)
 {
-    CHECK(d, d->spec.op == E3TP_OP_GAUNT, "set_grid: the operation has no grid");
     CHECK(d,
           (n_theta == 0 && n_phi == 0) ||
               (n_theta > 0 && n_phi > 0 && n_theta <= 1000 && n_phi <= 1000),

@@ -158,7 +158,7 @@ START_TEST(setters_of_products)
     PRODUCT_REFUSED(e3tp_desc_set_sign(d, (e3tp_sign)4), "sign");
     PRODUCT_REFUSED(e3tp_desc_set_degrees(d, E3TP_X, &degree, 1), "degrees");
     PRODUCT_REFUSED(e3tp_desc_set_channels(d, 2), "channels");
-    PRODUCT_REFUSED(e3tp_desc_set_grid(d, 4, 4, E3TP_GAUSS_LEGENDRE, 0), "grid");
+    PRODUCT_REFUSED(e3tp_desc_set_grid(d, 4, 0, E3TP_GAUSS_LEGENDRE, 0), "grid");
 }
 END_TEST
 

@@ -30,6 +30,8 @@ typedef struct product {
     e3tp_weights kind;
     bool shared[2]; /* one row of x, of y for the batch */
     e3tp_dtype dtype;
+    int n_theta, n_phi, aliased; /* 0: the smallest exact samples */
+    e3tp_quadrature quadrature;
 } product;
 
 static double draw(void)
@@ -257,6 +259,7 @@ static e3tp_status create(const product *p, e3tp_method method, e3tp_plan **plan
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_method(d, method);
     e3tp_desc_set_threads(d, 1);
+    e3tp_desc_set_grid(d, p->n_theta, p->n_phi, p->quadrature, p->aliased);
     const e3tp_status s = e3tp_plan_create(plan, d);
     snprintf(text, cap, "%s", e3tp_desc_message(d));
     e3tp_desc_destroy(d);
@@ -400,6 +403,44 @@ START_TEST(odd_sums)
 }
 END_TEST
 
+/* Degrees of the largest path sum to 8: exact from 5 x 9 samples on (equiangular 9 x 9), refused
+   below, and by AUTO not taken even where aliasing is allowed. */
+START_TEST(samples)
+{
+    static const struct {
+        int n_theta, n_phi;
+        e3tp_quadrature quadrature;
+        bool exact;
+    } grids[] = {{5, 9, E3TP_GAUSS_LEGENDRE, true},   {6, 10, E3TP_GAUSS_LEGENDRE, true},
+                 {9, 15, E3TP_GAUSS_LEGENDRE, true},  {9, 12, E3TP_EQUIANGULAR, true},
+                 {4, 12, E3TP_GAUSS_LEGENDRE, false}, {5, 8, E3TP_GAUSS_LEGENDRE, false},
+                 {8, 12, E3TP_EQUIANGULAR, false}};
+    product p = make_product(0);
+    char text[256];
+    e3tp_plan *plan;
+    p.dtype = E3TP_F64;
+    p.kind = E3TP_WEIGHTS_SHARED;
+    for (size_t i = 0; i < p.npaths; i++)
+        p.weights += weight_count(&p, &p.paths[i]);
+    p.n_theta = grids[_i].n_theta, p.n_phi = grids[_i].n_phi, p.quadrature = grids[_i].quadrature;
+    if (grids[_i].exact) {
+        check(&p, E3TP_METHOD_GRID);
+        return;
+    }
+    const e3tp_status s = create(&p, E3TP_METHOD_GRID, &plan, text, sizeof text);
+    ck_assert_int_eq(s, E3TP_E_UNSUPPORTED);
+    ck_assert_msg(strstr(text, "at least") != NULL, "%s", text);
+    p.aliased = 1;
+    for (int automatic = 0; automatic < 2; automatic++) {
+        ck_assert_int_eq(
+            create(&p, automatic ? E3TP_METHOD_AUTO : E3TP_METHOD_GRID, &plan, text, sizeof text),
+            E3TP_OK);
+        ck_assert_str_eq(e3tp_plan_method(plan), automatic ? "cg" : "grid");
+        e3tp_plan_destroy(plan);
+    }
+}
+END_TEST
+
 /* No rows, no channels. */
 START_TEST(nothing)
 {
@@ -428,6 +469,7 @@ int main(int argc, char **argv)
     tier = tier_argument(argc, argv);
     TCase *tests = tcase_create("grid products");
     tcase_add_loop_test(tests, definition, 0, CASES);
+    tcase_add_loop_test(tests, samples, 0, 7);
     tcase_add_test(tests, modes);
     tcase_add_test(tests, odd_sums);
     tcase_add_test(tests, nothing);
