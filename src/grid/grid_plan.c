@@ -87,6 +87,7 @@ static void set_sizes(e3tp_grid_plan *g)
     const e3tp_problem *p = g->base.problem;
     const size_t T = lanes_of_line(p), C = p->channels;
     g->base.lanes = choose_lanes(p);
+    g->row_step = g->base.lanes == E3TP_LANES_ROWS ? T : 1;
     g->group_tiles = g->base.lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++) {
@@ -101,16 +102,14 @@ static void set_together(e3tp_grid_plan *g)
 {
     const size_t tile = 64 * (g->components[0] + g->components[1] + g->components[2] + 1);
     const size_t fit = ((size_t)48 << 10) / tile;
-    g->together = g->base.lanes == E3TP_LANES_ROWS ? lanes_of_line(g->base.problem)
-                  : fit < 1                        ? 1
-                                                   : fit;
+    g->together = fit < 1 ? 1 : fit;
 }
 
 /* Blocks of at most 64 rows and about 200 KB: small enough to share out among threads. */
 static void set_block_rows(e3tp_grid_plan *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t least = g->base.lanes == E3TP_LANES_ROWS ? lanes_of_line(p) : 1;
+    const size_t least = g->row_step;
     const size_t row =
         (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
     const size_t fit = ((size_t)192 << 10) / row, rows = fit < 64 ? fit / least * least : 64;
@@ -165,12 +164,12 @@ e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
     for (int k = 0; k < 3; k++) {
         const size_t factors =
                          g->base.problem->factor_weights ? g->base.problem->nblocks[k] * T : 0,
-                     tiles = g->base.lanes == E3TP_LANES_ROWS ? 1 : g->together;
+                     tiles = g->together, most = tiles < g->group_tiles ? g->group_tiles : tiles;
         const size_t components = g->components[k] * T,
                      slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k].slots) * T;
         l.in[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
         l.out[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
-        l.w[k] = e3tp_grid_take(&l.total, T, tiles * factors, false);
+        l.w[k] = e3tp_grid_take(&l.total, T, most * factors, false);
         l.gw[k] = e3tp_grid_take(&l.total, T, tiles * factors, false);
         l.scaled[k] = e3tp_grid_take(&l.total, T, factors ? components : 0, false);
         l.slots[k] = e3tp_grid_take(&l.total, T, slots, true);

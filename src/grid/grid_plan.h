@@ -35,8 +35,9 @@ typedef struct e3tp_grid_plan {
     size_t components[3];          /* of a channel of each operand */
     int32_t d[3][E3TP_GRID_BANDS]; /* and of each block */
     bool idle[3];                  /* some blocks take part in no path: their outputs are zero */
-    size_t group_tiles;            /* tiles of a row (of T rows: lanes over rows) */
-    size_t together;               /* rows that are packed at a time: some tiles, or one */
+    size_t row_step;               /* rows of a tile: 1, or T with lanes over rows */
+    size_t group_tiles;            /* tiles of so many rows */
+    size_t together;               /* tiles that are packed at a time, at most */
 } e3tp_grid_plan;
 
 /* What one lane tile costs. */

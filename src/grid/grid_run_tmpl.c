@@ -22,10 +22,10 @@ typedef struct memory {
     size_t start[E3TP_GRID_BANDS], n;
 } memory;
 
-/* Lane tiles that are packed together: n rows from `row` on, channels from d T on; lanes over rows:
-   one tile, up to T rows from `row` on of channel d. */
+/* Lane tiles that are packed together: tiles d .. d + nd - 1 of each row (lanes over rows: of each
+   T rows) of n rows from `row` on. */
 typedef struct spot {
-    size_t row, n, d;
+    size_t row, n, d, nd;
 } spot;
 
 typedef struct frame {
@@ -57,15 +57,20 @@ static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
         m->map[0].d = f->plan->components[k];
 }
 
+static size_t fewer(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Tiles of a block that begins at *at, as a map of their own. */
 V_INLINE e3tp_tile_map tiles_of(const e3tp_grid_plan *g, e3tp_tile_map m, spot s, size_t *at)
 {
-    const bool channels = g->base.lanes == E3TP_LANES_CHANNELS;
-    const size_t u = channels ? s.d * T : s.d, left = g->base.problem->channels - u;
+    const size_t step = g->base.lanes == E3TP_LANES_CHANNELS ? T : 1, u = s.d * step,
+                 left = g->base.problem->channels - u;
     *at += (m.index ? 0 : s.row * m.row) + u * m.channel;
     m.index = m.index ? m.index + s.row : NULL;
     m.rows = s.n;
-    m.mul = !channels ? 1 : left < T ? left : T;
+    m.mul = left < s.nd * step ? left : s.nd * step;
     return m;
 }
 
@@ -189,14 +194,14 @@ static void pack_operands(const frame *f, spot s, bool first)
     for (int k = 0; k < 3; k++) {
         if (f->needed[k] && (first || !f->shared[k]))
             pack(f, k, s, f->base + f->at.in[k]);
-        if (f->factors && (first || f->r->sw))
+        if (f->factors && f->r->sw)
             pack_factors(f, k, s);
     }
 }
 
-/* Tile i of those packed together; with factors: operands times them, their gradients, results
-   times them. */
-static void run_tile(const frame *f, size_t i, bool first)
+/* Tile i of those packed together, which is tile d of its row; with factors: operands times them,
+   their gradients, results times them. */
+static void run_tile(const frame *f, size_t i, size_t d, bool first)
 {
     const e3tp_grid_plan *g = f->plan;
     const e3tp_problem *p = g->base.problem;
@@ -207,7 +212,7 @@ static void run_tile(const frame *f, size_t i, bool first)
         const size_t size = g->components[k] * T;
         in[k] = f->base + f->at.in[k] + (f->shared[k] ? 0 : i * size);
         out[k] = f->base + f->at.out[k] + i * size;
-        w[k] = f->base + f->at.w[k] + i * p->nblocks[k] * T;
+        w[k] = f->base + f->at.w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
         fresh[k] = f->needed[k] && (first || !f->shared[k]);
         if (f->wanted[k] && g->idle[k])
             memset(out[k], 0, size * sizeof(real));
@@ -229,10 +234,10 @@ static void run_tile(const frame *f, size_t i, bool first)
 
 static void run_tiles(const frame *f, spot s, bool first)
 {
-    const size_t tiles = f->plan->base.lanes == E3TP_LANES_CHANNELS ? s.n : 1;
+    const size_t rows = f->plan->row_step, tiles = (s.n + rows - 1) / rows * s.nd;
     pack_operands(f, s, first);
     for (size_t i = 0; i < tiles; i++)
-        run_tile(f, i, first && i == 0);
+        run_tile(f, i, s.d + i % s.nd, first && i == 0);
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             unpack_factors(f, k, s);
@@ -266,6 +271,21 @@ static void set_frame(frame *f, const e3tp_grid_plan *g, e3tp_pass pass, const e
             (k != 0 && f->wanted[0]) || (k != 1 && f->wanted[1]) || (k != 2 && f->wanted[2]);
 }
 
+/* Row after row; where an operand is shared, tile d of all rows before the next. */
+static void run_rows(const frame *f)
+{
+    const e3tp_grid_plan *g = f->plan;
+    const bool shared = f->shared[0] || f->shared[1] || f->shared[2];
+    const size_t nd = shared ? 1 : fewer(g->together, g->group_tiles),
+                 n = g->together / nd * g->row_step, all = f->r->n;
+    for (size_t outer = 0; outer < (shared ? g->group_tiles : all); outer += shared ? 1 : n)
+        for (size_t inner = 0; inner < (shared ? all : g->group_tiles); inner += shared ? n : nd) {
+            const size_t row = shared ? inner : outer, d = shared ? outer : inner;
+            run_tiles(f, (spot){row, fewer(n, all - row), d, fewer(nd, g->group_tiles - d)},
+                      row == 0);
+        }
+}
+
 static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     const e3tp_grid_plan *g = plan;
@@ -274,11 +294,9 @@ static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scra
     frame f;
     set_frame(&f, g, pass, r);
     f.base = scratch;
-    for (size_t d = 0; d < g->group_tiles; d++)
-        for (size_t row = 0; row < r->n; row += g->together) {
-            const size_t left = r->n - row;
-            run_tiles(&f, (spot){row, left < g->together ? left : g->together, d}, row == 0);
-        }
+    for (int k = 0; k < 3 && f.factors && !r->sw; k++)
+        pack_factors(&f, k, (spot){0, fewer(r->n, g->row_step), 0, g->group_tiles});
+    run_rows(&f);
 }
 
 const e3tp_grid_runner E3TP_NAME(e3tp_grid_runner) = {run};
