@@ -182,7 +182,7 @@ typedef struct variant {
 
 static variant variant_of(int product, int grid, int i)
 {
-    static const size_t channels[] = {1, 3, 16, 17};
+    static const size_t channels[] = {1, 3, 40, 17}; /* 40: lanes over channels, last tile half */
     variant v = {
         .channels = channels[i % 4],
         .layout = {(e3tp_layout)(i % 3), (e3tp_layout)((i + grid) % 3), (e3tp_layout)((i / 2) % 3)},
