@@ -15,20 +15,28 @@ enum {
     APART = 8 * T /* from a sample to the next */
 };
 
-/* Tiles of up to so many inputs have code of their own: the loop over them is unrolled. */
-enum { SMALL = 6 };
+/* Tiles that gather up to so many inputs have code of their own: the loop over them is unrolled. */
+enum { FEW = 6 };
 
 /* How a tile is repeated: in and out move on by the steps. */
 typedef struct walk {
     size_t in_step, out_step, count;
 } walk;
 
-/* Up to TILE_ARGS every loop bound is a literal after inlining: the accumulators stay in registers.
-   Tiles of few rows add in two chains, which do not wait for one another. */
-enum { CHAINS = 2 };
+/* Up to TILE_ARGS every loop bound but n is a literal after inlining: the accumulators stay in
+   registers. */
 typedef struct accumulators {
     v_real v[ROWS][WIDE];
 } accumulators;
+
+V_INLINE void clear(const int rows, accumulators *s)
+{
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
+    for (int i = 0; i < WIDE; i++)
+        s->v[r][i] = v_zero();
+}
 
 /* The product of a column of the matrix with one line of the input; added to what is there unless
    first. */
@@ -50,46 +58,45 @@ V_INLINE void add_column(const int rows, const bool first, accumulators *s, cons
     }
 }
 
-V_INLINE void join_chains(const int rows, accumulators s[CHAINS])
-{
-    V_UNROLL
-    for (int r = 0; r < rows; r++)
-        V_UNROLL
-    for (int i = 0; i < WIDE; i++)
-        s[0].v[r][i] += s[1].v[r][i];
-}
-
 /* gathers: inputs by the list, outputs one after the other; else the reverse. */
 V_INLINE const real *input(const bool gathers, const real *in, const int32_t *list, size_t k)
 {
     return in + (gathers ? (ptrdiff_t)list[k] : (ptrdiff_t)(k * APART));
 }
 
-/* few: n as a literal; SMALL + 1: any n beyond. */
-V_INLINE void sum_columns(const int rows, const size_t few, const bool gathers, size_t n,
-                          const real *A, const int32_t *list, const real *in, accumulators *sum)
+/* n a literal. */
+V_INLINE void sum_few(const int rows, const size_t n, const bool gathers, const real *A,
+                      const int32_t *list, const real *in, accumulators *s)
 {
-    const size_t literal = few <= SMALL ? few : SMALL, R = (size_t)rows;
-    const bool twice = 2 * rows <= ROWS && literal >= 2 * CHAINS;
-    accumulators s[CHAINS];
     V_UNROLL
-    for (size_t k = 0; k < literal; k++)
-        add_column(rows, k < (twice ? CHAINS : 1), &s[twice ? k % CHAINS : 0], A + k * R,
-                   input(gathers, in, list, k));
-    if (few > SMALL) {
-        size_t k = SMALL;
-        for (; k + 1 < n; k += 2) {
-            add_column(rows, false, &s[0], A + k * R, input(gathers, in, list, k));
-            add_column(rows, false, &s[twice], A + (k + 1) * R, input(gathers, in, list, k + 1));
-        }
-        if (k < n)
-            add_column(rows, false, &s[0], A + k * R, input(gathers, in, list, k));
-    }
-    if (twice)
-        join_chains(rows, s);
-    *sum = s[0];
+    for (size_t k = 0; k < n; k++)
+        add_column(rows, k == 0, s, A + k * (size_t)rows, input(gathers, in, list, k));
 }
 
+/* Tiles of few rows add in two chains, which do not wait for one another. */
+V_INLINE void sum_any(const int rows, size_t n, const bool gathers, const real *A,
+                      const int32_t *list, const real *in, accumulators *s)
+{
+    const bool twice = 2 * rows <= ROWS;
+    accumulators odd;
+    clear(rows, s);
+    if (twice)
+        clear(rows, &odd);
+    size_t k = 0;
+    for (; k + 1 < n; k += 2, A += 2 * rows) {
+        add_column(rows, false, s, A, input(gathers, in, list, k));
+        add_column(rows, false, twice ? &odd : s, A + rows, input(gathers, in, list, k + 1));
+    }
+    if (k < n)
+        add_column(rows, false, s, A, input(gathers, in, list, k));
+    V_UNROLL
+    for (int r = 0; twice && r < rows; r++)
+        V_UNROLL
+    for (int i = 0; i < WIDE; i++)
+        s->v[r][i] += odd.v[r][i];
+}
+
+/* few: n as a literal, or 0: any. */
 V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, const walk *w,
                        size_t n, const real *A, const int32_t *list, const real *in, real *out)
 {
@@ -97,14 +104,16 @@ V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, con
         for (int pass = 0; pass < T; pass += PASS) {
             accumulators s;
             if (few)
-                sum_columns(rows, few, gathers, n, A, list, in + pass, &s);
+                sum_few(rows, few, gathers, A, list, in + pass, &s);
+            else
+                sum_any(rows, n, gathers, A, list, in + pass, &s);
             V_UNROLL
             for (int r = 0; r < rows; r++)
                 V_UNROLL
             for (int i = 0; i < WIDE; i++)
                 v_store(out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]) + pass +
                             i * LANES,
-                        few ? s.v[r][i] : v_zero());
+                        s.v[r][i]);
         }
 }
 
@@ -112,38 +121,32 @@ V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, con
     const walk *w, size_t n, const real *A, const int32_t *list, const real *in, real *out
 typedef void tile_code(TILE_ARGS);
 
-#define EACH_SIZE(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3) X(r, 4) X(r, 5) X(r, 6) X(r, 7)
-#define EACH_TILE_6(X) \
-    EACH_SIZE(X, 1) EACH_SIZE(X, 2) EACH_SIZE(X, 3) EACH_SIZE(X, 4) EACH_SIZE(X, 5) EACH_SIZE(X, 6)
+#define EACH_SIZE(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3) X(r, 4) X(r, 5) X(r, 6)
+#define EACH_ROWS_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #if V_BYTES == 64
-#define EACH_TILE(X) \
-    EACH_TILE_6(X)   \
-    EACH_SIZE(X, 7)  \
-    EACH_SIZE(X, 8) EACH_SIZE(X, 9) EACH_SIZE(X, 10) EACH_SIZE(X, 11) EACH_SIZE(X, 12)
+#define EACH_ROWS(X) EACH_ROWS_6(X) X(7) X(8) X(9) X(10) X(11) X(12)
 #else
-#define EACH_TILE(X) EACH_TILE_6(X)
+#define EACH_ROWS(X) EACH_ROWS_6(X)
 #endif
 
-#define DEFINE(r, few)                                   \
-    static void gather_##r##_##few(TILE_ARGS)            \
-    {                                                    \
-        run_tile(r, few, true, w, n, A, list, in, out);  \
-    }                                                    \
-    static void scatter_##r##_##few(TILE_ARGS)           \
-    {                                                    \
-        run_tile(r, few, false, w, n, A, list, in, out); \
+#define DEFINE_GATHER(r, few)                           \
+    static void gather_##r##_##few(TILE_ARGS)           \
+    {                                                   \
+        run_tile(r, few, true, w, n, A, list, in, out); \
     }
-EACH_TILE(DEFINE)
+#define DEFINE(r)                                      \
+    EACH_SIZE(DEFINE_GATHER, r)                        \
+    static void scatter_##r(TILE_ARGS)                 \
+    {                                                  \
+        run_tile(r, 0, false, w, n, A, list, in, out); \
+    }
+EACH_ROWS(DEFINE)
 
 #define GATHER(r, few) gather_##r##_##few,
-#define SCATTER(r, few) scatter_##r##_##few,
-static tile_code *const gather_code[] = {EACH_TILE(GATHER)};
-static tile_code *const scatter_code[] = {EACH_TILE(SCATTER)};
-
-V_INLINE tile_code *code_of(tile_code *const *code, const e3tp_grid_step *s)
-{
-    return code[(s->rows - 1) * (SMALL + 2) + (s->n <= SMALL ? s->n : SMALL + 1)];
-}
+#define GATHERS(r) {EACH_SIZE(GATHER, r)},
+#define SCATTER(r) scatter_##r,
+static tile_code *const gather_code[][FEW + 1] = {EACH_ROWS(GATHERS)};
+static tile_code *const scatter_code[] = {EACH_ROWS(SCATTER)};
 
 static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table,
                        const int32_t *lists, const real *in, size_t in_step, real *out,
@@ -151,7 +154,8 @@ static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table
 {
     const walk w = {in_step, out_step, count};
     for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
-        code_of(gather_code, s)(&w, s->n, table + s->matrix, lists + s->list, in, out + s->base);
+        gather_code[s->rows - 1][s->n <= FEW ? s->n : 0](&w, s->n, table + s->matrix,
+                                                         lists + s->list, in, out + s->base);
 }
 
 static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,
@@ -159,7 +163,7 @@ static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, c
 {
     const walk w = {in_step, out_step, count};
     for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
-        code_of(scatter_code, s)(&w, s->n, table + s->matrix, lists + s->list, in + s->base, out);
+        scatter_code[s->rows - 1](&w, s->n, table + s->matrix, lists + s->list, in + s->base, out);
 }
 
 /* Classes 2 r (even under reflection at the equator) and 2 r + 1 (odd), joined with sign: the
