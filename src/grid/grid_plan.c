@@ -116,12 +116,12 @@ static void set_block_rows(e3tp_grid_plan *g)
     g->base.block_rows = rows < least ? least : rows;
 }
 
-/* Samples of two operands on as many rings as are about a first-level cache of them. */
+/* Runs of rings as equal as can be, with samples of two operands of about a first-level cache. */
 static void set_chunk(e3tp_grid_plan *g)
 {
     const size_t ring = g->base.form.ring_step * e3tp_dtype_size(g->base.problem->dtype);
-    const size_t fit = ((size_t)12 << 10) / ring, rings = g->base.form.rings;
-    g->chunk = !g->base.form.separable || fit < 1 ? 1 : fit < rings ? fit : rings;
+    const size_t fit = ((size_t)16 << 10) / ring, rings = g->base.form.rings;
+    g->chunk = g->base.form.separable && fit > 1 ? e3tp_grid_cut_rows(rings, fit).tile : 1;
 }
 
 static void destroy(void *plan, const e3tp_allocator *a)
