@@ -44,7 +44,7 @@ typedef struct totals {
 typedef struct variant {
     bench_product product;
     int ready;
-    double max_err, seconds[MAX_REPEATS];
+    double max_err, seconds[MAX_REPEATS], peak[MAX_REPEATS];
     size_t calls, rounds; /* per sample; samples */
 } variant;
 
@@ -73,6 +73,12 @@ static void calibrate(variant *v, const options *o)
     }
 }
 
+static double peak_beside(const variant *v)
+{
+    const bench_problem *p = &v->product.problem;
+    return bench_peak_now(e3tp_plan_isa(v->product.plan), p->dtype == E3TP_F64, p->threads);
+}
+
 static void time_group(variant *v, size_t n, const options *o)
 {
     for (size_t i = 0; i < n; i++)
@@ -83,8 +89,10 @@ static void time_group(variant *v, size_t n, const options *o)
         if (r >= MIN_REPEATS && bench_now() - start > slow_group)
             return;
         for (size_t i = 0; i < n; i++)
-            if (v[i].ready)
+            if (v[i].ready) {
+                v[i].peak[v[i].rounds] = peak_beside(&v[i]);
                 v[i].seconds[v[i].rounds++] = sample(&v[i], o);
+            }
     }
 }
 
@@ -145,7 +153,8 @@ static bench_result result_of(variant *v, const options *o)
                           .ns = s,
                           .flops = o->create ? NAN : e3tp_plan_flops(q->plan, p->pass),
                           .bytes = o->create ? NAN : e3tp_plan_bytes(q->plan, p->pass),
-                          .max_err = v->max_err};
+                          .max_err = v->max_err,
+                          .peak = bench_statistics(v->peak, v->rounds).median};
 }
 
 static void report(variant *v, const options *o)

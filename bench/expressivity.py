@@ -270,7 +270,7 @@ def study(setting, kind, cls, natural, method, L):
         "pass": "fwd,bwd",
         "threads": None,
         "batch": None,
-        **dict.fromkeys("ns_per_item min iqr flops bytes gflops peak_gflops dram_gbs".split()),
+        **dict.fromkeys("ns_per_item min iqr flops bytes gflops peak_gflops best_peak_gflops dram_gbs".split()),
         "setting": setting,
         "product": kind,
         "L": L,

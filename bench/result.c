@@ -8,9 +8,14 @@ double bench_result_gflops(const bench_result *r)
     return r->flops / r->ns.median;
 }
 
-double bench_result_peak(const bench_result *r)
+static double best_peak(const bench_result *r)
 {
     return bench_peak_gflops(r->isa, r->dtype == E3TP_F64, r->threads > 0 ? r->threads : 1);
+}
+
+double bench_result_peak(const bench_result *r)
+{
+    return r->peak > 0 ? r->peak : best_peak(r);
 }
 
 void bench_result_begin(FILE *f, const bench_result *r)
@@ -37,6 +42,7 @@ void bench_result_begin(FILE *f, const bench_result *r)
                    {"bytes", r->bytes},
                    {"gflops", bench_result_gflops(r)},
                    {"peak_gflops", bench_result_peak(r)},
+                   {"best_peak_gflops", best_peak(r)},
                    {"dram_gbs", bench_dram_gbs(r->threads > 0 ? r->threads : 1)},
                    {"max_err", r->max_err}};
     fprintf(f, "{\"case\":\"%s\"", r->kind);

@@ -17,10 +17,11 @@ typedef struct bench_result {
     bench_stats ns;      /* per item */
     double flops, bytes; /* per item; NAN: not counted */
     double max_err;
+    double peak; /* Gflop/s of multiply-adds beside the samples; 0: the best of the process */
 } bench_result;
 
 double bench_result_gflops(const bench_result *r);
-double bench_result_peak(const bench_result *r); /* Gflop/s of multiply-adds, same process */
+double bench_result_peak(const bench_result *r);
 
 /* Between begin and end, bench_json_text and bench_json_number add keys. */
 void bench_result_begin(FILE *f, const bench_result *r);

@@ -125,6 +125,19 @@ double bench_peak_gflops(const char *isa, int f64, int threads)
     return gflops;
 }
 
+double bench_peak_now(const char *isa, int f64, int threads)
+{
+    const double best = bench_peak_gflops(isa, f64, threads);
+    const bench_tier *tier = bench_tier_named(isa);
+    if (!tier || !(best > 0))
+        return NAN;
+    const size_t per_step = f64 ? tier->flops_f64 : tier->flops_f32;
+    peak_job job = {tier, f64, (size_t)(5e-4 * best * 1e9 / (double)per_step / threads) + 1};
+    const double start = bench_now();
+    bench_parallel(threads, (size_t)threads, peak_body, &job);
+    return (double)(job.steps * per_step) * threads / (bench_now() - start) * 1e-9;
+}
+
 /* ---- memory */
 
 /* Several sums, so that the adds do not wait for one another. */
