@@ -35,15 +35,10 @@ static inline size_t e3tp_grid_points(const e3tp_grid_shape *s)
     return (size_t)s->rings * (size_t)s->points;
 }
 
-/* Elements of the samples of a signal, and of the slots of a transform. */
+/* Elements of the samples of a signal. */
 static inline size_t e3tp_grid_samples_size(const e3tp_grid_form *g)
 {
     return g->rings * g->ring_step;
-}
-
-static inline size_t e3tp_grid_slots_size(const e3tp_grid_form *g, size_t slots, size_t T)
-{
-    return e3tp_grid_slot_lines(&g->shape, slots) * T;
 }
 
 /* A place for n elements, whole lines of T. apart: not a multiple of 4 KB from its neighbours, so

@@ -294,7 +294,7 @@ static size_t most_lines(const e3tp_grid_paths *g)
 e3tp_grid_paths_layout e3tp_grid_paths_lay_out(const e3tp_grid_paths *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t T = lanes_of_line(p), samples = g->base.form.rings * g->base.form.ring_step,
+    const size_t T = lanes_of_line(p), samples = e3tp_grid_samples_size(&g->base.form),
                  weights = p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel * T : 0,
                  lines = most_lines(g) * T;
     e3tp_grid_paths_layout l = {0};

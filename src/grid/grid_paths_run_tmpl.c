@@ -283,7 +283,7 @@ static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scra
                      .r = r,
                      .at = e3tp_grid_paths_lay_out(g),
                      .base = scratch,
-                     .size = g->base.form.rings * g->base.form.ring_step,
+                     .size = e3tp_grid_samples_size(&g->base.form),
                      .points = e3tp_grid_points(&g->base.form.shape),
                      .back = back,
                      .gx = back && r->gx,

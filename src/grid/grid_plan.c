@@ -159,27 +159,25 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
 
 e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
 {
-    const size_t T = lanes_of_line(g->base.problem);
+    const e3tp_problem *p = g->base.problem;
+    const size_t T = lanes_of_line(p), tiles = g->together,
+                 row = tiles < g->group_tiles ? g->group_tiles : tiles,
+                 samples = e3tp_grid_samples_size(&g->base.form),
+                 chunk = g->base.form.separable ? g->chunk * g->base.form.ring_step : samples;
     e3tp_grid_layout l = {0};
     for (int k = 0; k < 3; k++) {
-        const size_t factors =
-                         g->base.problem->factor_weights ? g->base.problem->nblocks[k] * T : 0,
-                     tiles = g->together, most = tiles < g->group_tiles ? g->group_tiles : tiles;
-        const size_t components = g->components[k] * T,
+        const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
+                     components = g->components[k] * T,
                      slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k].slots) * T;
         l.in[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
         l.out[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
-        l.w[k] = e3tp_grid_take(&l.total, T, most * factors, false);
+        l.w[k] = e3tp_grid_take(&l.total, T, row * factors, false);
         l.gw[k] = e3tp_grid_take(&l.total, T, tiles * factors, false);
         l.scaled[k] = e3tp_grid_take(&l.total, T, factors ? components : 0, false);
         l.slots[k] = e3tp_grid_take(&l.total, T, slots, true);
         l.back[k] = e3tp_grid_take(&l.total, T, slots, true);
-        l.points[k] =
-            e3tp_grid_take(&l.total, T, g->base.form.rings * g->base.form.ring_step, true);
-        l.product[k] = e3tp_grid_take(&l.total, T,
-                                      (g->base.form.separable ? g->chunk : g->base.form.rings) *
-                                          g->base.form.ring_step,
-                                      true);
+        l.points[k] = e3tp_grid_take(&l.total, T, samples, true);
+        l.product[k] = e3tp_grid_take(&l.total, T, chunk, true);
     }
     return l;
 }
