@@ -69,7 +69,7 @@ static void add_all(product *p, e3tp_mode mode, bool weighted)
                     (mode == E3TP_UUU && a->mul != b->mul) ||
                     (mode != E3TP_UVW && a->mul != c->mul))
                     continue;
-                add_path(p, i, j, k, mode, weighted || (i + j + k) % 2);
+                add_path(p, i, j, k, mode, weighted || (i + j) % 2);
             }
 }
 
