@@ -2,6 +2,7 @@
 /* The backend's vtable. */
 #include "cg/cg.h"
 
+#include "cg/cg_pairs.h"
 #include "cg/cg_plan.h"
 
 #define DECLARE(tier) \
@@ -58,27 +59,35 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
                                            : 0);
 }
 
-/* g NULL: non-zeros are estimated. */
-static double row_flops(const e3tp_problem *p, const e3tp_cg_plan *g, e3tp_pass pass)
+static double row_flops(const e3tp_cg_plan *g, e3tp_pass pass)
 {
+    const e3tp_problem *p = g->problem;
     double flops = 0;
-    for (size_t i = 0; i < p->npaths; i++) {
-        const e3tp_coupling *c = &p->paths[i];
-        flops +=
-            path_flops(p, c, g ? (double)g->triples[g->path[i].triple].n : e3tp_cg_nonzeros(p, c));
-    }
+    for (size_t i = 0; i < p->npaths; i++)
+        flops += path_flops(p, &p->paths[i], (double)g->triples[g->path[i].triple].n);
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
 
-/* Sustained flops per second on a core of about 2.5 GHz; calibration: bench, all paths L = 3. */
-static const double speed[E3TP_TIER_COUNT] = {4e9, 25e9, 45e9, 8e9};
+/* Sustained flops per second on a core of about 3.5 GHz, and seconds to pack an element of 4 bytes;
+   calibration: bench, Gaunt products of 128 channels, L = 1..8. Tables are slower than kernels of
+   pairs. */
+static const double speed[E3TP_TIER_COUNT] = {20e9, 50e9, 75e9, 20e9};
+static const double speed_of_tables = 0.65, seconds_per_element = 0.25e-9;
+
+static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_tier tier)
+{
+    const int l1 = p->blocks[0][c->in1].l, l2 = p->blocks[1][c->in2].l;
+    const bool by_pair = l1 <= E3TP_CG_PAIRS_LMAX && l2 <= E3TP_CG_PAIRS_LMAX;
+    return path_flops(p, c, e3tp_cg_nonzeros(p, c)) /
+           (speed[tier] * (by_pair ? 1 : speed_of_tables));
+}
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
-    const double packed =
-        (double)(p->dim[0] + p->dim[1] + p->dim[2]) * (pass == E3TP_BACKWARD ? 2 : 1);
-    const double precision = p->dtype == E3TP_F64 ? 2 : 1;
-    return precision * row_flops(p, NULL, pass) / speed[tier] + packed * 0.4e-9;
+    double seconds = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_element;
+    for (size_t i = 0; i < p->npaths; i++)
+        seconds += path_seconds(p, &p->paths[i], tier);
+    return seconds * (p->dtype == E3TP_F64 ? 2 : 1) * (pass == E3TP_BACKWARD ? 2 : 1);
 }
 
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
@@ -130,7 +139,7 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
     const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
                        (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
     const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){row_flops(p, g, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+    return (e3tp_counts){row_flops(g, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)

@@ -46,9 +46,11 @@ static bool is_exact(const e3tp_problem *p)
     return s.n_theta >= s.least_theta && s.n_phi >= s.least_phi;
 }
 
-/* Lines of multiply-adds per second on a core of about 2.5 GHz; calibration: bench, L = 4..10. */
-static const double speed[E3TP_TIER_COUNT] = {0.35e9, 1.9e9, 3.2e9, 0.6e9};
-static const double seconds_per_packed_line = 2.5e-9, seconds_per_tile = 120e-9;
+/* Lines of multiply-adds per second on a core of about 3.5 GHz, and how much more in the dense
+   form; calibration: bench, Gaunt products of 128 channels, L = 1..8. */
+static const double speed[E3TP_TIER_COUNT] = {1.0e9, 2.0e9, 3.4e9, 1.0e9};
+static const double speed_of_dense = 1.4;
+static const double seconds_per_packed_line = 1.9e-9, seconds_per_tile = 120e-9;
 
 static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
@@ -56,7 +58,7 @@ static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     if (!e3tp_grid_estimate(&w, p, tier))
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
-    return w.tiles * (w.lines[back] / speed[tier] +
+    return w.tiles * (w.lines[back] / (speed[tier] * (w.dense ? speed_of_dense : 1)) +
                       w.packed * (back ? 2 : 1) * seconds_per_packed_line + seconds_per_tile);
 }
 

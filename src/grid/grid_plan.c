@@ -76,6 +76,7 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     for (int back = 0; back < 2; back++)
         w->lines[back] = share[back] * e3tp_grid_transform_work(&t) +
                          (1 + back) * sample_work * (double)e3tp_grid_points(&shape);
+    w->dense = !b.separable;
     w->tiles =
         choose_lanes(p) == E3TP_LANES_CHANNELS ? (double)((C + T - 1) / T) : (double)C / (double)T;
     w->packed = C ? (double)((p->dim[0] + p->dim[1] + p->dim[2]) / C) : 0;

@@ -45,6 +45,7 @@ typedef struct e3tp_grid_work {
     double lines[2]; /* multiply-adds of whole lines, forward and backward, overheads included */
     double packed;   /* lines packed or unpacked in the forward pass */
     double tiles;    /* lane tiles per row */
+    bool dense;
 } e3tp_grid_work;
 
 /* Counts without building tables; false where the grid does not serve. */
