@@ -38,21 +38,10 @@ static inline tiles_of frame_block(const frame *f, size_t path, int k)
     return (tiles_of){b, f->v[k] + q->at[i], f->g[k] + q->at[i], q->stride[i], 2 * b->l + 1};
 }
 
-/* Whether kernels read the lines of a channel-wise path where the caller has them. */
+/* Whether kernels read the lines of a path where the caller has them. */
 static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 {
-    const e3tp_coupling *c = &f->p->paths[path];
-    return f->plan->path[path].channels && c->mode == E3TP_UVU && !f->r->iw &&
-           f->p->blocks[1][c->in2].mul == 1 && f->p->blocks[0][c->in1].mul % T == 0;
-}
-
-/* Whether one set of lines serves all rows: shared weights, unless a walk goes over channels too.
- */
-static inline bool frame_one_line(const frame *f, size_t path)
-{
-    const e3tp_coupling *c = &f->p->paths[path];
-    const bool channels_too = f->plan->lanes == E3TP_LANES_ROWS && c->mode == E3TP_UUU;
-    return f->r->sw == 0 && !f->r->iw && !(channels_too && f->p->blocks[0][c->in1].mul > 1);
+    return f->plan->path[path].in_place && !f->r->iw;
 }
 
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,

@@ -27,13 +27,6 @@ typedef struct line_up {
     size_t stride;
 } line_up;
 
-/* All channels and rows of a uuu path. */
-static walk walk_all(const frame *f, const e3tp_coupling *c)
-{
-    const size_t mul = f->p->blocks[0][c->in1].mul;
-    return (walk){e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1};
-}
-
 /* Tile t of `tiles` tiles of channels, all rows; uvu: y in every lane. */
 static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t tiles)
 {
@@ -78,7 +71,7 @@ static line_up weight_line(const frame *f, size_t path, const walk *way, size_t 
     if (e3tp_cg_reads_weights(f, path))
         return (line_up){(real *)(uintptr_t)f->r->w + c->w_offset + way->q * T, (size_t)f->r->sw};
     line_up l = line_at(f, f->lw, path, way, more);
-    if (frame_one_line(f, path))
+    if (f->plan->path[path].one_line)
         l.stride = 0;
     return l;
 }
@@ -264,14 +257,8 @@ static void run_connected(const frame *f, e3tp_cg_target target, const e3tp_cg_m
 
 /* ---- */
 
-static const e3tp_coupling *coupling_of(const frame *f, e3tp_cg_target target,
-                                        const e3tp_cg_group *g)
-{
-    return &f->p->paths[f->plan->order[target][g->first].path];
-}
-
-static void run_pairs(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                      const e3tp_coupling *c)
+static void run_by_channel(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                           const e3tp_coupling *c)
 {
     for (size_t u = 0; u < f->p->blocks[0][c->in1].mul; u++)
         for (size_t v = 0; v < f->p->blocks[1][c->in2].mul; v++) {
@@ -283,32 +270,33 @@ static void run_pairs(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         }
 }
 
-/* Tile after tile of channels where what all rows share, weights or y, has lines for one row. */
-static void run_channels(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                         const e3tp_coupling *c)
+static void run_by_tile(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                        const e3tp_coupling *c)
 {
-    const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
-    for (size_t t = 0; t < tiles; t++) {
-        const walk way = walk_tile(f, c, t, tiles);
+    for (size_t t = 0; t < g->tiles; t++) {
+        const walk way = walk_tile(f, c, t, g->tiles);
         run_group(f, target, g, &way);
     }
 }
 
+static void run_all(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                    const e3tp_coupling *c)
+{
+    const size_t mul = f->p->blocks[0][c->in1].mul;
+    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1};
+    run_group(f, target, g, &way);
+}
+
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
 {
-    const bool channels = f->plan->lanes == E3TP_LANES_CHANNELS;
+    static void (*const run[])(const frame *, e3tp_cg_target, const e3tp_cg_group *,
+                               const e3tp_coupling *) = {[E3TP_CG_ALL] = run_all,
+                                                         [E3TP_CG_BY_TILE] = run_by_tile,
+                                                         [E3TP_CG_BY_CHANNEL] = run_by_channel};
     for (size_t i = 0; i < f->plan->ngroups[target]; i++) {
         const e3tp_cg_group *g = &f->plan->groups[target][i];
-        const e3tp_coupling *c = coupling_of(f, target, g);
-        if (f->plan->path[f->plan->order[target][g->first].path].spread && !f->spread)
-            continue;
-        if (!channels && c->mode != E3TP_UUU) {
-            run_pairs(f, target, g, c);
-        } else if (channels && (c->mode != E3TP_UUU || f->r->sw == 0)) {
-            run_channels(f, target, g, c);
-        } else {
-            const walk way = walk_all(f, c);
-            run_group(f, target, g, &way);
-        }
+        const size_t path = f->plan->order[target][g->first].path;
+        if (f->spread || !f->plan->path[path].spread)
+            run[g->walk](f, target, g, &f->p->paths[path]);
     }
 }

@@ -19,6 +19,11 @@ double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c)
     return 0.8 * (least < by_y ? least : by_y);
 }
 
+static size_t tile_lanes(const e3tp_problem *p)
+{
+    return 64 / e3tp_dtype_size(p->dtype);
+}
+
 /* ---- tensors ---- */
 
 static int by_output(const void *a, const void *b)
@@ -174,11 +179,25 @@ static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
     return m;
 }
 
+static size_t tiles_of_row(const e3tp_cg_plan *g, size_t path)
+{
+    return e3tp_tile_count(g->lanes, tile_lanes(g->problem), 1, block_of(g->problem, path, 0)->mul);
+}
+
+static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
+{
+    const bool elementwise = g->problem->paths[path].mode == E3TP_UUU;
+    if (g->lanes == E3TP_LANES_ROWS)
+        return elementwise ? E3TP_CG_ALL : E3TP_CG_BY_CHANNEL;
+    return elementwise && !(g->path[path].one_line && tiles_of_row(g, path) > 1) ? E3TP_CG_ALL
+                                                                                 : E3TP_CG_BY_TILE;
+}
+
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
 static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
 {
     e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
-    *group = (e3tp_cg_group){*at, 0};
+    *group = (e3tp_cg_group){*at, 0, walk_of(g, first), tiles_of_row(g, first)};
     for (size_t i = first; i < g->problem->npaths; i++) {
         if (taken[i] || !has_lanes(g, i, target) ||
             !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
@@ -211,11 +230,6 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
 }
 
 /* ---- lanes and sizes ---- */
-
-static size_t tile_lanes(const e3tp_problem *p)
-{
-    return 64 / e3tp_dtype_size(p->dtype);
-}
 
 static bool all_elementwise(const e3tp_problem *p)
 {
@@ -278,14 +292,25 @@ static bool may_spread(const e3tp_cg_plan *g)
     return may;
 }
 
+/* Whole tiles of channels, one channel of y: the weights of a row are lines as they are. */
+static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
+{
+    const e3tp_problem *p = g->problem;
+    return g->path[path].channels && p->paths[path].mode == E3TP_UVU &&
+           block_of(p, path, 1)->mul == 1 && block_of(p, path, 0)->mul % tile_lanes(p) == 0;
+}
+
 static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
-    const bool spread = may_spread(g);
+    const bool spread = may_spread(g), shared = p->weights == E3TP_WEIGHTS_SHARED;
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].spread = spread && p->paths[i].mode == E3TP_UVU && pairs_pay(g, i);
+        g->path[i].in_place = reads_in_place(g, i);
+        g->path[i].one_line = shared && (g->lanes == E3TP_LANES_CHANNELS ||
+                                         p->paths[i].mode != E3TP_UUU || tiles_of_row(g, i) == 1);
         g->y_spread |= g->path[i].spread;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;

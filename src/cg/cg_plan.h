@@ -26,10 +26,16 @@ typedef struct e3tp_cg_triple {
     double sign[E3TP_CG_TARGETS]; /* of the tensor, legs exchanged, against that of cg_pairs.h */
 } e3tp_cg_triple;
 
+/* How a group goes through a block: all lanes at once; tile after tile of channels, where what all
+   rows share, weights or y, has lines for one row; channel u after u and v after v. */
+typedef enum e3tp_cg_walk { E3TP_CG_ALL, E3TP_CG_BY_TILE, E3TP_CG_BY_CHANNEL } e3tp_cg_walk;
+
 /* Paths that share both operands of a target and differ in the degree of its result: the products
    of the operands are made once for all. */
 typedef struct e3tp_cg_group {
     size_t first, count; /* in order[target] */
+    e3tp_cg_walk walk;
+    size_t tiles; /* of channels in a row */
 } e3tp_cg_group;
 
 /* A path in the order of a target. */
@@ -51,8 +57,10 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool spread; /* channels share y, but the forward pass has it in every lane, where rows keep
-                    results of their own */
+    bool spread;   /* channels share y, but the forward pass has it in every lane, where rows keep
+                      results of their own */
+    bool in_place; /* the caller's weights serve as lines, unless they are gathered */
+    bool one_line; /* its lines are those of one row: the weights are shared */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */

@@ -62,7 +62,7 @@ static void pack_weights(const frame *f)
     const size_t group = f->plan->lanes == E3TP_LANES_ROWS ? T : 1;
     for (size_t i = 0; i < f->p->npaths; i++)
         if (!e3tp_cg_reads_weights(f, i))
-            visit_lines(f, i, frame_one_line(f, i) ? group : f->n, f->lw, pack_line);
+            visit_lines(f, i, f->plan->path[i].one_line ? group : f->n, f->lw, pack_line);
 }
 
 /* The kernels of uvw with shared y add straight to the caller's rows. */
