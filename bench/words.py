@@ -10,7 +10,7 @@ different maps; what the second gives up is counted under expressivity. SISO exi
 
 SHARES = """Operands stay in the second-level cache; per cent of the multiply-add peak of the same tier, type and
 process. cg products: all paths of 0..L x 0..L to 0..L summed into one block per irrep, weighted, three flops counted
-per non-zero of W. Channel-wise kernels first contract W with y, so they may execute fewer flops than are counted.
+per non-zero of W, whatever the kernels execute, which is less.
 Gaunt product: flops that the method needs; packing and transposing are time, not flops."""
 
 LAYER = """Diamond, 1000 atoms, 158 neighbours each: edge vectors, harmonics to l = 3, 8 Bessel functions times an

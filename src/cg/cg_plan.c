@@ -370,10 +370,15 @@ static size_t fit_rows(size_t row_elements, const e3tp_problem *p)
     return block_bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
 }
 
+static size_t weights_of_row(const e3tp_problem *p)
+{
+    return p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel : 0;
+}
+
 static void choose_rows(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = tile_lanes(p), in = p->dim[0] + p->dim[1] + p->weight_numel;
+    const size_t T = tile_lanes(p), in = p->dim[0] + p->dim[1] + weights_of_row(p);
     size_t fit = fit_rows(in + p->dim[2], p);
     if (g->lanes == E3TP_LANES_ROWS) {
         fit = fit / T * T;
