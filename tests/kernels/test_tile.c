@@ -14,7 +14,7 @@ static e3tp_tier tier;
 
 enum { ROWS = 37, PAD = 3 };
 static const size_t muls[] = {1, 2, 13, 16, 33}, row_counts[] = {1, 16, 19, ROWS};
-static const size_t degrees[] = {1, 3, 5, 8, 9, 11, 16, 25};
+static const size_t degrees[] = {1, 3, 5, 7, 8, 9, 11, 16, 25};
 /* Unsorted, with repeats. */
 static const int64_t some_rows[ROWS] = {5,  0,  36, 7,  7,  2,  31, 30, 29, 1,  18, 11, 3,
                                         3,  9,  27, 26, 4,  8,  10, 12, 6,  35, 34, 13, 14,
@@ -97,6 +97,28 @@ static size_t source(const e3tp_tile_map *m, size_t r, size_t u, size_t k)
 CHECKS(float, e3tp_tile_kernels_f32)
 CHECKS(double, e3tp_tile_kernels_f64)
 
+/* One channel, or one row, for all lanes. */
+#define SPREADS(real, kernels_type)                                                    \
+    static void check_spread_##real(const kernels_type *k, const e3tp_tile_map *m,     \
+                                    e3tp_lanes lanes)                                  \
+    {                                                                                  \
+        const size_t T = 64 / sizeof(real), stride = m->d * T;                         \
+        real *a = area[0].f_##real, *p = area[2].f_##real;                             \
+        size_t tile, wrong = 0;                                                        \
+        for (size_t i = 0; i < (ROWS + 1) * (m->mul * m->d + PAD); i++)                \
+            a[i] = (real)(1 + i % 1021);                                               \
+        k->pack(m, lanes, a, p, stride);                                               \
+        for (size_t r = 0; r < m->rows; r++)                                           \
+            for (size_t u = 0; u < m->mul; u++)                                        \
+                for (size_t i = 0; i < m->d; i++) {                                    \
+                    const size_t lane = place(m, lanes, T, r, u, &tile);               \
+                    wrong += p[tile * stride + i * T + lane] != a[source(m, r, u, i)]; \
+                }                                                                      \
+        ck_assert_uint_eq(wrong, 0);                                                   \
+    }
+SPREADS(float, e3tp_tile_kernels_f32)
+SPREADS(double, e3tp_tile_kernels_f64)
+
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 START_TEST(packs_and_unpacks)
@@ -115,10 +137,25 @@ START_TEST(packs_and_unpacks)
 }
 END_TEST
 
+START_TEST(spreads)
+{
+    for (size_t i = 0; i < COUNT(muls); i++)
+        for (size_t j = 0; j < COUNT(row_counts); j++)
+            for (size_t k = 0; k < COUNT(degrees); k++)
+                for (int o = 0; o < ORDERS; o++) {
+                    e3tp_tile_map m = map_of((order)o, row_counts[j], muls[i], degrees[k]);
+                    *(_i % 2 ? &m.row : &m.channel) = 0;
+                    check_spread_float(f32_tiers[tier], &m, (e3tp_lanes)(_i / 2));
+                    check_spread_double(f64_tiers[tier], &m, (e3tp_lanes)(_i / 2));
+                }
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_under_test(argc, argv);
     TCase *tests = tcase_create("tile");
     tcase_add_loop_test(tests, packs_and_unpacks, 0, 2 * ORDERS * 2);
+    tcase_add_loop_test(tests, spreads, 0, 4);
     return run_case(tests, "tile");
 }
