@@ -49,7 +49,7 @@ static bool is_exact(const e3tp_problem *p)
 /* Lines of multiply-adds per second on a core of about 3.5 GHz, and how much more in the dense
    form; calibration: bench, Gaunt products of 128 channels, L = 1..8. */
 static const double speed[E3TP_TIER_COUNT] = {1.0e9, 2.0e9, 3.4e9, 1.0e9};
-static const double speed_of_dense = 1.4;
+static const double speed_of_dense = 1.3;
 static const double seconds_per_packed_line = 1.9e-9, seconds_per_tile = 120e-9;
 
 static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
