@@ -73,8 +73,11 @@ static void calibrate(variant *v, const options *o)
     }
 }
 
-static double peak_beside(const variant *v)
+/* 0 for the creation of plans, which has no flops. */
+static double peak_beside(const variant *v, const options *o)
 {
+    if (o->create)
+        return 0;
     const bench_problem *p = &v->product.problem;
     return bench_peak_now(e3tp_plan_isa(v->product.plan), p->dtype == E3TP_F64, p->threads);
 }
@@ -90,7 +93,7 @@ static void time_group(variant *v, size_t n, const options *o)
             return;
         for (size_t i = 0; i < n; i++)
             if (v[i].ready) {
-                v[i].peak[v[i].rounds] = peak_beside(&v[i]);
+                v[i].peak[v[i].rounds] = peak_beside(&v[i], o);
                 v[i].seconds[v[i].rounds++] = sample(&v[i], o);
             }
     }

@@ -87,18 +87,33 @@ static void peak_body(void *ctx, size_t from, size_t to)
         sink = job->f64 ? job->tier->fma_f64(job->steps) : job->tier->fma_f32(job->steps);
 }
 
+static size_t flops_of_step(const peak_job *job)
+{
+    return job->f64 ? job->tier->flops_f64 : job->tier->flops_f32;
+}
+
+/* Steps that take so long at a rate of all threads together, flops per second. */
+static size_t steps_in(const peak_job *job, double seconds, double rate, int threads)
+{
+    return (size_t)(seconds * rate / (double)flops_of_step(job) / threads) + 1;
+}
+
+static double run_peak(peak_job *job, int threads)
+{
+    const double start = bench_now();
+    bench_parallel(threads, (size_t)threads, peak_body, job);
+    return (double)(job->steps * flops_of_step(job)) * threads / (bench_now() - start);
+}
+
 static double measure_peak(const bench_tier *tier, int f64, int threads)
 {
-    const size_t per_step = f64 ? tier->flops_f64 : tier->flops_f32;
     peak_job job = {tier, f64, 200000};
     double best = 0;
     for (int repeat = 0; repeat < 12; repeat++) { /* the first ones warm the clock of the core */
-        const double start = bench_now();
-        bench_parallel(threads, (size_t)threads, peak_body, &job);
-        const double rate = (double)(job.steps * per_step) * threads / (bench_now() - start);
+        const double rate = run_peak(&job, threads);
         best = rate > best ? rate : best;
-        if (repeat == 2) /* then runs of about 8 ms */
-            job.steps = (size_t)(8e-3 * best / (double)per_step / threads) + 1;
+        if (repeat == 2)
+            job.steps = steps_in(&job, 8e-3, best, threads);
     }
     return best * 1e-9;
 }
@@ -131,11 +146,9 @@ double bench_peak_now(const char *isa, int f64, int threads)
     const bench_tier *tier = bench_tier_named(isa);
     if (!tier || !(best > 0))
         return NAN;
-    const size_t per_step = f64 ? tier->flops_f64 : tier->flops_f32;
-    peak_job job = {tier, f64, (size_t)(5e-4 * best * 1e9 / (double)per_step / threads) + 1};
-    const double start = bench_now();
-    bench_parallel(threads, (size_t)threads, peak_body, &job);
-    return (double)(job.steps * per_step) * threads / (bench_now() - start) * 1e-9;
+    peak_job job = {tier, f64, 0};
+    job.steps = steps_in(&job, 5e-4, best * 1e9, threads);
+    return run_peak(&job, threads) * 1e-9;
 }
 
 /* ---- memory */
