@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "layouts.h"
 #include "tiers.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -124,33 +125,6 @@ typedef struct arrays {
     size_t rows[ARRAYS], width[ARRAYS];
 } arrays;
 
-static size_t place(const e3tp_problem *p, int a, size_t rows, size_t row, size_t i)
-{
-    const int k = operand_of[a];
-    if (k == 3 || p->layout[k] == E3TP_MUL_IR)
-        return row * (k == 3 ? p->weight_numel : p->dim[k]) + i;
-    size_t b = 0;
-    while (b + 1 < p->nblocks[k] && i >= p->blocks[k][b + 1].offset)
-        b++;
-    const e3tp_block *of = &p->blocks[k][b];
-    const size_t d = 2 * (size_t)of->l + 1, at = i - of->offset;
-    const size_t ir_mul = of->offset + at % d * of->mul + at / d;
-    return p->layout[k] == E3TP_IR_MUL ? row * p->dim[k] + ir_mul : ir_mul * rows + row;
-}
-
-static void set(e3tp_dtype t, void *a, size_t i, double v)
-{
-    if (t == E3TP_F64)
-        ((double *)a)[i] = v;
-    else
-        ((float *)a)[i] = (float)v;
-}
-
-static double get(e3tp_dtype t, const void *a, size_t i)
-{
-    return t == E3TP_F64 ? ((const double *)a)[i] : (double)((const float *)a)[i];
-}
-
 static bool is_one_row(const e3tp_problem *p, const variant *v, int k)
 {
     return k == 0 ? v->one_x : k == 1 ? v->one_y : k == 3 && p->weights != E3TP_WEIGHTS_ROW;
@@ -170,7 +144,7 @@ static void make_arrays(arrays *a, const e3tp_problem *p, const variant *v)
         for (size_t j = 0; j < n && i <= A_GZ; j++) {
             a->plain[i][j] = p->dtype == E3TP_F32 ? (double)(float)draw() : draw();
             const size_t row = j / a->width[i], at = j % a->width[i];
-            set(p->dtype, a->own[i], place(p, i, a->rows[i], row, at), a->plain[i][j]);
+            set(p->dtype, a->own[i], place(p, operand_of[i], a->rows[i], row, at), a->plain[i][j]);
         }
     }
 }
@@ -226,7 +200,7 @@ static void compare(const e3tp_problem *p, const arrays *a, int k, int set, cons
     double worst = 0;
     for (size_t i = 0; i < a->rows[k] * a->width[k]; i++) {
         const size_t row = i / a->width[k], at = i % a->width[k];
-        const double got = get(p->dtype, a->own[k], place(p, k, a->rows[k], row, at)),
+        const double got = get(p->dtype, a->own[k], place(p, operand_of[k], a->rows[k], row, at)),
                      error = fabs(got - a->plain[k][i]), size = a->size[k][i];
         wrong += !(error <= ROUNDINGS * eps * size);
         worst = fmax(worst, size > 0 ? error / (eps * size) : 0);

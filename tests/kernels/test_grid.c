@@ -9,6 +9,7 @@
 
 #include "api/objects.h"
 #include "grid/grid_ref.h"
+#include "layouts.h"
 #include "tiers.h"
 
 static const e3tp_grid_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
@@ -232,33 +233,6 @@ typedef struct arrays {
     size_t rows[A_COUNT], width[A_COUNT];
 } arrays;
 
-static size_t place(const e3tp_problem *p, int a, size_t rows, size_t row, size_t i)
-{
-    const int k = operand_of[a];
-    const size_t width = k < 0 ? p->weight_numel : p->dim[k];
-    if (k < 0 || p->layout[k] == E3TP_MUL_IR)
-        return row * width + i;
-    size_t b = 0;
-    while (b + 1 < p->nblocks[k] && i >= p->blocks[k][b + 1].offset)
-        b++;
-    const size_t d = 2 * (size_t)p->blocks[k][b].l + 1, at = i - p->blocks[k][b].offset;
-    const size_t ir_mul = p->blocks[k][b].offset + at % d * p->blocks[k][b].mul + at / d;
-    return p->layout[k] == E3TP_IR_MUL ? row * width + ir_mul : ir_mul * rows + row;
-}
-
-static void set(e3tp_dtype t, void *a, size_t i, double v)
-{
-    if (t == E3TP_F64)
-        ((double *)a)[i] = v;
-    else
-        ((float *)a)[i] = (float)v;
-}
-
-static double get(e3tp_dtype t, const void *a, size_t i)
-{
-    return t == E3TP_F64 ? ((const double *)a)[i] : (double)((const float *)a)[i];
-}
-
 static void make_arrays(arrays *a, const e3tp_problem *p, const variant *v)
 {
     for (int i = 0; i < A_COUNT; i++) {
@@ -274,7 +248,7 @@ static void make_arrays(arrays *a, const e3tp_problem *p, const variant *v)
             for (size_t j = 0; j < a->width[i]; j++) {
                 const double value = (float)draw();
                 a->plain[i][r * a->width[i] + j] = value;
-                set(p->dtype, a->own[i], place(p, i, a->rows[i], r, j), value);
+                set(p->dtype, a->own[i], place(p, operand_of[i], a->rows[i], r, j), value);
             }
     }
 }
@@ -329,7 +303,8 @@ static void compare(const e3tp_problem *p, const arrays *a, int product, int gri
         for (size_t r = 0; r < a->rows[k]; r++)
             for (size_t j = 0; j < a->width[k]; j++) {
                 const double want = a->plain[k][r * a->width[k] + j],
-                             got = get(p->dtype, a->own[k], place(p, k, a->rows[k], r, j));
+                             got = get(p->dtype, a->own[k],
+                                       place(p, operand_of[k], a->rows[k], r, j));
                 ck_assert_msg(fabs(got - want) <= (p->dtype == E3TP_F64 ? 1e-13 : 2e-5) * largest,
                               "product %d, grid %d, variant %d, array %d: [%zu][%zu] = %.9g, "
                               "expected %.9g",

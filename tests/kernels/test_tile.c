@@ -51,6 +51,24 @@ static size_t source(const e3tp_tile_map *m, size_t r, size_t u, size_t k)
     return (m->index ? (size_t)m->index[r] : r) * m->row + u * m->channel + k * m->component;
 }
 
+/* Elements of the packed form that are not the caller's. */
+#define MISPLACED(real)                                                                     \
+    static size_t misplaced_##real(const e3tp_tile_map *m, e3tp_lanes lanes, const real *a, \
+                                   const real *p, size_t stride)                            \
+    {                                                                                       \
+        const size_t T = 64 / sizeof(real);                                                 \
+        size_t tile, wrong = 0;                                                             \
+        for (size_t r = 0; r < m->rows; r++)                                                \
+            for (size_t u = 0; u < m->mul; u++)                                             \
+                for (size_t i = 0; i < m->d; i++) {                                         \
+                    const size_t lane = place(m, lanes, T, r, u, &tile);                    \
+                    wrong += p[tile * stride + i * T + lane] != a[source(m, r, u, i)];      \
+                }                                                                           \
+        return wrong;                                                                       \
+    }
+MISPLACED(float)
+MISPLACED(double)
+
 #define CHECKS(real, kernels_type)                                                              \
     static void check_##real(const kernels_type *k, const e3tp_tile_map *m, e3tp_lanes lanes)   \
     {                                                                                           \
@@ -62,13 +80,7 @@ static size_t source(const e3tp_tile_map *m, size_t r, size_t u, size_t k)
         for (size_t i = 0; i < tiles * stride + T; i++)                                         \
             p[i] = -7;                                                                          \
         k->pack(m, lanes, a, p, stride);                                                        \
-        size_t tile, zeros = 0, wrong = 0;                                                      \
-        for (size_t r = 0; r < m->rows; r++)                                                    \
-            for (size_t u = 0; u < m->mul; u++)                                                 \
-                for (size_t i = 0; i < m->d; i++) {                                             \
-                    const size_t lane = place(m, lanes, T, r, u, &tile);                        \
-                    wrong += p[tile * stride + i * T + lane] != a[source(m, r, u, i)];          \
-                }                                                                               \
+        size_t zeros = 0, wrong = misplaced_##real(m, lanes, a, p, stride);                     \
         for (size_t t = 0; t < tiles; t++)                                                      \
             for (size_t i = 0; i < m->d * T; i++)                                               \
                 zeros += p[t * stride + i] == 0;                                                \
@@ -98,23 +110,16 @@ CHECKS(float, e3tp_tile_kernels_f32)
 CHECKS(double, e3tp_tile_kernels_f64)
 
 /* One channel, or one row, for all lanes. */
-#define SPREADS(real, kernels_type)                                                    \
-    static void check_spread_##real(const kernels_type *k, const e3tp_tile_map *m,     \
-                                    e3tp_lanes lanes)                                  \
-    {                                                                                  \
-        const size_t T = 64 / sizeof(real), stride = m->d * T;                         \
-        real *a = area[0].f_##real, *p = area[2].f_##real;                             \
-        size_t tile, wrong = 0;                                                        \
-        for (size_t i = 0; i < (ROWS + 1) * (m->mul * m->d + PAD); i++)                \
-            a[i] = (real)(1 + i % 1021);                                               \
-        k->pack(m, lanes, a, p, stride);                                               \
-        for (size_t r = 0; r < m->rows; r++)                                           \
-            for (size_t u = 0; u < m->mul; u++)                                        \
-                for (size_t i = 0; i < m->d; i++) {                                    \
-                    const size_t lane = place(m, lanes, T, r, u, &tile);               \
-                    wrong += p[tile * stride + i * T + lane] != a[source(m, r, u, i)]; \
-                }                                                                      \
-        ck_assert_uint_eq(wrong, 0);                                                   \
+#define SPREADS(real, kernels_type)                                                \
+    static void check_spread_##real(const kernels_type *k, const e3tp_tile_map *m, \
+                                    e3tp_lanes lanes)                              \
+    {                                                                              \
+        const size_t T = 64 / sizeof(real), stride = m->d * T;                     \
+        real *a = area[0].f_##real, *p = area[2].f_##real;                         \
+        for (size_t i = 0; i < (ROWS + 1) * (m->mul * m->d + PAD); i++)            \
+            a[i] = (real)(1 + i % 1021);                                           \
+        k->pack(m, lanes, a, p, stride);                                           \
+        ck_assert_uint_eq(misplaced_##real(m, lanes, a, p, stride), 0);            \
     }
 SPREADS(float, e3tp_tile_kernels_f32)
 SPREADS(double, e3tp_tile_kernels_f64)
