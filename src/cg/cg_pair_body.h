@@ -28,18 +28,12 @@ static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, con
 
 #elif !L1 || !L2
 
-static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, const real *y,
-                               size_t y_stride, const TARGET *out)
+V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *x, const real *y,
+                                 const output *o)
 {
-    _Alignas(64) real ones[T];
-    const real *coefficients = PAIR(coefficients, L1, L2);
-    output o;
-    HIDE(coefficients);
-    begin(&o, 1, L1 + L2, out, ones);
-    x += L1 * T;
-    y += L2 * T;
-    for (size_t t = 0; o.z && t < tiles; t++, x += x_stride, y += y_stride, advance(&o, 1))
-        scaled(L1 + L2, coefficients[0], L1 ? y : x, L1 ? x : y, &o);
+    (void)top;
+    if (o->z)
+        scaled(L1 + L2, coefficients[0], L1 ? y : x, L1 ? x : y, o);
 }
 
 #elif L1 + L2 <= MOST_IN_REGISTERS
@@ -76,19 +70,10 @@ V_INLINE void PAIR(vector, L1, L2)(const int v, int top, const real *coefficient
     ORDERS_EVEN(BY_ORDER)
 }
 
-static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, const real *y,
-                               size_t y_stride, const TARGET *out)
+V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *x, const real *y,
+                                 const output *o)
 {
-    _Alignas(64) real ones[T];
-    const real *coefficients = PAIR(coefficients, L1, L2);
-    output o[DEGREE_COUNT];
-    HIDE(coefficients);
-    begin(o, DEGREE_COUNT, LEAST_DEGREE, out, ones);
-    const int top = largest_wanted(o, LEAST_DEGREE, DEGREE_COUNT);
-    x += L1 * T;
-    y += L2 * T;
-    for (size_t t = 0; t < tiles; t++, x += x_stride, y += y_stride, advance(o, DEGREE_COUNT))
-        V_UNROLL
+    V_UNROLL
     for (int v = 0; v < T; v += V_LANES)
         PAIR(vector, L1, L2)(v, top, coefficients, x + v, y + v, o);
 }
@@ -127,10 +112,24 @@ V_INLINE void PAIR(path, L1, L2)(const int l3, const real *P, const real *k, con
         PAIR(path, L1, L2)(l3, P, coefficients + (i)*ROW, cw, o[i].z); \
     }
 
+V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *x, const real *y,
+                                 const output *o)
+{
+    _Alignas(64) real P[SLOTS * SLOT];
+    v_real cw[TILE_VECS];
+    PRODUCTS(PRODUCT)
+    FENCE(P);
+    DEGREES(PATH)
+}
+#undef PATH
+
+#endif
+
+#ifndef E3TP_CG_PAIR_TABLES
 static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, const real *y,
                                size_t y_stride, const TARGET *out)
 {
-    _Alignas(64) real P[SLOTS * SLOT], ones[T];
+    _Alignas(64) real ones[T];
     const real *coefficients = PAIR(coefficients, L1, L2);
     output o[DEGREE_COUNT];
     HIDE(coefficients);
@@ -138,16 +137,11 @@ static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, con
     const int top = largest_wanted(o, LEAST_DEGREE, DEGREE_COUNT);
     x += L1 * T;
     y += L2 * T;
-    for (size_t t = 0; t < tiles; t++, x += x_stride, y += y_stride, advance(o, DEGREE_COUNT)) {
-        v_real cw[TILE_VECS];
-        PRODUCTS(PRODUCT)
-        FENCE(P);
-        DEGREES(PATH)
-    }
+    for (size_t t = 0; t < tiles; t++, x += x_stride, y += y_stride, advance(o, DEGREE_COUNT))
+        PAIR(tile, L1, L2)(top, coefficients, x, y, o);
 }
-#undef PATH
-
 #endif
+
 #undef PRODUCT
 #undef ORDER
 #undef LEAST_DEGREE
