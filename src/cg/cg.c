@@ -77,9 +77,8 @@ static const double speed_of_tables = 0.65, seconds_per_element = 0.25e-9;
 static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_tier tier)
 {
     const int l1 = p->blocks[0][c->in1].l, l2 = p->blocks[1][c->in2].l;
-    const bool by_pair = l1 <= E3TP_CG_PAIRS_LMAX && l2 <= E3TP_CG_PAIRS_LMAX;
     return path_flops(p, c, e3tp_cg_nonzeros(p, c)) /
-           (speed[tier] * (by_pair ? 1 : speed_of_tables));
+           (speed[tier] * (e3tp_cg_has_pair(l1, l2) ? 1 : speed_of_tables));
 }
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
@@ -135,11 +134,7 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
     const e3tp_cg_plan *g = state;
-    const e3tp_problem *p = g->problem;
-    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
-                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
-    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){row_flops(g, pass), pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+    return e3tp_count(g->problem, pass, row_flops(g, pass));
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)

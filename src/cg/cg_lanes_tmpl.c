@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths whose lanes have operands of their own: uuu, and with lanes over rows every mode. */
+/* Paths whose lanes have operands of their own: uuu, with lanes over rows every mode, and uvu where
+   y is spread over the lanes. */
 #include <string.h>
 
 #include "cg/cg_frame.h"

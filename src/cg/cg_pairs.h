@@ -6,12 +6,17 @@
 #ifndef E3TP_CG_PAIRS_H
 #define E3TP_CG_PAIRS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "e3tp_config.h"
 
 /* Degrees with kernels: l1, l2 <= LMAX, every l3 of the triangle. */
 #define E3TP_CG_PAIRS_LMAX 6
+static inline bool e3tp_cg_has_pair(int l1, int l2)
+{
+    return l1 <= E3TP_CG_PAIRS_LMAX && l2 <= E3TP_CG_PAIRS_LMAX;
+}
 
 /* What to do with the output of degree l3:
      z[l3] += c w (W(l1, l2, l3) : x (x) y)     W = e3tp_wigner_3j, E3TP_SIGN_E3NN

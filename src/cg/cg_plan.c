@@ -19,11 +19,6 @@ double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c)
     return 0.8 * (least < by_y ? least : by_y);
 }
 
-static size_t tile_lanes(const e3tp_problem *p)
-{
-    return 64 / e3tp_dtype_size(p->dtype);
-}
-
 /* ---- tensors ---- */
 
 static int by_output(const void *a, const void *b)
@@ -169,7 +164,7 @@ static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
     e3tp_cg_member m = {.path = path,
                         .l = {la, lb},
                         .place = t->l[role[2]] - abs(la - lb),
-                        .by_pair = la <= E3TP_CG_PAIRS_LMAX && lb <= E3TP_CG_PAIRS_LMAX,
+                        .by_pair = e3tp_cg_has_pair(la, lb),
                         .c = g->problem->paths[path].coeff * t->sign[target]};
     for (int i = 0; i < 3; i++) {
         const uint32_t block = *path_block(&g->problem->paths[path], role[i]);
@@ -181,7 +176,8 @@ static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
 
 static size_t tiles_of_row(const e3tp_cg_plan *g, size_t path)
 {
-    return e3tp_tile_count(g->lanes, tile_lanes(g->problem), 1, block_of(g->problem, path, 0)->mul);
+    return e3tp_tile_count(g->lanes, e3tp_tile_lanes(g->problem), 1,
+                           block_of(g->problem, path, 0)->mul);
 }
 
 static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
@@ -243,7 +239,7 @@ static bool all_elementwise(const e3tp_problem *p)
    what BATCH_LAST has in memory: for uuu, the other modes would walk channel by channel. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
-    const size_t T = tile_lanes(p);
+    const size_t T = e3tp_tile_lanes(p);
     const bool many_rows = p->batch_hint == 0 || p->batch_hint >= T;
     if (many_rows && p->layout[0] == E3TP_BATCH_LAST && p->layout[2] == E3TP_BATCH_LAST &&
         all_elementwise(p))
@@ -297,7 +293,7 @@ static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
 {
     const e3tp_problem *p = g->problem;
     return g->path[path].channels && p->paths[path].mode == E3TP_UVU &&
-           block_of(p, path, 1)->mul == 1 && block_of(p, path, 0)->mul % tile_lanes(p) == 0;
+           block_of(p, path, 1)->mul == 1 && block_of(p, path, 0)->mul % e3tp_tile_lanes(p) == 0;
 }
 
 static void choose_forms(e3tp_cg_plan *g)
@@ -321,7 +317,7 @@ static void choose_forms(e3tp_cg_plan *g)
 static size_t path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
 {
     const e3tp_coupling *c = &g->problem->paths[path];
-    const size_t T = tile_lanes(g->problem);
+    const size_t T = e3tp_tile_lanes(g->problem);
     if (!c->has_weight || (g->path[path].channels && c->mode == E3TP_UVW))
         return 0;
     const size_t m1 = block_of(g->problem, path, 0)->mul;
@@ -370,15 +366,10 @@ static size_t fit_rows(size_t row_elements, const e3tp_problem *p)
     return block_bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
 }
 
-static size_t weights_of_row(const e3tp_problem *p)
-{
-    return p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel : 0;
-}
-
 static void choose_rows(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = tile_lanes(p), in = p->dim[0] + p->dim[1] + weights_of_row(p);
+    const size_t T = e3tp_tile_lanes(p), in = p->dim[0] + p->dim[1] + e3tp_row_weights(p);
     size_t fit = fit_rows(in + p->dim[2], p);
     if (g->lanes == E3TP_LANES_ROWS) {
         fit = fit / T * T;
@@ -395,7 +386,7 @@ static void choose_rows(e3tp_cg_plan *g)
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = tile_lanes(p), rows = g->sum_rows, groups = (rows + T - 1) / T;
+    const size_t T = e3tp_tile_lanes(p), rows = g->sum_rows, groups = (rows + T - 1) / T;
     g->lines = lines_of(g, rows);
     if (p->factor_weights)
         g->lines = e3tp_tile_count(g->lanes, T, rows, p->channels);
@@ -436,33 +427,19 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
     return E3TP_OK;
 }
 
-/* The next place for n elements: each array begins elsewhere in a page of 4 KB than the others, as
-   a load that follows a store to the same place of another page waits for it. */
-static size_t take(const e3tp_cg_plan *g, size_t *total, size_t *arrays, size_t n)
-{
-    const size_t T = tile_lanes(g->problem), page = 64 * T, apart = 21 * T;
-    if (n == 0)
-        return 0;
-    const size_t at = (*total + page - 1) / page * page + *arrays * apart % page;
-    ++*arrays;
-    *total = at + n;
-    return at;
-}
-
 static void lay_out(e3tp_cg_plan *g)
 {
     e3tp_cg_layout *s = &g->scratch;
-    const size_t lines = g->lines * tile_lanes(g->problem);
-    size_t arrays = 0;
+    const size_t T = e3tp_tile_lanes(g->problem);
     for (int k = 0; k < 4; k++)
-        s->v[k] = take(g, &s->total, &arrays, g->packed[k].elements);
+        s->v[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
     for (int i = 0; i < 2; i++)
-        s->lines[i] = take(g, &s->total, &arrays, lines);
+        s->lines[i] = e3tp_take(&s->total, T, g->lines * T, true);
     for (int k = 0; k < 4; k++)
-        s->g[k] = take(g, &s->total, &arrays, g->packed[k].elements);
+        s->g[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
     for (int i = 0; i < 2; i++) {
-        s->matrix[i] = take(g, &s->total, &arrays, g->max_matrix);
-        s->middle[i] = take(g, &s->total, &arrays, g->max_middle);
+        s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
+        s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }
 }
 

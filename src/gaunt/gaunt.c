@@ -138,10 +138,7 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
         flops += times * (2 * g->nonzeros[k] + (double)g->side[k].columns * line_flops(t->n_theta) +
                           t->pairs * line_flops(t->n_phi));
     }
-    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
-                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
-    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){(double)p->channels * flops, pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+    return e3tp_count(p, pass, (double)p->channels * flops);
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)

@@ -316,7 +316,7 @@ static e3tp_status fill(e3tp_gaunt_plan *g, e3tp_tier tier, const e3tp_allocator
                         e3tp_message *why)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = 64 / e3tp_dtype_size(p->dtype);
+    const size_t T = e3tp_tile_lanes(p);
     g->torus = e3tp_gaunt_torus_of(p);
     g->lanes = choose_lanes(p, T);
     g->block_rows = choose_rows(p, g->lanes, T);
@@ -369,7 +369,7 @@ void e3tp_gaunt_plan_destroy(e3tp_gaunt_plan *g, const e3tp_allocator *a)
 e3tp_gaunt_scratch e3tp_gaunt_scratch_of(const e3tp_gaunt_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = 64 / e3tp_dtype_size(p->dtype);
+    const size_t T = e3tp_tile_lanes(p);
     const size_t tiles = e3tp_tile_count(g->lanes, T, g->block_rows, p->channels);
     e3tp_gaunt_scratch s = {.spectrum = 4 * g->side[2].nu * T,
                             .column = 2 * (size_t)g->torus.n_theta * T,

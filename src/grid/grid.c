@@ -68,10 +68,9 @@ static double path_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     e3tp_grid_shape shape;
     if (!e3tp_grid_choose(&shape, p, NULL))
         return 1e30;
-    const size_t T = 64 / e3tp_dtype_size(p->dtype);
+    const size_t T = e3tp_tile_lanes(p);
     const size_t rows = p->batch_hint && p->batch_hint < T ? p->batch_hint : T;
-    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
-                          (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
+    const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p));
     return (e3tp_grid_paths_work(p, &shape, pass) / speed[tier] +
             packed * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line + seconds_per_tile) /
            (double)rows;
@@ -123,12 +122,7 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
     const e3tp_grid_base *g = state;
-    const e3tp_problem *p = g->problem;
-    const int back = pass == E3TP_BACKWARD;
-    const double row = (double)(p->dim[0] + p->dim[1] + p->dim[2]) +
-                       (p->weights == E3TP_WEIGHTS_ROW ? (double)p->weight_numel : 0);
-    const double bytes = row * (double)e3tp_dtype_size(p->dtype);
-    return (e3tp_counts){g->flops[back], back ? 2 * bytes : bytes};
+    return e3tp_count(g->problem, pass, g->flops[pass == E3TP_BACKWARD]);
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)

@@ -41,13 +41,4 @@ static inline size_t e3tp_grid_samples_size(const e3tp_grid_form *g)
     return g->rings * g->ring_step;
 }
 
-/* A place for n elements, whole lines of T. apart: not a multiple of 4 KB from its neighbours, so
-   that loads of one array do not wait for stores to another. */
-static inline size_t e3tp_grid_take(size_t *total, size_t T, size_t n, bool apart)
-{
-    const size_t at = *total, page = 64 * T;
-    *total += apart ? (n + page - 1) / page * page + 21 * T : (n + T - 1) / T * T;
-    return at;
-}
-
 #endif

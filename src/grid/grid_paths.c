@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-static size_t lanes_of_line(const e3tp_problem *p)
-{
-    return 64 / e3tp_dtype_size(p->dtype);
-}
-
 static int degree(const e3tp_problem *p, int k, size_t block)
 {
     return p->blocks[k][block].l;
@@ -257,7 +252,7 @@ e3tp_status e3tp_grid_paths_create(void **out, const e3tp_problem *p, e3tp_tier 
     g->base.problem = p;
     g->base.destroy = destroy;
     g->base.lanes = E3TP_LANES_ROWS;
-    g->base.block_rows = lanes_of_line(p);
+    g->base.block_rows = e3tp_tile_lanes(p);
     const e3tp_status status = build(g, tier, a, why);
     if (status != E3TP_OK) {
         destroy(g, a);
@@ -294,24 +289,23 @@ static size_t most_lines(const e3tp_grid_paths *g)
 e3tp_grid_paths_layout e3tp_grid_paths_lay_out(const e3tp_grid_paths *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t T = lanes_of_line(p), samples = e3tp_grid_samples_size(&g->base.form),
-                 weights = p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel * T : 0,
-                 lines = most_lines(g) * T;
+    const size_t T = e3tp_tile_lanes(p), samples = e3tp_grid_samples_size(&g->base.form),
+                 weights = e3tp_row_weights(p) * T, lines = most_lines(g) * T;
     e3tp_grid_paths_layout l = {0};
     for (int k = 0; k < 3; k++)
-        l.v[k] = e3tp_grid_take(&l.total, T, g->packed[k].elements, false);
+        l.v[k] = e3tp_take(&l.total, T, g->packed[k].elements, false);
     for (int k = 0; k < 2; k++)
-        l.g[k] = e3tp_grid_take(&l.total, T, g->packed[k].elements, false);
-    l.w = e3tp_grid_take(&l.total, T, weights, false);
-    l.gw = e3tp_grid_take(&l.total, T, weights, false);
-    l.x = e3tp_grid_take(&l.total, T, samples, true);
-    l.gx = e3tp_grid_take(&l.total, T, samples, true);
-    l.gz = e3tp_grid_take(&l.total, T, samples, true);
-    l.product = e3tp_grid_take(&l.total, T, samples, true);
-    l.y = e3tp_grid_take(&l.total, T, g->nsignals * samples, true);
-    l.gy = e3tp_grid_take(&l.total, T, g->nsignals * samples, true);
-    l.slots = e3tp_grid_take(&l.total, T, most_slots(g) * T, true);
-    l.analysed = e3tp_grid_take(&l.total, T, lines, false);
-    l.summed = e3tp_grid_take(&l.total, T, lines, false);
+        l.g[k] = e3tp_take(&l.total, T, g->packed[k].elements, false);
+    l.w = e3tp_take(&l.total, T, weights, false);
+    l.gw = e3tp_take(&l.total, T, weights, false);
+    l.x = e3tp_take(&l.total, T, samples, true);
+    l.gx = e3tp_take(&l.total, T, samples, true);
+    l.gz = e3tp_take(&l.total, T, samples, true);
+    l.product = e3tp_take(&l.total, T, samples, true);
+    l.y = e3tp_take(&l.total, T, g->nsignals * samples, true);
+    l.gy = e3tp_take(&l.total, T, g->nsignals * samples, true);
+    l.slots = e3tp_take(&l.total, T, most_slots(g) * T, true);
+    l.analysed = e3tp_take(&l.total, T, lines, false);
+    l.summed = e3tp_take(&l.total, T, lines, false);
     return l;
 }

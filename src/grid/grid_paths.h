@@ -6,7 +6,6 @@
 #define E3TP_GRID_PATHS_H
 
 #include "grid/grid_plan.h"
-#include "problem/packed.h"
 
 enum { E3TP_GRID_INPUT_LMAX = 12 };
 

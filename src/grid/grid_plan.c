@@ -2,16 +2,11 @@
 /* Plans of the Gaunt product: lanes, tables, the layout of the scratch. */
 #include "grid/grid_plan.h"
 
-static size_t lanes_of_line(const e3tp_problem *p)
-{
-    return 64 / e3tp_dtype_size(p->dtype);
-}
-
 /* Lanes over channels where they fill the tiles to 4/5, or where calls are smaller than a tile;
    over rows where those are adjacent in memory. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
-    const size_t T = lanes_of_line(p), C = p->channels;
+    const size_t T = e3tp_tile_lanes(p), C = p->channels;
     const size_t padded = (C + T - 1) / T * T;
     size_t adjacent = 0;
     for (int k = 0; k < 3; k++)
@@ -72,7 +67,7 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     transforms ctx = {p, of};
     e3tp_grid_basis b = {.shape = &shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
     const e3tp_grid_tables t = e3tp_grid_choose_form(&b, add_transforms, &ctx);
-    const size_t T = lanes_of_line(p), C = p->channels;
+    const size_t T = e3tp_tile_lanes(p), C = p->channels;
     for (int back = 0; back < 2; back++)
         w->lines[back] = share[back] * e3tp_grid_transform_work(&t) +
                          (1 + back) * sample_work * (double)e3tp_grid_points(&shape);
@@ -86,7 +81,7 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
 static void set_sizes(e3tp_grid_plan *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t T = lanes_of_line(p), C = p->channels;
+    const size_t T = e3tp_tile_lanes(p), C = p->channels;
     g->base.lanes = choose_lanes(p);
     g->row_step = g->base.lanes == E3TP_LANES_ROWS ? T : 1;
     g->group_tiles = g->base.lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
@@ -161,7 +156,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
 e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t T = lanes_of_line(p), tiles = g->together,
+    const size_t T = e3tp_tile_lanes(p), tiles = g->together,
                  row = tiles < g->group_tiles ? g->group_tiles : tiles,
                  samples = e3tp_grid_samples_size(&g->base.form),
                  chunk = g->base.form.separable ? g->chunk * g->base.form.ring_step : samples;
@@ -170,15 +165,15 @@ e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
         const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
                      components = g->components[k] * T,
                      slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k].slots) * T;
-        l.in[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
-        l.out[k] = e3tp_grid_take(&l.total, T, tiles * components, false);
-        l.w[k] = e3tp_grid_take(&l.total, T, row * factors, false);
-        l.gw[k] = e3tp_grid_take(&l.total, T, tiles * factors, false);
-        l.scaled[k] = e3tp_grid_take(&l.total, T, factors ? components : 0, false);
-        l.slots[k] = e3tp_grid_take(&l.total, T, slots, true);
-        l.back[k] = e3tp_grid_take(&l.total, T, slots, true);
-        l.points[k] = e3tp_grid_take(&l.total, T, samples, true);
-        l.product[k] = e3tp_grid_take(&l.total, T, chunk, true);
+        l.in[k] = e3tp_take(&l.total, T, tiles * components, false);
+        l.out[k] = e3tp_take(&l.total, T, tiles * components, false);
+        l.w[k] = e3tp_take(&l.total, T, row * factors, false);
+        l.gw[k] = e3tp_take(&l.total, T, tiles * factors, false);
+        l.scaled[k] = e3tp_take(&l.total, T, factors ? components : 0, false);
+        l.slots[k] = e3tp_take(&l.total, T, slots, true);
+        l.back[k] = e3tp_take(&l.total, T, slots, true);
+        l.points[k] = e3tp_take(&l.total, T, samples, true);
+        l.product[k] = e3tp_take(&l.total, T, chunk, true);
     }
     return l;
 }

@@ -4,8 +4,7 @@
 #define E3TP_GRID_PLAN_H
 
 #include "grid/grid_form.h"
-#include "problem/backend.h"
-#include "tile/tile.h"
+#include "problem/packed.h"
 
 /* Degrees of an operand, at most. */
 enum { E3TP_GRID_BANDS = E3TP_GRID_LMAX + 1 };

@@ -9,7 +9,6 @@
 
 #include "grid/grid_plan.h"
 #include "grid/grid_samples.h"
-#include "problem/packed.h"
 
 #define tile_kernels E3TP_NAME(e3tp_tile_kernels)
 
@@ -48,7 +47,7 @@ typedef struct frame {
 static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
 {
     const e3tp_problem *p = f->plan->base.problem;
-    const bool joined = p->nblocks[k] && (p->layout[k] != E3TP_MUL_IR || p->channels == 1);
+    const bool joined = e3tp_packs_as_one(p, k);
     memory *m = &f->of[k];
     m->n = joined ? 1 : p->nblocks[k];
     for (size_t i = 0; i < m->n; i++)

@@ -28,6 +28,14 @@ typedef struct e3tp_counts {
     double bytes; /* operands read and written per row */
 } e3tp_counts;
 
+/* Flops of a row, and its operands once, backward with their gradients. */
+static inline e3tp_counts e3tp_count(const e3tp_problem *p, e3tp_pass pass, double flops)
+{
+    const size_t numbers = p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p);
+    const double bytes = (double)(numbers * e3tp_dtype_size(p->dtype));
+    return (e3tp_counts){flops, pass == E3TP_BACKWARD ? 2 * bytes : bytes};
+}
+
 typedef struct e3tp_backend {
     const char *name;
     e3tp_method method;

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem/packed.h"
 
-/* The caller's components, block after block, are equally far apart: one channel, or a layout whose
-   channels are innermost (all blocks have as many). */
-static bool steps_evenly(const e3tp_problem *p, int k)
-{
-    return p->nblocks[k] > 0 && (p->layout[k] != E3TP_MUL_IR || p->blocks[k][0].mul == 1);
-}
-
 e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
                                bool by_tile, size_t rows, const e3tp_allocator *a,
                                e3tp_message *why)
 {
-    const size_t T = 64 / e3tp_dtype_size(p->dtype), nblocks = p->nblocks[k];
+    const size_t T = e3tp_tile_lanes(p), nblocks = p->nblocks[k];
     *q = (e3tp_packed){.lanes = lanes, .rows = rows, .by_tile = by_tile};
     q->at = e3tp_alloc(a, nblocks, sizeof *q->at);
     q->stride = e3tp_alloc(a, nblocks, sizeof *q->stride);
@@ -29,7 +22,7 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
         q->elements += tiles * d * T;
         before += d;
     }
-    q->joined = by_tile && steps_evenly(p, k);
+    q->joined = by_tile && e3tp_packs_as_one(p, k);
     return E3TP_OK;
 }
 

@@ -20,6 +20,29 @@ typedef struct e3tp_packed {
     bool spread; /* one channel in every block, in all lanes of its tile (lanes over channels) */
 } e3tp_packed;
 
+/* Lanes of a tile: one cache line of the problem's type. */
+static inline size_t e3tp_tile_lanes(const e3tp_problem *p)
+{
+    return 64 / e3tp_dtype_size(p->dtype);
+}
+
+/* Whether operand k packs as one block of all components, where all blocks have the same
+   multiplicity: its components are equally far apart, as there is one channel or channels are
+   innermost. */
+static inline bool e3tp_packs_as_one(const e3tp_problem *p, int k)
+{
+    return p->nblocks[k] > 0 && (p->layout[k] != E3TP_MUL_IR || p->blocks[k][0].mul == 1);
+}
+
+/* A place for n elements of scratch, whole lines of so many. apart: not a multiple of 4 KB from its
+   neighbours, so that loads of one array do not wait for stores to another. */
+static inline size_t e3tp_take(size_t *total, size_t line, size_t n, bool apart)
+{
+    const size_t at = *total, page = 64 * line;
+    *total += apart ? (n + page - 1) / page * page + 21 * line : (n + line - 1) / line * line;
+    return at;
+}
+
 /* Layout of operand k (0 x, 1 y, 2 z) of p for blocks of `rows` rows. Fails only for memory. */
 e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
                                bool by_tile, size_t rows, const e3tp_allocator *a,

@@ -86,4 +86,10 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 const char *e3tp_mode_name(e3tp_mode mode);
 size_t e3tp_dtype_size(e3tp_dtype t);
 
+/* Weights that every row has for itself. */
+static inline size_t e3tp_row_weights(const e3tp_problem *p)
+{
+    return p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel : 0;
+}
+
 #endif
