@@ -158,6 +158,139 @@ static bool print_row(const pair *p, int l3)
     return true;
 }
 
+/* ---- straight-line code for a known set of degrees ---- */
+
+/* Sums of one order of so many degrees at a time: two registers each, the rest for products. */
+enum { AT_ONCE = 5, TOP = 6 };
+
+typedef struct set {
+    int top, natural;
+    double (*W)[D * D * (2 * D - 1)]; /* of each degree, from the least on */
+} set;
+
+static bool holds(const pair *p, const set *s, int l3)
+{
+    return l3 >= abs(p->l1 - p->l2) && l3 <= s->top &&
+           !(s->natural && (p->l1 + p->l2 + l3) % 2);
+}
+
+/* The degrees of a chunk, whose sums of order M run over the terms of one part. */
+typedef struct chunk {
+    int M, part, n;
+    int l3[2 * L + 1];
+} chunk;
+
+static bool is_odd(const pair *p, int l3)
+{
+    return (p->l1 + p->l2 + l3) % 2;
+}
+
+/* Adds product i to the sums of the chunk. */
+static void print_term(const pair *p, const set *s, const chunk *c, int i, bool *begun)
+{
+    static const char *const name[2] = {"re", "im"};
+    const int slot = (c->M == 0 && c->part == DIFFERENCE ? p->slot[SUM][0]
+                                                         : p->slot[c->part][c->M]) + i;
+    printf("        {\n            ");
+    if (c->M > 0)
+        printf("TAKE(%d);\n", slot);
+    bool taken[2] = {c->M > 0, c->M > 0};
+    for (int k = 0; k < c->n; k++) {
+        const int l3 = c->l3[k], odd = is_odd(p, l3);
+        const double value = coefficient(p, l3, c->M, &p->terms[c->part][c->M][i],
+                                         s->W[l3 - abs(p->l1 - p->l2)]);
+        if (value == 0)
+            continue;
+        for (int im = 0; im < 2; im++) {
+            if (c->M == 0 && im != odd)
+                continue;
+            if (!taken[im])
+                printf("%s(%d);\n", im ? "TAKE_IM" : "TAKE_RE", slot);
+            taken[im] = true;
+            if (begun[k])
+                printf("            %s%d = v_fma(K(%.17e), %s, %s%d);\n", name[im], l3, value,
+                       name[im], name[im], l3);
+            else
+                printf("            %s%d = K(%.17e) * %s;\n", name[im], l3, value, name[im]);
+        }
+        begun[k] = true;
+    }
+    printf("        }\n");
+}
+
+static void print_chunk(const pair *p, const set *s, const chunk *c)
+{
+    bool begun[2 * L + 1] = {false};
+    printf("    { /* order %d */\n", c->M);
+    for (int k = 0; k < c->n; k++)
+        if (c->M > 0)
+            printf("        v_real re%d, im%d;\n", c->l3[k], c->l3[k]);
+        else
+            printf("        v_real %s%d;\n", is_odd(p, c->l3[k]) ? "im" : "re", c->l3[k]);
+    for (int i = 0; i < p->count[c->part][c->M]; i++)
+        print_term(p, s, c, i, begun);
+    for (int k = 0; k < c->n; k++) {
+        const int l3 = c->l3[k], place = l3 - abs(p->l1 - p->l2), odd = is_odd(p, l3);
+        if (begun[k] && c->M == 0)
+            printf("        ADD_0(%d, %s%d);\n", place, odd ? "im" : "re", l3);
+        else if (begun[k])
+            printf("        ADD(%d, %d, %d, re%d, im%d);\n", place, c->M, odd, l3, l3);
+    }
+    printf("    }\n");
+}
+
+/* The degrees of an order whose terms are those of `part`. */
+static void print_order(const pair *p, const set *s, int M, int part)
+{
+    const int most = M ? AT_ONCE : 2 * AT_ONCE;
+    chunk c = {M, part, 0, {0}};
+    for (int l3 = M; l3 <= s->top; l3++)
+        if (holds(p, s, l3) && (p->parts == 1 || is_odd(p, l3) == part))
+            c.l3[c.n++] = l3;
+    const int chunks = (c.n + most - 1) / most;
+    for (int i = 0, from = 0; i < chunks; i++) {
+        chunk part_of = {M, part, (c.n - from + chunks - i - 1) / (chunks - i), {0}};
+        memcpy(part_of.l3, c.l3 + from, (size_t)part_of.n * sizeof *c.l3);
+        from += part_of.n;
+        print_chunk(p, s, &part_of);
+    }
+}
+
+static void print_set(const pair *p, const set *s)
+{
+    printf("SET_BEGIN(%d, %d)\n", s->top, s->natural);
+    for (int M = 0; M <= s->top; M++)
+        for (int part = 0; part < p->parts; part++)
+            print_order(p, s, M, part);
+    printf("SET_END\n");
+}
+
+static bool print_sets(const pair *p)
+{
+    static double W[2 * L + 1][D * D * (2 * D - 1)];
+    const int least = abs(p->l1 - p->l2), larger = p->l1 > p->l2 ? p->l1 : p->l2;
+    for (int l3 = least; l3 <= p->l1 + p->l2; l3++)
+        if (e3tp_so3_wigner_3j(p->l1, p->l2, l3, E3TP_SIGN_E3NN, W[l3 - least]) != E3TP_OK)
+            return false;
+    printf("#ifndef E3TP_CG_PAIR_TABLES\n");
+    for (int natural = 0; natural < 2; natural++)
+        for (int top = larger; top <= p->l1 + p->l2 && top <= TOP; top++)
+            if (!(natural && (p->l1 + p->l2 + top) % 2))
+                print_set(p, &(set){top, natural, W});
+    for (int natural = 0; natural < 2; natural++) {
+        printf("static set_kernel *const SET_NAME(sets, L1, L2, all, %d)[] = {", natural);
+        for (int top = larger; top <= TOP; top++)
+            if (top > p->l1 + p->l2 || (natural && (p->l1 + p->l2 + top) % 2))
+                printf("NULL, ");
+            else
+                printf("SET_NAME(set, L1, L2, %d, %d), ", top, natural);
+        printf("};\n");
+    }
+    printf("static const set_table SETS = {L1, L2, {SET_NAME(sets, L1, L2, all, 0), "
+           "SET_NAME(sets, L1, L2, all, 1)}};\n#endif\n");
+    return true;
+}
+
 static bool print_pair(int l1, int l2)
 {
     static pair p;
@@ -175,7 +308,10 @@ static bool print_pair(int l1, int l2)
     for (int l3 = abs(l1 - l2); l3 <= l1 + l2; l3++)
         if (!print_row(&p, l3))
             return false;
-    printf("\n};\n#include \"cg/cg_pair_body.h\"\n");
+    printf("\n};\n#define SETS SET_NAME(sets, L1, L2, of, pair)\n");
+    if (l1 > 0 && l2 > 0 && !print_sets(&p))
+        return false;
+    printf("#include \"cg/cg_pair_body.h\"\n");
     return true;
 }
 
@@ -187,7 +323,7 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("/* SPDX-License-Identifier: MIT */\n/* Written by tools/gen_cg_pairs. */\n"
-           "#include \"cg/cg_pair_orders.h\"\n");
+           "#include \"cg/cg_pair_sets.h\"\n");
     for (int l2 = 0; l2 <= lmax; l2++)
         if (!print_pair(l1, l2))
             return 1;

@@ -7,7 +7,8 @@
      ORDERS_EVEN(X), ORDERS_ODD(X)  by the parity of l1 + l2 + l3:
                         X(M, terms, first slot, place of the first coefficient in a row)
      ROW, coefficients  one row for each l3, as long as all orders need
-   Four forms: from a table; with a scalar; small pairs in registers; products in memory. */
+     SETS               the set_table of its kernels for known sets of degrees (cg_pair_sets.h)
+   Three forms: from a table; with a scalar; products in memory, where no known set is wanted. */
 #define LEAST_DEGREE (L1 > L2 ? L1 - L2 : L2 - L1)
 #define DEGREE_COUNT (2 * (L1 < L2 ? L1 : L2) + 1)
 
@@ -36,66 +37,21 @@ V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *
         scaled(L1 + L2, coefficients[0], L1 ? y : x, L1 ? x : y, o);
 }
 
-#elif L1 + L2 <= MOST_IN_REGISTERS
-
-#define ORDER(M, terms, slot, first) {terms, slot, first},
-#define EVEN_PART(kind, m1, m2, p, q, pd, qd) \
-    part_##kind((product){m1, m2, p, q, pd, qd}, x, y, even_row, &even);
-#define ODD_PART(kind, m1, m2, p, q, pd, qd) \
-    part_##kind((product){m1, m2, p, q, pd, qd}, x, y, odd_row, &odd);
-#define PART_OF(l3) ((L1 + L2 + (l3)) % 2)
-#define SCALE(l3, i) cw[i] = v_set1(o[i].c) * v_loadu(o[i].w + v);
-#define SUM(l3, i)                                                                          \
-    if ((l3) >= now && o[i].z)                                                              \
-        (now ? sum_order : sum_order_0)(                                                    \
-            now, PART_OF(l3), PART_OF(l3) ? odd_row : even_row, PART_OF(l3) ? &odd : &even, \
-            coefficients + (i)*ROW + (PART_OF(l3) ? odd_row : even_row).first, cw[i], o[i].z + v);
-/* One order of all outputs. */
-#define BY_ORDER(M, terms, slot, first)                                     \
-    if ((M) <= (L1 > L2 ? L1 : L2) || (M) <= top) {                         \
-        enum { now = (M) };                                                 \
-        const order_row even_row = {terms, slot, first}, odd_row = odds[M]; \
-        order_parts even, odd;                                              \
-        PRODUCTS(EVEN_PART)                                                 \
-        PRODUCTS(ODD_PART)                                                  \
-        DEGREES(SUM)                                                        \
-    }
-
-V_INLINE void PAIR(vector, L1, L2)(const int v, int top, const real *coefficients, const real *x,
-                                   const real *y, const output *o)
-{
-    static const order_row odds[] = {ORDERS_ODD(ORDER)};
-    v_real cw[DEGREE_COUNT];
-    DEGREES(SCALE)
-    ORDERS_EVEN(BY_ORDER)
-}
-
-V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *x, const real *y,
-                                 const output *o)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        PAIR(vector, L1, L2)(v, top, coefficients, x + v, y + v, o);
-}
-#undef EVEN_PART
-#undef ODD_PART
-#undef SCALE
-#undef PART_OF
-#undef SUM
-#undef BY_ORDER
-
 #else
 
 #define PRODUCT(kind, m1, m2, p, q, pd, qd)         \
-    product_##kind((product){m1, m2, p, q, pd, qd}, \
-                   (m1) + (m2) <= ((L1) > (L2) ? (L1) : (L2)) || (m1) + (m2) <= top, x, y, P);
+    product_##kind((product){m1, m2, p, q, pd, qd},                                             \
+                   DIFFERENCES |                                                                \
+                       ((m1) + (m2) <= ((L1) > (L2) ? (L1) : (L2)) || (m1) + (m2) <= top ? SUM_ORDER \
+                                                                                         : 0),  \
+                   TILE_VECS, x, y, P);
 #define ORDER(M, terms, slot, first)                              \
     if ((M) == 0)                                                 \
         order_0(terms, odd, P + (slot)*SLOT, k + (first), cw, z); \
     else if ((M) <= l3)                                           \
         order(terms, M, odd, P + (slot)*SLOT, k + (first), cw, z);
 
-V_INLINE void PAIR(path, L1, L2)(const int l3, const real *P, const real *k, const v_real *cw,
+V_INLINE void PAIR(path, L1, L2)(const int l3, const v_real *P, const real *k, const v_real *cw,
                                  real *z)
 {
     const int odd = (L1 + L2 + l3) % 2;
@@ -115,7 +71,7 @@ V_INLINE void PAIR(path, L1, L2)(const int l3, const real *P, const real *k, con
 V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *x, const real *y,
                                  const output *o)
 {
-    _Alignas(64) real P[SLOTS * SLOT];
+    v_real P[SLOTS * SLOT];
     v_real cw[TILE_VECS];
     PRODUCTS(PRODUCT)
     FENCE(P);
@@ -129,6 +85,10 @@ V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *
 static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, const real *y,
                                size_t y_stride, const TARGET *out)
 {
+#if L1 && L2
+    if (E3TP_NAME(e3tp_cg_pair_by_set)(&SETS, tiles, x, x_stride, y, y_stride, out))
+        return;
+#endif
     _Alignas(64) real ones[T];
     const real *coefficients = PAIR(coefficients, L1, L2);
     output o[DEGREE_COUNT];
@@ -146,6 +106,7 @@ static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, con
 #undef ORDER
 #undef LEAST_DEGREE
 #undef DEGREE_COUNT
+#undef SETS
 #undef L1
 #undef L2
 #undef SLOTS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernels of src/cg/cg_pairs.h are made of: products of a tile into slots, sums of slots
-   into outputs. A slot is a complex number in tiles: re at 0, im at T. */
+/* What the kernels of src/cg/cg_pairs.h are made of: products into slots, sums of slots into
+   outputs, for all lanes of a tile or for one vector of them: `width` vectors. A slot is a complex
+   number: re at 0, im at `width`. */
 #ifndef E3TP_CG_PAIR_STEPS_H
 #define E3TP_CG_PAIR_STEPS_H
 
@@ -15,7 +16,7 @@
 #define TARGET CAT3(e3tp_cg_target, _, E3TP_REAL)
 #define E3TP_CG_PAIR CAT3(e3tp_cg_pair, _, E3TP_REAL)
 
-enum { T = 64 / sizeof(real), SLOT = 2 * T };
+enum { T = 64 / sizeof(real), SLOT = 2 * TILE_VECS };
 
 /* Products are read back from memory: kept in registers, they would be spilled in bad order. */
 #define FENCE(P) __asm__ volatile("" : : "r"(P) : "memory")
@@ -25,49 +26,54 @@ enum { T = 64 / sizeof(real), SLOT = 2 * T };
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
 /* Slots of the products of orders m1 and m2; where l1 = l2 of their sums and differences with m1
-   and m2 exchanged. Those of order m1 + m2 are left out unless `sums`. */
+   and m2 exchanged. */
 typedef struct product {
     int16_t m1, m2, p, q, p_difference, q_difference;
 } product;
 
+/* Which of them somebody reads: those of order m1 + m2, and the differences. */
+enum { SUM_ORDER = 1, DIFFERENCES = 2 };
+
 /* x, y and z point to their component m = 0. */
-#define EACH_VECTOR(v) V_UNROLL for (int v = 0; v < T; v += V_LANES)
+#define EACH_VECTOR(v) V_UNROLL for (int v = 0; v < width; v++)
 
 V_INLINE v_real at(const real *a, int m, int v)
 {
-    return v_load(a + m * T + v);
+    return v_load(a + m * T + v * V_LANES);
 }
 
-V_INLINE void put(real *P, int slot, int v, v_real re, v_real im)
+V_INLINE void put(v_real *P, const int width, int slot, int v, v_real re, v_real im)
 {
-    v_store(P + slot * SLOT + v, re);
-    v_store(P + slot * SLOT + T + v, im);
+    P[slot * 2 * width + v] = re;
+    P[(slot * 2 + 1) * width + v] = im;
 }
 
-V_INLINE void product_REAL(product a, const int sums, const real *x, const real *y, real *P)
+#define PRODUCT_ARGS product a, const int want, const int width, const real *x, const real *y, v_real *P
+
+V_INLINE void product_REAL(PRODUCT_ARGS)
 {
-    (void)sums;
+    (void)want;
     EACH_VECTOR(v)
-    put(P, a.p, v, at(x, 0, v) * at(y, 0, v), v_zero());
+    put(P, width, a.p, v, at(x, 0, v) * at(y, 0, v), v_zero());
 }
 
-V_INLINE void product_X0(product a, const int sums, const real *x, const real *y, real *P)
+V_INLINE void product_X0(PRODUCT_ARGS)
 {
-    (void)sums;
+    (void)want;
     EACH_VECTOR(v)
     {
         const v_real x0 = at(x, 0, v);
-        put(P, a.p, v, x0 * at(y, a.m2, v), x0 * at(y, -a.m2, v));
+        put(P, width, a.p, v, x0 * at(y, a.m2, v), x0 * at(y, -a.m2, v));
     }
 }
 
-V_INLINE void product_Y0(product a, const int sums, const real *x, const real *y, real *P)
+V_INLINE void product_Y0(PRODUCT_ARGS)
 {
-    (void)sums;
+    (void)want;
     EACH_VECTOR(v)
     {
         const v_real y0 = at(y, 0, v);
-        put(P, a.p, v, at(x, a.m1, v) * y0, at(x, -a.m1, v) * y0);
+        put(P, width, a.p, v, at(x, a.m1, v) * y0, at(x, -a.m1, v) * y0);
     }
 }
 
@@ -85,41 +91,43 @@ V_INLINE complex2 multiply(const real *x, const real *y, int m1, int m2, int v)
     return (complex2){v_fnma(xi, yi, rr), v_fma(a1, a2, ir), v_fma(xi, yi, rr), v_fnma(a1, a2, ir)};
 }
 
-V_INLINE void product_FULL(product a, const int sums, const real *x, const real *y, real *P)
+V_INLINE void product_FULL(PRODUCT_ARGS)
 {
     EACH_VECTOR(v)
     {
         const complex2 c = multiply(x, y, a.m1, a.m2, v);
-        if (sums)
-            put(P, a.p, v, c.p, c.pi);
-        put(P, a.q, v, c.q, c.qi);
+        if (want & SUM_ORDER)
+            put(P, width, a.p, v, c.p, c.pi);
+        put(P, width, a.q, v, c.q, c.qi);
     }
 }
 
-V_INLINE void product_BOTH_0(product a, const int sums, const real *x, const real *y, real *P)
+V_INLINE void product_BOTH_0(PRODUCT_ARGS)
 {
-    (void)sums;
     EACH_VECTOR(v)
     {
         const v_real x0 = at(x, 0, v), y0 = at(y, 0, v);
         const v_real re = at(x, a.m1, v) * y0, im = at(x, -a.m1, v) * y0;
         const v_real re2 = x0 * at(y, a.m1, v), im2 = x0 * at(y, -a.m1, v);
-        put(P, a.p, v, re + re2, im + im2);
-        put(P, a.p_difference, v, re - re2, im - im2);
+        put(P, width, a.p, v, re + re2, im + im2);
+        if (want & DIFFERENCES)
+            put(P, width, a.p_difference, v, re - re2, im - im2);
     }
 }
 
-V_INLINE void product_BOTH(product a, const int sums, const real *x, const real *y, real *P)
+V_INLINE void product_BOTH(PRODUCT_ARGS)
 {
     EACH_VECTOR(v)
     {
         const complex2 c = multiply(x, y, a.m1, a.m2, v), d = multiply(x, y, a.m2, a.m1, v);
-        if (sums) {
-            put(P, a.p, v, c.p + d.p, c.pi + d.pi);
-            put(P, a.p_difference, v, c.p - d.p, c.pi - d.pi);
-        }
-        put(P, a.q, v, c.q + d.q, c.qi + d.qi);
-        put(P, a.q_difference, v, c.q - d.q, c.qi - d.qi);
+        put(P, width, a.q, v, c.q + d.q, c.qi + d.qi);
+        if (want & DIFFERENCES)
+            put(P, width, a.q_difference, v, c.q - d.q, c.qi - d.qi);
+        if (!(want & SUM_ORDER))
+            continue;
+        put(P, width, a.p, v, c.p + d.p, c.pi + d.pi);
+        if (want & DIFFERENCES)
+            put(P, width, a.p_difference, v, c.p - d.p, c.pi - d.pi);
     }
 }
 
@@ -131,41 +139,41 @@ V_INLINE void product_BOTH(product a, const int sums, const real *x, const real 
 #endif
 
 /* Order 0: z_0 += cw s. The first slot is that of x_0 y_0, which has no imaginary part. */
-V_INLINE void order_0(const int terms, const int odd, const real *P, const real *k,
+V_INLINE void order_0(const int terms, const int odd, const v_real *P, const real *k,
                       const v_real *cw, real *z)
 {
     v_real s[TILE_VECS];
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        s[v] = v_set1(k[odd]) * v_load(P + odd * (SLOT + T) + v * V_LANES);
+        s[v] = v_set1(k[odd]) * P[odd * (SLOT + TILE_VECS) + v];
     EACH_TERM(e, 1 + odd, terms)
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        s[v] = v_fma(v_set1(k[e]), v_load(P + e * SLOT + odd * T + v * V_LANES), s[v]);
+        s[v] = v_fma(v_set1(k[e]), P[e * SLOT + odd * TILE_VECS + v], s[v]);
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        v_store(z + v * V_LANES, v_fma(cw[v], s[v], at(z, 0, v * V_LANES)));
+        v_store(z + v * V_LANES, v_fma(cw[v], s[v], at(z, 0, v)));
 }
 
 /* Order M > 0: z_M += cw Re s, z_-M += cw Im s; odd: z_M += cw Im s, z_-M -= cw Re s. */
-V_INLINE void order(const int terms, const int M, const int odd, const real *P, const real *k,
+V_INLINE void order(const int terms, const int M, const int odd, const v_real *P, const real *k,
                     const v_real *cw, real *z)
 {
     v_real s[2 * TILE_VECS]; /* re, im */
     real *re = z + (odd ? -M : M) * T, *im = z + (odd ? M : -M) * T;
     V_UNROLL
     for (int i = 0; i < 2 * TILE_VECS; i++)
-        s[i] = v_set1(k[0]) * v_load(P + i * V_LANES);
+        s[i] = v_set1(k[0]) * P[i];
     EACH_TERM(e, 1, terms)
     V_UNROLL
     for (int i = 0; i < 2 * TILE_VECS; i++)
-        s[i] = v_fma(v_set1(k[e]), v_load(P + e * SLOT + i * V_LANES), s[i]);
+        s[i] = v_fma(v_set1(k[e]), P[e * SLOT + i], s[i]);
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++) {
         const v_real c = cw[v];
-        const v_real before = at(re, 0, v * V_LANES);
+        const v_real before = at(re, 0, v);
         v_store(re + v * V_LANES, odd ? v_fnma(c, s[v], before) : v_fma(c, s[v], before));
-        v_store(im + v * V_LANES, v_fma(c, s[TILE_VECS + v], at(im, 0, v * V_LANES)));
+        v_store(im + v * V_LANES, v_fma(c, s[TILE_VECS + v], at(im, 0, v)));
     }
 }
 
@@ -227,12 +235,12 @@ V_INLINE void scaled(const int l, const real k, const real *s, const real *a, co
     scale_of(o, cw);
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
-        cw[v] *= v_set1(k) * at(s, 0, v * V_LANES);
+        cw[v] *= v_set1(k) * at(s, 0, v);
     EACH_TERM(m, -l, l + 1)
     V_UNROLL
     for (int v = 0; v < TILE_VECS; v++)
         v_store(z + m * T + v * V_LANES,
-                v_fma(cw[v], at(a, m, v * V_LANES), at(z, m, v * V_LANES)));
+                v_fma(cw[v], at(a, m, v), at(z, m, v)));
 }
 
 /* A pair as a table: see cg_pair_body.h for what it holds. */

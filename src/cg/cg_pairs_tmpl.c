@@ -2,14 +2,14 @@
 /* The table of the kernels of all pairs, and the form that runs from a table; compiled
    once per tier and real. */
 #define E3TP_CG_PAIR_LOOPS 1
-#include "cg/cg_pair_steps.h"
+#include "cg/cg_pair_sets.h"
 
 #include <stdlib.h>
 
 enum { L = E3TP_CG_PAIRS_LMAX, MOST_SLOTS = 2 * L * L + 2 * L + 1 };
 
 /* Loops of runtime length; the accumulators are as in straight-line code, and so are the bits. */
-static void path(const pair_table *p, int l3, const real *P, const output *o)
+static void path(const pair_table *p, int l3, const v_real *P, const output *o)
 {
     const int odd = (p->l1 + p->l2 + l3) % 2, place = l3 - abs(p->l1 - p->l2);
     const real *k = p->coefficients + place * p->row;
@@ -22,16 +22,18 @@ static void path(const pair_table *p, int l3, const real *P, const output *o)
               o->z);
 }
 
-static void make_products(const pair_table *p, int top, const real *x, const real *y, real *P)
+static void make_products(const pair_table *p, int top, const real *x, const real *y,
+                          v_real *P)
 {
-    static void (*const make[])(product, int, const real *, const real *, real *) = {
+    static void (*const make[])(product, int, int, const real *, const real *, v_real *) = {
         [E3TP_CG_PRODUCT_REAL] = product_REAL,     [E3TP_CG_PRODUCT_X0] = product_X0,
         [E3TP_CG_PRODUCT_Y0] = product_Y0,         [E3TP_CG_PRODUCT_FULL] = product_FULL,
         [E3TP_CG_PRODUCT_BOTH_0] = product_BOTH_0, [E3TP_CG_PRODUCT_BOTH] = product_BOTH,
     };
     for (int i = 0; i < p->products; i++) {
         const product *m = &p->product[i].product;
-        make[p->product[i].kind](*m, m->m1 + m->m2 <= top, x, y, P);
+        const int want = DIFFERENCES | (m->m1 + m->m2 <= top ? SUM_ORDER : 0);
+        make[p->product[i].kind](*m, want, TILE_VECS, x, y, P);
     }
 }
 
@@ -39,7 +41,8 @@ void E3TP_NAME(e3tp_cg_pair_by_table)(const pair_table *p, size_t tiles, const r
                                       size_t x_stride, const real *y, size_t y_stride,
                                       const TARGET *out)
 {
-    _Alignas(64) real P[MOST_SLOTS * SLOT], ones[T];
+    v_real P[MOST_SLOTS * SLOT];
+    _Alignas(64) real ones[T];
     output o[2 * L + 1];
     const int least = abs(p->l1 - p->l2), most = p->l1 + p->l2, n = most - least + 1;
     begin(o, n, least, out, ones);
@@ -56,6 +59,84 @@ void E3TP_NAME(e3tp_cg_pair_by_table)(const pair_table *p, size_t tiles, const r
             if (o[i].z)
                 path(p, least + i, P, &o[i]);
     }
+}
+
+/* ---- calls for known sets of degrees ---- */
+
+typedef struct wanted {
+    int top;       /* the largest degree; -1: none */
+    int odd, even; /* how many with l1 + l2 + l3 odd, even */
+    bool alike;    /* tiles of all are equally far apart */
+    bool weights;  /* some weights differ from tile to tile */
+    size_t z_stride;
+} wanted;
+
+static wanted survey(const set_table *s, int n, const TARGET *out)
+{
+    const int least = abs(s->l1 - s->l2);
+    wanted w = {.top = -1, .alike = true};
+    for (int i = 0; i < n; i++) {
+        if (!out[i].z)
+            continue;
+        w.alike &= w.top < 0 || out[i].z_stride == w.z_stride;
+        w.weights |= out[i].w && out[i].w_stride;
+        w.z_stride = out[i].z_stride;
+        w.top = least + i;
+        *((s->l1 + s->l2 + w.top) % 2 ? &w.odd : &w.even) += 1;
+    }
+    return w;
+}
+
+static set_kernel *find(const set_table *s, const wanted *w)
+{
+    const int least = abs(s->l1 - s->l2), most = s->l1 > s->l2 ? s->l1 : s->l2;
+    const int first_even = least + (s->l1 + s->l2 + least) % 2; /* least has even parity */
+    if (!w->alike || w->top < most || w->top > MOST_TOP)
+        return NULL;
+    if (w->odd + w->even == w->top - least + 1)
+        return s->of[0][w->top - most];
+    if (w->odd == 0 && w->even == (w->top - first_even) / 2 + 1)
+        return s->of[1][w->top - most];
+    return NULL;
+}
+
+/* Coefficient times weight of `tiles` tiles. */
+static void scale_weights(const TARGET *out, int n, size_t first, size_t tiles, real *cw)
+{
+    for (size_t t = first; t < first + tiles; t++)
+        for (int i = 0; i < n; i++, cw += T) {
+            if (!out[i].z)
+                continue;
+            const v_real c = v_set1(out[i].c);
+            for (int v = 0; v < T; v += V_LANES)
+                v_store(cw + v, out[i].w ? c * v_loadu(out[i].w + t * out[i].w_stride + v) : c);
+        }
+}
+
+bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real *x,
+                                    size_t x_stride, const real *y, size_t y_stride,
+                                    const TARGET *out)
+{
+    enum { AT_ONCE = 4 };
+    _Alignas(64) real cw[AT_ONCE * (2 * L + 1) * T];
+    const int least = abs(s->l1 - s->l2), n = 2 * (s->l1 < s->l2 ? s->l1 : s->l2) + 1;
+    const wanted w = survey(s, n, out);
+    set_kernel *run = find(s, &w);
+    if (!run)
+        return false;
+    const int used = w.top - least + 1;
+    real *z[2 * L + 1];
+    for (int i = 0; i < used; i++)
+        z[i] = out[i].z ? out[i].z + (least + i) * T : NULL;
+    for (size_t t = 0, now; t < tiles; t += now) {
+        now = w.weights && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
+        scale_weights(out, used, t, w.weights ? now : 1, cw);
+        run(now, x + t * x_stride, x_stride, y + t * y_stride, y_stride, cw,
+            w.weights ? (size_t)(used * T) : 0, z, w.z_stride);
+        for (int i = 0; i < used; i++)
+            z[i] += z[i] ? now * w.z_stride : 0;
+    }
+    return true;
 }
 
 #define STRUCT CAT3(e3tp_cg_pairs, _, E3TP_REAL)

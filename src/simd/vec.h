@@ -48,7 +48,7 @@ typedef int32_t v_int __attribute__((vector_size(V_BYTES)));
 /* Keeps a loaded value in its register, so that the compiler does not fold the load into each use.
  */
 #if defined(__x86_64__)
-#define V_PIN(v) __asm__("" : "+x"(v))
+#define V_PIN(v) __asm__("" : "+v"(v))
 #else
 #define V_PIN(v) ((void)0)
 #endif

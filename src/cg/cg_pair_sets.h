@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernels for known sets of degrees, in straight-line code: all l3 up to `top`, or every second one
+   (l1 + l2 + l3 even). They do what cg_pairs.h says, one vector of lanes after the other, and need
+   outputs whose tiles are equally far apart and weights in lines of their own. */
+#ifndef E3TP_CG_PAIR_SETS_H
+#define E3TP_CG_PAIR_SETS_H
+
+#include "cg/cg_pair_steps.h"
+
+/* z    component 0 of each degree in the first tile, from the least on; tiles z_step apart
+   cw   its coefficient times its weight: line i of tile t at t * cw_step + i T */
+typedef void set_kernel(size_t tiles, const real *x, size_t x_stride, const real *y,
+                        size_t y_stride, const real *cw, size_t cw_step, real *const *z,
+                        size_t z_step);
+
+/* of[natural][top - max(l1, l2)], for top to MOST_TOP; NULL: none */
+enum { MOST_TOP = E3TP_CG_PAIRS_LMAX };
+typedef struct set_table {
+    int l1, l2;
+    set_kernel *const *of[2];
+} set_table;
+
+/* Whether there is a kernel for just this call; if so, runs it. */
+bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real *x,
+                                    size_t x_stride, const real *y, size_t y_stride,
+                                    const TARGET *out);
+
+/* ---- what the generated code is written in ---- */
+
+/* The products of the pair, for one vector: P[slot], real and imaginary part. */
+#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                                                  \
+    product_##kind((product){m1, m2, p, q, pd, qd},                                              \
+                   ((m1) + (m2) <= top ? SUM_ORDER : 0) | (natural ? 0 : DIFFERENCES), 1, x, y, \
+                   P);
+
+/* Products before sums: the compiler may keep them in registers, but not make them late. */
+#define KEEP_ORDER __asm__ volatile("" : : : "memory")
+
+/* One of them, as re and im. */
+#define TAKE(slot)                                      \
+    v_real re = P[2 * (slot)], im = P[2 * (slot) + 1]; \
+    V_PIN(re);                                          \
+    V_PIN(im)
+#define TAKE_RE(slot) const v_real re = P[2 * (slot)]
+#define TAKE_IM(slot) const v_real im = P[2 * (slot) + 1]
+#define K(c) v_set1(R(c))
+
+/* The sums of order M go to component M and -M of the output at `place`. */
+V_INLINE void add_0(v_real s, const real *cw, real *z)
+{
+    v_store(z, v_fma(v_load(cw), s, v_load(z)));
+}
+
+V_INLINE void add(const int M, const int odd, v_real re, v_real im, const real *cw, real *z)
+{
+    real *up = z + M * T, *down = z - M * T;
+    const v_real w = v_load(cw);
+    v_store(up, v_fma(w, odd ? im : re, v_load(up)));
+    v_store(down, odd ? v_fnma(w, re, v_load(down)) : v_fma(w, im, v_load(down)));
+}
+#define ADD_0(place, s) add_0(s, cw + (place)*T, to[place] + at)
+#define ADD(place, M, odd, re, im) add(M, odd, re, im, cw + (place)*T, to[place] + at)
+
+#define SET_NAME_(base, l1, l2, top, natural) base##_##l1##_##l2##_##top##_##natural
+#define SET_NAME(base, l1, l2, top, natural) SET_NAME_(base, l1, l2, top, natural)
+
+/* Opens and closes the function of a set; between them stands the code for one vector. */
+#define SET_BEGIN(TOP, NATURAL)                                                                   \
+    static void SET_NAME(set, L1, L2, TOP, NATURAL)(                                              \
+        size_t tiles, const real *x, size_t x_stride, const real *y, size_t y_stride,             \
+        const real *cw, size_t cw_step, real *const *z, size_t z_step)                            \
+    {                                                                                             \
+        v_real P[SLOTS * 2];                                                                      \
+        enum { top = TOP, natural = NATURAL, places = TOP - (L1 > L2 ? L1 - L2 : L2 - L1) + 1 };  \
+        real *to[places];                                                                         \
+        EACH_TERM(i, 0, places) to[i] = z[i];                                                     \
+        x += L1 * T;                                                                              \
+        y += L2 * T;                                                                              \
+        for (size_t t = 0, at = 0; t < tiles; t++, at += z_step - T, x += x_stride - T,           \
+                    y += y_stride - T, cw += cw_step - T)                                         \
+            for (int v = 0; v < TILE_VECS;                                                        \
+                 v++, x += V_LANES, y += V_LANES, cw += V_LANES, at += V_LANES) {                 \
+                PRODUCTS(SET_PRODUCT)                                                             \
+                KEEP_ORDER;
+#define SET_END \
+    }           \
+    }
+
+#endif
