@@ -81,7 +81,7 @@ static void set_weights(const frame *f, const shared_path *s, size_t path, size_
         m->w_row = (size_t)f->r->sw;
         m->prefetch = m->w_row ? f->n : 0;
     } else {
-        const bool one = f->plan->path[path].one_line;
+        const bool one = e3tp_cg_one_line(f);
         m->w = f->lw + line_at(f, s, path, v, one ? 1 : f->n);
         m->w_row = one ? 0 : s->tiles * T;
     }

@@ -15,6 +15,7 @@ typedef struct frame {
     size_t n;
     bool sum;       /* one row of z for all */
     bool spread;    /* paths that may are run with y in every lane */
+    bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
@@ -42,6 +43,20 @@ static inline tiles_of frame_block(const frame *f, size_t path, int k)
 static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 {
     return f->plan->path[path].in_place && !f->r->iw;
+}
+
+/* Lines of weights are those of one row. */
+static inline bool e3tp_cg_one_line(const frame *f)
+{
+    return f->p->weights == E3TP_WEIGHTS_SHARED;
+}
+
+/* Whether the kernels of pairs weight the results of a path, in the pass under way. */
+static inline bool e3tp_cg_folds(const frame *f, size_t path)
+{
+    const e3tp_cg_path *q = &f->plan->path[path];
+    return f->folded && f->p->paths[path].mode != E3TP_UVW && !e3tp_cg_reads_weights(f, path) &&
+           (!q->channels || (q->spread && f->spread));
 }
 
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,

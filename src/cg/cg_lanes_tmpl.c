@@ -14,12 +14,13 @@ typedef TARGET(E3TP_REAL) pair_target;
 
 enum { MOST_PLACES = 2 * 12 + 1 };
 
-/* One pair of channels (u, v) of a path, or all at once for uuu: first tiles and the distances
-   between tiles, in tiles. q counts weights. */
+/* Tiles that a call goes over: the first of each operand and the distances between tiles, in tiles.
+   q counts weights as their gradients lie, w as they lie themselves: where all rows share them, as
+   those of one row. */
 typedef struct walk {
     size_t tiles;
     size_t first[3], step[3]; /* x, y, z */
-    size_t q, q_step;
+    size_t q, q_step, w, w_step;
 } walk;
 
 /* Tiles of one operand along a walk. */
@@ -32,18 +33,27 @@ typedef struct line_up {
 static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t tiles)
 {
     const bool shared = c->mode == E3TP_UVU;
-    return (walk){f->n, {t, shared ? 0 : t, t}, {tiles, shared ? 1 : tiles, tiles}, t, tiles};
+    return (walk){f->n, {t, shared ? 0 : t, t}, {tiles, shared ? 1 : tiles, tiles}, t, tiles, t,
+                  e3tp_cg_one_line(f) ? 0 : tiles};
 }
 
+/* Lanes over rows: tile t of rows, all channels of x with one of y; uvu: with channel v. */
+static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t, size_t v)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    const bool shared = c->mode == E3TP_UVU;
+    const size_t q = shared ? t * m1 * m2 + v : t * m1, q_step = shared ? m2 : 1;
+    return (walk){m1, {t * m1, shared ? t * m2 + v : t * m2, t * m1}, {1, shared ? 0 : 1, 1}, q,
+                  q_step, e3tp_cg_one_line(f) ? v : q, q_step};
+}
+
+/* uvw, lanes over rows: one pair of channels, all rows. */
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
-                 mo = f->p->blocks[2][c->out].mul, weights = c->mode == E3TP_UVW ? mo : 1;
-    return (walk){(f->n + T - 1) / T,
-                  {u, v, c->mode == E3TP_UVW ? 0 : u},
-                  {m1, m2, mo},
-                  (u * m2 + v) * weights,
-                  m1 * m2 * weights};
+                 mo = f->p->blocks[2][c->out].mul, q = (u * m2 + v) * mo, q_step = m1 * m2 * mo;
+    return (walk){(f->n + T - 1) / T, {u, v, 0}, {m1, m2, mo}, q, q_step, q,
+                  e3tp_cg_one_line(f) ? 0 : q_step};
 }
 
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */
@@ -55,26 +65,25 @@ static inline line_up block_at(real *const form[4], const e3tp_cg_member *m, e3t
                      way->step[k] * m->step[role]};
 }
 
-/* Weight `more` of a walk, in the weights' lines or in those of their gradient. */
-static inline line_up line_at(const frame *f, real *lines, size_t path, const walk *way,
-                              size_t more)
-{
-    const e3tp_cg_path *q = &f->plan->path[path];
-    return (line_up){lines + (q->lines + (way->q + more) * q->line_step) * T,
-                     way->q_step * q->line_step * T};
-}
-
+/* Weight `more` of a walk. */
 static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more)
 {
     const e3tp_coupling *c = &f->p->paths[path];
+    const e3tp_cg_path *q = &f->plan->path[path];
     if (!c->has_weight)
         return (line_up){NULL, 0};
     if (e3tp_cg_reads_weights(f, path))
-        return (line_up){(real *)(uintptr_t)f->r->w + c->w_offset + way->q * T, (size_t)f->r->sw};
-    line_up l = line_at(f, f->lw, path, way, more);
-    if (f->plan->path[path].one_line)
-        l.stride = 0;
-    return l;
+        return (line_up){(real *)(uintptr_t)f->r->w + c->w_offset + way->w * T, (size_t)f->r->sw};
+    return (line_up){f->lw + (q->lines + (way->w + more) * q->line_step) * T,
+                     way->w_step * q->line_step * T};
+}
+
+/* Its gradient. */
+static inline line_up gradient_line(const frame *f, size_t path, const walk *way, size_t more)
+{
+    const e3tp_cg_path *q = &f->plan->path[path];
+    return (line_up){f->lgw + (q->lines + (way->q + more) * q->line_step) * T,
+                     way->q_step * q->line_step * T};
 }
 
 static bool wants_weight_gradient(const frame *f, size_t path)
@@ -89,8 +98,8 @@ static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg
     for (size_t i = 0; i < count; i++) {
         const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[m[i].path].triple];
         const pair_target *o = &to[m[i].place];
-        kernels.table(t->to[target], t->n, f->p->paths[m[i].path].coeff, tiles, a.v, a.stride, b.v,
-                      b.stride, o->w, o->w_stride, o->z, o->z_stride);
+        kernels.table(t->to[target], t->n, (double)o->c * t->sign[target], tiles, a.v, a.stride,
+                      b.v, b.stride, o->w, o->w_stride, o->z, o->z_stride);
     }
 }
 
@@ -112,9 +121,9 @@ static inline void want_none(pair_target *to, const e3tp_cg_member *m)
         to[i].z = NULL;
 }
 
-static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, line_up w)
+static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, line_up w, double c)
 {
-    to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)m->c};
+    to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c};
 }
 
 /* One result without weights. */
@@ -123,7 +132,7 @@ static void contract_one(const frame *f, e3tp_cg_target target, const e3tp_cg_me
 {
     pair_target to[MOST_PLACES];
     want_none(to, m);
-    want(to, m, z, (line_up){NULL, 0});
+    want(to, m, z, (line_up){NULL, 0}, m->c);
     contract(f, target, m, 1, tiles, a, b, to);
 }
 
@@ -141,7 +150,7 @@ static void weight_gradient(const frame *f, const e3tp_cg_member *m, const walk 
     const e3tp_cg_target to_x = E3TP_CG_TO_X;
     const int d = frame_block(f, m->path, 0).d;
     const line_up u = in_scratch(f->mid, way->tiles, d), x = block_at(f->v, m, to_x, 2, way),
-                  w = weight_line(f, m->path, way, 0), gw = line_at(f, f->lgw, m->path, way, 0);
+                  w = weight_line(f, m->path, way, 0), gw = gradient_line(f, m->path, way, 0);
     contract_one(f, to_x, m, way->tiles, block_at(f->v, m, to_x, 0, way),
                  block_at(f->v, m, to_x, 1, way), u);
     kernels.dot(way->tiles, d, u.v, u.stride, x.v, x.stride, gw.v, gw.stride);
@@ -162,6 +171,12 @@ static size_t next_run(const frame *f, e3tp_cg_target target, const e3tp_cg_memb
     return *i - first;
 }
 
+/* What the lines of a member's weights leave to multiply by. */
+static inline double coefficient(const frame *f, const e3tp_cg_member *m)
+{
+    return f->p->paths[m->path].has_weight && e3tp_cg_folds(f, m->path) ? 1 : m->c;
+}
+
 static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
                       const walk *way)
 {
@@ -174,7 +189,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         want_none(to, m);
         for (size_t k = 0; k < run; k++)
             want(to, &first[k], block_at(results, &first[k], target, 2, way),
-                 weight_line(f, first[k].path, way, 0));
+                 weight_line(f, first[k].path, way, 0), coefficient(f, &first[k]));
         if (run)
             contract(f, target, first, run, way->tiles, block_at(f->v, m, target, 0, way),
                      block_at(f->v, m, target, 1, way), to);
@@ -220,7 +235,7 @@ static void connect_weights(const frame *f, size_t path, const walk *way)
     const tiles_of z = frame_block(f, path, 2);
     const line_up t = products(f, path, way), gz = z_block(f, path, way);
     for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up gw = line_at(f, f->lgw, path, way, k);
+        const line_up gw = gradient_line(f, path, way, k);
         kernels.dot(way->tiles, z.d, t.v, t.stride, gz.v + k * z.stride, gz.stride, gw.v,
                     gw.stride);
     }
@@ -264,10 +279,18 @@ static void run_by_channel(const frame *f, e3tp_cg_target target, const e3tp_cg_
     for (size_t u = 0; u < f->p->blocks[0][c->in1].mul; u++)
         for (size_t v = 0; v < f->p->blocks[1][c->in2].mul; v++) {
             const walk way = walk_pair(f, c, u, v);
-            if (c->mode == E3TP_UVW)
-                run_connected(f, target, f->plan->order[target] + g->first, &way);
-            else
-                run_group(f, target, g, &way);
+            run_connected(f, target, f->plan->order[target] + g->first, &way);
+        }
+}
+
+static void run_by_rows(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                        const e3tp_coupling *c)
+{
+    const size_t several = c->mode == E3TP_UVU ? f->p->blocks[1][c->in2].mul : 1;
+    for (size_t t = 0; t * T < f->n; t++)
+        for (size_t v = 0; v < several; v++) {
+            const walk way = walk_rows(f, c, t, v);
+            run_group(f, target, g, &way);
         }
 }
 
@@ -284,7 +307,8 @@ static void run_all(const frame *f, e3tp_cg_target target, const e3tp_cg_group *
                     const e3tp_coupling *c)
 {
     const size_t mul = f->p->blocks[0][c->in1].mul;
-    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1};
+    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1, 0,
+                      e3tp_cg_one_line(f) ? 0 : 1};
     run_group(f, target, g, &way);
 }
 
@@ -293,6 +317,7 @@ void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
     static void (*const run[])(const frame *, e3tp_cg_target, const e3tp_cg_group *,
                                const e3tp_coupling *) = {[E3TP_CG_ALL] = run_all,
                                                          [E3TP_CG_BY_TILE] = run_by_tile,
+                                                         [E3TP_CG_BY_ROWS] = run_by_rows,
                                                          [E3TP_CG_BY_CHANNEL] = run_by_channel};
     for (size_t i = 0; i < f->plan->ngroups[target]; i++) {
         const e3tp_cg_group *g = &f->plan->groups[target][i];

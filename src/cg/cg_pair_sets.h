@@ -8,7 +8,7 @@
 #include "cg/cg_pair_steps.h"
 
 /* z    component 0 of each degree in the first tile, from the least on; tiles z_step apart
-   cw   its coefficient times its weight: line i of tile t at t * cw_step + i T */
+   cw   coefficient times weight: line i of tile t at t * cw_step + i T for the i-th of the set */
 typedef void set_kernel(size_t tiles, const real *x, size_t x_stride, const real *y,
                         size_t y_stride, const real *cw, size_t cw_step, real *const *z,
                         size_t z_step);
@@ -58,8 +58,9 @@ V_INLINE void add(const int M, const int odd, v_real re, v_real im, const real *
     v_store(up, v_fma(w, odd ? im : re, v_load(up)));
     v_store(down, odd ? v_fnma(w, re, v_load(down)) : v_fma(w, im, v_load(down)));
 }
-#define ADD_0(place, s) add_0(s, cw + (place)*T, to[place] + at)
-#define ADD(place, M, odd, re, im) add(M, odd, re, im, cw + (place)*T, to[place] + at)
+#define ADD_0(place, s) add_0(s, cw + (place) / (1 + natural) * T, to[place] + at)
+#define ADD(place, M, odd, re, im) \
+    add(M, odd, re, im, cw + (place) / (1 + natural) * T, to[place] + at)
 
 #define SET_NAME_(base, l1, l2, top, natural) base##_##l1##_##l2##_##top##_##natural
 #define SET_NAME(base, l1, l2, top, natural) SET_NAME_(base, l1, l2, top, natural)

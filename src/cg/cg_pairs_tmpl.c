@@ -100,17 +100,34 @@ static set_kernel *find(const set_table *s, const wanted *w)
     return NULL;
 }
 
-/* Coefficient times weight of `tiles` tiles. */
+/* Coefficient times weight of `tiles` tiles, line after line of the wanted outputs. */
 static void scale_weights(const TARGET *out, int n, size_t first, size_t tiles, real *cw)
 {
     for (size_t t = first; t < first + tiles; t++)
-        for (int i = 0; i < n; i++, cw += T) {
+        for (int i = 0; i < n; i++) {
             if (!out[i].z)
                 continue;
             const v_real c = v_set1(out[i].c);
-            for (int v = 0; v < T; v += V_LANES)
-                v_store(cw + v, out[i].w ? c * v_loadu(out[i].w + t * out[i].w_stride + v) : c);
+            for (int v = 0; v < T; v += V_LANES, cw += V_LANES)
+                v_store(cw, out[i].w ? c * v_loadu(out[i].w + t * out[i].w_stride + v) : c);
         }
+}
+
+/* The weights, if they lie as kernels want them and nothing is to be multiplied by. */
+static const real *ready_weights(const TARGET *out, int n)
+{
+    const TARGET *first = NULL;
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        if (!out[i].z)
+            continue;
+        first = first ? first : &out[i];
+        if (!out[i].w || out[i].c != 1 || out[i].w_stride != first->w_stride ||
+            out[i].w != first->w + at || (uintptr_t)out[i].w % 64)
+            return NULL;
+        at += T;
+    }
+    return first->w;
 }
 
 bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real *x,
@@ -124,16 +141,23 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
     set_kernel *run = find(s, &w);
     if (!run)
         return false;
-    const int used = w.top - least + 1;
     real *z[2 * L + 1];
-    for (int i = 0; i < used; i++)
+    size_t stride = 0;
+    for (int i = 0; i < n; i++) {
         z[i] = out[i].z ? out[i].z + (least + i) * T : NULL;
+        stride = out[i].z ? out[i].w_stride : stride;
+    }
+    const real *ready = ready_weights(out, n);
+    if (ready) {
+        run(tiles, x, x_stride, y, y_stride, ready, stride, z, w.z_stride);
+        return true;
+    }
     for (size_t t = 0, now; t < tiles; t += now) {
         now = w.weights && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
-        scale_weights(out, used, t, w.weights ? now : 1, cw);
+        scale_weights(out, n, t, w.weights ? now : 1, cw);
         run(now, x + t * x_stride, x_stride, y + t * y_stride, y_stride, cw,
-            w.weights ? (size_t)(used * T) : 0, z, w.z_stride);
-        for (int i = 0; i < used; i++)
+            w.weights ? (size_t)(w.odd + w.even) * T : 0, z, w.z_stride);
+        for (int i = 0; i < n; i++)
             z[i] += z[i] ? now * w.z_stride : 0;
     }
     return true;

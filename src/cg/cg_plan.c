@@ -184,9 +184,9 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
 {
     const bool elementwise = g->problem->paths[path].mode == E3TP_UUU;
     if (g->lanes == E3TP_LANES_ROWS)
-        return elementwise ? E3TP_CG_ALL : E3TP_CG_BY_CHANNEL;
-    return elementwise && !(g->path[path].one_line && tiles_of_row(g, path) > 1) ? E3TP_CG_ALL
-                                                                                 : E3TP_CG_BY_TILE;
+        return g->problem->paths[path].mode == E3TP_UVW ? E3TP_CG_BY_CHANNEL : E3TP_CG_BY_ROWS;
+    const bool shared = g->problem->weights == E3TP_WEIGHTS_SHARED;
+    return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_ALL : E3TP_CG_BY_TILE;
 }
 
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
@@ -227,22 +227,22 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
 
 /* ---- lanes and sizes ---- */
 
-static bool all_elementwise(const e3tp_problem *p)
+static bool has_mode(const e3tp_problem *p, e3tp_mode mode)
 {
-    bool all = true;
+    bool has = false;
     for (size_t i = 0; i < p->npaths; i++)
-        all = all && p->paths[i].mode == E3TP_UUU;
-    return all;
+        has = has || p->paths[i].mode == mode;
+    return has;
 }
 
 /* Lanes over channels waste what the last tile lacks; lanes over rows pay once in a batch, and are
-   what BATCH_LAST has in memory: for uuu, the other modes would walk channel by channel. */
+   what BATCH_LAST has in memory; uvw would walk channel by channel. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
     const size_t T = e3tp_tile_lanes(p);
     const bool many_rows = p->batch_hint == 0 || p->batch_hint >= T;
     if (many_rows && p->layout[0] == E3TP_BATCH_LAST && p->layout[2] == E3TP_BATCH_LAST &&
-        all_elementwise(p))
+        !has_mode(p, E3TP_UVW))
         return E3TP_LANES_ROWS;
     double used = 0, padded = 0;
     for (int k = 0; k < 3; k++)
@@ -300,13 +300,11 @@ static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
-    const bool spread = may_spread(g), shared = p->weights == E3TP_WEIGHTS_SHARED;
+    const bool spread = may_spread(g);
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].spread = spread && p->paths[i].mode == E3TP_UVU && pairs_pay(g, i);
         g->path[i].in_place = reads_in_place(g, i);
-        g->path[i].one_line = shared && (g->lanes == E3TP_LANES_CHANNELS ||
-                                         p->paths[i].mode != E3TP_UUU || tiles_of_row(g, i) == 1);
         g->y_spread |= g->path[i].spread;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;

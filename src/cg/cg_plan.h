@@ -27,8 +27,14 @@ typedef struct e3tp_cg_triple {
 } e3tp_cg_triple;
 
 /* How a group goes through a block: all lanes at once; tile after tile of channels, where what all
-   rows share, weights or y, has lines for one row; channel u after u and v after v. */
-typedef enum e3tp_cg_walk { E3TP_CG_ALL, E3TP_CG_BY_TILE, E3TP_CG_BY_CHANNEL } e3tp_cg_walk;
+   rows share, weights or y, has lines for one row; lanes over rows: tile after tile of rows, with
+   all channels of x; channel u after u and v after v. */
+typedef enum e3tp_cg_walk {
+    E3TP_CG_ALL,
+    E3TP_CG_BY_TILE,
+    E3TP_CG_BY_ROWS,
+    E3TP_CG_BY_CHANNEL
+} e3tp_cg_walk;
 
 /* Paths that share both operands of a target and differ in the degree of its result: the products
    of the operands are made once for all. */
@@ -60,7 +66,6 @@ typedef struct e3tp_cg_path {
     bool spread;   /* channels share y, but the forward pass has it in every lane, where rows keep
                       results of their own */
     bool in_place; /* the caller's weights serve as lines, unless they are gathered */
-    bool one_line; /* its lines are those of one row: the weights are shared */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */

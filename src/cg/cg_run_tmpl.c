@@ -57,12 +57,28 @@ static void unpack_line(const frame *f, const e3tp_tile_map *m, size_t element, 
         tiles.sum(m, f->plan->lanes, line, m->d * T, (real *)f->r->gw + element);
 }
 
+/* Multiplies the lines of a path by its coefficient. */
+static void fold_coefficient(const frame *f, size_t path, size_t rows)
+{
+    const e3tp_coupling *c = &f->p->paths[path];
+    const e3tp_cg_path *q = &f->plan->path[path];
+    const size_t count = e3tp_tile_count(f->plan->lanes, T, rows, c->w_count);
+    _Alignas(64) real line[T];
+    for (size_t i = 0; i < T; i++)
+        line[i] = (real)f->plan->order[E3TP_CG_TO_Z][q->member[E3TP_CG_TO_Z]].c;
+    kernels.scale(count, 1, line, 0, f->lw + q->lines * T, q->line_step * T);
+}
+
 static void pack_weights(const frame *f)
 {
     const size_t group = f->plan->lanes == E3TP_LANES_ROWS ? T : 1;
+    const size_t rows = e3tp_cg_one_line(f) ? group : f->n;
     for (size_t i = 0; i < f->p->npaths; i++)
         if (!e3tp_cg_reads_weights(f, i))
-            visit_lines(f, i, f->plan->path[i].one_line ? group : f->n, f->lw, pack_line);
+            visit_lines(f, i, rows, f->lw, pack_line);
+    for (size_t i = 0; i < f->p->npaths; i++)
+        if (f->p->paths[i].has_weight && e3tp_cg_folds(f, i))
+            fold_coefficient(f, i, rows);
 }
 
 /* The kernels of uvw with shared y add straight to the caller's rows. */
@@ -291,6 +307,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .gmid = at + s->middle[1]};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.spread = pass == E3TP_FORWARD && !f.sum && plan->y_spread;
+    f.folded = pass == E3TP_FORWARD;
     for (int k = 0; k < 4; k++) {
         f.v[k] = at + s->v[k];
         f.g[k] = at + s->g[k];

@@ -136,23 +136,6 @@ static void scatter_any(const lanes_of *l, size_t step, size_t d, const real *fr
             to[lane_at(l, l->index != NULL, k) + m * step] = from[k];
 }
 
-/* T lanes next to one another. */
-V_INLINE void gather_lines(const real *from, size_t step, size_t d, real *to)
-{
-    for (size_t m = 0; m < d; m++, to += T, from += step)
-        V_UNROLL
-    for (int v = 0; v < TILE_VECS; v++)
-        v_store(to + v * V_LANES, v_loadu(from + v * V_LANES));
-}
-
-V_INLINE void scatter_lines(real *to, size_t step, size_t d, const real *from)
-{
-    for (size_t m = 0; m < d; m++, from += T, to += step)
-        V_UNROLL
-    for (int v = 0; v < TILE_VECS; v++)
-        v_storeu(to + v * V_LANES, v_load(from + v * V_LANES));
-}
-
 /* T equal lanes. */
 V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
 {
@@ -218,8 +201,6 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
 {
     if (l->n < T || how == ANY)
         gather_any(l, m->component, m->d, from, to);
-    else if (how == LINES)
-        gather_lines(from + l->base, m->component, m->d, to);
     else if (how == ONE)
         spread_lane(from + l->base, m->component, m->d, to);
     else if (how == LANES)
@@ -233,8 +214,6 @@ V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of
 {
     if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
-    else if (how == LINES)
-        scatter_lines(to + l->base, m->component, m->d, from);
     else if (how == LANES)
         scatter_contiguous(l, m->d, from, to);
     else
@@ -252,12 +231,68 @@ V_INLINE size_t channel_step(e3tp_lanes lanes)
     return lanes == E3TP_LANES_CHANNELS ? T : 1;
 }
 
+/* ---- whole tiles whose lanes lie in lines: in the order of the caller's memory ---- */
+
+V_INLINE void copy_line(const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_storeu(to + v, v_loadu(from + v));
+}
+
+/* `count` lines from one place to another, so many elements apart. */
+V_INLINE void copy_lines(size_t count, const real *from, size_t from_step, real *to, size_t to_step)
+{
+    for (size_t t = 0; t < count; t++, from += from_step, to += to_step)
+        copy_line(from, to);
+}
+
+V_INLINE void copy_either(const bool packing, size_t count, real *outside, size_t outside_step,
+                          real *tiles, size_t tiles_step)
+{
+    if (packing)
+        copy_lines(count, outside, outside_step, tiles, tiles_step);
+    else
+        copy_lines(count, tiles, tiles_step, outside, outside_step);
+}
+
+/* Lanes over channels: component after component of a tile. Lanes over rows: all rows of a channel's
+   component, which follow one another and are far from those of the next. */
+V_INLINE void visit_lines(const bool packing, const e3tp_tile_map *m, e3tp_lanes lanes,
+                          real *outside, size_t stride, real *tiles)
+{
+    if (lanes == E3TP_LANES_ROWS) {
+        for (size_t k = 0; k < m->d; k++)
+            for (size_t u = 0; u < m->mul; u++)
+                copy_either(packing, m->rows / T, outside + k * m->component + u * m->channel, T,
+                            tiles + u * stride + k * T, m->mul * stride);
+        return;
+    }
+    for (size_t r = 0; r < m->rows; r++, tiles += (m->mul + T - 1) / T * stride)
+        for (size_t t = 0; t < m->mul / T; t++)
+            copy_either(packing, m->d, outside + row_at(m, r) + t * T, m->component,
+                        tiles + t * stride, T);
+}
+
+/* Whether some tile is not full. */
+V_INLINE bool has_rest(const e3tp_tile_map *m, e3tp_lanes lanes)
+{
+    return (lanes == E3TP_LANES_CHANNELS ? m->mul : m->rows) % T != 0;
+}
+
 V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
                       real *to, size_t stride)
 {
+    if (how == LINES) {
+        visit_lines(true, m, lanes, (real *)(uintptr_t)from, stride, to);
+        if (!has_rest(m, lanes))
+            return;
+    }
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
         for (size_t u = 0; u < m->mul; u += channel_step(lanes), to += stride) {
             const lanes_of l = find(m, lanes, r, u);
+            if (how == LINES && l.n == T)
+                continue;
             pack_tile(how, m, &l, from, to);
         }
 }
@@ -265,9 +300,16 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
 V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
                         size_t stride, real *to)
 {
+    if (how == LINES) {
+        visit_lines(false, m, lanes, to, stride, (real *)(uintptr_t)from);
+        if (!has_rest(m, lanes))
+            return;
+    }
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
         for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
             const lanes_of l = find(m, lanes, r, u);
+            if (how == LINES && l.n == T)
+                continue;
             unpack_tile(how, m, &l, from, to);
         }
 }
