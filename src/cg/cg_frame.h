@@ -15,6 +15,7 @@ typedef struct frame {
     size_t n;
     bool sum;       /* one row of z for all */
     bool spread;    /* paths that may are run with y in every lane */
+    bool fresh;     /* blocks of z that some member is the first to write were not cleared */
     bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths whose lanes have operands of their own: uuu, with lanes over rows every mode, and uvu where
    y is spread over the lanes. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cg/cg_frame.h"
@@ -21,6 +22,7 @@ typedef struct walk {
     size_t tiles;
     size_t first[3], step[3]; /* x, y, z */
     size_t q, q_step, w, w_step;
+    bool again; /* the results have been written already */
 } walk;
 
 /* Tiles of one operand along a walk. */
@@ -34,7 +36,7 @@ static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t t
 {
     const bool shared = c->mode == E3TP_UVU;
     return (walk){f->n, {t, shared ? 0 : t, t}, {tiles, shared ? 1 : tiles, tiles}, t, tiles, t,
-                  e3tp_cg_one_line(f) ? 0 : tiles};
+                  e3tp_cg_one_line(f) ? 0 : tiles, false};
 }
 
 /* Lanes over rows: tile t of rows, all channels of x with one of y; uvu: with channel v. */
@@ -44,7 +46,7 @@ static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t, size_t v
     const bool shared = c->mode == E3TP_UVU;
     const size_t q = shared ? t * m1 * m2 + v : t * m1, q_step = shared ? m2 : 1;
     return (walk){m1, {t * m1, shared ? t * m2 + v : t * m2, t * m1}, {1, shared ? 0 : 1, 1}, q,
-                  q_step, e3tp_cg_one_line(f) ? v : q, q_step};
+                  q_step, e3tp_cg_one_line(f) ? v : q, q_step, v > 0};
 }
 
 /* uvw, lanes over rows: one pair of channels, all rows. */
@@ -53,7 +55,7 @@ static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
                  mo = f->p->blocks[2][c->out].mul, q = (u * m2 + v) * mo, q_step = m1 * m2 * mo;
     return (walk){(f->n + T - 1) / T, {u, v, 0}, {m1, m2, mo}, q, q_step, q,
-                  e3tp_cg_one_line(f) ? 0 : q_step};
+                  e3tp_cg_one_line(f) ? 0 : q_step, false};
 }
 
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */
@@ -123,7 +125,17 @@ static inline void want_none(pair_target *to, const e3tp_cg_member *m)
 
 static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, line_up w, double c)
 {
-    to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c};
+    to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c, false};
+}
+
+/* Says that the result of m holds nothing yet, or sees to it that it does not. */
+static void make_fresh(pair_target *to, const e3tp_cg_member *m, size_t tiles)
+{
+    pair_target *o = &to[m->place];
+    const int l3 = abs(m->l[0] - m->l[1]) + m->place;
+    o->fresh = m->by_pair && (m->l[0] == 0 || m->l[1] == 0);
+    for (size_t t = 0; t < tiles && !o->fresh; t++)
+        memset(o->z + t * o->z_stride, 0, (size_t)(2 * l3 + 1) * T * sizeof(real));
 }
 
 /* One result without weights. */
@@ -187,9 +199,12 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         const e3tp_cg_member *first = m + i;
         const size_t run = next_run(f, target, m, g->count, &i);
         want_none(to, m);
-        for (size_t k = 0; k < run; k++)
+        for (size_t k = 0; k < run; k++) {
             want(to, &first[k], block_at(results, &first[k], target, 2, way),
                  weight_line(f, first[k].path, way, 0), coefficient(f, &first[k]));
+            if (target == E3TP_CG_TO_Z && f->fresh && first[k].first && !way->again)
+                make_fresh(to, &first[k], way->tiles);
+        }
         if (run)
             contract(f, target, first, run, way->tiles, block_at(f->v, m, target, 0, way),
                      block_at(f->v, m, target, 1, way), to);
@@ -308,7 +323,7 @@ static void run_all(const frame *f, e3tp_cg_target target, const e3tp_cg_group *
 {
     const size_t mul = f->p->blocks[0][c->in1].mul;
     const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1, 0,
-                      e3tp_cg_one_line(f) ? 0 : 1};
+                      e3tp_cg_one_line(f) ? 0 : 1, false};
     run_group(f, target, g, &way);
 }
 

@@ -184,6 +184,7 @@ typedef struct output {
     const real *w;
     size_t z_step, w_step;
     real c;
+    bool fresh;
 } output;
 
 V_INLINE void begin(output *o, const int n, const int least, const TARGET *out, real *ones)
@@ -199,7 +200,8 @@ V_INLINE void begin(output *o, const int n, const int least, const TARGET *out, 
                         .w = weighted ? from->w : ones,
                         .z_step = from->z ? from->z_stride : 0,
                         .w_step = weighted ? from->w_stride : 0,
-                        .c = from->z ? from->c : 0};
+                        .c = from->z ? from->c : 0,
+                        .fresh = from->z && from->fresh};
     }
 }
 
@@ -231,6 +233,7 @@ V_INLINE void scale_of(const output *o, v_real *cw)
 V_INLINE void scaled(const int l, const real k, const real *s, const real *a, const output *o)
 {
     real *z = o->z;
+    const bool fresh = o->fresh;
     v_real cw[TILE_VECS];
     scale_of(o, cw);
     V_UNROLL
@@ -238,9 +241,10 @@ V_INLINE void scaled(const int l, const real k, const real *s, const real *a, co
         cw[v] *= v_set1(k) * at(s, 0, v);
     EACH_TERM(m, -l, l + 1)
     V_UNROLL
-    for (int v = 0; v < TILE_VECS; v++)
-        v_store(z + m * T + v * V_LANES,
-                v_fma(cw[v], at(a, m, v), at(z, m, v)));
+    for (int v = 0; v < TILE_VECS; v++) {
+        real *to = z + m * T + v * V_LANES;
+        v_store(to, fresh ? cw[v] * at(a, m, v) : v_fma(cw[v], at(a, m, v), v_load(to)));
+    }
 }
 
 /* A pair as a table: see cg_pair_body.h for what it holds. */

@@ -22,6 +22,8 @@ static inline bool e3tp_cg_has_pair(int l1, int l2)
      z[l3] += c w (W(l1, l2, l3) : x (x) y)     W = e3tp_wigner_3j, E3TP_SIGN_E3NN
    z  2 l3 + 1 lines of T lanes per tile, tiles z_stride elements apart; NULL: not wanted
    w  one line of T weights per tile, tiles w_stride apart; NULL: ones
+   fresh  what z holds does not count: the result is stored. Heeded where l1 or l2 = 0; other
+          kernels add, to tiles that the caller has cleared
    z 64-byte aligned, its stride a multiple of T. */
 #define E3TP_CG_TARGET(real, suffix)         \
     typedef struct e3tp_cg_target_##suffix { \
@@ -30,6 +32,7 @@ static inline bool e3tp_cg_has_pair(int l1, int l2)
         const real *w;                       \
         size_t w_stride;                     \
         real c;                              \
+        bool fresh;                          \
     } e3tp_cg_target_##suffix;
 E3TP_CG_TARGET(float, f32)
 E3TP_CG_TARGET(double, f64)

@@ -205,11 +205,34 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     }
 }
 
+static bool has_uvw(const e3tp_problem *p, uint32_t out)
+{
+    bool has = false;
+    for (size_t i = 0; i < p->npaths; i++)
+        has = has || (p->paths[i].out == out && p->paths[i].mode == E3TP_UVW);
+    return has;
+}
+
+/* Which members find nothing in their results yet; uvw paths add to what they find. */
+static void find_first_writers(e3tp_cg_plan *g)
+{
+    for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++) {
+        const e3tp_cg_group *group = &g->groups[E3TP_CG_TO_Z][i];
+        for (size_t k = group->first; k < group->first + group->count; k++) {
+            e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][k];
+            const uint32_t out = g->problem->paths[m->path].out;
+            m->first = !g->written[out] && !has_uvw(g->problem, out);
+            g->written[out] |= m->first;
+        }
+    }
+}
+
 static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
 {
     const size_t npaths = g->problem->npaths;
     bool *taken = e3tp_alloc(a, npaths, sizeof *taken);
-    bool ok = taken != NULL;
+    g->written = e3tp_zalloc(a, g->problem->nblocks[2], sizeof *g->written);
+    bool ok = taken && g->written;
     for (int k = 0; k < E3TP_CG_TARGETS && ok; k++) {
         g->order[k] = e3tp_alloc(a, npaths, sizeof *g->order[k]);
         g->groups[k] = e3tp_alloc(a, npaths, sizeof *g->groups[k]);
@@ -222,7 +245,10 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
                 collect(g, k, i, taken, &at);
     }
     e3tp_free(a, taken);
-    return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the groups");
+    if (!ok)
+        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the groups");
+    find_first_writers(g);
+    return E3TP_OK;
 }
 
 /* ---- lanes and sizes ---- */
@@ -477,6 +503,7 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
         e3tp_free(a, g->order[k]);
         e3tp_free(a, g->groups[k]);
     }
+    e3tp_free(a, g->written);
     e3tp_free(a, g->triples);
     e3tp_free(a, g->entries);
     e3tp_free(a, g->path);

@@ -52,6 +52,7 @@ typedef struct e3tp_cg_member {
     int l[2];              /* degrees of the operands */
     int place;             /* of the result's degree among those of the operands */
     bool by_pair;          /* the operands have a kernel of cg_pairs.h */
+    bool first;            /* no path before it writes to its result */
     double c;              /* coefficient, with the sign of the tensor against that of cg_pairs.h */
 } e3tp_cg_member;
 
@@ -89,6 +90,7 @@ typedef struct e3tp_cg_plan {
     e3tp_lanes lanes;
     bool y_lanes, y_rows;  /* forms of y that some path reads */
     bool y_spread;         /* the form in lanes has one channel in every lane */
+    bool *written;         /* [blocks of z] some member is the first to write it */
     e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;     /* rows with results of their own */
     size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */

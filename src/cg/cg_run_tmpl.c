@@ -24,6 +24,21 @@ static void clear(const frame *f, real *packed, int k)
     packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, k == 2 && f->sum ? 1 : f->n, packed);
 }
 
+/* Clears the blocks of z that paths add to. */
+static void clear_results(const frame *f)
+{
+    const e3tp_packed *q = &f->plan->packed[2];
+    if (!f->fresh)
+        clear(f, f->v[2], 2);
+    for (size_t i = 0; f->fresh && i < f->p->nblocks[2]; i++) {
+        const e3tp_block *b = &f->p->blocks[2][i];
+        const size_t count = e3tp_tile_count(f->plan->lanes, T, f->n, b->mul);
+        for (size_t t = 0; t < count && !f->plan->written[i]; t++)
+            memset(f->v[2] + q->at[i] + t * q->stride[i], 0,
+                   (2 * (size_t)b->l + 1) * T * sizeof(real));
+    }
+}
+
 /* ---- weights of the paths, as lines ---- */
 
 typedef void line_visitor(const frame *f, const e3tp_tile_map *m, size_t element, real *line);
@@ -186,7 +201,7 @@ static void unpack_sum(const frame *f)
 static void forward(const frame *f)
 {
     pack_operands(f);
-    clear(f, f->v[2], 2);
+    clear_results(f);
     E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
     channel_paths(f, false);
     if (f->p->factor_weights)
@@ -307,6 +322,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .gmid = at + s->middle[1]};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.spread = pass == E3TP_FORWARD && !f.sum && plan->y_spread;
+    f.fresh = pass == E3TP_FORWARD && f.spread == plan->y_spread;
     f.folded = pass == E3TP_FORWARD;
     for (int k = 0; k < 4; k++) {
         f.v[k] = at + s->v[k];
