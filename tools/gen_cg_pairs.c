@@ -170,8 +170,7 @@ typedef struct set {
 
 static bool holds(const pair *p, const set *s, int l3)
 {
-    return l3 >= abs(p->l1 - p->l2) && l3 <= s->top &&
-           !(s->natural && (p->l1 + p->l2 + l3) % 2);
+    return l3 >= abs(p->l1 - p->l2) && l3 <= s->top && !(s->natural && (p->l1 + p->l2 + l3) % 2);
 }
 
 /* The degrees of a chunk, whose sums of order M run over the terms of one part. */
@@ -189,16 +188,16 @@ static bool is_odd(const pair *p, int l3)
 static void print_term(const pair *p, const set *s, const chunk *c, int i, bool *begun)
 {
     static const char *const name[2] = {"re", "im"};
-    const int slot = (c->M == 0 && c->part == DIFFERENCE ? p->slot[SUM][0]
-                                                         : p->slot[c->part][c->M]) + i;
+    const int slot =
+        (c->M == 0 && c->part == DIFFERENCE ? p->slot[SUM][0] : p->slot[c->part][c->M]) + i;
     printf("        {\n            ");
     if (c->M > 0)
         printf("TAKE(%d);\n", slot);
     bool taken[2] = {c->M > 0, c->M > 0};
     for (int k = 0; k < c->n; k++) {
         const int l3 = c->l3[k], odd = is_odd(p, l3);
-        const double value = coefficient(p, l3, c->M, &p->terms[c->part][c->M][i],
-                                         s->W[l3 - abs(p->l1 - p->l2)]);
+        const double value =
+            coefficient(p, l3, c->M, &p->terms[c->part][c->M][i], s->W[l3 - abs(p->l1 - p->l2)]);
         if (value == 0)
             continue;
         for (int im = 0; im < 2; im++) {

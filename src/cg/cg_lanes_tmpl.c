@@ -35,8 +35,14 @@ typedef struct line_up {
 static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t tiles)
 {
     const bool shared = c->mode == E3TP_UVU;
-    return (walk){f->n, {t, shared ? 0 : t, t}, {tiles, shared ? 1 : tiles, tiles}, t, tiles, t,
-                  e3tp_cg_one_line(f) ? 0 : tiles, false};
+    return (walk){f->n,
+                  {t, shared ? 0 : t, t},
+                  {tiles, shared ? 1 : tiles, tiles},
+                  t,
+                  tiles,
+                  t,
+                  e3tp_cg_one_line(f) ? 0 : tiles,
+                  false};
 }
 
 /* Lanes over rows: tile t of rows, all channels of x with one of y; uvu: with channel v. */
@@ -45,8 +51,14 @@ static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t, size_t v
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
     const bool shared = c->mode == E3TP_UVU;
     const size_t q = shared ? t * m1 * m2 + v : t * m1, q_step = shared ? m2 : 1;
-    return (walk){m1, {t * m1, shared ? t * m2 + v : t * m2, t * m1}, {1, shared ? 0 : 1, 1}, q,
-                  q_step, e3tp_cg_one_line(f) ? v : q, q_step, v > 0};
+    return (walk){m1,
+                  {t * m1, shared ? t * m2 + v : t * m2, t * m1},
+                  {1, shared ? 0 : 1, 1},
+                  q,
+                  q_step,
+                  e3tp_cg_one_line(f) ? v : q,
+                  q_step,
+                  v > 0};
 }
 
 /* uvw, lanes over rows: one pair of channels, all rows. */
@@ -54,8 +66,14 @@ static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
                  mo = f->p->blocks[2][c->out].mul, q = (u * m2 + v) * mo, q_step = m1 * m2 * mo;
-    return (walk){(f->n + T - 1) / T, {u, v, 0}, {m1, m2, mo}, q, q_step, q,
-                  e3tp_cg_one_line(f) ? 0 : q_step, false};
+    return (walk){(f->n + T - 1) / T,
+                  {u, v, 0},
+                  {m1, m2, mo},
+                  q,
+                  q_step,
+                  q,
+                  e3tp_cg_one_line(f) ? 0 : q_step,
+                  false};
 }
 
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */
@@ -322,8 +340,14 @@ static void run_all(const frame *f, e3tp_cg_target target, const e3tp_cg_group *
                     const e3tp_coupling *c)
 {
     const size_t mul = f->p->blocks[0][c->in1].mul;
-    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul), {0, 0, 0}, {1, 1, 1}, 0, 1, 0,
-                      e3tp_cg_one_line(f) ? 0 : 1, false};
+    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul),
+                      {0, 0, 0},
+                      {1, 1, 1},
+                      0,
+                      1,
+                      0,
+                      e3tp_cg_one_line(f) ? 0 : 1,
+                      false};
     run_group(f, target, g, &way);
 }
 

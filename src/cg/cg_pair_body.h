@@ -39,12 +39,12 @@ V_INLINE void PAIR(tile, L1, L2)(int top, const real *coefficients, const real *
 
 #else
 
-#define PRODUCT(kind, m1, m2, p, q, pd, qd)         \
-    product_##kind((product){m1, m2, p, q, pd, qd},                                             \
-                   DIFFERENCES |                                                                \
-                       ((m1) + (m2) <= ((L1) > (L2) ? (L1) : (L2)) || (m1) + (m2) <= top ? SUM_ORDER \
-                                                                                         : 0),  \
-                   TILE_VECS, x, y, P);
+#define PRODUCT(kind, m1, m2, p, q, pd, qd)                                                     \
+    product_##kind(                                                                             \
+        (product){m1, m2, p, q, pd, qd},                                                        \
+        DIFFERENCES |                                                                           \
+            ((m1) + (m2) <= ((L1) > (L2) ? (L1) : (L2)) || (m1) + (m2) <= top ? SUM_ORDER : 0), \
+        TILE_VECS, x, y, P);
 #define ORDER(M, terms, slot, first)                              \
     if ((M) == 0)                                                 \
         order_0(terms, odd, P + (slot)*SLOT, k + (first), cw, z); \

@@ -13,11 +13,10 @@ typedef void set_kernel(size_t tiles, const real *x, size_t x_stride, const real
                         size_t y_stride, const real *cw, size_t cw_step, real *const *z,
                         size_t z_step);
 
-/* of[natural][top - max(l1, l2)], for top to MOST_TOP; NULL: none */
-enum { MOST_TOP = E3TP_CG_PAIRS_LMAX };
+/* of[set][top - max(l1, l2)] */
 typedef struct set_table {
     int l1, l2;
-    set_kernel *const *of[2];
+    set_kernel *const *of[E3TP_CG_SETS];
 } set_table;
 
 /* Whether there is a kernel for just this call; if so, runs it. */
@@ -28,8 +27,8 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 /* ---- what the generated code is written in ---- */
 
 /* The products of the pair, for one vector: P[slot], real and imaginary part. */
-#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                                                  \
-    product_##kind((product){m1, m2, p, q, pd, qd},                                              \
+#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                                                 \
+    product_##kind((product){m1, m2, p, q, pd, qd},                                             \
                    ((m1) + (m2) <= top ? SUM_ORDER : 0) | (natural ? 0 : DIFFERENCES), 1, x, y, \
                    P);
 
@@ -37,9 +36,9 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 #define KEEP_ORDER __asm__ volatile("" : : : "memory")
 
 /* One of them, as re and im. */
-#define TAKE(slot)                                      \
+#define TAKE(slot)                                     \
     v_real re = P[2 * (slot)], im = P[2 * (slot) + 1]; \
-    V_PIN(re);                                          \
+    V_PIN(re);                                         \
     V_PIN(im)
 #define TAKE_RE(slot) const v_real re = P[2 * (slot)]
 #define TAKE_IM(slot) const v_real im = P[2 * (slot) + 1]
@@ -66,22 +65,22 @@ V_INLINE void add(const int M, const int odd, v_real re, v_real im, const real *
 #define SET_NAME(base, l1, l2, top, natural) SET_NAME_(base, l1, l2, top, natural)
 
 /* Opens and closes the function of a set; between them stands the code for one vector. */
-#define SET_BEGIN(TOP, NATURAL)                                                                   \
-    static void SET_NAME(set, L1, L2, TOP, NATURAL)(                                              \
-        size_t tiles, const real *x, size_t x_stride, const real *y, size_t y_stride,             \
-        const real *cw, size_t cw_step, real *const *z, size_t z_step)                            \
-    {                                                                                             \
-        v_real P[SLOTS * 2];                                                                      \
-        enum { top = TOP, natural = NATURAL, places = TOP - (L1 > L2 ? L1 - L2 : L2 - L1) + 1 };  \
-        real *to[places];                                                                         \
-        EACH_TERM(i, 0, places) to[i] = z[i];                                                     \
-        x += L1 * T;                                                                              \
-        y += L2 * T;                                                                              \
-        for (size_t t = 0, at = 0; t < tiles; t++, at += z_step - T, x += x_stride - T,           \
-                    y += y_stride - T, cw += cw_step - T)                                         \
-            for (int v = 0; v < TILE_VECS;                                                        \
-                 v++, x += V_LANES, y += V_LANES, cw += V_LANES, at += V_LANES) {                 \
-                PRODUCTS(SET_PRODUCT)                                                             \
+#define SET_BEGIN(TOP, NATURAL)                                                                  \
+    static void SET_NAME(set, L1, L2, TOP, NATURAL)(                                             \
+        size_t tiles, const real *x, size_t x_stride, const real *y, size_t y_stride,            \
+        const real *cw, size_t cw_step, real *const *z, size_t z_step)                           \
+    {                                                                                            \
+        v_real P[SLOTS * 2];                                                                     \
+        enum { top = TOP, natural = NATURAL, places = TOP - (L1 > L2 ? L1 - L2 : L2 - L1) + 1 }; \
+        real *to[places];                                                                        \
+        EACH_TERM(i, 0, places) to[i] = z[i];                                                    \
+        x += L1 * T;                                                                             \
+        y += L2 * T;                                                                             \
+        for (size_t t = 0, at = 0; t < tiles;                                                    \
+             t++, at += z_step - T, x += x_stride - T, y += y_stride - T, cw += cw_step - T)     \
+            for (int v = 0; v < TILE_VECS;                                                       \
+                 v++, x += V_LANES, y += V_LANES, cw += V_LANES, at += V_LANES) {                \
+                PRODUCTS(SET_PRODUCT)                                                            \
                 KEEP_ORDER;
 #define SET_END \
     }           \

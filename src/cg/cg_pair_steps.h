@@ -48,7 +48,8 @@ V_INLINE void put(v_real *P, const int width, int slot, int v, v_real re, v_real
     P[(slot * 2 + 1) * width + v] = im;
 }
 
-#define PRODUCT_ARGS product a, const int want, const int width, const real *x, const real *y, v_real *P
+#define PRODUCT_ARGS \
+    product a, const int want, const int width, const real *x, const real *y, v_real *P
 
 V_INLINE void product_REAL(PRODUCT_ARGS)
 {

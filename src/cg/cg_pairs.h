@@ -18,6 +18,23 @@ static inline bool e3tp_cg_has_pair(int l1, int l2)
     return l1 <= E3TP_CG_PAIRS_LMAX && l2 <= E3TP_CG_PAIRS_LMAX;
 }
 
+/* Sets of degrees with kernels of their own: all l3 up to a largest one, at least max(l1, l2) and
+   at most LMAX, or of these those of even l1 + l2 + l3. */
+typedef enum e3tp_cg_set { E3TP_CG_SET_ALL, E3TP_CG_SET_NATURAL, E3TP_CG_SETS } e3tp_cg_set;
+
+/* Which set n degrees are, odd of them of odd l1 + l2 + l3, the largest `top`; E3TP_CG_SETS: none.
+ */
+static inline e3tp_cg_set e3tp_cg_set_of(int l1, int l2, int top, int n, int odd)
+{
+    const int least = l1 > l2 ? l1 - l2 : l2 - l1, most = l1 > l2 ? l1 : l2;
+    if (n == 0 || top < most || top > E3TP_CG_PAIRS_LMAX)
+        return E3TP_CG_SETS;
+    if (n == top - least + 1)
+        return E3TP_CG_SET_ALL;
+    /* l1 + l2 + least is even */
+    return odd == 0 && n == (top - least) / 2 + 1 ? E3TP_CG_SET_NATURAL : E3TP_CG_SETS;
+}
+
 /* What to do with the output of degree l3:
      z[l3] += c w (W(l1, l2, l3) : x (x) y)     W = e3tp_wigner_3j, E3TP_SIGN_E3NN
    z  2 l3 + 1 lines of T lanes per tile, tiles z_stride elements apart; NULL: not wanted

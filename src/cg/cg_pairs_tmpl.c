@@ -22,8 +22,7 @@ static void path(const pair_table *p, int l3, const v_real *P, const output *o)
               o->z);
 }
 
-static void make_products(const pair_table *p, int top, const real *x, const real *y,
-                          v_real *P)
+static void make_products(const pair_table *p, int top, const real *x, const real *y, v_real *P)
 {
     static void (*const make[])(product, int, int, const real *, const real *, v_real *) = {
         [E3TP_CG_PRODUCT_REAL] = product_REAL,     [E3TP_CG_PRODUCT_X0] = product_X0,
@@ -89,15 +88,9 @@ static wanted survey(const set_table *s, int n, const TARGET *out)
 
 static set_kernel *find(const set_table *s, const wanted *w)
 {
-    const int least = abs(s->l1 - s->l2), most = s->l1 > s->l2 ? s->l1 : s->l2;
-    const int first_even = least + (s->l1 + s->l2 + least) % 2; /* least has even parity */
-    if (!w->alike || w->top < most || w->top > MOST_TOP)
-        return NULL;
-    if (w->odd + w->even == w->top - least + 1)
-        return s->of[0][w->top - most];
-    if (w->odd == 0 && w->even == (w->top - first_even) / 2 + 1)
-        return s->of[1][w->top - most];
-    return NULL;
+    const int most = s->l1 > s->l2 ? s->l1 : s->l2;
+    const e3tp_cg_set set = e3tp_cg_set_of(s->l1, s->l2, w->top, w->odd + w->even, w->odd);
+    return set == E3TP_CG_SETS || !w->alike ? NULL : s->of[set][w->top - most];
 }
 
 /* Coefficient times weight of `tiles` tiles, line after line of the wanted outputs. */

@@ -290,16 +290,25 @@ static bool pairs_pay(const e3tp_cg_plan *g, size_t path)
 {
     const e3tp_problem *p = g->problem;
     const e3tp_coupling *c = &p->paths[path];
-    const double n1 = 2 * block_of(p, path, 0)->l + 1, n2 = 2 * block_of(p, path, 1)->l + 1;
-    double pairs = 1.5 * n1 * n2, matrices = 0;
+    const int l1 = block_of(p, path, 0)->l, l2 = block_of(p, path, 1)->l;
+    const double n1 = 2 * l1 + 1, n2 = 2 * l2 + 1;
+    double nonzeros = 0, results = 0, matrices = 0;
+    int top = 0, n = 0, odd = 0;
     for (size_t i = 0; i < p->npaths; i++) {
         if (p->paths[i].mode != c->mode || p->paths[i].in1 != c->in1 || p->paths[i].in2 != c->in2)
             continue;
-        const double n3 = 2 * block_of(p, i, 2)->l + 1;
-        pairs += 0.5 * (double)g->triples[g->path[i].triple].n + n3;
+        const int l3 = block_of(p, i, 2)->l;
+        const double n3 = 2 * l3 + 1;
+        top = l3 > top ? l3 : top;
+        n++;
+        odd += (l1 + l2 + l3) % 2;
+        nonzeros += (double)g->triples[g->path[i].triple].n;
+        results += n3;
         matrices += 1.3 * (n1 * n3 + n1 + n3);
     }
-    return pairs < matrices;
+    const bool known = e3tp_cg_set_of(l1, l2, top, n, odd) != E3TP_CG_SETS;
+    return results + (known ? 0.8 * n1 * n2 + 0.3 * nonzeros : 1.5 * n1 * n2 + 0.5 * nonzeros) <
+           matrices;
 }
 
 /* Whether y may be spread over the lanes: one channel in every block, pairs with kernels. */

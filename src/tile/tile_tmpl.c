@@ -256,8 +256,8 @@ V_INLINE void copy_either(const bool packing, size_t count, real *outside, size_
         copy_lines(count, tiles, tiles_step, outside, outside_step);
 }
 
-/* Lanes over channels: component after component of a tile. Lanes over rows: all rows of a channel's
-   component, which follow one another and are far from those of the next. */
+/* Lanes over channels: component after component of a tile. Lanes over rows: all rows of a
+   channel's component, which follow one another and are far from those of the next. */
 V_INLINE void visit_lines(const bool packing, const e3tp_tile_map *m, e3tp_lanes lanes,
                           real *outside, size_t stride, real *tiles)
 {
