@@ -7,10 +7,12 @@ to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruct
 output: its natural-parity half is what the paper times, mimo-all has every path. The Gaunt product sums its paths into
 one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
 
-uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout.
+uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2, whose
+goals they have. uuu512 and uvu512 are the same of avx512, where the machine has it.
 """
 
 import argparse
+import pathlib
 
 METHODS = "method=cg,gaunt,grid,auto"
 PROTOCOL = "batch=10000 dtype=f32 pass=fwd threads=1"
@@ -48,14 +50,28 @@ def channels(top):
         yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} {run} {METHODS}"
 
 
-def cached(top):
-    every = "layout=mul_ir,ir_mul,batch_last dtype=f32,f64 pass=fwd threads=1"
+def rows_in_cache(elements):
+    """A multiple of 16 rows of so many floats, as many as about 128 KB hold."""
+    return max(16, (128 << 10) // (4 * elements) // 16 * 16)
+
+
+def tiers():
+    """The CPU's, least first; auto: whatever the library finds."""
+    needs = {"avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+    info = pathlib.Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.exists() else set()
+    return [isa for isa, need in needs.items() if need <= flags] or ["auto"]
+
+
+def cached(top, isa, mark=""):
+    every = f"layout=mul_ir,ir_mul,batch_last dtype=f32,f64 pass=fwd threads=1 isa={isa}"
     for L in range(2, min(top, 5) + 1):
         x16, x64, y = (natural(range(L + 1), mul) for mul in (16, 64, 1))
         tail = f"paths=all sep=0 lmax_out={L} weights=shared method=cg {every}"
-        yield f"op=tp name=uuu.{L} in1={x16} in2={x16} mode=uuu batch=16 {tail}"
-        yield f"op=tp name=uvu.{L} in1={x64} in2={y} mode=uvu batch=8 {tail}"
-    for L in range(4, top + 3):
+        uuu, uvu = rows_in_cache(3 * 16 * (L + 1) ** 2), rows_in_cache(2 * 64 * (L + 1) ** 2)
+        yield f"op=tp name=uuu{mark}.{L} in1={x16} in2={x16} mode=uuu batch={uuu} {tail}"
+        yield f"op=tp name=uvu{mark}.{L} in1={x64} in2={y} mode=uvu batch={uvu} {tail}"
+    for L in range(4, 0 if mark else top + 3):
         yield f"op=gaunt name=signal.{L} l1={L} l2={L} l3={L} channels=16 batch=16 {every} {METHODS}"
 
 
@@ -87,7 +103,9 @@ def main():
     args.add_argument("--create", action="store_true", help="plans whose creation is timed")
     options = args.parse_args()
     top = 4 if options.quick else 8
-    runs = [*models(), *protocol(top), *channels(top), *cached(top)]
+    runs = [*models(), *protocol(top), *channels(top), *cached(top, tiers()[0])]
+    if "avx512" in tiers():
+        runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))
 
 

@@ -8,6 +8,7 @@ import json
 import pathlib
 
 SHARE = 0.35  # of the multiply-add peak of the same tier, type and process
+WIDE = 0.8  # of the ratio of the peaks of avx512 and avx2, for the ratio of speeds
 FFT_RATIO = 2.0  # to the bare transforms
 EDGE_NS, PLAN_MS, AUTO_PERCENT = 1200, 20, 10
 
@@ -146,6 +147,17 @@ def ratio_to(rows, method, other):
     ]
 
 
+def wide_rows(rows, setting):
+    """Rows of avx512 with the key gain: speed over that of avx2, over the ratio of the peaks."""
+    key = lambda r: (setting_of(r)[1], r["dtype"], option(r, "layout"))  # noqa: E731
+    narrow = {key(r): r for r in pick(rows, "product", setting)}
+    return [
+        {**r, "gain": share_of_nonzeros(r) / share_of_nonzeros(narrow[key(r)])}
+        for r in pick(rows, "product", setting + "512")
+        if key(r) in narrow and r["peak_gflops"] and narrow[key(r)]["peak_gflops"]
+    ]
+
+
 def exact_goal(rows, text, good, bad):
     done = sum(r.get("verified", False) for r in good)
     return {
@@ -163,6 +175,10 @@ def goals(rows):
             found = pick(rows, "product", mode, dtype=dtype)
             text = f"cg {name}, all paths, {degrees(found)}, {dtype}, in cache: {SHARE} of peak, 3 flops per non-zero"
             table.append(goal(text, found, share_of_nonzeros, SHARE, ""))
+        wide = wide_rows(rows, mode)
+        if wide:
+            text = f"cg {name} by avx512 over avx2: {WIDE} of the ratio of the multiply-add peaks"
+            table.append(goal(text, wide, lambda r: r["gain"], WIDE, ""))
     for dtype in ("f32", "f64"):
         found = [r for r in signal if r["method_asked"] == "grid" and r["dtype"] == dtype]
         text = f"grid Gaunt product L x L -> L, {degrees(found)}, {dtype}, in cache: {SHARE} of peak, executed flops"

@@ -71,6 +71,8 @@ LAYOUTS = ("mul_ir", "ir_mul", "batch_last")
 SHARES = [
     ("uuu", "cg", g.share_of_nonzeros, "cg elementwise, all paths, 3 flops per non-zero"),
     ("uvu", "cg", g.share_of_nonzeros, "cg channel-wise, all paths, 3 flops per non-zero"),
+    ("uuu512", "cg", g.share_of_nonzeros, "the same by avx512, cg elementwise"),
+    ("uvu512", "cg", g.share_of_nonzeros, "the same by avx512, cg channel-wise"),
     ("signal", "cg", g.share, "Gaunt by cg, needed flops"),
     ("signal", "grid", g.share, "Gaunt by grid, executed flops"),
     ("signal", "gaunt", g.share, "Gaunt by gaunt, executed flops"),
