@@ -7,8 +7,8 @@ to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruct
 output: its natural-parity half is what the paper times, mimo-all has every path. The Gaunt product sums its paths into
 one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
 
-uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2, whose
-goals they have. uuu512 and uvu512 are the same of avx512, where the machine has it.
+uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
+which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it.
 """
 
 import argparse

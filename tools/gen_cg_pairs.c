@@ -329,6 +329,12 @@ int main(int argc, char **argv)
     printf("\nE3TP_CG_PAIR *const E3TP_NAME(e3tp_cg_pairs_l%d)[] = {", l1);
     for (int l2 = 0; l2 <= lmax; l2++)
         printf(" PAIR(pair, %d, %d),", l1, l2);
+    printf(" };\n#ifdef E3TP_CG_PAIR_TABLES\n#define SETS_OF(l2) NULL\n#else\n"
+           "#define SETS_OF(l2) &SET_NAME(sets, %d, l2, of, pair)\n#endif\n"
+           "const set_table *const E3TP_NAME(e3tp_cg_sets_l%d)[] = {",
+           l1, l1);
+    for (int l2 = 0; l2 <= lmax; l2++)
+        printf(l1 > 0 && l2 > 0 ? " SETS_OF(%d)," : " NULL,", l2);
     printf(" };\n");
     return ferror(stdout) != 0;
 }

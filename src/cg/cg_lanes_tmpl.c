@@ -5,13 +5,18 @@
 #include <string.h>
 
 #include "cg/cg_frame.h"
-#include "cg/cg_pairs.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 #define pairs E3TP_NAME(e3tp_cg_pairs)
 #define TARGET_(r) e3tp_cg_target_##r
 #define TARGET(r) TARGET_(r)
 typedef TARGET(E3TP_REAL) pair_target;
+#define SET_(r) e3tp_cg_set_##r
+#define SET(r) SET_(r)
+typedef SET(E3TP_REAL) pair_set;
+#define SETS_(r) e3tp_cg_set_table_##r
+#define SETS(r) SETS_(r)
+typedef SETS(E3TP_REAL) pair_sets;
 
 enum { MOST_PLACES = 2 * 12 + 1 };
 
@@ -31,49 +36,82 @@ typedef struct line_up {
     size_t stride;
 } line_up;
 
-/* Tile t of `tiles` tiles of channels, all rows; uvu: y in every lane. */
-static walk walk_tile(const frame *f, const e3tp_coupling *c, size_t t, size_t tiles)
+/* As many tiles as are taken at once. */
+static walk walk_tiles(const frame *f, const e3tp_coupling *c, size_t step)
 {
-    const bool shared = c->mode == E3TP_UVU;
-    return (walk){f->n,
-                  {t, shared ? 0 : t, t},
-                  {tiles, shared ? 1 : tiles, tiles},
-                  t,
-                  tiles,
-                  t,
-                  e3tp_cg_one_line(f) ? 0 : tiles,
-                  false};
+    const size_t total = e3tp_tile_count(f->plan->lanes, T, f->n, f->p->blocks[0][c->in1].mul);
+    const size_t first = step * f->plan->tiles_at_once, left = total - first;
+    const bool one = e3tp_cg_one_line(f);
+    return (walk){.tiles = left < f->plan->tiles_at_once ? left : f->plan->tiles_at_once,
+                  .first = {first, first, first},
+                  .step = {1, 1, 1},
+                  .q = first,
+                  .q_step = 1,
+                  .w = one ? 0 : first,
+                  .w_step = one ? 0 : 1};
 }
 
-/* Lanes over rows: tile t of rows, all channels of x with one of y; uvu: with channel v. */
-static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t, size_t v)
+/* One tile of channels, all rows; uvu: y in every lane. */
+static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t)
+{
+    const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
+    const bool shared = c->mode == E3TP_UVU;
+    return (walk){.tiles = f->n,
+                  .first = {t, shared ? 0 : t, t},
+                  .step = {tiles, shared ? 1 : tiles, tiles},
+                  .q = t,
+                  .q_step = tiles,
+                  .w = t,
+                  .w_step = e3tp_cg_one_line(f) ? 0 : tiles};
+}
+
+/* Lanes over rows: a tile of rows, all channels of x; uvu: with one of y. */
+static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
     const bool shared = c->mode == E3TP_UVU;
+    const size_t t = shared ? step / m2 : step, v = shared ? step % m2 : 0;
     const size_t q = shared ? t * m1 * m2 + v : t * m1, q_step = shared ? m2 : 1;
-    return (walk){m1,
-                  {t * m1, shared ? t * m2 + v : t * m2, t * m1},
-                  {1, shared ? 0 : 1, 1},
-                  q,
-                  q_step,
-                  e3tp_cg_one_line(f) ? v : q,
-                  q_step,
-                  v > 0};
+    return (walk){.tiles = m1,
+                  .first = {t * m1, shared ? t * m2 + v : t * m2, t * m1},
+                  .step = {1, shared ? 0 : 1, 1},
+                  .q = q,
+                  .q_step = q_step,
+                  .w = e3tp_cg_one_line(f) ? v : q,
+                  .w_step = q_step,
+                  .again = v > 0};
 }
 
-/* uvw, lanes over rows: one pair of channels, all rows. */
-static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t u, size_t v)
+/* Lanes over rows: one channel of x and one of y, all rows. */
+static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
-                 mo = f->p->blocks[2][c->out].mul, q = (u * m2 + v) * mo, q_step = m1 * m2 * mo;
-    return (walk){(f->n + T - 1) / T,
-                  {u, v, 0},
-                  {m1, m2, mo},
-                  q,
-                  q_step,
-                  q,
-                  e3tp_cg_one_line(f) ? 0 : q_step,
-                  false};
+                 mo = f->p->blocks[2][c->out].mul, q = step * mo, q_step = m1 * m2 * mo;
+    return (walk){.tiles = (f->n + T - 1) / T,
+                  .first = {step / m2, step % m2, 0},
+                  .step = {m1, m2, mo},
+                  .q = q,
+                  .q_step = q_step,
+                  .w = q,
+                  .w_step = e3tp_cg_one_line(f) ? 0 : q_step};
+}
+
+static size_t count_steps(const frame *f, const e3tp_cg_group *g, const e3tp_coupling *c)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    const size_t at_once = f->plan->tiles_at_once;
+    size_t tiles;
+    switch (g->walk) {
+    case E3TP_CG_BY_TILES:
+        tiles = e3tp_tile_count(f->plan->lanes, T, f->n, m1);
+        return tiles / at_once + (tiles % at_once != 0);
+    case E3TP_CG_BY_TILE:
+        return (m1 + T - 1) / T;
+    case E3TP_CG_BY_ROWS:
+        return (f->n + T - 1) / T * (c->mode == E3TP_UVU ? m2 : 1);
+    default:
+        return m1 * m2;
+    }
 }
 
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */
@@ -146,14 +184,19 @@ static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, lin
     to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c, false};
 }
 
+static void clear_tiles(line_up z, size_t tiles, int l)
+{
+    for (size_t t = 0; t < tiles; t++)
+        memset(z.v + t * z.stride, 0, (size_t)(2 * l + 1) * T * sizeof(real));
+}
+
 /* Says that the result of m holds nothing yet, or sees to it that it does not. */
 static void make_fresh(pair_target *to, const e3tp_cg_member *m, size_t tiles)
 {
     pair_target *o = &to[m->place];
-    const int l3 = abs(m->l[0] - m->l[1]) + m->place;
     o->fresh = m->by_pair && (m->l[0] == 0 || m->l[1] == 0);
-    for (size_t t = 0; t < tiles && !o->fresh; t++)
-        memset(o->z + t * o->z_stride, 0, (size_t)(2 * l3 + 1) * T * sizeof(real));
+    if (!o->fresh)
+        clear_tiles((line_up){o->z, o->z_stride}, tiles, abs(m->l[0] - m->l[1]) + m->place);
 }
 
 /* One result without weights. */
@@ -207,12 +250,46 @@ static inline double coefficient(const frame *f, const e3tp_cg_member *m)
     return f->p->paths[m->path].has_weight && e3tp_cg_folds(f, m->path) ? 1 : m->c;
 }
 
+/* The kernel of the group's set, if it may run: the coefficients are in the weights. */
+static pair_set *set_of(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                        const e3tp_cg_member *m)
+{
+    const int most = m->l[0] > m->l[1] ? m->l[0] : m->l[1];
+    if (target != E3TP_CG_TO_Z || g->set == E3TP_CG_SETS || !f->folded)
+        return NULL;
+    const pair_sets *sets = pairs.sets[m->l[0]][m->l[1]];
+    return sets ? sets->of[g->set][g->top - most] : NULL;
+}
+
+static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const e3tp_cg_member *m,
+                    const walk *way)
+{
+    const line_up x = block_at(f->v, m, E3TP_CG_TO_Z, 0, way),
+                  y = block_at(f->v, m, E3TP_CG_TO_Z, 1, way), w = weight_line(f, m->path, way, 0);
+    const int least = abs(m->l[0] - m->l[1]);
+    real *z[MOST_PLACES] = {NULL};
+    size_t z_stride = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        const line_up to = block_at(f->v, &m[i], E3TP_CG_TO_Z, 2, way);
+        if (f->fresh && m[i].first && !way->again)
+            clear_tiles(to, way->tiles, least + m[i].place);
+        z[m[i].place] = to.v + (least + m[i].place) * T;
+        z_stride = to.stride;
+    }
+    run(way->tiles, x.v, x.stride, y.v, y.stride, w.v, w.stride, z, z_stride);
+}
+
 static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
                       const walk *way)
 {
     const e3tp_cg_member *m = f->plan->order[target] + g->first;
     real *const *results = target == E3TP_CG_TO_Z ? f->v : f->g;
     pair_target to[MOST_PLACES];
+    pair_set *set = set_of(f, target, g, m);
+    if (set) {
+        run_set(f, set, g, m, way);
+        return;
+    }
     for (size_t i = 0; i < g->count;) {
         const e3tp_cg_member *first = m + i;
         const size_t run = next_run(f, target, m, g->count, &i);
@@ -306,62 +383,34 @@ static void run_connected(const frame *f, e3tp_cg_target target, const e3tp_cg_m
 
 /* ---- */
 
-static void run_by_channel(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                           const e3tp_coupling *c)
+/* Groups that go alike. */
+static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g)
 {
-    for (size_t u = 0; u < f->p->blocks[0][c->in1].mul; u++)
-        for (size_t v = 0; v < f->p->blocks[1][c->in2].mul; v++) {
-            const walk way = walk_pair(f, c, u, v);
-            run_connected(f, target, f->plan->order[target] + g->first, &way);
+    static walk (*const way_of[])(const frame *, const e3tp_coupling *,
+                                  size_t) = {[E3TP_CG_BY_TILES] = walk_tiles,
+                                             [E3TP_CG_BY_TILE] = walk_rows,
+                                             [E3TP_CG_BY_ROWS] = walk_channels,
+                                             [E3TP_CG_BY_CHANNEL] = walk_pair};
+    const e3tp_cg_member *order = f->plan->order[target];
+    const size_t steps = count_steps(f, g, &f->p->paths[order[g->first].path]);
+    for (size_t step = 0; step < steps; step++)
+        for (size_t i = 0; i < g->alike; i++) {
+            const e3tp_cg_member *m = &order[g[i].first];
+            const e3tp_coupling *c = &f->p->paths[m->path];
+            const walk way = way_of[g->walk](f, c, step);
+            if (c->mode == E3TP_UVW)
+                run_connected(f, target, m, &way);
+            else
+                run_group(f, target, &g[i], &way);
         }
-}
-
-static void run_by_rows(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                        const e3tp_coupling *c)
-{
-    const size_t several = c->mode == E3TP_UVU ? f->p->blocks[1][c->in2].mul : 1;
-    for (size_t t = 0; t * T < f->n; t++)
-        for (size_t v = 0; v < several; v++) {
-            const walk way = walk_rows(f, c, t, v);
-            run_group(f, target, g, &way);
-        }
-}
-
-static void run_by_tile(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                        const e3tp_coupling *c)
-{
-    for (size_t t = 0; t < g->tiles; t++) {
-        const walk way = walk_tile(f, c, t, g->tiles);
-        run_group(f, target, g, &way);
-    }
-}
-
-static void run_all(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                    const e3tp_coupling *c)
-{
-    const size_t mul = f->p->blocks[0][c->in1].mul;
-    const walk way = {e3tp_tile_count(f->plan->lanes, T, f->n, mul),
-                      {0, 0, 0},
-                      {1, 1, 1},
-                      0,
-                      1,
-                      0,
-                      e3tp_cg_one_line(f) ? 0 : 1,
-                      false};
-    run_group(f, target, g, &way);
 }
 
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
 {
-    static void (*const run[])(const frame *, e3tp_cg_target, const e3tp_cg_group *,
-                               const e3tp_coupling *) = {[E3TP_CG_ALL] = run_all,
-                                                         [E3TP_CG_BY_TILE] = run_by_tile,
-                                                         [E3TP_CG_BY_ROWS] = run_by_rows,
-                                                         [E3TP_CG_BY_CHANNEL] = run_by_channel};
-    for (size_t i = 0; i < f->plan->ngroups[target]; i++) {
-        const e3tp_cg_group *g = &f->plan->groups[target][i];
-        const size_t path = f->plan->order[target][g->first].path;
+    const e3tp_cg_group *g = f->plan->groups[target];
+    for (size_t i = 0; i < f->plan->ngroups[target]; i += g[i].alike) {
+        const size_t path = f->plan->order[target][g[i].first].path;
         if (f->spread || !f->plan->path[path].spread)
-            run[g->walk](f, target, g, &f->p->paths[path]);
+            run_alike(f, target, &g[i]);
     }
 }

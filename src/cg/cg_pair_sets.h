@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for known sets of degrees, in straight-line code: all l3 up to `top`, or every second one
    (l1 + l2 + l3 even). They do what cg_pairs.h says, one vector of lanes after the other, and need
-   outputs whose tiles are equally far apart and weights in lines of their own. */
+   outputs whose tiles are equally far apart and weights in lines of their own: e3tp_cg_set_f32. */
 #ifndef E3TP_CG_PAIR_SETS_H
 #define E3TP_CG_PAIR_SETS_H
 
 #include "cg/cg_pair_steps.h"
 
-/* z    component 0 of each degree in the first tile, from the least on; tiles z_step apart
-   cw   coefficient times weight: line i of tile t at t * cw_step + i T for the i-th of the set */
-typedef void set_kernel(size_t tiles, const real *x, size_t x_stride, const real *y,
-                        size_t y_stride, const real *cw, size_t cw_step, real *const *z,
-                        size_t z_step);
-
-/* of[set][top - max(l1, l2)] */
-typedef struct set_table {
-    int l1, l2;
-    set_kernel *const *of[E3TP_CG_SETS];
-} set_table;
+#define set_kernel CAT3(e3tp_cg_set, _, E3TP_REAL)
+#define set_table CAT3(e3tp_cg_set_table, _, E3TP_REAL)
 
 /* Whether there is a kernel for just this call; if so, runs it. */
 bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real *x,

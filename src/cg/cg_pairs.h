@@ -61,12 +61,28 @@ typedef void e3tp_cg_pair_f32(size_t tiles, const float *x, size_t x_stride, con
 typedef void e3tp_cg_pair_f64(size_t tiles, const double *x, size_t x_stride, const double *y,
                               size_t y_stride, const e3tp_cg_target_f64 *out);
 
-/* pairs.of[l1][l2] */
+/* Kernels of a pair for known sets, of[set][top - max(l1, l2)], NULL where there is none. They want
+   z    component 0 of each degree in the first tile, from the least on; tiles z_step apart
+   cw   coefficient times weight: line i of tile t at t * cw_step + i T for the i-th of the set */
+#define E3TP_CG_SET(real, suffix)                                                                  \
+    typedef void e3tp_cg_set_##suffix(size_t tiles, const real *x, size_t x_stride, const real *y, \
+                                      size_t y_stride, const real *cw, size_t cw_step,             \
+                                      real *const *z, size_t z_step);                              \
+    typedef struct e3tp_cg_set_table_##suffix {                                                    \
+        int l1, l2;                                                                                \
+        e3tp_cg_set_##suffix *const *of[E3TP_CG_SETS];                                             \
+    } e3tp_cg_set_table_##suffix;
+E3TP_CG_SET(float, f32)
+E3TP_CG_SET(double, f64)
+
+/* pairs.of[l1][l2]; pairs.sets[l1][l2], NULL where l1 or l2 = 0 and where pairs run from tables */
 typedef struct e3tp_cg_pairs_f32 {
     e3tp_cg_pair_f32 *const *of[E3TP_CG_PAIRS_LMAX + 1];
+    const e3tp_cg_set_table_f32 *const *sets[E3TP_CG_PAIRS_LMAX + 1];
 } e3tp_cg_pairs_f32;
 typedef struct e3tp_cg_pairs_f64 {
     e3tp_cg_pair_f64 *const *of[E3TP_CG_PAIRS_LMAX + 1];
+    const e3tp_cg_set_table_f64 *const *sets[E3TP_CG_PAIRS_LMAX + 1];
 } e3tp_cg_pairs_f64;
 
 #define E3TP_CG_PAIRS_DECLARE(tier)                          \

@@ -158,8 +158,11 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 
 #define STRUCT CAT3(e3tp_cg_pairs, _, E3TP_REAL)
 #define EACH_L1(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6)
-#define DECLARE(l1) extern E3TP_CG_PAIR *const E3TP_NAME(e3tp_cg_pairs_l##l1)[];
+#define DECLARE(l1)                                              \
+    extern E3TP_CG_PAIR *const E3TP_NAME(e3tp_cg_pairs_l##l1)[]; \
+    extern const set_table *const E3TP_NAME(e3tp_cg_sets_l##l1)[];
 #define ROW_OF(l1) E3TP_NAME(e3tp_cg_pairs_l##l1),
+#define SETS_OF(l1) E3TP_NAME(e3tp_cg_sets_l##l1),
 
 EACH_L1(DECLARE)
-const STRUCT E3TP_NAME(e3tp_cg_pairs) = {{EACH_L1(ROW_OF)}};
+const STRUCT E3TP_NAME(e3tp_cg_pairs) = {{EACH_L1(ROW_OF)}, {EACH_L1(SETS_OF)}};

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "cg/cg_pairs.h"
 #include "so3/wigner.h"
 
 const int e3tp_cg_role[E3TP_CG_TARGETS][3] = {
@@ -186,14 +185,19 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
     if (g->lanes == E3TP_LANES_ROWS)
         return g->problem->paths[path].mode == E3TP_UVW ? E3TP_CG_BY_CHANNEL : E3TP_CG_BY_ROWS;
     const bool shared = g->problem->weights == E3TP_WEIGHTS_SHARED;
-    return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_ALL : E3TP_CG_BY_TILE;
+    return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_BY_TILES
+                                                                 : E3TP_CG_BY_TILE;
 }
 
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
 static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
 {
     e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
-    *group = (e3tp_cg_group){*at, 0, walk_of(g, first), tiles_of_row(g, first)};
+    *group = (e3tp_cg_group){.first = *at,
+                             .walk = walk_of(g, first),
+                             .tiles = tiles_of_row(g, first),
+                             .alike = 1,
+                             .set = E3TP_CG_SETS};
     for (size_t i = first; i < g->problem->npaths; i++) {
         if (taken[i] || !has_lanes(g, i, target) ||
             !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
@@ -227,6 +231,56 @@ static void find_first_writers(e3tp_cg_plan *g)
     }
 }
 
+/* Whether the weights of a group are lines one after the other, in the order of degrees. */
+static bool in_lines(const e3tp_cg_plan *g, const e3tp_cg_member *m, size_t count)
+{
+    const e3tp_cg_path *first = &g->path[m->path];
+    bool yes = true;
+    for (size_t i = 0; i < count; i++) {
+        const e3tp_cg_path *q = &g->path[m[i].path];
+        yes = yes && g->problem->paths[m[i].path].has_weight && !q->in_place &&
+              q->lines == first->lines + i && q->line_step == first->line_step &&
+              m[i].step[2] == m->step[2] && (i == 0 || m[i].place > m[i - 1].place);
+    }
+    return yes;
+}
+
+static void find_set(const e3tp_cg_plan *g, e3tp_cg_group *group)
+{
+    const e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][group->first];
+    const int l1 = m->l[0], l2 = m->l[1];
+    int odd = 0;
+    if (!m->by_pair || l1 == 0 || l2 == 0 || g->problem->paths[m->path].mode == E3TP_UVW ||
+        !in_lines(g, m, group->count))
+        return;
+    for (size_t i = 0; i < group->count; i++) {
+        group->top = abs(l1 - l2) + m[i].place;
+        odd += (l1 + l2 + group->top) % 2;
+    }
+    group->set = e3tp_cg_set_of(l1, l2, group->top, (int)group->count, odd);
+}
+
+static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
+                     const e3tp_cg_group *b)
+{
+    const size_t p = g->order[target][a->first].path, q = g->order[target][b->first].path;
+    return a->walk == b->walk && g->path[p].spread == g->path[q].spread &&
+           g->problem->paths[p].mode == g->problem->paths[q].mode &&
+           block_of(g->problem, p, 0)->mul == block_of(g->problem, q, 0)->mul &&
+           block_of(g->problem, p, 1)->mul == block_of(g->problem, q, 1)->mul;
+}
+
+static void finish_groups(e3tp_cg_plan *g)
+{
+    for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++)
+        find_set(g, &g->groups[E3TP_CG_TO_Z][i]);
+    for (int k = 0; k < E3TP_CG_TARGETS; k++)
+        for (size_t i = g->ngroups[k]; i-- > 1;)
+            if (go_alike(g, k, &g->groups[k][i - 1], &g->groups[k][i]))
+                g->groups[k][i - 1].alike += g->groups[k][i].alike;
+    find_first_writers(g);
+}
+
 static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
 {
     const size_t npaths = g->problem->npaths;
@@ -247,7 +301,7 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
     e3tp_free(a, taken);
     if (!ok)
         return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the groups");
-    find_first_writers(g);
+    finish_groups(g);
     return E3TP_OK;
 }
 
@@ -416,6 +470,20 @@ static void choose_rows(e3tp_cg_plan *g)
     g->sum_rows = most(fit, g->block_rows);
 }
 
+/* Tiles whose operands stay in a first-level cache of 32 KB, if they are enough to pay for the
+   calls; else all. */
+static void choose_tiles(e3tp_cg_plan *g)
+{
+    enum { FIRST_LEVEL = 32 << 10, LEAST = 12 };
+    const e3tp_problem *p = g->problem;
+    size_t lines = p->weights == E3TP_WEIGHTS_ROW ? p->npaths : 0;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < p->nblocks[k]; i++)
+            lines += 2 * (size_t)p->blocks[k][i].l + 1;
+    const size_t fit = FIRST_LEVEL / (64 * (lines + 1));
+    g->tiles_at_once = fit >= LEAST ? fit : SIZE_MAX;
+}
+
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
@@ -487,6 +555,7 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
     if (s == E3TP_OK) {
         choose_forms(g);
         choose_rows(g);
+        choose_tiles(g);
         choose_scratch(g);
         s = make_layouts(g, a, why);
     }

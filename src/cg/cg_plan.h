@@ -4,6 +4,7 @@
 #define E3TP_CG_PLAN_H
 
 #include "cg/cg_kernels.h"
+#include "cg/cg_pairs.h"
 #include "problem/packed.h"
 
 /* A bilinear contraction of two operands into a third. The tensor is symmetric under exchange of
@@ -26,11 +27,12 @@ typedef struct e3tp_cg_triple {
     double sign[E3TP_CG_TARGETS]; /* of the tensor, legs exchanged, against that of cg_pairs.h */
 } e3tp_cg_triple;
 
-/* How a group goes through a block: all lanes at once; tile after tile of channels, where what all
-   rows share, weights or y, has lines for one row; lanes over rows: tile after tile of rows, with
-   all channels of x; channel u after u and v after v. */
+/* How a group goes through a block, step by step: so many tiles at a time; one tile of channels of
+   all rows, where what all rows share, weights or y, has lines for one row; lanes over rows: one
+   tile of rows, all channels of x and one of y; one channel of x and one of y. Groups that go alike
+   take each step in turn. */
 typedef enum e3tp_cg_walk {
-    E3TP_CG_ALL,
+    E3TP_CG_BY_TILES,
     E3TP_CG_BY_TILE,
     E3TP_CG_BY_ROWS,
     E3TP_CG_BY_CHANNEL
@@ -41,7 +43,11 @@ typedef enum e3tp_cg_walk {
 typedef struct e3tp_cg_group {
     size_t first, count; /* in order[target] */
     e3tp_cg_walk walk;
-    size_t tiles; /* of channels in a row */
+    size_t tiles;    /* of channels in a row */
+    size_t alike;    /* how many groups from this one on go alike */
+    e3tp_cg_set set; /* of the results' degrees; E3TP_CG_SETS too where they or their weights do not
+                        lie as the kernels of sets want them */
+    int top;         /* the largest */
 } e3tp_cg_group;
 
 /* A path in the order of a target. */
@@ -94,6 +100,7 @@ typedef struct e3tp_cg_plan {
     e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;     /* rows with results of their own */
     size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */
+    size_t tiles_at_once;  /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
     size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
     size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
     size_t max_middle;     /* elements of what a uvw path keeps */
