@@ -207,10 +207,7 @@ class FullyConnectedTensorProduct(TensorProduct):
 
 
 class FullTensorProduct(TensorProduct):
-    """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted.
-
-    The mode is not built yet: raises Unsupported.
-    """
+    """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted."""
 
     def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
         in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()

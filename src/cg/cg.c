@@ -30,33 +30,40 @@ static const e3tp_cg_runner *const runners[2][E3TP_TIER_COUNT] = {
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
-    for (size_t i = 0; i < p->npaths; i++) {
-        const e3tp_mode m = p->paths[i].mode;
-        if (m != E3TP_UUU && m != E3TP_UVU && m != E3TP_UVW) {
-            e3tp_fail(why, E3TP_E_UNSUPPORTED,
-                      "cg: path %zu has mode %s, built so far are uuu, uvu and uvw", i,
-                      e3tp_mode_name(m));
-            return false;
-        }
-    }
+    (void)p;
+    (void)why;
     return true;
 }
 
-/* Flops that a path needs per row: three per non-zero and lane where each lane has its own y; else
-   a multiply-add per element of the matrix and channel, and two for the weight; uvw: the product
-   with the weights on top. */
+/* Flops that a path needs per row: three per non-zero and pair of channels where each lane has its
+   own y, and one per result for the weight; uvu and uvw: a multiply-add per element of the matrix
+   and channel, two for the weight; where a matrix of weights connects the channels, the product
+   with it on top. */
 static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double nnz)
 {
     const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
                      *bo = &p->blocks[2][c->out];
     const double n1 = 2 * b1->l + 1, n3 = 2 * bo->l + 1, m1 = (double)b1->mul, m2 = (double)b2->mul,
-                 mo = (double)bo->mul;
-    if (c->mode == E3TP_UUU)
-        return m1 * (3 * nnz + (c->has_weight ? n3 : 0));
-    const double matrices = m2 * (2 * nnz + m1 * (2 * n1 * n3));
-    return matrices + (c->mode == E3TP_UVW ? 2 * m1 * m2 * mo * n3
-                       : c->has_weight     ? m1 * m2 * n1
-                                           : 0);
+                 mo = (double)bo->mul, pairs = m1 * (m1 - 1) / 2;
+    const double each = 3 * nnz + (c->has_weight ? n3 : 0), matrix = 2 * mo * n3;
+    switch (c->mode) {
+    case E3TP_UUU:
+        return m1 * each;
+    case E3TP_UUW:
+        return m1 * (3 * nnz + matrix);
+    case E3TP_UVV:
+    case E3TP_UVUV:
+        return m1 * m2 * each;
+    case E3TP_UVU_LT_V:
+        return pairs * each;
+    case E3TP_U_LT_VW:
+        return pairs * (3 * nnz + matrix);
+    case E3TP_UVW:
+        return m2 * (2 * nnz + m1 * (2 * n1 * n3 + matrix));
+    case E3TP_UVU:
+        break;
+    }
+    return m2 * (2 * nnz + m1 * (2 * n1 * n3 + (c->has_weight ? n1 : 0)));
 }
 
 static double row_flops(const e3tp_cg_plan *g, e3tp_pass pass)

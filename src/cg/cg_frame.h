@@ -56,7 +56,7 @@ static inline bool e3tp_cg_one_line(const frame *f)
 static inline bool e3tp_cg_folds(const frame *f, size_t path)
 {
     const e3tp_cg_path *q = &f->plan->path[path];
-    return f->folded && f->p->paths[path].mode != E3TP_UVW && !e3tp_cg_reads_weights(f, path) &&
+    return f->folded && !e3tp_cg_connects(&f->p->paths[path]) && !e3tp_cg_reads_weights(f, path) &&
            (!q->channels || (q->spread && f->spread));
 }
 

@@ -65,41 +65,101 @@ static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t)
                   .w_step = e3tp_cg_one_line(f) ? 0 : tiles};
 }
 
-/* Lanes over rows: a tile of rows, all channels of x; uvu: with one of y. */
-static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
+/* Which channels go together in a step of lanes over rows. */
+typedef struct partners {
+    size_t count;             /* tiles: channels of an operand */
+    size_t first[3], step[3]; /* in x, y, z */
+    size_t q, q_step;
+} partners;
+
+/* Pairs u < v before those of u. */
+static size_t pairs_before(size_t u, size_t m)
 {
-    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
-    const bool shared = c->mode == E3TP_UVU;
-    const size_t t = shared ? step / m2 : step, v = shared ? step % m2 : 0;
-    const size_t q = shared ? t * m1 * m2 + v : t * m1, q_step = shared ? m2 : 1;
-    return (walk){.tiles = m1,
-                  .first = {t * m1, shared ? t * m2 + v : t * m2, t * m1},
-                  .step = {1, shared ? 0 : 1, 1},
-                  .q = q,
-                  .q_step = q_step,
-                  .w = e3tp_cg_one_line(f) ? v : q,
-                  .w_step = q_step,
-                  .again = v > 0};
+    return u * (2 * m - u - 1) / 2;
 }
 
-/* Lanes over rows: one channel of x and one of y, all rows. */
+/* In step i: uvu channel i of y with all of x; uvv, uvuv, uvu<v channel i of x with those of y. */
+static partners partners_of(const frame *f, const e3tp_coupling *c, size_t i)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
+                 before = pairs_before(i, m1);
+    switch (c->mode) {
+    case E3TP_UVU:
+        return (partners){m1, {0, i, 0}, {1, 0, 1}, i, m2};
+    case E3TP_UVV:
+        return (partners){m2, {i, 0, 0}, {0, 1, 1}, i * m2, 1};
+    case E3TP_UVUV:
+        return (partners){m2, {i, 0, i * m2}, {0, 1, 1}, i * m2, 1};
+    case E3TP_UVU_LT_V:
+        return (partners){m1 - 1 - i, {i, i + 1, before}, {0, 1, 1}, before, 1};
+    default:
+        return (partners){m1, {0, 0, 0}, {1, 1, 1}, 0, 1};
+    }
+}
+
+static size_t partner_steps(const frame *f, const e3tp_coupling *c)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    return c->mode == E3TP_UUU ? 1 : c->mode == E3TP_UVU ? m2 : m1;
+}
+
+/* Lanes over rows: a tile of rows, one step of channels. */
+static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
+{
+    const size_t each = partner_steps(f, c), t = step / each, i = step % each;
+    const partners p = partners_of(f, c, i);
+    const size_t mul[3] = {f->p->blocks[0][c->in1].mul, f->p->blocks[1][c->in2].mul,
+                           f->p->blocks[2][c->out].mul};
+    /* not c->w_count, as a path beside this one may have weights where it has none */
+    const size_t weights = c->mode == E3TP_UUU        ? mul[0]
+                           : c->mode == E3TP_UVU_LT_V ? mul[2]
+                                                      : mul[0] * mul[1];
+    walk w = {.tiles = p.count,
+              .q = t * weights + p.q,
+              .q_step = p.q_step,
+              .w = (e3tp_cg_one_line(f) ? 0 : t * weights) + p.q,
+              .w_step = p.q_step,
+              .again = i > 0 && (c->mode == E3TP_UVU || c->mode == E3TP_UVV)};
+    for (int k = 0; k < 3; k++) {
+        w.first[k] = t * mul[k] + p.first[k];
+        w.step[k] = p.step[k];
+    }
+    return w;
+}
+
+static size_t pair_count(const frame *f, const e3tp_coupling *c)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    return c->mode == E3TP_UVW ? m1 * m2 : c->mode == E3TP_UUW ? m1 : m1 * (m1 - 1) / 2;
+}
+
+/* Lanes over rows: pair `step` of a channel of x and one of y, all rows. */
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
-                 mo = f->p->blocks[2][c->out].mul, q = step * mo, q_step = m1 * m2 * mo;
+                 mo = f->p->blocks[2][c->out].mul;
+    size_t u = step, v = step;
+    if (c->mode == E3TP_UVW) {
+        u = step / m2;
+        v = step % m2;
+    } else if (c->mode == E3TP_U_LT_VW) {
+        for (u = 0; pairs_before(u + 1, m1) <= step;)
+            u++;
+        v = step - pairs_before(u, m1) + u + 1;
+    }
     return (walk){.tiles = (f->n + T - 1) / T,
-                  .first = {step / m2, step % m2, 0},
+                  .first = {u, v, 0},
                   .step = {m1, m2, mo},
-                  .q = q,
-                  .q_step = q_step,
-                  .w = q,
-                  .w_step = e3tp_cg_one_line(f) ? 0 : q_step};
+                  .q = step * mo,
+                  .q_step = c->w_count,
+                  .w = step * mo,
+                  .w_step = e3tp_cg_one_line(f) ? 0 : c->w_count,
+                  .again = step > 0};
 }
 
 static size_t count_steps(const frame *f, const e3tp_cg_group *g, const e3tp_coupling *c)
 {
-    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
-    const size_t at_once = f->plan->tiles_at_once;
+    const size_t m1 = f->p->blocks[0][c->in1].mul, at_once = f->plan->tiles_at_once;
     size_t tiles;
     switch (g->walk) {
     case E3TP_CG_BY_TILES:
@@ -108,9 +168,9 @@ static size_t count_steps(const frame *f, const e3tp_cg_group *g, const e3tp_cou
     case E3TP_CG_BY_TILE:
         return (m1 + T - 1) / T;
     case E3TP_CG_BY_ROWS:
-        return (f->n + T - 1) / T * (c->mode == E3TP_UVU ? m2 : 1);
+        return (f->n + T - 1) / T * partner_steps(f, c);
     default:
-        return m1 * m2;
+        return pair_count(f, c);
     }
 }
 
@@ -149,15 +209,19 @@ static bool wants_weight_gradient(const frame *f, size_t path)
     return f->r->gw && f->p->paths[path].has_weight;
 }
 
-/* By table, path after path: degrees without kernels of their own. */
+/* By table, path after path: degrees without kernels of their own. As these take several tiles at
+   once, they go one by one to a result that all share. */
 static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
                             size_t count, size_t tiles, line_up a, line_up b, const pair_target *to)
 {
     for (size_t i = 0; i < count; i++) {
         const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[m[i].path].triple];
         const pair_target *o = &to[m[i].place];
-        kernels.table(t->to[target], t->n, (double)o->c * t->sign[target], tiles, a.v, a.stride,
-                      b.v, b.stride, o->w, o->w_stride, o->z, o->z_stride);
+        const size_t now = o->z_stride == 0 ? 1 : tiles;
+        for (size_t at = 0; at < tiles; at += now)
+            kernels.table(t->to[target], t->n, (double)o->c * t->sign[target], now,
+                          a.v + at * a.stride, a.stride, b.v + at * b.stride, b.stride,
+                          o->w ? o->w + at * o->w_stride : NULL, o->w_stride, o->z, o->z_stride);
     }
 }
 
@@ -308,7 +372,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
     }
 }
 
-/* ---- uvw: the products of (u, v) go to scratch, from there to every w ---- */
+/* ---- uvw, uuw, u<vw: the products of (u, v) go to scratch, from there to every w ---- */
 
 static const e3tp_cg_member *forward_member(const frame *f, size_t path)
 {
@@ -398,7 +462,7 @@ static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group
             const e3tp_cg_member *m = &order[g[i].first];
             const e3tp_coupling *c = &f->p->paths[m->path];
             const walk way = way_of[g->walk](f, c, step);
-            if (c->mode == E3TP_UVW)
+            if (e3tp_cg_connects(c))
                 run_connected(f, target, m, &way);
             else
                 run_group(f, target, &g[i], &way);

@@ -121,21 +121,26 @@ typedef struct group_key {
     uint32_t a, b;
     e3tp_mode mode;
     size_t m1, m2;
+    bool connects;
 } group_key;
 
 static group_key key_of(const e3tp_cg_plan *g, size_t path, int target)
 {
     const e3tp_coupling *c = &g->problem->paths[path];
     const int *role = e3tp_cg_role[target];
-    return (group_key){*path_block(c, role[0]), *path_block(c, role[1]), c->mode,
-                       block_of(g->problem, path, 0)->mul, block_of(g->problem, path, 1)->mul};
+    return (group_key){*path_block(c, role[0]),
+                       *path_block(c, role[1]),
+                       c->mode,
+                       block_of(g->problem, path, 0)->mul,
+                       block_of(g->problem, path, 1)->mul,
+                       e3tp_cg_connects(c)};
 }
 
 static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
 {
     const group_key a = key_of(g, p, target), b = key_of(g, q, target);
-    return a.a == b.a && a.b == b.b && a.mode == b.mode && a.mode != E3TP_UVW && a.m1 == b.m1 &&
-           a.m2 == b.m2;
+    return a.a == b.a && a.b == b.b && a.mode == b.mode && !a.connects && !b.connects &&
+           a.m1 == b.m1 && a.m2 == b.m2;
 }
 
 /* Whether kernels of lanes run a path for a target. */
@@ -183,7 +188,10 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
 {
     const bool elementwise = g->problem->paths[path].mode == E3TP_UUU;
     if (g->lanes == E3TP_LANES_ROWS)
-        return g->problem->paths[path].mode == E3TP_UVW ? E3TP_CG_BY_CHANNEL : E3TP_CG_BY_ROWS;
+        return e3tp_cg_connects(&g->problem->paths[path]) ||
+                       g->problem->paths[path].mode == E3TP_UUW
+                   ? E3TP_CG_BY_CHANNEL
+                   : E3TP_CG_BY_ROWS;
     const bool shared = g->problem->weights == E3TP_WEIGHTS_SHARED;
     return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_BY_TILES
                                                                  : E3TP_CG_BY_TILE;
@@ -209,15 +217,15 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     }
 }
 
-static bool has_uvw(const e3tp_problem *p, uint32_t out)
+static bool is_connected(const e3tp_problem *p, uint32_t out)
 {
-    bool has = false;
+    bool is = false;
     for (size_t i = 0; i < p->npaths; i++)
-        has = has || (p->paths[i].out == out && p->paths[i].mode == E3TP_UVW);
-    return has;
+        is = is || (p->paths[i].out == out && e3tp_cg_connects(&p->paths[i]));
+    return is;
 }
 
-/* Which members find nothing in their results yet; uvw paths add to what they find. */
+/* Which members find nothing in their results yet; paths that connect add to what they find. */
 static void find_first_writers(e3tp_cg_plan *g)
 {
     for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++) {
@@ -225,7 +233,7 @@ static void find_first_writers(e3tp_cg_plan *g)
         for (size_t k = group->first; k < group->first + group->count; k++) {
             e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][k];
             const uint32_t out = g->problem->paths[m->path].out;
-            m->first = !g->written[out] && !has_uvw(g->problem, out);
+            m->first = !g->written[out] && !is_connected(g->problem, out);
             g->written[out] |= m->first;
         }
     }
@@ -250,7 +258,7 @@ static void find_set(const e3tp_cg_plan *g, e3tp_cg_group *group)
     const e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][group->first];
     const int l1 = m->l[0], l2 = m->l[1];
     int odd = 0;
-    if (!m->by_pair || l1 == 0 || l2 == 0 || g->problem->paths[m->path].mode == E3TP_UVW ||
+    if (!m->by_pair || l1 == 0 || l2 == 0 || e3tp_cg_connects(&g->problem->paths[m->path]) ||
         !in_lines(g, m, group->count))
         return;
     for (size_t i = 0; i < group->count; i++) {
@@ -307,22 +315,27 @@ static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
 
 /* ---- lanes and sizes ---- */
 
-static bool has_mode(const e3tp_problem *p, e3tp_mode mode)
+/* Some path has a mode that is none of the given ones. */
+static bool has_other_mode(const e3tp_problem *p, unsigned modes)
 {
     bool has = false;
     for (size_t i = 0; i < p->npaths; i++)
-        has = has || p->paths[i].mode == mode;
+        has = has || !(modes >> p->paths[i].mode & 1);
     return has;
 }
 
-/* Lanes over channels waste what the last tile lacks; lanes over rows pay once in a batch, and are
-   what BATCH_LAST has in memory; uvw would walk channel by channel. */
+/* Lanes over channels waste what the last tile lacks, and serve uuu, uvu and uvw; lanes over rows
+   pay once in a batch, serve all, and are what BATCH_LAST has in memory; uvw would walk channel by
+   channel. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
+    enum { CHANNELS = 1 << E3TP_UUU | 1 << E3TP_UVU };
     const size_t T = e3tp_tile_lanes(p);
+    if (has_other_mode(p, CHANNELS | 1 << E3TP_UVW))
+        return E3TP_LANES_ROWS;
     const bool many_rows = p->batch_hint == 0 || p->batch_hint >= T;
     if (many_rows && p->layout[0] == E3TP_BATCH_LAST && p->layout[2] == E3TP_BATCH_LAST &&
-        !has_mode(p, E3TP_UVW))
+        !has_other_mode(p, CHANNELS))
         return E3TP_LANES_ROWS;
     double used = 0, padded = 0;
     for (int k = 0; k < 3; k++)
@@ -497,10 +510,11 @@ static void choose_scratch(e3tp_cg_plan *g)
         if (g->path[i].channels) {
             g->max_matrix = most(g->max_matrix, n1 * n3 * T * groups);
             g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T));
-        } else if (p->paths[i].mode == E3TP_UVW) {
+        } else if (e3tp_cg_connects(&p->paths[i])) {
             g->max_middle = most(g->max_middle, n3 * T * groups);
         } else if (p->paths[i].has_weight) {
-            const size_t tiles = e3tp_tile_count(g->lanes, T, rows, b1->mul);
+            const size_t mul = most(b1->mul, block_of(p, i, 1)->mul);
+            const size_t tiles = e3tp_tile_count(g->lanes, T, rows, mul);
             g->max_middle = most(g->max_middle, n1 * T * tiles);
         }
     }

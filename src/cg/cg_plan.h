@@ -29,8 +29,8 @@ typedef struct e3tp_cg_triple {
 
 /* How a group goes through a block, step by step: so many tiles at a time; one tile of channels of
    all rows, where what all rows share, weights or y, has lines for one row; lanes over rows: one
-   tile of rows, all channels of x and one of y; one channel of x and one of y. Groups that go alike
-   take each step in turn. */
+   tile of rows, all channels of one operand with theirs or with one of the other; one channel of x
+   and one of y, all rows. Groups that go alike take each step in turn. */
 typedef enum e3tp_cg_walk {
     E3TP_CG_BY_TILES,
     E3TP_CG_BY_TILE,
@@ -107,6 +107,12 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_layout scratch;
     void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_plan;
+
+/* Whether a matrix of weights connects the products of channels with the channels of z. */
+static inline bool e3tp_cg_connects(const e3tp_coupling *c)
+{
+    return c->mode == E3TP_UVW || c->mode == E3TP_U_LT_VW || (c->mode == E3TP_UUW && c->has_weight);
+}
 
 /* One of these per template object. */
 typedef struct e3tp_cg_runner {

@@ -75,24 +75,38 @@ static void add_channels(const job *q, size_t row, size_t u, size_t v, size_t o,
     }
 }
 
-static void add_row(const job *q, size_t row)
+/* Channels u and v, which share weight number w of the path, or a row of mo of them. */
+static void add_pair(const job *q, size_t row, size_t u, size_t v, size_t w)
 {
-    const size_t m1 = q->x->mul, m2 = q->y->mul, mo = q->z->mul;
-    for (size_t u = 0; u < m1; u++) {
-        if (q->c->mode == E3TP_UUU)
-            add_channels(q, row, u, u, u, u);
-        for (size_t v = 0; v < m2 && q->c->mode != E3TP_UUU; v++) {
-            if (q->c->mode == E3TP_UVU)
-                add_channels(q, row, u, v, u, u * m2 + v);
-            for (size_t o = 0; o < mo && q->c->mode == E3TP_UVW; o++)
-                add_channels(q, row, u, v, o, (u * m2 + v) * mo + o);
-        }
+    const size_t mo = q->z->mul;
+    switch (q->c->mode) {
+    case E3TP_UVW:
+    case E3TP_UUW:
+    case E3TP_U_LT_VW:
+        for (size_t o = 0; o < mo; o++)
+            add_channels(q, row, u, v, o, w * mo + o);
+        return;
+    case E3TP_UVV:
+        add_channels(q, row, u, v, v, w);
+        return;
+    case E3TP_UVUV:
+    case E3TP_UVU_LT_V:
+        add_channels(q, row, u, v, w, w);
+        return;
+    default:
+        add_channels(q, row, u, v, u, w);
     }
 }
 
-static bool is_served(e3tp_mode mode)
+static void add_row(const job *q, size_t row)
 {
-    return mode == E3TP_UUU || mode == E3TP_UVU || mode == E3TP_UVW;
+    const e3tp_mode mode = q->c->mode;
+    const bool same = mode == E3TP_UUU || mode == E3TP_UUW;
+    const bool below = mode == E3TP_UVU_LT_V || mode == E3TP_U_LT_VW;
+    size_t w = 0;
+    for (size_t u = 0; u < q->x->mul; u++)
+        for (size_t v = same ? u : below ? u + 1 : 0; v < (same ? u + 1 : q->y->mul); v++)
+            add_pair(q, row, u, v, w++);
 }
 
 bool e3tp_cg_ref(const e3tp_problem *p, const e3tp_cg_ref_rows *r, const e3tp_cg_ref_results *value,
@@ -109,7 +123,7 @@ bool e3tp_cg_ref(const e3tp_problem *p, const e3tp_cg_ref_rows *r, const e3tp_cg
                  .sz = p->dim[2],
                  .value = *value,
                  .size = *size};
-        ok = is_served(c->mode) && make_tensor(q.x, q.y, q.z, p->sign, &q.W);
+        ok = make_tensor(q.x, q.y, q.z, p->sign, &q.W);
         for (size_t row = 0; ok && row < r->n; row++)
             add_row(&q, row);
         free(q.W.terms);

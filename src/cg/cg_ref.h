@@ -17,9 +17,8 @@ typedef struct e3tp_cg_ref_results {
     double *z, *gx, *gy, *gw;
 } e3tp_cg_ref_results;
 
-/* A product by paths of modes uuu, uvu and uvw. The terms of each result are added to its value,
-   and their absolute values, by which rounding errors are measured, to its size. False: no memory,
-   or another mode. */
+/* A product by paths. The terms of each result are added to its value, and their absolute values,
+   by which rounding errors are measured, to its size. False: no memory. */
 bool e3tp_cg_ref(const e3tp_problem *p, const e3tp_cg_ref_rows *r, const e3tp_cg_ref_results *value,
                  const e3tp_cg_ref_results *size);
 

@@ -39,10 +39,11 @@ static const struct {
     {{2, 1, 3}, {{11, 12}, {12}, {0, 11, 24}}},
 };
 
-enum { MIXED = -1 }; /* all three modes in turn */
+/* Modes in turn: those with lanes over channels, and all that equal multiplicities fit. */
+enum { MIXED = -1, MIXED_MORE = -2 };
 
 typedef struct variant {
-    int mode; /* or MIXED */
+    int mode; /* or MIXED, MIXED_MORE */
     size_t mul, rows, batch_hint;
     e3tp_weights weights;
     e3tp_layout layout[3];
@@ -53,17 +54,40 @@ typedef struct variant {
 
 static e3tp_mode mode_of(const variant *v, size_t path)
 {
-    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
-    return v->mode == MIXED ? modes[path % 3] : (e3tp_mode)v->mode;
+    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW,
+                                      E3TP_UVV, E3TP_UUW, E3TP_U_LT_VW};
+    return v->mode == MIXED        ? modes[path % 3]
+           : v->mode == MIXED_MORE ? modes[path % 6]
+                                   : (e3tp_mode)v->mode;
 }
 
+/* Channels of each operand for a mode. Those of pairs of channels are kept few. */
 static size_t mul_of(const variant *v, int k)
 {
-    if (v->mode == MIXED || v->mode == E3TP_UUU || k == 0)
-        return v->mul;
-    if (k == 1)
-        return v->mode == E3TP_UVW ? 3 : v->batch_hint ? 1 : 2;
-    return v->mode == E3TP_UVU ? v->mul : 5;
+    const size_t m = v->mul, few = m == 1 ? 2 : 3 + m / 8;
+    switch (v->mode) {
+    case E3TP_UVW:
+        return k == 0 ? m : k == 1 ? 3 : 5;
+    case E3TP_UVU:
+        return k == 1 ? (v->batch_hint ? 1 : 2) : m;
+    case E3TP_UVV:
+        return k == 0 ? 3 : m;
+    case E3TP_UUW:
+        return k < 2 ? m : v->weights == E3TP_WEIGHTS_NONE ? 1 : 5;
+    case E3TP_UVUV:
+        return k == 0 ? 3 : k == 1 ? m : 3 * m;
+    case E3TP_UVU_LT_V:
+        return k < 2 ? few : few * (few - 1) / 2;
+    case E3TP_U_LT_VW:
+        return k < 2 ? few : 5;
+    default:
+        return v->mode == MIXED_MORE && m > 13 ? 6 : m;
+    }
+}
+
+static bool must_have_weights(const variant *v, e3tp_mode mode)
+{
+    return mode == E3TP_UVW || mode == E3TP_U_LT_VW || (mode == E3TP_UUW && mul_of(v, 2) != 1);
 }
 
 static void add_paths(e3tp_desc *d, int set, const variant *v)
@@ -77,8 +101,8 @@ static void add_paths(e3tp_desc *d, int set, const variant *v)
                 if (l3 < abs(l1 - l2) || l3 > l1 + l2)
                     continue;
                 const e3tp_mode mode = mode_of(v, path++);
-                const bool weighted =
-                    mode == E3TP_UVW || (v->weights != E3TP_WEIGHTS_NONE && path % 4 != 0);
+                const bool weighted = must_have_weights(v, mode) ||
+                                      (v->weights != E3TP_WEIGHTS_NONE && path % 4 != 0);
                 const e3tp_path p =
                     e3tp_path_init((uint32_t)i, (uint32_t)j, (uint32_t)o, mode, weighted);
                 e3tp_desc_add_path(d, &p);
@@ -247,7 +271,8 @@ static variant variant_of(int mode, size_t mul, size_t rows, e3tp_dtype t, unsig
 /* Multiplicities around a tile, and rows around a tile of rows; one more that goes in blocks. */
 START_TEST(definition)
 {
-    static const int modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW, MIXED};
+    static const int modes[] = {E3TP_UUU,  E3TP_UVU,      E3TP_UVW,     E3TP_UVV, E3TP_UUW,
+                                E3TP_UVUV, E3TP_UVU_LT_V, E3TP_U_LT_VW, MIXED,    MIXED_MORE};
     static const size_t muls[] = {1, 13, 16, 33};
     const e3tp_dtype t = _i % 2 ? E3TP_F64 : E3TP_F32;
     const int set = _i / 2;
@@ -256,7 +281,7 @@ START_TEST(definition)
     for (size_t m = 0; m < COUNT(modes); m++)
         for (size_t u = 0; u < COUNT(muls); u++)
             for (size_t r = 0; r < COUNT(rows); r++) {
-                const bool many = rows[r] > T + 1, mixed = modes[m] == MIXED;
+                const bool many = rows[r] > T + 1, mixed = modes[m] < 0;
                 if (set < SMALL_SETS ? many && muls[u] > 16
                                      : muls[u] > 1 && (many || mixed || (u + r) % 2))
                     continue;
@@ -264,7 +289,7 @@ START_TEST(definition)
                 check(set, &v, (int)(checks % 6) + 1);
                 checks++;
             }
-    ck_assert_uint_ge(checks, 38);
+    ck_assert_uint_ge(checks, 95);
 }
 END_TEST
 

@@ -43,9 +43,19 @@ class Constructors(unittest.TestCase):
             e3tp.ElementwiseTensorProduct("5x1o", "4x1o")
 
     def test_full(self):
-        # The mode is not built yet; the library says so.
-        with self.assertRaisesRegex(e3tp.Unsupported, "uvuv"):
-            e3tp.FullTensorProduct("2x0e+1o", "0e+1o")
+        tp = e3tp.FullTensorProduct("2x0e+1o", "0e+1o", dtype=np.float64)
+        self.assertEqual(tp.irreps_out, Irreps("2x0e+0e+2x1o+1o+1e+2e"))
+        self.check(
+            tp,
+            [
+                (0, 0, 0, "uvuv", False),
+                (0, 1, 2, "uvuv", False),
+                (1, 0, 3, "uvuv", False),
+                (1, 1, 1, "uvuv", False),
+                (1, 1, 4, "uvuv", False),
+                (1, 1, 5, "uvuv", False),
+            ],
+        )
         made = e3tp.FullTensorProduct("2x0e+1o", "1o", filter_ir_out=["5e"])
         self.assertEqual((made.irreps_out, made.instructions), (Irreps(), []))
 
