@@ -231,8 +231,13 @@ typedef struct e3tp_buffers {
         *ggw; /* double backward: cotangents of gx, gy, gw; JVP: tangents of x, y, w */
     void *hx, *hy, *hw, *hz; /* double backward; JVP writes hz */
     ptrdiff_t stride_x, stride_y, stride_w, stride_z;
-    const int32_t *index; /* row of w for each row of the batch: UNSUPPORTED yet when not NULL */
-    void *work; /* NULL, or e3tp_plan_work_bytes, 64-byte aligned, one per concurrent call */
+    /* [batch] row of the table w for each row of the batch, weights ROW; NULL: w has a row for
+       each. gw, ggw and hw are tables like w; their rows must be packed where gw or hw is wanted.
+     */
+    const int32_t *index;
+    size_t index_rows; /* of the table */
+    void *work; /* NULL, or e3tp_plan_work_bytes, 64-byte aligned, one per concurrent call; a call
+                   with an index does not use it */
 } e3tp_buffers;
 
 static inline e3tp_buffers e3tp_buffers_init(size_t batch)
@@ -248,19 +253,26 @@ static inline e3tp_buffers e3tp_buffers_init(size_t batch)
     b.hx = b.hy = b.hw = b.hz = NULL;
     b.stride_x = b.stride_y = b.stride_w = b.stride_z = E3TP_PACKED;
     b.index = NULL;
+    b.index_rows = 0;
     b.work = NULL;
     return b;
 }
 
 /* Statuses of all: INVALID or UNSUPPORTED, where e3tp_buffers_check tells why; NOMEM, but not where
-   work is given. */
+   work is given and used. */
 
 /* z from x, y, w. */
 E3TP_API e3tp_status e3tp_forward(const e3tp_plan *p, const e3tp_buffers *b);
 /* gx, gy, gw (each skippable) from x, y, w, gz. */
 E3TP_API e3tp_status e3tp_backward(const e3tp_plan *p, const e3tp_buffers *b);
-/* Not built yet: E3TP_E_UNSUPPORTED. */
+/* hx, hy, hw, hz (each skippable): the gradients by x, y, w and gz of
+
+     sum(ggx gx + ggy gy + ggw gw)
+
+   where gx, gy, gw are the results of the backward pass for x, y, w, gz. ggx, ggy, ggw have their
+   gradients' shapes; NULL is zero. */
 E3TP_API e3tp_status e3tp_double_backward(const e3tp_plan *p, const e3tp_buffers *b);
+/* hz: the change of z along tangents ggx, ggy, ggw of x, y, w; NULL is zero. */
 E3TP_API e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b);
 /* The status that the call would return but for NOMEM, with the sentence why in msg (snprintf
    rules, may be NULL). */

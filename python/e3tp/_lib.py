@@ -48,7 +48,7 @@ class Buffers(ctypes.Structure):
         [("size", c_size_t), ("batch", c_size_t)]
         + [(name, c_void_p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz".split()]
         + [(f"stride_{name}", c_ssize_t) for name in "xywz"]
-        + [("index", c_void_p), ("work", c_void_p)]
+        + [("index", c_void_p), ("index_rows", c_size_t), ("work", c_void_p)]
     )
 
 

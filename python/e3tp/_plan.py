@@ -73,6 +73,24 @@ class _Operand:
             sum_to(gradient, out.reshape(self._padded))
 
 
+class _Table:
+    """A table of weights, whose rows an index picks."""
+
+    stride = _lib.PACKED
+
+    def __init__(self, array):
+        self.shape = array.shape
+
+    def rows(self, array):
+        return array
+
+    def gradient(self, out):
+        return out
+
+    def deliver(self, gradient, out):
+        pass
+
+
 class Plan:
     """Base of the products: a frozen plan of the library, safe to use from several threads at once.
 
@@ -118,15 +136,39 @@ class Plan:
     def _operands(self, given):
         """The batch axes, and of x, y and, where there are weights, w: slot -> array, slot -> _Operand."""
         slots = "xyw" if self._takes_weights(given) else "xy"
+        index = self._index(given.get("index"), "w" in slots)
         arrays = {slot: self._array(slot, given[slot]) for slot in slots}
-        batch = broadcast_axes(**{slot: axes for slot, (_, axes) in arrays.items()})
+        axes = {slot: found for slot, (_, found) in arrays.items()}
+        if index is not None:
+            if len(axes.pop("w")) != 1:
+                raise ValueError(f"w: shape {arrays['w'][0].shape}, expected a table (rows, {self.weight_numel})")
+            axes["index"] = index.shape
+        batch = broadcast_axes(**axes)
         operands = {
-            slot: _Operand(
-                array, axes, batch, self._width[slot], slot in self._batch_last, slot == "w" and self._shared
+            slot: _Table(array)
+            if slot not in axes
+            else _Operand(
+                array, axes[slot], batch, self._width[slot], slot in self._batch_last, slot == "w" and self._shared
             )
-            for slot, (array, axes) in arrays.items()
+            for slot, (array, _) in arrays.items()
         }
+        if index is not None:
+            arrays["index"] = np.ascontiguousarray(np.broadcast_to(index, batch)), None
         return batch, {slot: array for slot, (array, _) in arrays.items()}, operands
+
+    def _index(self, index, weights):
+        """Rows of a table of weights as the library reads them; None: there is no table."""
+        if index is None:
+            return None
+        if not weights or self._shared:
+            raise ValueError("index: expected None: the plan's weights are not one row for each row of the batch")
+        array = np.asarray(index)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"index: dtype {array.dtype}, expected integers")
+        limits = np.iinfo(np.int32)
+        if array.size and (array.min() < limits.min or array.max() > limits.max):
+            raise ValueError("index: a number is outside the table w")
+        return array.astype(np.int32)
 
     def _takes_weights(self, given):
         """Whether there are weights; checks that they come where they must and nowhere else."""
@@ -147,9 +189,9 @@ class Plan:
         batch, arrays, operands = self._operands(given)
         shapes = {slot: operand.shape for slot, operand in operands.items()}
         shapes["z"] = (self._width["z"],) + batch if "z" in self._batch_last else batch + (self._width["z"],)
-        fields = {slot: operands[slot].rows(array) for slot, array in arrays.items()}
+        fields = {slot: operands[slot].rows(array) if slot in operands else array for slot, array in arrays.items()}
         for name, value in given.items():
-            if name not in "xyw" and value is not None:
+            if name not in ("x", "y", "w", "index") and value is not None:
                 fields[_FIELDS.get(name, name)] = self._companion(name, value, shapes, operands)
         outs = {
             name: result("out" if name in ("z", "dz") else f"out, {name}", out, shapes[name[-1]], self.dtype)
@@ -182,6 +224,7 @@ class Plan:
             stride_y=strides["y"],
             stride_w=strides.get("w", _lib.PACKED),
             stride_z=_lib.PACKED,
+            index_rows=len(fields["w"]) if "index" in fields else 0,
             **{name: array.ctypes.data for name, array in fields.items()},
         )
         with self._handle as plan:

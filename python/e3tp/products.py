@@ -60,8 +60,7 @@ class TensorProduct(Plan):
     """e3nn's TensorProduct: z[iout] += c w W(l1,l2,lout) : x[i1] (x) y[i2] over the instructions.
 
     irreps_in1, irreps_in2, irreps_out   Irreps, or what makes them
-    instructions          tuples (i1, i2, iout, mode, has_weight[, path_weight]); modes as in e3nn, built so far are
-                          "uuu", "uvu" and "uvw"
+    instructions          tuples (i1, i2, iout, mode, has_weight[, path_weight]); e3nn's eight modes
     in1_var, in2_var, out_var   a variance per block; None: ones
     irrep_normalization   "component" | "norm" | "none"
     path_normalization    "element" | "path" | "none"
@@ -148,35 +147,30 @@ class TensorProduct(Plan):
         )
 
     def __call__(self, x, y, w=None, index=None, out=None):
-        """z, (..., irreps_out.dim); the leading axes of x, y and w broadcast."""
-        _refuse(index)
-        return self._run(_lib.FORWARD, {"x": x, "y": y, "w": w}, {"z": out})["z"]
+        """z, (..., irreps_out.dim); the leading axes of x, y and w broadcast.
+
+        index: integers, the row of the table w (rows, weight_numel) for each row of the batch; its axes take the place
+        of w's. Needs shared_weights=False. Gradients and tangents of w are tables too.
+        """
+        return self._run(_lib.FORWARD, {"x": x, "y": y, "w": w, "index": index}, {"z": out})["z"]
 
     def backward(self, x, y, w, gz, needs=None, index=None, out=None):
         """(gx, gy, gw): gradients of sum(gz z), each of its operand's shape, summed where it was broadcast.
 
         None for what needs=("x", "y", "w") leaves out, and for gw without weights.
         """
-        _refuse(index)
-        given = {"x": x, "y": y, "w": w, "gz": gz}
+        given = {"x": x, "y": y, "w": w, "gz": gz, "index": index}
         return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), given, needs, out)
 
     def double_backward(self, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, index=None, out=None):
-        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w, gz. Not built yet: Unsupported."""
-        _refuse(index)
-        given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw}
+        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w, gz; None is zero."""
+        given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw, "index": index}
         return self._gradients(_lib.DOUBLE_BACKWARD, "h", ("x", "y", "w", "gz"), given, needs, out)
 
     def jvp(self, x, y, w=None, dx=None, dy=None, dw=None, index=None, out=None):
-        """dz: the change of z along tangents of x, y and w; None is no change. Not built yet: Unsupported."""
-        _refuse(index)
-        given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
+        """dz: the change of z along tangents of x, y and w; None is no change."""
+        given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw, "index": index}
         return self._run(_lib.JVP, given, {"dz": out})["dz"]
-
-
-def _refuse(index):
-    if index is not None:
-        raise Unsupported("index: weights picked per row from a table are not built yet")
 
 
 def _filter(name, irreps):

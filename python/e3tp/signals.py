@@ -175,17 +175,14 @@ class SignalProduct(Plan):
     def double_backward(self, *arrays, needs=None, out=None):
         """double_backward(x, y[, a, b, c], gz, ggx, ggy[, gga, ggb, ggc]) -> (hx, hy[, ha, hb, hc], hz).
 
-        The gradients of sum(ggx gx + ggy gy + ...); any gg may be None. Not built yet: Unsupported.
+        The gradients of sum(ggx gx + ggy gy + ...); any gg may be None: zero.
         """
         operands = [*self._letters, "gz"]
         given = self._named(operands + ["gg" + letter for letter in self._letters], arrays, len(operands))
         return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, given, needs, out)
 
     def jvp(self, *arrays, out=None):
-        """jvp(x, y[, a, b, c], dx, dy[, da, db, dc]) -> dz: the change of z along tangents; None is no change.
-
-        Not built yet: Unsupported.
-        """
+        """jvp(x, y[, a, b, c], dx, dy[, da, db, dc]) -> dz: the change of z along tangents; None is no change."""
         names = [*self._letters, *("d" + letter for letter in self._letters)]
         given = self._named(names, arrays, len(self._letters))
         return self._run(_lib.JVP, given, {"dz": out})["dz"]

@@ -5,36 +5,51 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "api/objects.h"
+#include "api/block.h"
 #include "core/checked.h"
 
-/* A call with its strides resolved. Operand order: x, y, w, z as in OPERANDS. */
-enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
-
+/* A call with its strides resolved; arrays as in e3tp_block_call. */
 typedef struct call {
     const e3tp_plan *plan;
     e3tp_pass pass;
     const e3tp_buffers *b;
-    const void *in[OP_COUNT]; /* x, y, w, gz */
-    void *out[OP_COUNT];      /* gx, gy, gw, z */
+    const void *in[OP_COUNT], *t[OP_COUNT];
+    void *out[OP_COUNT];
     ptrdiff_t stride[OP_COUNT];
     size_t width[OP_COUNT];
     bool batch_last[OP_COUNT];
 } call;
 
 static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
-static const char *const out_names[OP_COUNT] = {"gx", "gy", "gw", "z"};
+static const char *const t_names[OP_COUNT] = {"ggx", "ggy", "ggw", ""};
+static const char *const out_names[][OP_COUNT] = {[E3TP_FORWARD] = {"", "", "", "z"},
+                                                  [E3TP_BACKWARD] = {"gx", "gy", "gw", ""},
+                                                  [E3TP_DOUBLE_BACKWARD] = {"hx", "hy", "hw", "hz"},
+                                                  [E3TP_JVP] = {"", "", "", "hz"}};
+
+static void read_pointers(call *c)
+{
+    const e3tp_buffers *b = c->b;
+    const e3tp_pass pass = c->pass;
+    const bool second = pass == E3TP_DOUBLE_BACKWARD;
+    c->in[OP_X] = b->x, c->in[OP_Y] = b->y, c->in[OP_W] = b->w;
+    if (pass == E3TP_BACKWARD || second)
+        c->in[OP_Z] = b->gz;
+    if (second || pass == E3TP_JVP)
+        c->t[OP_X] = b->ggx, c->t[OP_Y] = b->ggy, c->t[OP_W] = b->ggw;
+    if (pass == E3TP_BACKWARD)
+        c->out[OP_X] = b->gx, c->out[OP_Y] = b->gy, c->out[OP_W] = b->gw;
+    if (second)
+        c->out[OP_X] = b->hx, c->out[OP_Y] = b->hy, c->out[OP_W] = b->hw;
+    if (pass != E3TP_BACKWARD)
+        c->out[OP_Z] = pass == E3TP_FORWARD ? b->z : b->hz;
+}
 
 static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b)
 {
     const e3tp_problem *q = p->problem;
-    const bool back = pass == E3TP_BACKWARD;
     *c = (call){.plan = p, .pass = pass, .b = b};
-    c->in[OP_X] = b->x, c->in[OP_Y] = b->y, c->in[OP_W] = b->w, c->in[OP_Z] = back ? b->gz : NULL;
-    if (back)
-        c->out[OP_X] = b->gx, c->out[OP_Y] = b->gy, c->out[OP_W] = b->gw;
-    else
-        c->out[OP_Z] = b->z;
+    read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
     const int side[OP_COUNT] = {0, 1, -1, 2};
     for (int k = 0; k < OP_COUNT; k++) {
@@ -82,6 +97,8 @@ static size_t extent(const call *c, int k)
     const size_t es = e3tp_dtype_size(c->plan->problem->dtype), s = (size_t)c->stride[k];
     if (s == 0)
         return es * c->width[k];
+    if (k == OP_W && c->b->index)
+        return es * (s * (c->b->index_rows - 1) + c->width[k]);
     return es * (c->batch_last[k] ? s * (c->width[k] - 1) + c->b->batch
                                   : s * (c->b->batch - 1) + c->width[k]);
 }
@@ -96,10 +113,12 @@ static e3tp_status check_work(const call *c, e3tp_message *m)
     const size_t bytes = e3tp_plan_work_bytes(c->plan, c->pass, c->b->batch);
     for (int k = 0; k < OP_COUNT; k++) {
         const size_t n = extent(c, k);
-        const bool in = e3tp_overlap(work, bytes, c->in[k], n);
-        if (in || e3tp_overlap(work, bytes, c->out[k], n))
-            return e3tp_fail(m, E3TP_E_INVALID, "work overlaps %s",
-                             in ? in_names[k] : out_names[k]);
+        const char *name = e3tp_overlap(work, bytes, c->in[k], n)    ? in_names[k]
+                           : e3tp_overlap(work, bytes, c->t[k], n)   ? t_names[k]
+                           : e3tp_overlap(work, bytes, c->out[k], n) ? out_names[c->pass][k]
+                                                                     : NULL;
+        if (name)
+            return e3tp_fail(m, E3TP_E_INVALID, "work overlaps %s", name);
     }
     return E3TP_OK;
 }
@@ -112,13 +131,37 @@ static e3tp_status check_overlap(const call *c, e3tp_message *m)
     for (int k = 0; k < OP_COUNT; k++) {
         if (!c->out[k])
             continue;
-        for (int j = 0; j < OP_COUNT; j++)
-            if (e3tp_overlap(c->out[k], n[k], c->in[j], n[j]))
-                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], in_names[j]);
+        const char *const *names = out_names[c->pass];
+        for (int j = 0; j < OP_COUNT; j++) {
+            const bool in = e3tp_overlap(c->out[k], n[k], c->in[j], n[j]);
+            if (in || e3tp_overlap(c->out[k], n[k], c->t[j], n[j]))
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
+                                 in ? in_names[j] : t_names[j]);
+        }
         for (int j = 0; j < k; j++)
             if (e3tp_overlap(c->out[k], n[k], c->out[j], n[j]))
-                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_names[k], out_names[j]);
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k], names[j]);
     }
+    return E3TP_OK;
+}
+
+static e3tp_status check_index(const call *c, e3tp_message *m)
+{
+    const e3tp_buffers *b = c->b;
+    if (!b->index)
+        return E3TP_OK;
+    if (c->plan->problem->weights != E3TP_WEIGHTS_ROW)
+        return e3tp_fail(m, E3TP_E_INVALID, "index: the plan's weights are not ROW");
+    if (c->stride[OP_W] == 0)
+        return e3tp_fail(m, E3TP_E_INVALID, "stride of w: 0, but rows are picked by an index");
+    if (c->out[OP_W] && (size_t)c->stride[OP_W] != c->width[OP_W])
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "stride of w: %td, expected %zu for the gradient of a table",
+                         c->stride[OP_W], c->width[OP_W]);
+    for (size_t i = 0; i < b->batch; i++)
+        if (b->index[i] < 0 || (size_t)b->index[i] >= b->index_rows)
+            return e3tp_fail(m, E3TP_E_INVALID, "index[%zu]: %d, the table w has %zu rows", i,
+                             b->index[i], b->index_rows);
     return E3TP_OK;
 }
 
@@ -127,11 +170,13 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     const e3tp_problem *q = c->plan->problem;
     if (c->b->batch > PTRDIFF_MAX / 8)
         return e3tp_fail(m, E3TP_E_INVALID, "batch: %zu is too large", c->b->batch);
-    if (c->pass == E3TP_FORWARD && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
-        return e3tp_fail(m, E3TP_E_INVALID, "z is NULL");
+    const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
+    if (needs_z && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
+        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_names[c->pass][OP_Z]);
+    E3TP_TRY(check_index(c, m));
     for (int k = 0; k < OP_COUNT; k++) {
-        const bool used = !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) &&
-                          !(k == OP_Z && c->pass == E3TP_FORWARD);
+        const bool used =
+            !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) && !(k == OP_Z && needs_z);
         if (used && !c->in[k] && c->width[k] && c->b->batch)
             return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
         E3TP_TRY(check_stride(c, k, m));
@@ -151,13 +196,8 @@ static e3tp_status check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers 
         return e3tp_fail(m, E3TP_E_INVALID,
                          "buffers: size is %zu, expected %zu (e3tp_buffers_init sets it)", b->size,
                          sizeof *b);
-    if (pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP)
-        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s is not built yet",
-                         pass == E3TP_JVP ? "the JVP" : "double backward");
-    if (pass != E3TP_FORWARD && pass != E3TP_BACKWARD)
+    if (pass < E3TP_FORWARD || pass > E3TP_JVP)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
-    if (b->index)
-        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "weights picked by an index are not built yet");
     read_call(c, p, pass, b);
     return check_call(c, m);
 }
@@ -171,18 +211,18 @@ static const size_t max_partial_bytes = (size_t)64 << 20;
 /* How a batch is cut: the same for every thread count. */
 typedef struct cut {
     size_t block, blocks, leaves;
-    size_t partial[OP_COUNT]; /* bytes of one partial row per operand, 0: not summed */
+    size_t partial[OP_COUNT]; /* bytes of one partial gradient per operand, 0: not summed */
     size_t leaf_bytes;
 } cut;
 
-static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch, const bool summed[OP_COUNT],
-                     const size_t width[OP_COUNT])
+/* summed: elements of the gradients that are summed over the batch, 0 for others. */
+static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch,
+                     const size_t summed[OP_COUNT])
 {
     cut k = {.block = p->backend->block_rows(p->state, pass)};
     k.blocks = (batch + k.block - 1) / k.block;
     for (int i = 0; i < OP_COUNT; i++) {
-        k.partial[i] =
-            summed[i] ? e3tp_round_up(width[i] * e3tp_dtype_size(p->problem->dtype), 64) : 0;
+        k.partial[i] = e3tp_round_up(summed[i] * e3tp_dtype_size(p->problem->dtype), 64);
         k.leaf_bytes += k.partial[i];
     }
     k.leaves = k.blocks;
@@ -197,6 +237,7 @@ static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch, const boo
 typedef struct job {
     const call *c;
     cut k;
+    size_t summed[OP_COUNT];
     char *scratch, *partials;
     size_t scratch_bytes;
     atomic_size_t next;
@@ -204,7 +245,7 @@ typedef struct job {
 
 static void *advance(const call *c, int k, const void *p, size_t row)
 {
-    if (!p || c->stride[k] == 0)
+    if (!p || c->stride[k] == 0 || (k == OP_W && c->b->index))
         return (void *)(uintptr_t)p;
     const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
     return (char *)(uintptr_t)p + row * es * (c->batch_last[k] ? 1 : (size_t)c->stride[k]);
@@ -225,22 +266,17 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
 {
     const call *c = j->c;
     const size_t row = block * j->k.block, left = c->b->batch - row;
-    const e3tp_rows r = {
-        .n = left < j->k.block ? left : j->k.block,
-        .x = advance(c, OP_X, c->in[OP_X], row),
-        .y = advance(c, OP_Y, c->in[OP_Y], row),
-        .w = advance(c, OP_W, c->in[OP_W], row),
-        .gz = advance(c, OP_Z, c->in[OP_Z], row),
-        .z = advance(c, OP_Z, c->out[OP_Z], row),
-        .gx = out_at(j, OP_X, leaf, row),
-        .gy = out_at(j, OP_Y, leaf, row),
-        .gw = out_at(j, OP_W, leaf, row),
-        .sx = c->stride[OP_X],
-        .sy = c->stride[OP_Y],
-        .sw = c->stride[OP_W],
-        .sz = c->stride[OP_Z],
-    };
-    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
+    e3tp_block_call q = {.plan = c->plan,
+                         .pass = c->pass,
+                         .n = left < j->k.block ? left : j->k.block,
+                         .index = c->b->index ? c->b->index + row : NULL};
+    for (int k = 0; k < OP_COUNT; k++) {
+        q.in[k] = advance(c, k, c->in[k], row);
+        q.t[k] = advance(c, k, c->t[k], row);
+        q.out[k] = out_at(j, k, leaf, row);
+        q.stride[k] = c->stride[k];
+    }
+    e3tp_block_run(&q, scratch);
 }
 
 static void work(void *ctx, size_t worker)
@@ -278,13 +314,13 @@ static void reduce(const job *j)
                 if (!j->k.partial[k])
                     continue;
                 if (t == E3TP_F64)
-                    add_into_double(out_at(j, k, i, 0), out_at(j, k, i + step, 0), c->width[k]);
+                    add_into_double(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
                 else
-                    add_into_float(out_at(j, k, i, 0), out_at(j, k, i + step, 0), c->width[k]);
+                    add_into_float(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
             }
     for (int k = 0; k < OP_COUNT; k++)
         if (j->k.partial[k] && j->k.leaves > 1)
-            memcpy(c->out[k], out_at(j, k, 0, 0), c->width[k] * e3tp_dtype_size(t));
+            memcpy(c->out[k], out_at(j, k, 0, 0), j->summed[k] * e3tp_dtype_size(t));
 }
 
 /* Below it a second thread costs more than it brings: waking one takes a few microseconds. */
@@ -292,55 +328,61 @@ static const double seconds_per_worker = 20e-6;
 
 static size_t worker_count(const e3tp_plan *p, e3tp_pass pass, size_t batch, size_t items)
 {
-    const double most = p->seconds[pass] * (double)batch / seconds_per_worker;
+    const double most = e3tp_plan_cost(p, pass) * (double)batch / seconds_per_worker;
     const size_t pays = most < 1 ? 1 : most > 1e6 ? 1000000 : (size_t)most;
     return (size_t)e3tp_parallel_workers(&p->parallel, pays < items ? pays : items);
 }
 
-static size_t scratch_of(const e3tp_plan *p, e3tp_pass pass)
-{
-    return e3tp_round_up(p->backend->scratch_bytes(p->state, pass), 64);
-}
-
 size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
 {
-    if (!p || (pass != E3TP_FORWARD && pass != E3TP_BACKWARD))
+    if (!p || pass < E3TP_FORWARD || pass > E3TP_JVP)
         return 0;
-    const bool summed[OP_COUNT] = {true, true, true, false};
-    const bool none[OP_COUNT] = {false};
-    const size_t width[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1],
-                                    p->problem->weight_numel, 0};
-    const cut k = cut_batch(p, pass, batch, pass == E3TP_BACKWARD ? summed : none, width);
+    const size_t none[OP_COUNT] = {0}, all[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1],
+                                                        p->problem->weight_numel, 0};
+    const bool gradients = pass == E3TP_BACKWARD || pass == E3TP_DOUBLE_BACKWARD;
+    const cut k = cut_batch(p, pass, batch, gradients ? all : none);
     const size_t partials = k.leaf_bytes ? k.leaf_bytes * MAX_LEAVES : 0;
     const size_t bound = max_partial_bytes > k.leaf_bytes ? max_partial_bytes : k.leaf_bytes;
-    return (size_t)p->parallel.threads * scratch_of(p, pass) +
+    return (size_t)p->parallel.threads * e3tp_block_scratch(p, pass, true) +
            (partials < bound ? partials : bound);
+}
+
+/* Gradients that sum over the batch: of operands with one row, and of tables of weights. */
+static void find_sums(const call *c, size_t summed[OP_COUNT])
+{
+    for (int k = 0; k < OP_COUNT; k++) {
+        const bool table = k == OP_W && c->b->index;
+        summed[k] = k == OP_Z || !c->out[k] ? 0
+                    : table                 ? c->b->index_rows * c->width[k]
+                    : c->stride[k] == 0     ? c->width[k]
+                                            : 0;
+    }
 }
 
 static e3tp_status execute(const call *c)
 {
     const e3tp_plan *p = c->plan;
     const size_t es = e3tp_dtype_size(p->problem->dtype), batch = c->b->batch;
-    bool summed[OP_COUNT];
-    for (int k = 0; k < OP_COUNT; k++) {
-        summed[k] = k != OP_Z && c->out[k] && c->stride[k] == 0 && c->width[k];
-        if (summed[k])
-            memset(c->out[k], 0, c->width[k] * es);
-    }
+    job j = {.c = c};
+    find_sums(c, j.summed);
+    for (int k = 0; k < OP_COUNT; k++)
+        if (j.summed[k])
+            memset(c->out[k], 0, j.summed[k] * es);
     if (batch == 0 || (!c->out[OP_X] && !c->out[OP_Y] && !c->out[OP_W] && !c->out[OP_Z]))
         return E3TP_OK;
-    job j = {.c = c,
-             .k = cut_batch(p, c->pass, batch, summed, c->width),
-             .scratch_bytes = scratch_of(p, c->pass)};
+    j.k = cut_batch(p, c->pass, batch, j.summed);
+    j.scratch_bytes = e3tp_block_scratch(p, c->pass, c->b->index != NULL);
     const size_t workers = worker_count(p, c->pass, batch, j.k.leaves);
-    const size_t partial_bytes = j.k.leaves > 1 ? j.k.leaves * j.k.leaf_bytes : 0;
-    char *own = NULL;
-    if (!c->b->work &&
-        !(own = e3tp_alloc(&p->allocator, workers * j.scratch_bytes + partial_bytes, 1)))
+    const size_t scratch = workers * j.scratch_bytes;
+    const size_t partials = j.k.leaves > 1 ? j.k.leaves * j.k.leaf_bytes : 0;
+    /* work holds no partial gradients of tables */
+    const bool enough = c->b->work && !c->b->index;
+    char *own = enough ? NULL : e3tp_alloc(&p->allocator, scratch + partials, 1);
+    if (!enough && !own)
         return E3TP_E_NOMEM;
     j.scratch = own ? own : c->b->work;
-    j.partials = j.scratch + workers * j.scratch_bytes;
-    memset(j.partials, 0, partial_bytes);
+    j.partials = j.scratch + scratch;
+    memset(j.partials, 0, partials);
     atomic_init(&j.next, 0);
     e3tp_parallel_run(&p->parallel, workers, work, &j);
     reduce(&j);

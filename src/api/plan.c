@@ -93,24 +93,43 @@ const char *e3tp_plan_isa(const e3tp_plan *p)
     return p ? e3tp_tier_name(p->tier) : "";
 }
 
-static bool is_built(e3tp_pass pass)
+/* A pass as so many forward and backward passes (block.c): of x, y and w one is replaced by its
+   tangent at a time, and two of three gradients are made of each. */
+static double compose(e3tp_pass pass, double forward, double back)
 {
-    return pass == E3TP_FORWARD || pass == E3TP_BACKWARD;
+    switch (pass) {
+    case E3TP_FORWARD:
+        return forward;
+    case E3TP_BACKWARD:
+        return back;
+    case E3TP_DOUBLE_BACKWARD:
+        return 3 * forward + 2 * back;
+    case E3TP_JVP:
+        return 3 * forward;
+    }
+    return NAN;
 }
 
 double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
 {
-    return p && is_built(pass) ? p->backend->counts(p->state, pass).flops : NAN;
+    return p ? compose(pass, p->backend->counts(p->state, E3TP_FORWARD).flops,
+                       p->backend->counts(p->state, E3TP_BACKWARD).flops)
+             : NAN;
 }
 
+/* Operands with their tangents, each once. */
 double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass)
 {
-    return p && is_built(pass) ? p->backend->counts(p->state, pass).bytes : NAN;
+    if (!p || pass < E3TP_FORWARD || pass > E3TP_JVP)
+        return NAN;
+    const bool first = pass == E3TP_FORWARD || pass == E3TP_BACKWARD;
+    const e3tp_pass of = pass == E3TP_FORWARD || pass == E3TP_JVP ? E3TP_FORWARD : E3TP_BACKWARD;
+    return p->backend->counts(p->state, of).bytes * (first ? 1 : 2);
 }
 
 double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass)
 {
-    return p && is_built(pass) ? p->seconds[pass] : NAN;
+    return p ? compose(pass, p->seconds[E3TP_FORWARD], p->seconds[E3TP_BACKWARD]) : NAN;
 }
 
 size_t e3tp_plan_num_paths(const e3tp_plan *p)

@@ -49,7 +49,7 @@ static void refuse_call(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *
 /* Arrays for two rows of the small plan, apart from one another. */
 typedef struct arrays {
     _Alignas(64) char work[1 << 19];
-    float x[16], y[16], w[4], z[8], gz[8], gx[16], gy[16], gw[4];
+    float x[16], y[16], w[4], z[8], gz[8], gx[16], gy[16], gw[4], hz[8];
 } arrays;
 
 static e3tp_buffers buffers_of(arrays *a)
@@ -57,7 +57,7 @@ static e3tp_buffers buffers_of(arrays *a)
     e3tp_buffers b = e3tp_buffers_init(2);
     memset(a, 0, sizeof *a);
     b.x = a->x, b.y = a->y, b.w = a->w, b.z = a->z, b.gz = a->gz;
-    b.gx = a->gx, b.gy = a->gy, b.gw = a->gw;
+    b.gx = a->gx, b.gy = a->gy, b.gw = a->gw, b.hz = a->hz;
     return b;
 }
 
@@ -93,13 +93,34 @@ START_TEST(calls)
     BROKEN(stride_z, 1, E3TP_BACKWARD, E3TP_E_INVALID, "stride of z");
     BROKEN(stride_z, 0, E3TP_FORWARD, E3TP_E_INVALID, "stride of z");
     BROKEN(stride_w, 2, E3TP_FORWARD, E3TP_E_INVALID, "stride of w");
-    BROKEN(index, index, E3TP_FORWARD, E3TP_E_UNSUPPORTED, "index");
-    BROKEN(batch, 2, E3TP_DOUBLE_BACKWARD, E3TP_E_UNSUPPORTED, "not built");
-    BROKEN(batch, 2, E3TP_JVP, E3TP_E_UNSUPPORTED, "not built");
+    BROKEN(index, index, E3TP_FORWARD, E3TP_E_INVALID, "index");
+    BROKEN(gz, NULL, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "gz is NULL");
+    BROKEN(x, NULL, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "x is NULL");
+    BROKEN(w, NULL, E3TP_JVP, E3TP_E_INVALID, "w is NULL");
+    BROKEN(hz, NULL, E3TP_JVP, E3TP_E_INVALID, "hz is NULL");
     BROKEN(batch, 2, (e3tp_pass)9, E3TP_E_INVALID, "pass");
     BROKEN(batch, 2, (e3tp_pass)-1, E3TP_E_INVALID, "pass");
     refuse_call(p, E3TP_FORWARD, NULL, E3TP_E_INVALID, "buffers are NULL");
     refuse_call(NULL, E3TP_BACKWARD, &good, E3TP_E_INVALID, "plan is NULL");
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+START_TEST(tables)
+{
+    e3tp_plan *p = plan_of(E3TP_MUL_IR, E3TP_WEIGHTS_ROW);
+    arrays a;
+    e3tp_buffers good = buffers_of(&a);
+    const int32_t index[2] = {0, 1}, below[2] = {0, -1}, above[2] = {2, 0};
+    good.index = index;
+    good.index_rows = 2;
+    ck_assert_int_eq(e3tp_forward(p, &good), E3TP_OK);
+    ck_assert_int_eq(e3tp_backward(p, &good), E3TP_OK);
+    BROKEN(index, below, E3TP_FORWARD, E3TP_E_INVALID, "index[1]: -1");
+    BROKEN(index, above, E3TP_BACKWARD, E3TP_E_INVALID, "index[0]: 2");
+    BROKEN(index_rows, 1, E3TP_JVP, E3TP_E_INVALID, "1 rows");
+    BROKEN(stride_w, 0, E3TP_FORWARD, E3TP_E_INVALID, "stride of w");
+    BROKEN(stride_w, 64, E3TP_BACKWARD, E3TP_E_INVALID, "stride of w");
     e3tp_plan_destroy(p);
 }
 END_TEST
@@ -271,6 +292,7 @@ int main(void)
 {
     TCase *t = tcase_create("misuse of calls");
     tcase_add_test(t, calls);
+    tcase_add_test(t, tables);
     tcase_add_test(t, overlaps);
     tcase_add_test(t, batch_last);
     tcase_add_test(t, graphs);

@@ -12,7 +12,7 @@ static const e3tp_operand operand_of[ARRAYS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z,
                                                 E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
 
 static const size_t lengths[] = {1, 2, 3, 5, 7, 13, 15, 16, 17, 31, 33, 89};
-enum { ROWS = 97, AREA_BYTES = 6 << 20 };
+enum { ROWS = 97, AREA_BYTES = 16 << 20 };
 
 static e3tp_isa tier;
 static guard_area area[AREAS];

@@ -9,6 +9,11 @@ EINSUM = {
     "uuu": ("u", "{w}zui,zuj,ijk->zuk"),
     "uvu": ("uv", "{w}zui,zvj,ijk->zuk"),
     "uvw": ("uvw", "{w}zui,zvj,ijk->zwk"),
+    "uvv": ("uv", "{w}zui,zvj,ijk->zvk"),
+    "uuw": ("uw", "{w}zui,zuj,ijk->zwk"),
+    "uvuv": ("uv", "{w}zui,zvj,ijk->zuvk"),
+    "uvu<v": ("p", "{w}zpi,zpj,ijk->zpk"),
+    "u<vw": ("pw", "{w}zpi,zpj,ijk->zwk"),
 }
 
 
@@ -25,13 +30,18 @@ def product(tp, x, y, w=None):
     for i in tp.instructions:
         ls = [irreps[k].ir.l for irreps, k in zip((tp.irreps_in1, tp.irreps_in2, tp.irreps_out), i[:3])]
         operands = [bx[i.i_in1], by[i.i_in2], e3tp.wigner_3j(*ls)]
+        if "<" in i.connection_mode:
+            u, v = np.triu_indices(operands[0].shape[1], 1)
+            operands[:2] = operands[0][:, u], operands[1][:, v]
         letters, rule = EINSUM[i.connection_mode]
         if i.has_weight:
             n = int(np.prod(i.path_shape))
             operands.insert(0, w[..., at : at + n].reshape(w.shape[:-1] + i.path_shape))
             rule = rule.format(w=("z" if w.ndim == 2 else "") + letters + ",")
             at += n
-        out[i.i_out] += i.path_weight * np.einsum(rule.format(w=""), *operands)
+        if i.connection_mode == "uuw" and not i.has_weight:
+            rule = "zui,zuj,ijk->zk"
+        out[i.i_out] += i.path_weight * np.einsum(rule.format(w=""), *operands).reshape(out[i.i_out].shape)
     return np.concatenate([o.reshape(len(x), o[0].size if len(o) else 0) for o in out] or [np.zeros((len(x), 0))], 1)
 
 

@@ -79,6 +79,75 @@ class Values(Case):
                     w = rng.standard_normal(tp.weight_numel) if weighted else None
                     np.testing.assert_allclose(tp(x, y, w), product(tp, x, y, w), atol=1e-12)
 
+    def test_pairs_of_channels(self):
+        for mode, m1, m2, mo, free in (
+            ("uvv", 3, 17, 17, True),
+            ("uuw", 5, 5, 3, False),
+            ("uvuv", 3, 4, 12, True),
+            ("uvu<v", 5, 5, 10, True),
+            ("u<vw", 5, 5, 3, False),
+        ):
+            for weighted in (True, False) if free else (True,):
+                irreps = f"{m1}x1o", f"{m2}x2e", f"{mo}x2o"
+                with e3tp.TensorProduct(*irreps, [(0, 0, 0, mode, weighted)], dtype=np.float64) as tp:
+                    x, y = (rng.standard_normal((19, i.dim)) for i in (tp.irreps_in1, tp.irreps_in2))
+                    w = rng.standard_normal(tp.weight_numel) if weighted else None
+                    np.testing.assert_allclose(tp(x, y, w), product(tp, x, y, w), atol=1e-12)
+        with e3tp.TensorProduct("5x1o", "5x1o", "1x0e", [(0, 0, 0, "uuw", False)], dtype=np.float64) as tp:
+            x, y = rng.standard_normal((2, 19, 15))
+            np.testing.assert_allclose(tp(x, y), product(tp, x, y), atol=1e-12)
+
+    def test_second_order(self):
+        operands = [self.x, self.y, self.w]
+        for tp, w in ((self.tp, self.w), (plan(shared_weights=False), rng.standard_normal((5, self.tp.weight_numel)))):
+            operands[2] = w
+            along, changes = zip(*slopes(tp, operands, rng))
+            np.testing.assert_allclose(tp.jvp(*operands, *along), sum(changes), atol=1e-12)
+            np.testing.assert_allclose(tp.jvp(*operands, dy=along[1]), changes[1], atol=1e-12)
+
+            def cotangents(*arrays):
+                return sum(np.vdot(g, gg) for g, gg in zip(tp.backward(*arrays), along))
+
+            found = tp.double_backward(*operands, self.gz, *along)
+            for h, a, (d, change) in zip(found, [*operands, self.gz], slopes(cotangents, [*operands, self.gz], rng)):
+                self.assertEqual(h.shape, a.shape)
+                self.assertAlmostEqual(change, np.vdot(h, d), places=9)
+            some = tp.double_backward(*operands, self.gz, *along, needs=("y", "gz"))
+            self.assertTrue(some[0] is None and some[2] is None)
+            np.testing.assert_allclose(some[1], found[1], atol=1e-12)
+            zero = tp.double_backward(*operands, self.gz)
+            self.assertTrue(all((h == 0).all() for h in zero))
+
+    def test_table_of_weights(self):
+        with plan(shared_weights=False) as tp:
+            table, index = rng.standard_normal((3, tp.weight_numel)), np.array([2, 0, 2, 2, 1])
+            rows = table[index]
+            np.testing.assert_array_equal(tp(self.x, self.y, table, index=index), tp(self.x, self.y, rows))
+            gx, gy, gw = tp.backward(self.x, self.y, table, self.gz, index=index)
+            each = tp.backward(self.x, self.y, rows, self.gz)
+            want = np.zeros_like(table)
+            np.add.at(want, index, each[2])
+            np.testing.assert_array_equal(gx, each[0])
+            np.testing.assert_allclose(gw, want, atol=1e-12)
+            # one row of x for all, and the index alone gives the batch
+            np.testing.assert_array_equal(
+                tp(self.x[0], self.y[0], table, index=index), tp(self.x[0], self.y[0], rows)
+            )
+            d = rng.standard_normal(table.shape)
+            dz = tp.jvp(self.x, self.y, table, dw=d, index=index.astype(np.uint8))
+            np.testing.assert_allclose(dz, tp.jvp(self.x, self.y, rows, dw=d[index]), atol=1e-12)
+            for wrong, error, word in (
+                ([0, 0, 3, 0, 0], ValueError, "index"),
+                ([0, -1, 0, 0, 0], ValueError, "index"),
+                ([2**40, 0, 0, 0, 0], ValueError, "index"),
+                ([0.5, 0, 0, 0, 0], TypeError, "index"),
+                ([0, 0], ValueError, "index"),
+            ):
+                with self.assertRaisesRegex(error, word):
+                    tp(self.x, self.y, table, index=np.array(wrong))
+            with self.assertRaisesRegex(ValueError, "table"):
+                tp(self.x, self.y, table[0], index=index)
+
     def test_sign(self):
         options = dict(instructions=[(0, 0, 0, "uuu", False)], dtype=np.float64)
         x, y = rng.standard_normal((2, 4, 10))
@@ -326,20 +395,14 @@ class Refusals(Case):
             e3tp.TensorProduct("70000e", "0e", "0e", [])
 
     def test_unsupported(self):
-        with self.assertRaisesRegex(e3tp.Unsupported, "uvuv"):
-            e3tp.TensorProduct("2x1o", "1x1o", "2x0e", [(0, 0, 0, "uvuv", False)])
         with self.assertRaisesRegex(e3tp.Unsupported, "path"):
             plan(weights="path")
         with self.assertRaisesRegex(e3tp.Unsupported, "matrix"):
             plan(method="matrix")
-        with self.assertRaisesRegex(e3tp.Unsupported, "index"):
-            self.tp(self.x, self.y, self.w, index=np.zeros(5, int))
 
-    def test_passes_not_built(self):
-        with self.assertRaisesRegex(e3tp.Unsupported, "double backward"):
-            self.tp.double_backward(self.x, self.y, self.w, self.gz, self.x, None, self.w)
-        with self.assertRaisesRegex(e3tp.Unsupported, "JVP"):
-            self.tp.jvp(self.x, self.y, self.w, self.x, None, self.w)
+    def test_index_and_tangents(self):
+        with self.assertRaisesRegex(ValueError, "index"):
+            self.tp(self.x, self.y, self.w, index=np.zeros(5, int))
         with self.assertRaisesRegex(ValueError, r"ggx: .*expected \(5, 12\)"):
             self.tp.double_backward(self.x, self.y, self.w, self.gz, self.x[:2])
         with self.assertRaisesRegex(ValueError, "dw"):

@@ -217,15 +217,22 @@ class Arrays(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, r"gz: .*expected \(5, 18\)"):
                 p.backward(x, y, x[0])
 
-    def test_passes_not_built(self):
+    def test_second_order(self):
         for kind in (None, "shared", "row"):
             with e3tp.SignalProduct("gaunt", 2, 1, 2, weights=kind, dtype=np.float64) as p:
                 given = [*operands(p), *(factors(p) if kind else [])]
-                gz = np.zeros((5, 9))
-                with self.assertRaisesRegex(e3tp.Unsupported, "double backward"):
-                    p.double_backward(*given, gz, *given)
-                with self.assertRaisesRegex(e3tp.Unsupported, "JVP"):
-                    p.jvp(*given, None, *given[1:])
+                gz = rng.standard_normal((5, 9))
+                along, changes = zip(*slopes(p, given, rng))
+                np.testing.assert_allclose(p.jvp(*given, *along), sum(changes), atol=1e-12)
+                np.testing.assert_allclose(p.jvp(*given, None, *along[1:]), sum(changes[1:]), atol=1e-12)
+
+                def cotangents(*arrays):
+                    return sum(np.vdot(g, gg) for g, gg in zip(p.backward(*arrays), along))
+
+                found = p.double_backward(*given, gz, *along)
+                for h, a, (d, change) in zip(found, [*given, gz], slopes(cotangents, [*given, gz], rng)):
+                    self.assertEqual(h.shape, a.shape)
+                    self.assertAlmostEqual(change, np.vdot(h, d), places=9)
                 with self.assertRaisesRegex(ValueError, "ggx"):
                     p.double_backward(*given, gz, given[0][1:])
                 if kind:

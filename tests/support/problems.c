@@ -63,6 +63,8 @@ static bool is_product(problem_kind kind)
 
 const char *problem_name(problem_kind kind)
 {
+    if (kind == PROBLEM_PAIRS)
+        return "pairs";
     return is_product(kind) ? products[kind].name : gaunts[kind - PROBLEM_GAUNT].name;
 }
 
@@ -81,13 +83,39 @@ static void describe_product(e3tp_desc *d, const problem *p)
     }
     const int weighted = p->weights != E3TP_WEIGHTS_NONE || q->mode == E3TP_UVW;
     for (size_t i = 0; i < q->npaths; i++) {
+        const int with = weighted && !(p->kind == PROBLEM_UVU && i + 1 == q->npaths);
         const e3tp_path path =
-            e3tp_path_init(q->paths[i][0], q->paths[i][1], q->paths[i][2], q->mode, weighted);
+            e3tp_path_init(q->paths[i][0], q->paths[i][1], q->paths[i][2], q->mode, with);
         e3tp_desc_add_path(d, &path);
     }
     if (weighted)
         e3tp_desc_set_weights(d,
                               p->weights == E3TP_WEIGHTS_NONE ? E3TP_WEIGHTS_SHARED : p->weights);
+}
+
+/* Every mode that the table of products has not, each with a block of z. */
+static void describe_pairs(e3tp_desc *d, const problem *p)
+{
+    const uint32_t m = p->mul < 5 ? (uint32_t)p->mul : 4 + (uint32_t)p->mul / 8;
+    const e3tp_irrep in[2] = {{m, 0, 1}, {m, 1, -1}};
+    const e3tp_irrep out[] = {
+        {m, 1, -1}, {m * m, 1, 1}, {m ? m * (m - 1) / 2 : 0, 2, 1}, {3, 1, -1}, {3, 0, 1}};
+    static const struct {
+        uint32_t in1, in2;
+        e3tp_mode mode;
+    } path[] = {{0, 1, E3TP_UVV},
+                {1, 1, E3TP_UVUV},
+                {1, 1, E3TP_UVU_LT_V},
+                {1, 0, E3TP_UUW},
+                {1, 1, E3TP_U_LT_VW}};
+    e3tp_desc_set_irreps(d, E3TP_X, in, 2);
+    e3tp_desc_set_irreps(d, E3TP_Y, in, 2);
+    e3tp_desc_set_irreps(d, E3TP_Z, out, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        const e3tp_path q = e3tp_path_init(path[i].in1, path[i].in2, i, path[i].mode, 1);
+        e3tp_desc_add_path(d, &q);
+    }
+    e3tp_desc_set_weights(d, p->weights == E3TP_WEIGHTS_NONE ? E3TP_WEIGHTS_SHARED : p->weights);
 }
 
 static void describe_gaunt(e3tp_desc *d, const problem *p)
@@ -104,7 +132,9 @@ e3tp_desc *problem_desc(const problem *p)
     e3tp_desc *d;
     const e3tp_op op = is_product(p->kind) ? E3TP_OP_TENSOR_PRODUCT : E3TP_OP_GAUNT;
     ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
-    if (is_product(p->kind))
+    if (p->kind == PROBLEM_PAIRS)
+        describe_pairs(d, p);
+    else if (is_product(p->kind))
         describe_product(d, p);
     else
         describe_gaunt(d, p);

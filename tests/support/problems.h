@@ -10,9 +10,10 @@
 
 typedef enum problem_kind {
     PROBLEM_UUU,
-    PROBLEM_UVU,  /* with a path of odd l1 + l2 + l3 */
+    PROBLEM_UVU,  /* with a path of odd l1 + l2 + l3; the last has no weights */
     PROBLEM_EVEN, /* uvu, every path even: products of signals can serve it */
     PROBLEM_UVW,
+    PROBLEM_PAIRS,       /* uvv, uvuv, uvu<v, uuw and u<vw in one plan, of fewer channels */
     PROBLEM_GAUNT,       /* degrees 0..3 x 0..2 -> 0..4 */
     PROBLEM_GAUNT_LISTS, /* degrees with gaps */
     PROBLEMS
@@ -26,7 +27,8 @@ typedef struct problem {
     e3tp_dtype dtype;
     e3tp_isa isa;
     e3tp_layout layout[3];
-    e3tp_weights weights; /* NONE: paths, or the gaunt product, without weights (uvw: as SHARED) */
+    e3tp_weights weights; /* NONE: paths, or the gaunt product, without weights (uvw, pairs: as
+                             SHARED) */
     e3tp_effort effort;
     int threads;
     e3tp_parallel_fn parallel_for;

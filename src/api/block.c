@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* Passes composed of forward and backward passes. A product is linear in x, in y, and in w (of the
+   Gaunt product in each kind of its factors): Z(x, y, w). With tangents t of the arguments
+
+     JVP  hz = sum over arguments a of Z with t_a in place of a,
+
+   and as sum(ggx gx + ggy gy + ggw gw) = sum(gz hz), its gradient by an argument b is the sum over
+   the other arguments a of the gradients by b of sum(gz Z with t_a in place of a): one backward
+   pass for each a. Where some paths have no weights, Z is linear in w but for their part, which is
+   Z with w = 0 and is subtracted. */
+#include "api/block.h"
+
+#include <string.h>
+
+#include "core/checked.h"
+
+/* Where an argument's elements lie in its rows: all of a row, or one kind of factors of w. */
+typedef struct argument {
+    int operand;
+    size_t first, count;
+} argument;
+
+enum { MOST_ARGUMENTS = 5 };
+
+static bool is_batch_last(const e3tp_plan *p, int k)
+{
+    static const int side[OP_COUNT] = {0, 1, -1, 2};
+    return side[k] >= 0 && p->problem->layout[side[k]] == E3TP_BATCH_LAST;
+}
+
+static size_t width_of(const e3tp_plan *p, int k)
+{
+    static const int side[OP_COUNT] = {0, 1, -1, 2};
+    return side[k] < 0 ? p->problem->weight_numel : p->problem->dim[side[k]];
+}
+
+static size_t arguments_of(const e3tp_plan *p, argument a[MOST_ARGUMENTS])
+{
+    const e3tp_problem *q = p->problem;
+    size_t n = 0, at = 0;
+    a[n++] = (argument){OP_X, 0, width_of(p, OP_X)};
+    a[n++] = (argument){OP_Y, 0, width_of(p, OP_Y)};
+    if (!q->factor_weights && q->weight_numel)
+        a[n++] = (argument){OP_W, 0, q->weight_numel};
+    for (int k = 0; k < 3 && q->factor_weights; k++) {
+        a[n++] = (argument){OP_W, at, q->nblocks[k] * q->channels};
+        at += q->nblocks[k] * q->channels;
+    }
+    return n;
+}
+
+/* ---- rows in scratch, one after the other ---- */
+
+typedef struct stack {
+    char *at;
+    size_t element; /* bytes */
+} stack;
+
+static void *take(stack *s, size_t elements)
+{
+    void *p = s->at;
+    s->at += e3tp_round_up(elements * s->element, 64);
+    return p;
+}
+
+static ptrdiff_t packed_stride(const e3tp_block_call *c, int k)
+{
+    return (ptrdiff_t)(is_batch_last(c->plan, k) ? c->n : width_of(c->plan, k));
+}
+
+static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *to, size_t element)
+{
+    const size_t width = width_of(c->plan, k), s = (size_t)c->stride[k] * element;
+    const bool last = is_batch_last(c->plan, k);
+    const size_t rows = last ? width : c->n, bytes = (last ? c->n : width) * element;
+    for (size_t r = 0; r < rows; r++) {
+        const bool picked = k == OP_W && c->index;
+        memcpy(to + r * bytes, from + (picked ? (size_t)c->index[r] : r) * s, bytes);
+    }
+}
+
+/* An operand of n rows with nothing between them; one row for all stays as it is. */
+static const void *stage(const e3tp_block_call *c, int k, const void *from, stack *s)
+{
+    const bool as_it_is =
+        c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !(k == OP_W && c->index));
+    if (!from || as_it_is)
+        return from;
+    void *to = take(s, c->n * width_of(c->plan, k));
+    copy_rows(c, k, from, to, s->element);
+    return to;
+}
+
+typedef enum how { STORE, ADD, SUBTRACT } how;
+
+#define COMBINE(type)                                                                    \
+    static void combine_##type(type *to, const type *from, size_t n, how h)              \
+    {                                                                                    \
+        for (size_t i = 0; i < n; i++)                                                   \
+            to[i] = h == STORE ? from[i] : h == ADD ? to[i] + from[i] : to[i] - from[i]; \
+    }
+COMBINE(float)
+COMBINE(double)
+
+static void combine(const e3tp_plan *p, char *to, const char *from, size_t n, how h)
+{
+    if (p->problem->dtype == E3TP_F64)
+        combine_double((double *)(void *)to, (const double *)(const void *)from, n, h);
+    else
+        combine_float((float *)(void *)to, (const float *)(const void *)from, n, h);
+}
+
+/* Brings an argument's part of packed rows to the caller's; rows of a table are added to. */
+static void deliver_rows(const e3tp_block_call *c, argument a, const char *from, how h)
+{
+    const size_t element = e3tp_dtype_size(c->plan->problem->dtype);
+    const size_t width = width_of(c->plan, a.operand);
+    const size_t s = (size_t)c->stride[a.operand] * element;
+    char *to = c->out[a.operand];
+    if (s > 0 && is_batch_last(c->plan, a.operand)) {
+        for (size_t i = 0; i < width; i++)
+            combine(c->plan, to + i * s, from + i * c->n * element, c->n, h);
+        return;
+    }
+    for (size_t r = 0; r < (s ? c->n : 1); r++) {
+        const bool picked = a.operand == OP_W && c->index;
+        combine(c->plan, to + (picked ? (size_t)c->index[r] : r) * s + a.first * element,
+                from + (r * width + a.first) * element, a.count, picked && h == STORE ? ADD : h);
+    }
+}
+
+/* ---- weights from a table ---- */
+
+static e3tp_rows rows_of(const e3tp_block_call *c)
+{
+    return (e3tp_rows){.n = c->n,
+                       .x = c->in[OP_X],
+                       .y = c->in[OP_Y],
+                       .w = c->in[OP_W],
+                       .gz = c->in[OP_Z],
+                       .z = c->out[OP_Z],
+                       .gx = c->out[OP_X],
+                       .gy = c->out[OP_Y],
+                       .gw = c->out[OP_W],
+                       .sx = c->stride[OP_X],
+                       .sy = c->stride[OP_Y],
+                       .sw = c->stride[OP_W],
+                       .sz = c->stride[OP_Z]};
+}
+
+static void run_indexed(const e3tp_block_call *c, stack *s, void *scratch)
+{
+    const size_t width = width_of(c->plan, OP_W);
+    e3tp_rows r = rows_of(c);
+    r.w = stage(c, OP_W, c->in[OP_W], s);
+    r.sw = (ptrdiff_t)width;
+    r.gw = c->out[OP_W] ? take(s, c->n * width) : NULL;
+    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
+    if (r.gw)
+        deliver_rows(c, (argument){OP_W, 0, width}, r.gw, ADD);
+}
+
+/* ---- second order ---- */
+
+typedef struct second {
+    const e3tp_block_call *c;
+    const void *in[OP_COUNT], *t[OP_COUNT]; /* staged */
+    void *part[OP_COUNT];                   /* a pass's results, packed */
+    void *mixed;                            /* w with one kind of factors replaced; one row of 0 */
+    bool begun[OP_COUNT][3];                /* something is in the result; [kind of factors] */
+    argument a[MOST_ARGUMENTS];
+    size_t arguments;
+    void *scratch;
+} second;
+
+/* One row serves all: the backend adds to it, and the gradient of an operand is one row. */
+static bool is_one_row(const e3tp_block_call *c, int k)
+{
+    return c->stride[k] == 0;
+}
+
+static size_t rows_held(const e3tp_block_call *c, int k)
+{
+    return is_one_row(c, k) ? 1 : c->n;
+}
+
+/* w with the elements of argument a from its tangent. */
+static const void *mix_weights(second *q, argument a)
+{
+    const e3tp_block_call *c = q->c;
+    const size_t es = e3tp_dtype_size(c->plan->problem->dtype), width = width_of(c->plan, OP_W),
+                 rows = rows_held(c, OP_W);
+    memcpy(q->mixed, q->in[OP_W], rows * width * es);
+    for (size_t r = 0; r < rows; r++)
+        memcpy((char *)q->mixed + (r * width + a.first) * es,
+               (const char *)q->t[OP_W] + (r * width + a.first) * es, a.count * es);
+    return q->mixed;
+}
+
+static ptrdiff_t staged_stride(const e3tp_block_call *c, int k)
+{
+    return is_one_row(c, k) ? 0 : packed_stride(c, k);
+}
+
+/* What stands in place of an argument. */
+typedef enum replacement { TANGENT, NOTHING } replacement;
+
+/* The product with the tangent of argument `a`, or with 0, in its place. */
+static e3tp_rows rows_with(second *q, argument a, replacement by)
+{
+    const e3tp_block_call *c = q->c;
+    e3tp_rows r = {.n = c->n,
+                   .x = q->in[OP_X],
+                   .y = q->in[OP_Y],
+                   .w = q->in[OP_W],
+                   .gz = q->in[OP_Z],
+                   .sx = staged_stride(c, OP_X),
+                   .sy = staged_stride(c, OP_Y),
+                   .sw = staged_stride(c, OP_W),
+                   .sz = packed_stride(c, OP_Z)};
+    if (by == NOTHING) {
+        memset(q->mixed, 0, width_of(c->plan, OP_W) * e3tp_dtype_size(c->plan->problem->dtype));
+        r.w = q->mixed;
+        r.sw = 0;
+    } else if (a.operand == OP_X)
+        r.x = q->t[OP_X];
+    else if (a.operand == OP_Y)
+        r.y = q->t[OP_Y];
+    else if (a.count == width_of(c->plan, OP_W))
+        r.w = q->t[OP_W];
+    else
+        r.w = mix_weights(q, a);
+    return r;
+}
+
+static int kind_of(const second *q, argument a)
+{
+    int kind = 0;
+    while (a.operand == OP_W && q->a[2 + kind].first != a.first)
+        kind++;
+    return kind;
+}
+
+static void deliver(second *q, argument a, replacement by)
+{
+    bool *begun = &q->begun[a.operand][kind_of(q, a)];
+    const bool stores = !*begun && !is_one_row(q->c, a.operand);
+    deliver_rows(q->c, a, q->part[a.operand], by == NOTHING ? SUBTRACT : stores ? STORE : ADD);
+    *begun = true;
+}
+
+static void forward_term(second *q, argument a, replacement by)
+{
+    const e3tp_plan *p = q->c->plan;
+    e3tp_rows r = rows_with(q, a, by);
+    r.gz = NULL;
+    r.z = q->part[OP_Z];
+    p->backend->run(p->state, E3TP_FORWARD, &r, q->scratch);
+    deliver(q, (argument){OP_Z, 0, width_of(p, OP_Z)}, by);
+}
+
+/* Gradients by every argument but `a`. */
+static void backward_term(second *q, argument a, replacement by)
+{
+    const e3tp_block_call *c = q->c;
+    const e3tp_plan *p = c->plan;
+    void *to[OP_COUNT] = {NULL};
+    for (size_t i = 0; i < q->arguments; i++) {
+        const int k = q->a[i].operand;
+        if (c->out[k] && (k != a.operand || q->a[i].first != a.first))
+            to[k] = q->part[k];
+    }
+    for (int k = 0; k < OP_Z; k++)
+        if (to[k] && is_one_row(c, k))
+            memset(to[k], 0, width_of(p, k) * e3tp_dtype_size(p->problem->dtype));
+    if (!to[OP_X] && !to[OP_Y] && !to[OP_W])
+        return;
+    e3tp_rows r = rows_with(q, a, by);
+    r.gx = to[OP_X], r.gy = to[OP_Y], r.gw = to[OP_W];
+    p->backend->run(p->state, E3TP_BACKWARD, &r, q->scratch);
+    for (size_t i = 0; i < q->arguments; i++)
+        if (to[q->a[i].operand] && (q->a[i].operand != a.operand || q->a[i].first != a.first))
+            deliver(q, q->a[i], by);
+}
+
+static bool has_unweighted(const e3tp_problem *p)
+{
+    bool has = false;
+    for (size_t i = 0; i < p->npaths && !p->factor_weights; i++)
+        has = has || !p->paths[i].has_weight;
+    return has;
+}
+
+static void run_term(second *q, argument a, replacement by)
+{
+    if (q->c->out[OP_Z])
+        forward_term(q, a, by);
+    if (q->c->pass == E3TP_DOUBLE_BACKWARD)
+        backward_term(q, a, by);
+}
+
+/* Results to which no term came. */
+static void clear_rest(second *q)
+{
+    const e3tp_block_call *c = q->c;
+    argument z = {OP_Z, 0, width_of(c->plan, OP_Z)};
+    for (size_t i = 0; i <= q->arguments; i++) {
+        const argument a = i < q->arguments ? q->a[i] : z;
+        const bool wanted = c->out[a.operand] && !is_one_row(c, a.operand);
+        if (!wanted || q->begun[a.operand][kind_of(q, a)] || (a.operand == OP_W && c->index))
+            continue;
+        const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
+        memset(q->part[a.operand], 0, c->n * width_of(c->plan, a.operand) * es);
+        deliver_rows(c, a, q->part[a.operand], STORE);
+    }
+}
+
+static void run_second(const e3tp_block_call *c, stack *s, void *scratch)
+{
+    const e3tp_plan *p = c->plan;
+    second q = {.c = c, .scratch = scratch};
+    q.arguments = arguments_of(p, q.a);
+    for (int k = 0; k < OP_COUNT; k++) {
+        q.in[k] = stage(c, k, c->in[k], s);
+        q.t[k] = stage(c, k, c->t[k], s);
+        q.part[k] = c->out[k] ? take(s, rows_held(c, k) * width_of(p, k)) : NULL;
+    }
+    q.mixed = take(s, rows_held(c, OP_W) * width_of(p, OP_W));
+    for (size_t i = 0; i < q.arguments; i++) {
+        if (!q.t[q.a[i].operand])
+            continue;
+        run_term(&q, q.a[i], TANGENT);
+        if (q.a[i].operand == OP_W && has_unweighted(p->problem))
+            run_term(&q, q.a[i], NOTHING);
+    }
+    clear_rest(&q);
+}
+
+/* ---- */
+
+static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)
+{
+    const size_t forward = p->backend->scratch_bytes(p->state, E3TP_FORWARD),
+                 back = p->backend->scratch_bytes(p->state, E3TP_BACKWARD);
+    const size_t bytes = pass == E3TP_FORWARD    ? forward
+                         : pass == E3TP_BACKWARD ? back
+                         : forward > back        ? forward
+                                                 : back;
+    return e3tp_round_up(bytes, 64);
+}
+
+size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
+{
+    const bool composed = pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+    const size_t rows = p->backend->block_rows(p->state, pass),
+                 element = e3tp_dtype_size(p->problem->dtype);
+    size_t bytes = backend_scratch(p, pass);
+    for (int k = 0; k < OP_COUNT; k++) {
+        const size_t each = e3tp_round_up(rows * width_of(p, k) * element, 64);
+        if (composed)
+            bytes += (k == OP_W ? 4 : k == OP_Z ? 2 : 3) * each;
+        else if (indexed && k == OP_W)
+            bytes += 2 * each;
+    }
+    return bytes;
+}
+
+void e3tp_block_run(const e3tp_block_call *c, void *scratch)
+{
+    const e3tp_plan *p = c->plan;
+    stack s = {(char *)scratch + backend_scratch(p, c->pass), e3tp_dtype_size(p->problem->dtype)};
+    const bool composed = c->pass == E3TP_DOUBLE_BACKWARD || c->pass == E3TP_JVP;
+    if (composed) {
+        run_second(c, &s, scratch);
+    } else if (c->index) {
+        run_indexed(c, &s, scratch);
+    } else {
+        const e3tp_rows r = rows_of(c);
+        p->backend->run(p->state, c->pass, &r, scratch);
+    }
+}

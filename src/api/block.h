@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A block of rows of a call, whatever its pass: what the backend does not do itself is composed of
+   its forward and backward passes. */
+#ifndef E3TP_API_BLOCK_H
+#define E3TP_API_BLOCK_H
+
+#include "api/objects.h"
+
+/* Operands of a call, in this order everywhere. */
+enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
+
+/* n rows. Pointers stand at the first row, strides as in e3tp_rows.
+     FORWARD          in x, y, w              out z
+     BACKWARD         in x, y, w, gz          out gx, gy, gw
+     DOUBLE_BACKWARD  in x, y, w, gz, t = ggx, ggy, ggw   out hx, hy, hw, hz
+     JVP              in x, y, w, t = tangents            out hz
+   A NULL tangent is zero, a NULL result is not wanted. index: rows of the table w, from the table's
+   first row; the gradient of w is then added to the table at out[OP_W]. */
+typedef struct e3tp_block_call {
+    const e3tp_plan *plan;
+    e3tp_pass pass;
+    size_t n;
+    const void *in[OP_COUNT], *t[OP_COUNT]; /* t[OP_Z]: NULL */
+    void *out[OP_COUNT];
+    ptrdiff_t stride[OP_COUNT];
+    const int32_t *index;
+} e3tp_block_call;
+
+size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed);
+void e3tp_block_run(const e3tp_block_call *c, void *scratch);
+
+#endif
