@@ -177,8 +177,9 @@ E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3
 E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d, int n);
 E3TP_API e3tp_status
 e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows); /* rows per call to plan for; 0: unknown */
-/* Element type in which batch-summed gradients accumulate; default: the dtype. Another one than the
-   data's: UNSUPPORTED yet, by e3tp_plan_create. */
+/* Element type in which gradients summed over the batch add up; default: the dtype. F64 for F32
+   data: a block of rows (some hundred) sums in single precision, blocks add up in double. F32 for
+   F64 data is refused (UNSUPPORTED). */
 E3TP_API e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t);
 E3TP_API e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc,
                                              e3tp_free_fn release, void *ctx);
@@ -278,6 +279,21 @@ E3TP_API e3tp_status e3tp_jvp(const e3tp_plan *p, const e3tp_buffers *b);
    rules, may be NULL). */
 E3TP_API e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b,
                                         char *msg, size_t cap);
+
+/* ---- layouts ---- */
+
+/* Copies a batch of rows of the given irreps from one layout to another: no product needs it, as
+   each operand may have its own layout.
+
+     irreps        [n], l <= E3TP_SO3_LMAX; parities do not matter
+     from, to      rows as in e3tp_buffers, strides likewise, E3TP_PACKED too; they must not overlap
+
+   INVALID for NULL where there is data, unknown layouts or dtypes, strides under which rows
+   overlap; UNSUPPORTED where E3TP_ISA names no usable tier. Re-entrant, serial, allocates nothing.
+ */
+E3TP_API e3tp_status e3tp_convert(e3tp_dtype t, const e3tp_irrep *irreps, size_t n, size_t batch,
+                                  e3tp_layout from_layout, const void *from, ptrdiff_t from_stride,
+                                  e3tp_layout to_layout, void *to, ptrdiff_t to_stride);
 
 /* ---- introspection ---- */
 

@@ -216,13 +216,18 @@ typedef struct cut {
 } cut;
 
 /* summed: elements of the gradients that are summed over the batch, 0 for others. */
+static size_t partial_element(const e3tp_plan *p)
+{
+    return p->wide ? sizeof(double) : e3tp_dtype_size(p->problem->dtype);
+}
+
 static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch,
                      const size_t summed[OP_COUNT])
 {
     cut k = {.block = p->backend->block_rows(p->state, pass)};
     k.blocks = (batch + k.block - 1) / k.block;
     for (int i = 0; i < OP_COUNT; i++) {
-        k.partial[i] = e3tp_round_up(summed[i] * e3tp_dtype_size(p->problem->dtype), 64);
+        k.partial[i] = e3tp_round_up(summed[i] * partial_element(p), 64);
         k.leaf_bytes += k.partial[i];
     }
     k.leaves = k.blocks;
@@ -254,12 +259,31 @@ static void *advance(const call *c, int k, const void *p, size_t row)
 static void *out_at(const job *j, int k, size_t leaf, size_t row)
 {
     const call *c = j->c;
-    if (!c->out[k] || !j->k.partial[k] || j->k.leaves == 1)
+    if (!c->out[k] || !j->k.partial[k] || (j->k.leaves == 1 && !c->plan->wide))
         return advance(c, k, c->out[k], row);
     char *at = j->partials + leaf * j->k.leaf_bytes;
     for (int i = 0; i < k; i++)
         at += j->k.partial[i];
     return at;
+}
+
+/* The sums of one block in single precision, behind the scratch of a block. */
+static float *block_sums(const job *j, int k, void *scratch)
+{
+    char *at = (char *)scratch + e3tp_block_scratch(j->c->plan, j->c->pass, j->c->b->index != NULL);
+    for (int i = 0; i < k; i++)
+        at += e3tp_round_up(j->summed[i] * sizeof(float), 64);
+    return (float *)(void *)at;
+}
+
+static void add_block_sums(const job *j, size_t leaf, void *scratch)
+{
+    for (int k = 0; k < OP_COUNT; k++) {
+        double *to = out_at(j, k, leaf, 0);
+        const float *from = block_sums(j, k, scratch);
+        for (size_t i = 0; i < j->summed[k]; i++)
+            to[i] += from[i];
+    }
 }
 
 static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
@@ -271,12 +295,17 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
                          .n = left < j->k.block ? left : j->k.block,
                          .index = c->b->index ? c->b->index + row : NULL};
     for (int k = 0; k < OP_COUNT; k++) {
+        const bool wide = c->plan->wide && j->summed[k];
         q.in[k] = advance(c, k, c->in[k], row);
         q.t[k] = advance(c, k, c->t[k], row);
-        q.out[k] = out_at(j, k, leaf, row);
+        q.out[k] = wide ? block_sums(j, k, scratch) : out_at(j, k, leaf, row);
         q.stride[k] = c->stride[k];
+        if (wide)
+            memset(q.out[k], 0, j->summed[k] * sizeof(float));
     }
     e3tp_block_run(&q, scratch);
+    if (c->plan->wide)
+        add_block_sums(j, leaf, scratch);
 }
 
 static void work(void *ctx, size_t worker)
@@ -303,24 +332,34 @@ static void work(void *ctx, size_t worker)
 ADD_INTO(float)
 ADD_INTO(double)
 
+static void deliver_sums(const job *j, int k)
+{
+    const call *c = j->c;
+    if (c->plan->wide)
+        for (size_t i = 0; i < j->summed[k]; i++)
+            ((float *)c->out[k])[i] = (float)((double *)out_at(j, k, 0, 0))[i];
+    else if (j->k.leaves > 1)
+        memcpy(c->out[k], out_at(j, k, 0, 0),
+               j->summed[k] * e3tp_dtype_size(c->plan->problem->dtype));
+}
+
 /* Pairwise over the leaves: ((0+1)+(2+3))+... */
 static void reduce(const job *j)
 {
-    const call *c = j->c;
-    const e3tp_dtype t = c->plan->problem->dtype;
+    const bool doubles = partial_element(j->c->plan) == sizeof(double);
     for (size_t step = 1; step < j->k.leaves; step *= 2)
         for (size_t i = 0; i + step < j->k.leaves; i += 2 * step)
             for (int k = 0; k < OP_COUNT; k++) {
                 if (!j->k.partial[k])
                     continue;
-                if (t == E3TP_F64)
+                if (doubles)
                     add_into_double(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
                 else
                     add_into_float(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
             }
     for (int k = 0; k < OP_COUNT; k++)
-        if (j->k.partial[k] && j->k.leaves > 1)
-            memcpy(c->out[k], out_at(j, k, 0, 0), j->summed[k] * e3tp_dtype_size(t));
+        if (j->k.partial[k])
+            deliver_sums(j, k);
 }
 
 /* Below it a second thread costs more than it brings: waking one takes a few microseconds. */
@@ -333,6 +372,16 @@ static size_t worker_count(const e3tp_plan *p, e3tp_pass pass, size_t batch, siz
     return (size_t)e3tp_parallel_workers(&p->parallel, pays < items ? pays : items);
 }
 
+/* Of a worker: a block's scratch, and its sums where these are added up in double. */
+static size_t worker_bytes(const e3tp_plan *p, e3tp_pass pass, const size_t summed[OP_COUNT],
+                           bool indexed)
+{
+    size_t bytes = e3tp_block_scratch(p, pass, indexed);
+    for (int k = 0; k < OP_COUNT && p->wide; k++)
+        bytes += e3tp_round_up(summed[k] * sizeof(float), 64);
+    return bytes;
+}
+
 size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
 {
     if (!p || pass < E3TP_FORWARD || pass > E3TP_JVP)
@@ -340,10 +389,11 @@ size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
     const size_t none[OP_COUNT] = {0}, all[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1],
                                                         p->problem->weight_numel, 0};
     const bool gradients = pass == E3TP_BACKWARD || pass == E3TP_DOUBLE_BACKWARD;
-    const cut k = cut_batch(p, pass, batch, gradients ? all : none);
+    const size_t *summed = gradients ? all : none;
+    const cut k = cut_batch(p, pass, batch, summed);
     const size_t partials = k.leaf_bytes ? k.leaf_bytes * MAX_LEAVES : 0;
     const size_t bound = max_partial_bytes > k.leaf_bytes ? max_partial_bytes : k.leaf_bytes;
-    return (size_t)p->parallel.threads * e3tp_block_scratch(p, pass, true) +
+    return (size_t)p->parallel.threads * worker_bytes(p, pass, summed, true) +
            (partials < bound ? partials : bound);
 }
 
@@ -371,10 +421,10 @@ static e3tp_status execute(const call *c)
     if (batch == 0 || (!c->out[OP_X] && !c->out[OP_Y] && !c->out[OP_W] && !c->out[OP_Z]))
         return E3TP_OK;
     j.k = cut_batch(p, c->pass, batch, j.summed);
-    j.scratch_bytes = e3tp_block_scratch(p, c->pass, c->b->index != NULL);
+    j.scratch_bytes = worker_bytes(p, c->pass, j.summed, c->b->index != NULL);
     const size_t workers = worker_count(p, c->pass, batch, j.k.leaves);
     const size_t scratch = workers * j.scratch_bytes;
-    const size_t partials = j.k.leaves > 1 ? j.k.leaves * j.k.leaf_bytes : 0;
+    const size_t partials = j.k.leaves > 1 || p->wide ? j.k.leaves * j.k.leaf_bytes : 0;
     /* work holds no partial gradients of tables */
     const bool enough = c->b->work && !c->b->index;
     char *own = enough ? NULL : e3tp_alloc(&p->allocator, scratch + partials, 1);

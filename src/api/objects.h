@@ -30,6 +30,7 @@ struct e3tp_plan {
     e3tp_allocator allocator;
     e3tp_choice choice;
     double seconds[2]; /* estimated per row: forward, backward */
+    bool wide;         /* sums over the batch of single precision add up in double */
 };
 
 /* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or

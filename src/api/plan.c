@@ -11,9 +11,10 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
 {
     p->parallel = (e3tp_parallel){d->threads ? d->threads : e3tp_parallel_max(), d->parallel_fn,
                                   d->parallel_ctx};
-    if (d->accumulation >= 0 && d->accumulation != (int)d->spec.dtype)
+    if (d->accumulation == E3TP_F32 && d->spec.dtype == E3TP_F64)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED,
-                         "accumulation in another type than the data's is not built yet");
+                         "accumulation in float32 of float64 data would lose what they hold");
+    p->wide = d->accumulation == E3TP_F64 && d->spec.dtype == E3TP_F32;
     E3TP_TRY(e3tp_isa_choose(d->isa, &p->tier, why));
     E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
     E3TP_TRY(
