@@ -139,6 +139,42 @@ E3TP_API e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which,
 /* Appends a path; checked against the irreps at plan creation (index, parity, triangle,
  * multiplicities). */
 E3TP_API e3tp_status e3tp_desc_add_path(e3tp_desc *d, const e3tp_path *p);
+/* Products that e3nn has as classes: x and y stand as they were set, all paths are made anew, in
+   e3nn's order.
+
+   - FULLY_CONNECTED   every path to the irreps of z: uvw, weighted
+
+   - FULL              x, y simplified; every product of copies: uvuv, no weights; z sorted
+
+   - ELEMENTWISE       x, y simplified and cut to equal multiplicities: uuu, no weights; z in the
+   order of the paths; SHAPE where x and y do not hold equally many copies
+
+   - CHANNELWISE       e3nn's uvu products of NequIP and MACE: uvu, weighted, a block of z for each
+                       path, sorted, and paths in the order of their blocks
+
+   - SQUARE            x simplified, y the same: the products of copies of x with one another, each
+                       pair once: uvuv, uvu<v and uuu, no weights; z sorted
+
+   - SQUARE_CONNECTED  the same to the irreps of z: uvw, u<vw and uuw, weighted
+
+   keep  [n] irreps that z may have, multiplicities do not count; NULL: all; INVALID where z is
+   given. The two squares take the irrep normalisation as it is now for their factors, and set it to
+   NONE; a call passes one array as x and y, and the gradient is the sum of gx and gy. */
+typedef enum e3tp_product {
+    E3TP_PRODUCT_FULLY_CONNECTED = 0,
+    E3TP_PRODUCT_FULL = 1,
+    E3TP_PRODUCT_ELEMENTWISE = 2,
+    E3TP_PRODUCT_CHANNELWISE = 3,
+    E3TP_PRODUCT_SQUARE = 4,
+    E3TP_PRODUCT_SQUARE_CONNECTED = 5
+} e3tp_product;
+E3TP_API e3tp_status e3tp_desc_set_product(e3tp_desc *d, e3tp_product kind, const e3tp_irrep *keep,
+                                           size_t n);
+/* The irreps of x, y or z, and the paths, as they stand: at most cap of them to out (NULL: none).
+   Return how many there are; 0 for NULL and for other operations. */
+E3TP_API size_t e3tp_desc_irreps(const e3tp_desc *d, e3tp_operand which, e3tp_irrep *out,
+                                 size_t cap);
+E3TP_API size_t e3tp_desc_paths(const e3tp_desc *d, e3tp_path *out, size_t cap);
 E3TP_API e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep,
                                                  e3tp_path_norm path);
 /* Variance of each block of an operand, n as set by set_irreps, values >= 0; default 1. */

@@ -11,6 +11,7 @@ from .products import (
     FullyConnectedTensorProduct,
     Instruction,
     TensorProduct,
+    TensorSquare,
     uvu_tensor_product,
 )
 from .signals import SignalProduct
@@ -24,6 +25,7 @@ __all__ = [
     "Irreps",
     "SignalProduct",
     "TensorProduct",
+    "TensorSquare",
     "Unsupported",
     "abi_version",
     "bracket_strength",

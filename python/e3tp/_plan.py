@@ -8,7 +8,9 @@ import numpy as np
 from . import _lib
 from ._lib import Buffers, Handle, check, choice, lib
 from .arrays import broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
+from .irreps import Irreps
 
+MODES = {"uvw": 0, "uvu": 1, "uvv": 2, "uuw": 3, "uuu": 4, "uvuv": 5, "uvu<v": 6, "u<vw": 7}
 LAYOUTS = {"mul_ir": 0, "ir_mul": 1, "batch_last": 2}
 _PASSES = {
     _lib.FORWARD: lib.e3tp_forward,
@@ -38,6 +40,21 @@ class Descriptor:
     def add_path(self, i_in1, i_in2, i_out, mode, has_weight, path_weight):
         size = ctypes.sizeof(_lib.Path)
         lib.e3tp_desc_add_path(self._pointer, _lib.Path(size, i_in1, i_in2, i_out, mode, has_weight, path_weight))
+
+    def product(self, kind, kept, count):
+        """Irreps of x, y and z, and paths, as the library makes them for a product of e3nn's."""
+        status = lib.e3tp_desc_set_product(self._pointer, kind, kept, count)
+        check(status, lib.e3tp_desc_message(self._pointer).decode())
+        irreps = []
+        for which in range(3):
+            blocks = (_lib.Irrep * lib.e3tp_desc_irreps(self._pointer, which, None, 0))()
+            lib.e3tp_desc_irreps(self._pointer, which, blocks, len(blocks))
+            irreps.append(Irreps((b.mul, (b.l, b.parity)) for b in blocks))
+        paths = (_lib.Path * lib.e3tp_desc_paths(self._pointer, None, 0))()
+        lib.e3tp_desc_paths(self._pointer, paths, len(paths))
+        names = {number: name for name, number in MODES.items()}
+        found = [(p.in1, p.in2, p.out, names[p.mode], bool(p.has_weight), p.path_weight) for p in paths]
+        return (*irreps, found)
 
     def plan(self):
         plan = ctypes.c_void_p()

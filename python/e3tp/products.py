@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """e3nn's tensor products: the general one by instructions, and those that make their instructions themselves."""
 
+import builtins
 import collections
 import ctypes
 
@@ -8,10 +9,18 @@ import numpy as np
 
 from . import _lib
 from ._lib import SIGNS, Unsupported, choice, integer, lib
-from ._plan import Descriptor, Plan
+from ._plan import MODES, Descriptor, Plan, needed
+from .arrays import results
 from .irreps import Irrep, Irreps, MulIrrep
 
-MODES = {"uvw": 0, "uvu": 1, "uvv": 2, "uuw": 3, "uuu": 4, "uvuv": 5, "uvu<v": 6, "u<vw": 7}
+PRODUCTS = {
+    "fully_connected": 0,
+    "full": 1,
+    "elementwise": 2,
+    "channelwise": 3,
+    "square": 4,
+    "square_connected": 5,
+}
 IRREP_NORMALIZATIONS = {"component": 0, "norm": 1, "none": 2}
 PATH_NORMALIZATIONS = {"element": 0, "path": 1, "none": 2}
 _SHARED, _ROW = 1, 2
@@ -174,71 +183,51 @@ class TensorProduct(Plan):
 
 
 def _filter(name, irreps):
-    """A test whether an irrep is wanted: by Irreps or their text, or any iterable of irreps; None: all are."""
+    """The irreps that are wanted, by Irreps or their text, or any iterable of irreps; None: all are."""
     if irreps is None:
-        return lambda ir: True
+        return None
     try:
         items = Irreps(irreps) if isinstance(irreps, (str, Irrep)) else irreps
-        kept = {item.ir if isinstance(item, MulIrrep) else Irrep(item) for item in items}
+        return [item.ir if isinstance(item, MulIrrep) else Irrep(item) for item in items]
     except (TypeError, ValueError):
         raise ValueError(f"{name}: {irreps!r}, expected irreps") from None
-    return kept.__contains__
+
+
+def _made(kind, in1, in2, out=None, keep=None, normalization="component"):
+    """What the library makes of a product: irreps of in1, in2 and out, and instructions."""
+    with Descriptor("tensor_product") as desc:
+        for which, (name, irreps) in enumerate((("irreps_in1", in1), ("irreps_in2", in2), ("irreps_out", out))):
+            if irreps is not None:
+                desc.set("irreps", which, _records(name, irreps), len(irreps))
+        desc.set("normalization", choice("irrep_normalization", normalization, IRREP_NORMALIZATIONS), 0)
+        kept = None if keep is None else _records("filter_ir_out", [(1, ir) for ir in keep])
+        return desc.product(PRODUCTS[kind], kept, 0 if keep is None else len(keep))
 
 
 class FullyConnectedTensorProduct(TensorProduct):
     """Every path that the irreps allow, mode uvw, weighted; instructions in nested order of in1, in2, out."""
 
     def __init__(self, irreps_in1, irreps_in2, irreps_out, **options):
-        in1, in2, out = map(Irreps, (irreps_in1, irreps_in2, irreps_out))
-        paths = [
-            (i, j, k, "uvw", True)
-            for i, (_, ir1) in enumerate(in1)
-            for j, (_, ir2) in enumerate(in2)
-            for k, (_, ir) in enumerate(out)
-            if ir in set(ir1 * ir2)
-        ]
-        super().__init__(in1, in2, out, paths, **options)
+        made = _made("fully_connected", *map(Irreps, (irreps_in1, irreps_in2, irreps_out)))
+        super().__init__(*made, **options)
 
 
 class FullTensorProduct(TensorProduct):
     """Every product of a copy in in1 with a copy in in2, mode uvuv, no weights; the output is sorted."""
 
     def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
-        in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()
         kept = _filter("filter_ir_out", filter_ir_out)
-        found = [
-            (i, j, (m1 * m2, ir))
-            for i, (m1, ir1) in enumerate(in1)
-            for j, (m2, ir2) in enumerate(in2)
-            for ir in ir1 * ir2
-            if kept(ir)
-        ]
-        out, place, _ = Irreps(block for _, _, block in found).sort()
-        paths = [(i, j, place[k], "uvuv", False) for k, (i, j, _) in enumerate(found)]
-        super().__init__(in1, in2, out, paths, **options)
-
-
-def _equal_multiplicities(in1, in2):
-    """Both lists cut so that block i of one has as many copies as block i of the other."""
-    copies1, copies2 = ([(n, ir) for n, (mul, ir) in enumerate(irreps) for _ in range(mul)] for irreps in (in1, in2))
-    blocks = collections.Counter(zip(copies1, copies2))  # keeps the order of first appearance
-    return tuple(Irreps((mul, pair[side][1]) for pair, mul in blocks.items()) for side in (0, 1))
+        super().__init__(*_made("full", Irreps(irreps_in1), Irreps(irreps_in2), keep=kept), **options)
 
 
 class ElementwiseTensorProduct(TensorProduct):
     """Copy u of in1 with copy u of in2, mode uuu, no weights; in1 and in2 hold equally many copies."""
 
     def __init__(self, irreps_in1, irreps_in2, filter_ir_out=None, **options):
-        in1, in2 = Irreps(irreps_in1).simplify(), Irreps(irreps_in2).simplify()
+        in1, in2, kept = Irreps(irreps_in1), Irreps(irreps_in2), _filter("filter_ir_out", filter_ir_out)
         if in1.num_irreps != in2.num_irreps:
             raise ValueError(f"irreps_in2: {in2} has {in2.num_irreps} irreps, expected {in1.num_irreps} as in {in1}")
-        kept = _filter("filter_ir_out", filter_ir_out)
-        in1, in2 = _equal_multiplicities(in1, in2)
-        found = [
-            (i, (mul, ir)) for i, ((mul, ir1), (_, ir2)) in enumerate(zip(in1, in2)) for ir in ir1 * ir2 if kept(ir)
-        ]
-        paths = [(i, i, k, "uuu", False) for k, (i, _) in enumerate(found)]
-        super().__init__(in1, in2, [block for _, block in found], paths, **options)
+        super().__init__(*_made("elementwise", in1, in2, keep=kept), **options)
 
 
 def uvu_tensor_product(irreps_in1, irreps_in2, out_filter=None, sorted=True, shared_weights=False, **options):
@@ -249,16 +238,62 @@ def uvu_tensor_product(irreps_in1, irreps_in2, out_filter=None, sorted=True, sha
     out_filter do not count; None keeps every irrep.
     """
     in1, in2, kept = Irreps(irreps_in1), Irreps(irreps_in2), _filter("out_filter", out_filter)
-    found = [
-        (i, j, (mul, ir))
-        for i, (mul, ir1) in enumerate(in1)
-        for j, (_, ir2) in enumerate(in2)
-        for ir in ir1 * ir2
-        if kept(ir)
-    ]
-    out = Irreps(block for _, _, block in found)
-    order = range(len(found))
-    if sorted:
-        out, _, order = out.sort()
-    paths = [(*found[old][:2], new, "uvu", True) for new, old in enumerate(order)]
+    in1, in2, out, paths = _made("channelwise", in1, in2, keep=kept)
+    if not sorted:
+        nested = builtins.sorted(paths, key=lambda path: (path[0], path[1], out[path[2]].ir.l))
+        out = Irreps(out[path[2]] for path in nested)
+        paths = [(i, j, new, *rest) for new, (i, j, _, *rest) in enumerate(nested)]
     return TensorProduct(in1, in2, out, paths, shared_weights=shared_weights, **options)
+
+
+class TensorSquare(TensorProduct):
+    """The product of an operand with itself, each pair of copies once.
+
+    irreps_in    simplified
+    irreps_out   None: every pair of copies is a copy of the output, modes uvuv, uvu<v and uuu, no weights, sorted;
+                 else weights join them to these irreps: uvw, u<vw and uuw
+    filter_ir_out, irrep_normalization, ...   as in FullTensorProduct; path_weight of the instructions holds e3nn's
+                 factors of the irrep normalisation
+
+    Calls take x once: ts(x[, w]), ts.backward(x, w, gz) -> (gx, gw), and so on.
+    """
+
+    def __init__(self, irreps_in, irreps_out=None, filter_ir_out=None, irrep_normalization="component", **options):
+        x, kept = Irreps(irreps_in), _filter("filter_ir_out", filter_ir_out)
+        if irreps_out is not None and kept is not None:
+            raise ValueError("filter_ir_out: expected None, irreps_out says what is kept")
+        kind = "square" if irreps_out is None else "square_connected"
+        out = None if irreps_out is None else Irreps(irreps_out)
+        made = _made(kind, x, x, out, kept, irrep_normalization or "component")
+        super().__init__(*made, irrep_normalization="none", **options)
+        self.irreps_in = self.irreps_in1
+
+    def __call__(self, x, w=None, index=None, out=None):
+        """z, (..., irreps_out.dim)."""
+        return super().__call__(x, x, w, index, out)
+
+    def backward(self, x, w, gz, needs=None, index=None, out=None):
+        """(gx, gw): gradients of sum(gz z)."""
+        gx, gw = results("out", out, 2)
+        wanted = needed(needs, ("x", "w"))
+        both = ("x", "y") if "x" in wanted else ()
+        first, second, weights = super().backward(x, x, w, gz, (*both, *wanted & {"w"}), index, (gx, None, gw))
+        return _sum(first, second), weights
+
+    def double_backward(self, x, w, gz, ggx=None, ggw=None, needs=None, index=None, out=None):
+        """(hx, hw, hz): gradients of sum(ggx gx + ggw gw) by x, w, gz; None is zero."""
+        hx, hw, hz = results("out", out, 3)
+        wanted = needed(needs, ("x", "w", "gz"))
+        both = ("x", "y") if "x" in wanted else ()
+        first, second, weights, z = super().double_backward(
+            x, x, w, gz, ggx, ggx, ggw, (*both, *wanted & {"w", "gz"}), index, (hx, None, hw, hz)
+        )
+        return _sum(first, second), weights, z
+
+    def jvp(self, x, w=None, dx=None, dw=None, index=None, out=None):
+        """dz: the change of z along tangents of x and w; None is no change."""
+        return super().jvp(x, x, w, dx, dx, dw, index, out)
+
+
+def _sum(first, second):
+    return None if first is None else np.add(first, second, out=first)

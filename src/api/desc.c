@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The descriptor: setters that check one thing each and keep the first failure. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,16 @@ static e3tp_status keep(e3tp_desc *d, e3tp_status s, const e3tp_message *m)
         d->message = *m;
     }
     return s;
+}
+
+e3tp_status e3tp_desc_fail(e3tp_desc *d, e3tp_status s, const char *format, ...)
+{
+    e3tp_message m;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(m.text, sizeof m.text, format, args);
+    va_end(args);
+    return keep(d, s, &m);
 }
 
 #define FAIL(d, s, ...)                                                          \

@@ -37,4 +37,8 @@ struct e3tp_plan {
    the best. UNSUPPORTED with a sentence when it is unknown, not compiled in or not usable here. */
 e3tp_status e3tp_isa_choose(e3tp_isa isa, e3tp_tier *tier, e3tp_message *why);
 
+/* Keeps the first failure of a descriptor, with a sentence; returns s. */
+e3tp_status e3tp_desc_fail(e3tp_desc *d, e3tp_status s, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

@@ -386,6 +386,47 @@ START_TEST(names_of_nothing)
 }
 END_TEST
 
+/* Whole products: what cannot be made, and what is read back of one that can. */
+static void refuse_product(e3tp_desc *d, e3tp_product kind, const e3tp_irrep *keep, e3tp_status s,
+                           const char *word)
+{
+    ck_assert_int_eq(e3tp_desc_set_product(d, kind, keep, keep != NULL), s);
+    ck_assert_msg(strstr(e3tp_desc_message(d), word), "\"%s\" lacks \"%s\"", e3tp_desc_message(d),
+                  word);
+    e3tp_desc_destroy(d);
+}
+
+START_TEST(whole_products)
+{
+    const e3tp_irrep keep = {0, 1, 1};
+    e3tp_irrep z[8];
+    e3tp_path paths[8];
+    e3tp_desc *d = product("2x1o", "3x1o", "2x0e");
+    ck_assert_int_eq(e3tp_desc_set_product(NULL, E3TP_PRODUCT_FULL, NULL, 0), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_desc_set_product(d, E3TP_PRODUCT_FULL, NULL, 0), E3TP_OK);
+    ck_assert_uint_eq(e3tp_desc_irreps(d, E3TP_Z, z, 8), 3);
+    ck_assert_uint_eq(e3tp_desc_irreps(d, E3TP_Z, NULL, 0), 3);
+    ck_assert_uint_eq(e3tp_desc_paths(d, paths, 1), 3);
+    ck_assert(z[0].l == 0 && z[1].l == 1 && z[2].l == 2 && z[2].mul == 6 && z[1].parity == 1);
+    ck_assert(paths[0].mode == E3TP_UVUV && !paths[0].has_weight);
+    ck_assert_int_eq(e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, &keep, 1), E3TP_OK);
+    ck_assert_uint_eq(e3tp_desc_paths(d, paths, 8), 1);
+    ck_assert(paths[0].mode == E3TP_UVU && paths[0].has_weight);
+    ck_assert_uint_eq(e3tp_desc_irreps(d, E3TP_W, z, 8), 0);
+    ck_assert_uint_eq(e3tp_desc_irreps(NULL, E3TP_X, z, 8), 0);
+    ck_assert_uint_eq(e3tp_desc_paths(NULL, paths, 8), 0);
+    refuse_product(d, E3TP_PRODUCT_ELEMENTWISE, NULL, E3TP_E_SHAPE, "elementwise");
+    d = product("1o", "1o", "0e");
+    refuse_product(d, E3TP_PRODUCT_FULLY_CONNECTED, &keep, E3TP_E_INVALID, "kept");
+    d = product("1o", "1o", "0e");
+    refuse_product(d, (e3tp_product)6, NULL, E3TP_E_INVALID, "product 6");
+    d = product("70000x0e", "70000x0e", "0e");
+    refuse_product(d, E3TP_PRODUCT_FULL, NULL, E3TP_E_SHAPE, "copies");
+    d = gaunt();
+    refuse_product(d, E3TP_PRODUCT_FULL, NULL, E3TP_E_INVALID, "set_product");
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("misuse");
@@ -401,5 +442,6 @@ int main(void)
     tcase_add_test(t, null_descriptors);
     tcase_add_test(t, plans_asked_amiss);
     tcase_add_test(t, names_of_nothing);
+    tcase_add_test(t, whole_products);
     return run_tests(t, "misuse", CK_FORK);
 }

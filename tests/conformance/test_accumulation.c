@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gradients summed over a large batch: in double for single-precision data they are as exact as
-   their terms; the same bits on any number of threads, and with a work area. argv[1] is the tier. */
+/* Gradients summed over a large batch: in double, for single-precision data, they are as exact as
+   their terms; same bits on any number of threads, and with a work area. argv[1] is the tier. */
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -59,6 +59,46 @@ class Constructors(unittest.TestCase):
         made = e3tp.FullTensorProduct("2x0e+1o", "1o", filter_ir_out=["5e"])
         self.assertEqual((made.irreps_out, made.instructions), (Irreps(), []))
 
+    def test_square(self):
+        ts = e3tp.TensorSquare("2x0e+1o+1o", dtype=np.float64)
+        self.assertEqual((ts.irreps_in, ts.irreps_in2), (Irreps("2x0e+2x1o"),) * 2)
+        self.assertEqual(ts.irreps_out, Irreps("1x0e+2x0e+1x0e+2x0e+4x1o+1x1e+1x2e+2x2e"))
+        modes = ["uvu<v", "uuu", "uvuv", "uvu<v", "uuu", "uvu<v", "uvu<v", "uuu"]
+        self.assertEqual([i.connection_mode for i in ts.instructions], modes)
+        self.assertEqual([i.i_out for i in ts.instructions], [0, 1, 4, 2, 3, 5, 6, 7])
+        # pairs: 2l + 1; a copy with itself: 1 / (d + 2) for l = 0, (2l + 1) / 2 above
+        factors = [1, 1 / 3, 3, 1, 1 / 5, 3, 5, 5 / 2]
+        np.testing.assert_allclose([i.path_weight**2 for i in ts.instructions], factors)
+        x = rng.standard_normal((20000, ts.irreps_in.dim))
+        np.testing.assert_allclose((ts(x) ** 2).mean(axis=0), 1, atol=0.1)  # components of variance one
+        connected = e3tp.TensorSquare("2x0e+2x1o", "3x0e+1e", dtype=np.float64)
+        modes = ["u<vw", "uuw", "u<vw", "uuw", "u<vw"]
+        self.assertEqual([i.connection_mode for i in connected.instructions], modes)
+        self.assertEqual([i.i_out for i in connected.instructions], [0, 0, 0, 0, 1])
+        norm = e3tp.TensorSquare("3x2e", filter_ir_out="0e+2e", irrep_normalization="norm", dtype=np.float64)
+        np.testing.assert_allclose([i.path_weight**2 for i in norm.instructions], [25, 5, 25, 35 / 2])
+        for square in (ts, connected, norm):
+            self.check_square(square)
+
+    def check_square(self, ts):
+        x = rng.standard_normal((4, ts.irreps_in.dim))
+        w = rng.standard_normal(ts.weight_numel) if ts.weight_numel else None
+        np.testing.assert_allclose(ts(x, w), product(ts, x, x, w), atol=1e-12)
+        gz, d = rng.standard_normal((4, ts.irreps_out.dim)), rng.standard_normal(x.shape)
+        gx, gw = ts.backward(x, w, gz)
+        change = (ts(x + d, w) - ts(x - d, w)) / 2  # exact: a square
+        np.testing.assert_allclose(np.vdot(gx, d), np.vdot(gz, change), rtol=1e-10)
+        np.testing.assert_allclose(ts.jvp(x, w, d), change, atol=1e-11)
+        if ts.weight_numel:
+            np.testing.assert_allclose(np.vdot(gw, w), np.vdot(gz, ts(x, w)), rtol=1e-10)
+        hx, hw, hz = ts.double_backward(x, w, gz, d)
+        np.testing.assert_allclose(hz, change, atol=1e-11)
+        e = rng.standard_normal(x.shape)
+        bend = (ts.backward(x + e, w, gz)[0] - ts.backward(x - e, w, gz)[0]) / 2
+        np.testing.assert_allclose(np.vdot(hx, e), np.vdot(bend, d), rtol=1e-10)
+        self.assertEqual(hw is None, ts.weight_numel == 0)
+        self.assertTrue(ts.backward(x, w, gz, needs=("w",))[0] is None)
+
     def test_uvu(self):
         in1, in2 = "4x0e+4x1o", "0e+1o+2e"
         tp = e3tp.uvu_tensor_product(in1, in2, "7x0e+1o+2e", dtype=np.float64)
