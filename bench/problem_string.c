@@ -21,7 +21,11 @@ static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU}, {"uvv", E3TP_
                              {"uuw", E3TP_UUW}, {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV},
                              {NULL, 0}};
 static const word dtypes[] = {{"f32", E3TP_F32}, {"f64", E3TP_F64}, {NULL, 0}};
-static const word passes[] = {{"fwd", E3TP_FORWARD}, {"bwd", E3TP_BACKWARD}, {NULL, 0}};
+static const word passes[] = {{"fwd", E3TP_FORWARD},
+                              {"bwd", E3TP_BACKWARD},
+                              {"dbl", E3TP_DOUBLE_BACKWARD},
+                              {"jvp", E3TP_JVP},
+                              {NULL, 0}};
 static const word methods[] = {{"auto", E3TP_METHOD_AUTO},
                                {"cg", E3TP_METHOD_CG},
                                {"gaunt", E3TP_METHOD_GAUNT},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Problem strings: "key=value key=value ...", one case each.
 
-     op=tp|gaunt            dtype=f32|f64    pass=fwd|bwd         threads=N   batch=N   seed=N
+     op=tp|gaunt            dtype=f32|f64    pass=fwd|bwd|dbl|jvp threads=N   batch=N   seed=N
      name= a label for reports
      method=auto|cg|gaunt|grid               isa=auto|generic|avx2|avx512|neon
      layout=mul_ir|ir_mul|batch_last         weights=none|shared|row
@@ -10,6 +10,8 @@
                (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep); out=
    irreps (needed for uvw and uuw: every path into every block that it fits) op=gaunt: l1= l2= l3=
    degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
+
+   dbl and jvp, double backward and JVP, are verified for op=tp alone.
 
    "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights) makes one case of
    each: the variants of a group, which are timed in turns. */

@@ -371,12 +371,20 @@ static size_t weight_rows(const bench_product *q)
     return q->problem.weights == E3TP_WEIGHTS_ROW ? q->problem.batch : 1;
 }
 
+/* Arrays of a pass, as many as x, y, z and w have. */
+static const struct {
+    size_t of_x, of_z;
+} arrays_of[] = {[E3TP_FORWARD] = {1, 1},
+                 [E3TP_BACKWARD] = {2, 1},
+                 [E3TP_DOUBLE_BACKWARD] = {3, 2},
+                 [E3TP_JVP] = {2, 1}};
+
 size_t bench_product_bytes(const bench_product *q)
 {
     const bench_problem *p = &q->problem;
-    const size_t copies = p->pass == E3TP_BACKWARD ? 2 : 1; /* the gradients */
-    const size_t rows = (q->width[0] + q->width[1]) * copies + q->width[2];
-    return real_bytes(p->dtype) * (rows * p->batch + q->width[3] * weight_rows(q) * copies) +
+    const size_t x = arrays_of[p->pass].of_x, z = arrays_of[p->pass].of_z;
+    const size_t rows = (q->width[0] + q->width[1]) * x + q->width[2] * z;
+    return real_bytes(p->dtype) * (rows * p->batch + q->width[3] * weight_rows(q) * x) +
            e3tp_plan_work_bytes(q->plan, p->pass, p->batch);
 }
 
@@ -391,26 +399,41 @@ static void *take(bench_product *q, size_t n, int fill)
     return m;
 }
 
+/* Three arrays as large as x, y and w; 0 where one is missing. */
+static int take_three(bench_product *q, const void *of[3], int fill)
+{
+    const size_t n = q->problem.batch, nw = q->width[3] * weight_rows(q);
+    of[0] = take(q, n * q->width[0], fill);
+    of[1] = take(q, n * q->width[1], fill);
+    of[2] = q->weighted ? take(q, nw, fill) : NULL;
+    return of[0] && of[1] && (of[2] || !q->weighted);
+}
+
 e3tp_status bench_product_fill(bench_product *q)
 {
     const bench_problem *p = &q->problem;
-    const size_t n = p->batch, nw = q->width[3] * weight_rows(q);
+    const size_t n = p->batch, nz = n * q->width[2];
+    const int second = p->pass == E3TP_DOUBLE_BACKWARD || p->pass == E3TP_JVP;
+    const void *in[3], *along[3] = {NULL}, *out[3] = {NULL};
+    int ok = take_three(q, in, 1);
+    if (second)
+        ok = ok && take_three(q, along, 1);
     e3tp_buffers *b = &q->buffers;
     *b = e3tp_buffers_init(n);
-    b->x = take(q, n * q->width[0], 1);
-    b->y = take(q, n * q->width[1], 1);
-    b->w = q->weighted ? take(q, nw, 1) : NULL;
-    int ok = b->x && b->y && (b->w || !q->weighted);
-    if (p->pass == E3TP_BACKWARD) {
-        b->gz = take(q, n * q->width[2], 1);
-        b->gx = take(q, n * q->width[0], 0);
-        b->gy = take(q, n * q->width[1], 0);
-        b->gw = q->weighted ? take(q, nw, 0) : NULL;
-        ok = ok && b->gz && b->gx && b->gy && (b->gw || !q->weighted);
-    } else {
-        b->z = take(q, n * q->width[2], 0);
-        ok = ok && b->z;
+    b->x = in[0], b->y = in[1], b->w = in[2];
+    b->ggx = along[0], b->ggy = along[1], b->ggw = along[2];
+    if (p->pass == E3TP_BACKWARD || p->pass == E3TP_DOUBLE_BACKWARD) {
+        b->gz = take(q, nz, 1);
+        ok = ok && b->gz && take_three(q, out, 0);
     }
+    if (p->pass == E3TP_BACKWARD)
+        b->gx = (void *)out[0], b->gy = (void *)out[1], b->gw = (void *)out[2];
+    else if (p->pass == E3TP_DOUBLE_BACKWARD)
+        b->hx = (void *)out[0], b->hy = (void *)out[1], b->hw = (void *)out[2];
+    if (p->pass == E3TP_FORWARD)
+        ok = ok && (b->z = take(q, nz, 0));
+    else if (second)
+        ok = ok && (b->hz = take(q, nz, 0));
     const size_t work = e3tp_plan_work_bytes(q->plan, p->pass, n);
     b->work = work ? bench_alloc(work) : NULL;
     if (b->work)
@@ -418,8 +441,22 @@ e3tp_status bench_product_fill(bench_product *q)
     return ok && (b->work || !work) ? E3TP_OK : fail(q, E3TP_E_NOMEM, "no memory for the buffers");
 }
 
+void bench_product_results(const bench_product *q, const void *of[4])
+{
+    const e3tp_buffers *b = &q->buffers;
+    const int second = q->problem.pass == E3TP_DOUBLE_BACKWARD;
+    of[0] = second ? b->hx : b->gx;
+    of[1] = second ? b->hy : b->gy;
+    of[2] = b->z ? b->z : b->hz;
+    of[3] = second ? b->hw : b->gw;
+}
+
 e3tp_status bench_product_run(const bench_product *q)
 {
-    return q->problem.pass == E3TP_BACKWARD ? e3tp_backward(q->plan, &q->buffers)
-                                            : e3tp_forward(q->plan, &q->buffers);
+    static e3tp_status (*const run[])(const e3tp_plan *, const e3tp_buffers *) = {
+        [E3TP_FORWARD] = e3tp_forward,
+        [E3TP_BACKWARD] = e3tp_backward,
+        [E3TP_DOUBLE_BACKWARD] = e3tp_double_backward,
+        [E3TP_JVP] = e3tp_jvp};
+    return run[q->problem.pass](q->plan, &q->buffers);
 }

@@ -30,7 +30,7 @@ typedef struct bench_product {
         nonzeros; /* of W, times the multiplicities that share it, per row; bench_verify counts */
     e3tp_plan *plan;
     e3tp_buffers buffers;
-    void *memory[16]; /* what the buffers point to: x, y, w if there are weights, ... */
+    void *memory[20]; /* what the buffers point to: x, y, w if there are weights, ... */
     size_t nmemory;
     char message[512]; /* why something failed */
 } bench_product;
@@ -43,6 +43,8 @@ e3tp_status bench_product_replan(bench_product *q); /* the same plan anew */
 void bench_product_destroy(bench_product *q);
 e3tp_status bench_product_run(const bench_product *q); /* the pass of the problem, once */
 
+/* What the pass writes for x, y, z and w; NULL: nothing. */
+void bench_product_results(const bench_product *q, const void *of[4]);
 /* Element (row, block, u, m) of x, y or z. */
 size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, size_t block,
                         size_t u, size_t m);

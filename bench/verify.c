@@ -38,7 +38,8 @@ typedef struct path_terms {
 /* One row in MUL_IR order, whatever the layout. */
 typedef struct row_sums {
     double *in[4];        /* x, y, gz (forward: zeros), w */
-    double *out[4];       /* gx, gy, z, gw */
+    double *along[4];     /* tangents of x, y and w */
+    double *out[4];       /* gx, gy, z, gw; hx, hy, hz, hw */
     double *magnitude[4]; /* of out: sums of |terms| */
 } row_sums;
 
@@ -146,9 +147,42 @@ static size_t element(const bench_block *b, size_t u, size_t m)
     return b->offset + u * (2 * (size_t)b->l + 1) + m;
 }
 
+/* Double backward and JVP of a product with one weight or none: the terms of
+   sum(gz (Z(tx, y, w) + Z(x, ty, w) + Z(x, y, tw))), by its arguments. */
+static void add_second(const bench_product *q, const bench_path *t, const path_terms *p,
+                       const triple *m, const row_sums *s)
+{
+    const size_t at = t->w_offset + m->weight;
+    const double w = q->weighted ? s->in[3][at] : 1, tw = q->weighted ? s->along[3][at] : 0;
+    for (size_t n = 0; n < p->terms.n; n++) {
+        const term *e = &p->terms.list[n];
+        const double c = t->coefficient * e->value;
+        const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
+        const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
+        const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
+        const double x = s->in[0][ix], y = s->in[1][iy], g = s->in[2][iz];
+        const double tx = s->along[0][ix], ty = s->along[1][iy];
+        add(s, 2, iz, c * w * tx * y);
+        add(s, 2, iz, c * w * x * ty);
+        add(s, 2, iz, c * tw * x * y);
+        add(s, 0, ix, c * g * w * ty);
+        add(s, 0, ix, c * g * tw * y);
+        add(s, 1, iy, c * g * w * tx);
+        add(s, 1, iy, c * g * tw * x);
+        if (q->weighted) {
+            add(s, 3, at, c * g * tx * y);
+            add(s, 3, at, c * g * x * ty);
+        }
+    }
+}
+
 static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p,
                        const triple *m, const row_sums *s)
 {
+    if (q->problem.pass == E3TP_DOUBLE_BACKWARD || q->problem.pass == E3TP_JVP) {
+        add_second(q, t, p, m, s);
+        return;
+    }
     size_t at[3];
     const size_t nw = weights_of(q, t, m, at);
     const int backward = q->problem.pass == E3TP_BACKWARD;
@@ -198,9 +232,10 @@ static int sums_create(const bench_product *q, row_sums *s)
     int ok = 1;
     for (int k = 0; k < 4; k++) {
         s->in[k] = calloc(q->width[k] + 1, sizeof(double));
+        s->along[k] = calloc(q->width[k] + 1, sizeof(double));
         s->out[k] = calloc(q->width[k] + 1, sizeof(double));
         s->magnitude[k] = calloc(q->width[k] + 1, sizeof(double));
-        ok = ok && s->in[k] && s->out[k] && s->magnitude[k];
+        ok = ok && s->in[k] && s->along[k] && s->out[k] && s->magnitude[k];
     }
     return ok;
 }
@@ -209,6 +244,7 @@ static void sums_destroy(row_sums *s)
 {
     for (int k = 0; k < 4; k++) {
         free(s->in[k]);
+        free(s->along[k]);
         free(s->out[k]);
         free(s->magnitude[k]);
     }
@@ -228,6 +264,9 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
     load(q, 1, b->y, row, s->in[1]);
     load(q, 2, b->gz, row, s->in[2]);
     load_weights(q, b->w, row, s->in[3]);
+    load(q, 0, b->ggx, row, s->along[0]);
+    load(q, 1, b->ggy, row, s->along[1]);
+    load_weights(q, b->ggw, row, s->along[3]);
     for (size_t t = 0; t < q->npaths; t++)
         for (size_t m = 0; m < paths[t].ntriples; m++)
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
@@ -250,19 +289,19 @@ static double compare(const double *got, const row_sums *s, int which, size_t n)
     return err;
 }
 
-/* Errors of one row's own results: z, or gx, gy and the gradient of a row's own weights. */
+/* Errors of one row's own results: all but the gradient of shared weights. */
 static double check_row(const bench_product *q, size_t row, const row_sums *s, double *scratch)
 {
-    const e3tp_buffers *b = &q->buffers;
-    const void *results[3] = {b->gx, b->gy, b->z};
+    const void *results[4];
+    bench_product_results(q, results);
     double err = 0;
     for (int k = 0; k < 3; k++)
         if (results[k]) {
             load(q, k, results[k], row, scratch);
             err = worse(err, compare(scratch, s, k, q->width[k]));
         }
-    if (b->gw && q->problem.weights == E3TP_WEIGHTS_ROW) {
-        load_weights(q, b->gw, row, scratch);
+    if (results[3] && q->problem.weights == E3TP_WEIGHTS_ROW) {
+        load_weights(q, results[3], row, scratch);
         err = worse(err, compare(scratch, s, 3, q->width[3]));
     }
     return err;
@@ -272,17 +311,20 @@ static double check_row(const bench_product *q, size_t row, const row_sums *s, d
 static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s,
                            size_t rows, double *scratch)
 {
-    e3tp_buffers b = q->buffers;
-    b.batch = rows;
-    b.work = NULL;
+    bench_product first = *q;
+    e3tp_buffers *b = &first.buffers;
+    b->batch = rows;
+    b->work = NULL;
     if (q->problem.layout == E3TP_BATCH_LAST)
-        b.stride_x = b.stride_y = b.stride_z = (ptrdiff_t)q->problem.batch;
-    if (e3tp_backward(q->plan, &b) != E3TP_OK)
+        b->stride_x = b->stride_y = b->stride_z = (ptrdiff_t)q->problem.batch;
+    if (bench_product_run(&first) != E3TP_OK)
         return NAN;
     sums_clear(q, s);
     for (size_t r = 0; r < rows; r++)
         evaluate(q, paths, r, s);
-    load_weights(q, b.gw, 0, scratch);
+    const void *results[4];
+    bench_product_results(q, results);
+    load_weights(q, results[3], 0, scratch);
     return compare(scratch, s, 3, q->width[3]);
 }
 
@@ -299,7 +341,9 @@ static double check_all(const bench_product *q, const path_terms *paths, const r
         evaluate(q, paths, row, s);
         err = worse(err, check_row(q, row, s, scratch));
     }
-    if (scratch && q->buffers.gw && q->problem.weights != E3TP_WEIGHTS_ROW)
+    const void *results[4];
+    bench_product_results(q, results);
+    if (scratch && results[3] && q->problem.weights != E3TP_WEIGHTS_ROW)
         err = worse(err, check_shared(q, paths, s, rows, scratch));
     free(scratch);
     return err;
@@ -328,8 +372,13 @@ static double largest_error(bench_product *q)
 
 int bench_verify(bench_product *q, double *max_err)
 {
-    const e3tp_status status = bench_product_run(q);
+    const int second = q->problem.pass == E3TP_DOUBLE_BACKWARD || q->problem.pass == E3TP_JVP;
     *max_err = NAN;
+    if (second && q->problem.op == E3TP_OP_GAUNT) {
+        snprintf(q->message, sizeof q->message, "this pass of gaunt has no direct evaluation");
+        return 0;
+    }
+    const e3tp_status status = bench_product_run(q);
     if (status != E3TP_OK) {
         snprintf(q->message, sizeof q->message, "%s", e3tp_status_string(status));
         return 0;
