@@ -163,14 +163,17 @@ static bool print_row(const pair *p, int l3)
 /* Sums of one order of so many degrees at a time: two registers each, the rest for products. */
 enum { AT_ONCE = 5, TOP = 6 };
 
+enum { ALL, EVEN, ODD, KINDS }; /* as e3tp_cg_set */
+
 typedef struct set {
-    int top, natural;
+    int top, kind;
     double (*W)[D * D * (2 * D - 1)]; /* of each degree, from the least on */
 } set;
 
 static bool holds(const pair *p, const set *s, int l3)
 {
-    return l3 >= abs(p->l1 - p->l2) && l3 <= s->top && !(s->natural && (p->l1 + p->l2 + l3) % 2);
+    return l3 >= abs(p->l1 - p->l2) && l3 <= s->top &&
+           (s->kind == ALL || (p->l1 + p->l2 + l3) % 2 == (s->kind == ODD));
 }
 
 /* The degrees of a chunk, whose sums of order M run over the terms of one part. */
@@ -257,11 +260,20 @@ static void print_order(const pair *p, const set *s, int M, int part)
 
 static void print_set(const pair *p, const set *s)
 {
-    printf("SET_BEGIN(%d, %d)\n", s->top, s->natural);
+    printf("SET_BEGIN(%d, %d)\n", s->top, s->kind);
     for (int M = 0; M <= s->top; M++)
         for (int part = 0; part < p->parts; part++)
             print_order(p, s, M, part);
     printf("SET_END\n");
+}
+
+/* Whether a set whose largest degree is `top` has a kernel (e3tp_cg_set_of). */
+static bool is_set(const pair *p, int kind, int top)
+{
+    const int larger = p->l1 > p->l2 ? p->l1 : p->l2;
+    if (top < abs(p->l1 - p->l2) || top > p->l1 + p->l2)
+        return false;
+    return kind == ALL ? top >= larger : (p->l1 + p->l2 + top) % 2 == (kind == ODD);
 }
 
 static bool print_sets(const pair *p)
@@ -272,21 +284,21 @@ static bool print_sets(const pair *p)
         if (e3tp_so3_wigner_3j(p->l1, p->l2, l3, E3TP_SIGN_E3NN, W[l3 - least]) != E3TP_OK)
             return false;
     printf("#ifndef E3TP_CG_PAIR_TABLES\n");
-    for (int natural = 0; natural < 2; natural++)
-        for (int top = larger; top <= p->l1 + p->l2 && top <= TOP; top++)
-            if (!(natural && (p->l1 + p->l2 + top) % 2))
-                print_set(p, &(set){top, natural, W});
-    for (int natural = 0; natural < 2; natural++) {
-        printf("static set_kernel *const SET_NAME(sets, L1, L2, all, %d)[] = {", natural);
-        for (int top = larger; top <= TOP; top++)
-            if (top > p->l1 + p->l2 || (natural && (p->l1 + p->l2 + top) % 2))
-                printf("NULL, ");
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int top = larger - 1; top <= TOP; top++)
+            if (is_set(p, kind, top))
+                print_set(p, &(set){top, kind, W});
+    for (int kind = 0; kind < KINDS; kind++) {
+        printf("static set_kernel *const SET_NAME(sets, L1, L2, all, %d)[] = {", kind);
+        for (int top = larger - 1; top <= TOP; top++)
+            if (is_set(p, kind, top))
+                printf("SET_NAME(set, L1, L2, %d, %d), ", top, kind);
             else
-                printf("SET_NAME(set, L1, L2, %d, %d), ", top, natural);
+                printf("NULL, ");
         printf("};\n");
     }
     printf("static const set_table SETS = {L1, L2, {SET_NAME(sets, L1, L2, all, 0), "
-           "SET_NAME(sets, L1, L2, all, 1)}};\n#endif\n");
+           "SET_NAME(sets, L1, L2, all, 1), SET_NAME(sets, L1, L2, all, 2)}};\n#endif\n");
     return true;
 }
 

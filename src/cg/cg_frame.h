@@ -14,6 +14,7 @@ typedef struct frame {
     const e3tp_rows *r;
     size_t n;
     bool sum;       /* one row of z for all */
+    bool back;      /* the backward pass */
     bool spread;    /* paths that may are run with y in every lane */
     bool fresh;     /* blocks of z that some member is the first to write were not cleared */
     bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
@@ -52,12 +53,18 @@ static inline bool e3tp_cg_one_line(const frame *f)
     return f->p->weights == E3TP_WEIGHTS_SHARED;
 }
 
+/* Whether a path whose channels share y runs with y in every lane. */
+static inline bool e3tp_cg_is_spread(const frame *f, size_t path)
+{
+    const e3tp_cg_path *q = &f->plan->path[path];
+    return f->spread && (f->back ? q->spread_back : q->spread);
+}
+
 /* Whether the kernels of pairs weight the results of a path, in the pass under way. */
 static inline bool e3tp_cg_folds(const frame *f, size_t path)
 {
-    const e3tp_cg_path *q = &f->plan->path[path];
     return f->folded && !e3tp_cg_connects(&f->p->paths[path]) && !e3tp_cg_reads_weights(f, path) &&
-           (!q->channels || (q->spread && f->spread));
+           (!f->plan->path[path].channels || e3tp_cg_is_spread(f, path));
 }
 
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,

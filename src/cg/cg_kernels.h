@@ -38,7 +38,8 @@ typedef struct e3tp_cg_entry {
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
 
-/* table       out[o] += c w sum c_e a[i] b[j] over a table, tile by tile; w NULL: ones
+/* table       out[o] += c w sum c_e a[i] b[j] over a table, tile by tile; w NULL: ones, else of any
+               alignment, as in scale_add
    scale_add   z += w a, d components
    scale       a *= w, d components
    dot         line += sum over components a b

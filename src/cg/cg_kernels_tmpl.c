@@ -41,7 +41,7 @@ V_INLINE void table_tiles(const int n, const e3tp_cg_entry *e, size_t ne, double
         for (int v = 0; v < n * NV; v++) {
             const size_t t = (size_t)(v / NV), at = (size_t)(v % NV * V_LANES);
             real *z = out + t * os + o * T + at;
-            v_store(z, w ? v_fma(v_load(w + t * ws + at), acc[v], v_load(z)) : v_load(z) + acc[v]);
+            v_store(z, w ? v_fma(v_loadu(w + t * ws + at), acc[v], v_load(z)) : v_load(z) + acc[v]);
         }
     }
 }
@@ -64,7 +64,7 @@ static void scale_add(size_t tiles, int d, const real *a, size_t as, const real 
 {
     for (size_t t = 0; t < tiles; t++, a += as, w += ws, z += zs)
         for (int v = 0; v < NV; v++) {
-            const v_real wv = v_load(w + v * V_LANES);
+            const v_real wv = v_loadu(w + v * V_LANES);
             for (int m = 0; m < d; m++) {
                 real *at = z + m * T + v * V_LANES;
                 v_store(at, v_fma(wv, v_load(a + m * T + v * V_LANES), v_load(at)));

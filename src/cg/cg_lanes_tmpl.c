@@ -27,7 +27,8 @@ typedef struct walk {
     size_t tiles;
     size_t first[3], step[3]; /* x, y, z */
     size_t q, q_step, w, w_step;
-    bool again; /* the results have been written already */
+    size_t row, tile; /* where weights are read in place: the first row, the tile of channels */
+    bool again;       /* the results have been written already */
 } walk;
 
 /* Tiles of one operand along a walk. */
@@ -62,7 +63,8 @@ static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t)
                   .q = t,
                   .q_step = tiles,
                   .w = t,
-                  .w_step = e3tp_cg_one_line(f) ? 0 : tiles};
+                  .w_step = e3tp_cg_one_line(f) ? 0 : tiles,
+                  .tile = t};
 }
 
 /* Which channels go together in a step of lanes over rows. */
@@ -191,7 +193,9 @@ static line_up weight_line(const frame *f, size_t path, const walk *way, size_t 
     if (!c->has_weight)
         return (line_up){NULL, 0};
     if (e3tp_cg_reads_weights(f, path))
-        return (line_up){(real *)(uintptr_t)f->r->w + c->w_offset + way->w * T, (size_t)f->r->sw};
+        return (line_up){(real *)(uintptr_t)f->r->w + (size_t)f->r->sw * way->row + c->w_offset +
+                             way->tile * T,
+                         (size_t)f->r->sw};
     return (line_up){f->lw + (q->lines + (way->w + more) * q->line_step) * T,
                      way->w_step * q->line_step * T};
 }
@@ -218,7 +222,7 @@ static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg
         const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[m[i].path].triple];
         const pair_target *o = &to[m[i].place];
         const size_t now = o->z_stride == 0 ? 1 : tiles;
-        for (size_t at = 0; at < tiles; at += now)
+        for (size_t at = 0; o->z && at < tiles; at += now)
             kernels.table(t->to[target], t->n, (double)o->c * t->sign[target], now,
                           a.v + at * a.stride, a.stride, b.v + at * b.stride, b.stride,
                           o->w ? o->w + at * o->w_stride : NULL, o->w_stride, o->z, o->z_stride);
@@ -281,33 +285,6 @@ static line_up in_scratch(real *scratch, size_t tiles, int d)
     return o;
 }
 
-/* gw = x . u and gx += w u, where u is the contraction of gz and y without weights. */
-static void weight_gradient(const frame *f, const e3tp_cg_member *m, const walk *way)
-{
-    const e3tp_cg_target to_x = E3TP_CG_TO_X;
-    const int d = frame_block(f, m->path, 0).d;
-    const line_up u = in_scratch(f->mid, way->tiles, d), x = block_at(f->v, m, to_x, 2, way),
-                  w = weight_line(f, m->path, way, 0), gw = gradient_line(f, m->path, way, 0);
-    contract_one(f, to_x, m, way->tiles, block_at(f->v, m, to_x, 0, way),
-                 block_at(f->v, m, to_x, 1, way), u);
-    kernels.dot(way->tiles, d, u.v, u.stride, x.v, x.stride, gw.v, gw.stride);
-    if (f->r->gx) {
-        const line_up gx = block_at(f->g, m, to_x, 2, way);
-        kernels.scale_add(way->tiles, d, u.v, u.stride, w.v, w.stride, gx.v, gx.stride);
-    }
-}
-
-/* Members as far as gx does not come with the gradient of their weights, from *i on; moves *i
-   behind them. */
-static size_t next_run(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m, size_t n,
-                       size_t *i)
-{
-    const size_t first = *i;
-    while (*i < n && !(target == E3TP_CG_TO_X && wants_weight_gradient(f, m[*i].path)))
-        ++*i;
-    return *i - first;
-}
-
 /* What the lines of a member's weights leave to multiply by. */
 static inline double coefficient(const frame *f, const e3tp_cg_member *m)
 {
@@ -318,11 +295,10 @@ static inline double coefficient(const frame *f, const e3tp_cg_member *m)
 static pair_set *set_of(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
                         const e3tp_cg_member *m)
 {
-    const int most = m->l[0] > m->l[1] ? m->l[0] : m->l[1];
     if (target != E3TP_CG_TO_Z || g->set == E3TP_CG_SETS || !f->folded)
         return NULL;
     const pair_sets *sets = pairs.sets[m->l[0]][m->l[1]];
-    return sets ? sets->of[g->set][g->top - most] : NULL;
+    return sets ? sets->of[g->set][e3tp_cg_set_place(m->l[0], m->l[1], g->top)] : NULL;
 }
 
 static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const e3tp_cg_member *m,
@@ -343,6 +319,65 @@ static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const
     run(way->tiles, x.v, x.stride, y.v, y.stride, w.v, w.stride, z, z_stride);
 }
 
+/* Tiles t.. of a walk, `tiles` of them. */
+static walk part_of(const walk *way, size_t t, size_t tiles)
+{
+    walk part = *way;
+    part.tiles = tiles;
+    for (int k = 0; k < 3; k++)
+        part.first[k] += t * way->step[k];
+    part.q += t * way->q_step;
+    part.w += t * way->w_step;
+    part.row += t;
+    return part;
+}
+
+static int components_of(const e3tp_cg_member *m)
+{
+    return 2 * (abs(m->l[0] - m->l[1]) + m->place) + 1;
+}
+
+/* gw = x . u and gx += w u, where u is the contraction of gz and y without the weights. */
+static void use_contraction(const frame *f, const e3tp_cg_member *m, line_up u, const walk *way)
+{
+    const int d = components_of(m);
+    const line_up x = block_at(f->v, m, E3TP_CG_TO_X, 2, way), w = weight_line(f, m->path, way, 0),
+                  gw = gradient_line(f, m->path, way, 0);
+    kernels.dot(way->tiles, d, u.v, u.stride, x.v, x.stride, gw.v, gw.stride);
+    if (f->r->gx) {
+        const line_up gx = block_at(f->g, m, E3TP_CG_TO_X, 2, way);
+        kernels.scale_add(way->tiles, d, u.v, u.stride, w.v, w.stride, gx.v, gx.stride);
+    }
+}
+
+/* The group's contractions go to scratch, those of paths without weights straight to gx. */
+static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk *way)
+{
+    const e3tp_cg_target to_x = E3TP_CG_TO_X;
+    const e3tp_cg_member *m = f->plan->order[to_x] + g->first;
+    pair_target to[MOST_PLACES];
+    line_up u[MOST_PLACES];
+    int lines = 0;
+    for (size_t k = 0; k < g->count; k++)
+        lines += wants_weight_gradient(f, m[k].path) ? components_of(&m[k]) : 0;
+    in_scratch(f->mid, way->tiles, lines);
+    want_none(to, m);
+    for (size_t k = 0, at = 0; k < g->count; k++) {
+        const bool weighted = wants_weight_gradient(f, m[k].path);
+        u[k] = (line_up){f->mid + at * T, (size_t)lines * T};
+        if (weighted)
+            want(to, &m[k], u[k], (line_up){NULL, 0}, m[k].c);
+        else if (f->r->gx)
+            want(to, &m[k], block_at(f->g, &m[k], to_x, 2, way), (line_up){NULL, 0}, m[k].c);
+        at += weighted ? (size_t)components_of(&m[k]) : 0;
+    }
+    contract(f, to_x, m, g->count, way->tiles, block_at(f->v, m, to_x, 0, way),
+             block_at(f->v, m, to_x, 1, way), to);
+    for (size_t k = 0; k < g->count; k++)
+        if (wants_weight_gradient(f, m[k].path))
+            use_contraction(f, &m[k], u[k], way);
+}
+
 static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
                       const walk *way)
 {
@@ -354,22 +389,24 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         run_set(f, set, g, m, way);
         return;
     }
-    for (size_t i = 0; i < g->count;) {
-        const e3tp_cg_member *first = m + i;
-        const size_t run = next_run(f, target, m, g->count, &i);
-        want_none(to, m);
-        for (size_t k = 0; k < run; k++) {
-            want(to, &first[k], block_at(results, &first[k], target, 2, way),
-                 weight_line(f, first[k].path, way, 0), coefficient(f, &first[k]));
-            if (target == E3TP_CG_TO_Z && f->fresh && first[k].first && !way->again)
-                make_fresh(to, &first[k], way->tiles);
+    if (target == E3TP_CG_TO_X && f->r->gw && f->p->weight_numel) {
+        const size_t held = f->plan->tiles_held;
+        for (size_t t = 0, now; t < way->tiles; t += now) {
+            now = way->tiles - t < held ? way->tiles - t : held;
+            const walk part = part_of(way, t, now);
+            weight_gradients(f, g, &part);
         }
-        if (run)
-            contract(f, target, first, run, way->tiles, block_at(f->v, m, target, 0, way),
-                     block_at(f->v, m, target, 1, way), to);
-        if (i < g->count)
-            weight_gradient(f, &m[i++], way);
+        return;
     }
+    want_none(to, m);
+    for (size_t k = 0; k < g->count; k++) {
+        want(to, &m[k], block_at(results, &m[k], target, 2, way), weight_line(f, m[k].path, way, 0),
+             coefficient(f, &m[k]));
+        if (target == E3TP_CG_TO_Z && f->fresh && m[k].first && !way->again)
+            make_fresh(to, &m[k], way->tiles);
+    }
+    contract(f, target, m, g->count, way->tiles, block_at(f->v, m, target, 0, way),
+             block_at(f->v, m, target, 1, way), to);
 }
 
 /* ---- uvw, uuw, u<vw: the products of (u, v) go to scratch, from there to every w ---- */
@@ -474,7 +511,7 @@ void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
     const e3tp_cg_group *g = f->plan->groups[target];
     for (size_t i = 0; i < f->plan->ngroups[target]; i += g[i].alike) {
         const size_t path = f->plan->order[target][g[i].first].path;
-        if (f->spread || !f->plan->path[path].spread)
+        if (!f->plan->path[path].channels || e3tp_cg_is_spread(f, path))
             run_alike(f, target, &g[i]);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for known sets of degrees, in straight-line code: all l3 up to `top`, or every second one
-   (l1 + l2 + l3 even). They do what cg_pairs.h says, one vector of lanes after the other, and need
-   outputs whose tiles are equally far apart and weights in lines of their own: e3tp_cg_set_f32. */
+   (l1 + l2 + l3 even, or odd). They do what cg_pairs.h says, one vector of lanes after the other,
+   and need outputs whose tiles are equally far apart and weights in lines of their own:
+   e3tp_cg_set_f32. */
 #ifndef E3TP_CG_PAIR_SETS_H
 #define E3TP_CG_PAIR_SETS_H
 
@@ -18,10 +19,11 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 /* ---- what the generated code is written in ---- */
 
 /* The products of the pair, for one vector: P[slot], real and imaginary part. */
-#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                                                 \
-    product_##kind((product){m1, m2, p, q, pd, qd},                                             \
-                   ((m1) + (m2) <= top ? SUM_ORDER : 0) | (natural ? 0 : DIFFERENCES), 1, x, y, \
-                   P);
+#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                     \
+    product_##kind((product){m1, m2, p, q, pd, qd},                 \
+                   ((m1) + (m2) <= top ? SUM_ORDER : 0) |           \
+                       (set == E3TP_CG_SET_EVEN ? 0 : DIFFERENCES), \
+                   1, x, y, P);
 
 /* Products before sums: the compiler may keep them in registers, but not make them late. */
 #define KEEP_ORDER __asm__ volatile("" : : : "memory")
@@ -48,21 +50,23 @@ V_INLINE void add(const int M, const int odd, v_real re, v_real im, const real *
     v_store(up, v_fma(w, odd ? im : re, v_load(up)));
     v_store(down, odd ? v_fnma(w, re, v_load(down)) : v_fma(w, im, v_load(down)));
 }
-#define ADD_0(place, s) add_0(s, cw + (place) / (1 + natural) * T, to[place] + at)
+#define ADD_0(place, s) \
+    add_0(s, cw + (place) / (set == E3TP_CG_SET_ALL ? 1 : 2) * T, to[place] + at)
 #define ADD(place, M, odd, re, im) \
-    add(M, odd, re, im, cw + (place) / (1 + natural) * T, to[place] + at)
+    add(M, odd, re, im, cw + (place) / (set == E3TP_CG_SET_ALL ? 1 : 2) * T, to[place] + at)
 
-#define SET_NAME_(base, l1, l2, top, natural) base##_##l1##_##l2##_##top##_##natural
-#define SET_NAME(base, l1, l2, top, natural) SET_NAME_(base, l1, l2, top, natural)
+#define SET_NAME_(base, l1, l2, top, kind) base##_##l1##_##l2##_##top##_##kind
+#define SET_NAME(base, l1, l2, top, kind) SET_NAME_(base, l1, l2, top, kind)
 
 /* Opens and closes the function of a set; between them stands the code for one vector. */
-#define SET_BEGIN(TOP, NATURAL)                                                                  \
-    static void SET_NAME(set, L1, L2, TOP, NATURAL)(                                             \
-        size_t tiles, const real *x, size_t x_stride, const real *y, size_t y_stride,            \
-        const real *cw, size_t cw_step, real *const *z, size_t z_step)                           \
+#define SET_BEGIN(TOP, KIND)                                                                     \
+    static void SET_NAME(set, L1, L2, TOP, KIND)(size_t tiles, const real *x, size_t x_stride,   \
+                                                 const real *y, size_t y_stride, const real *cw, \
+                                                 size_t cw_step, real *const *z, size_t z_step)  \
     {                                                                                            \
+        const e3tp_cg_set set = (e3tp_cg_set)KIND;                                               \
         v_real P[SLOTS * 2];                                                                     \
-        enum { top = TOP, natural = NATURAL, places = TOP - (L1 > L2 ? L1 - L2 : L2 - L1) + 1 }; \
+        enum { top = TOP, places = TOP - (L1 > L2 ? L1 - L2 : L2 - L1) + 1 };                    \
         real *to[places];                                                                        \
         EACH_TERM(i, 0, places) to[i] = z[i];                                                    \
         x += L1 * T;                                                                             \

@@ -18,21 +18,35 @@ static inline bool e3tp_cg_has_pair(int l1, int l2)
     return l1 <= E3TP_CG_PAIRS_LMAX && l2 <= E3TP_CG_PAIRS_LMAX;
 }
 
-/* Sets of degrees with kernels of their own: all l3 up to a largest one, at least max(l1, l2) and
-   at most LMAX, or of these those of even l1 + l2 + l3. */
-typedef enum e3tp_cg_set { E3TP_CG_SET_ALL, E3TP_CG_SET_NATURAL, E3TP_CG_SETS } e3tp_cg_set;
+/* Sets of degrees with kernels of their own: all l3 up to a largest one, or of these those of even
+   l1 + l2 + l3, or those of odd. The largest is at least max(l1, l2), less one for the last two,
+   and at most LMAX. */
+typedef enum e3tp_cg_set {
+    E3TP_CG_SET_ALL,
+    E3TP_CG_SET_EVEN,
+    E3TP_CG_SET_ODD,
+    E3TP_CG_SETS
+} e3tp_cg_set;
+
+/* The place of a set's kernel among those of its kind. */
+static inline int e3tp_cg_set_place(int l1, int l2, int top)
+{
+    return top - (l1 > l2 ? l1 : l2) + 1;
+}
 
 /* Which set n degrees are, odd of them of odd l1 + l2 + l3, the largest `top`; E3TP_CG_SETS: none.
  */
 static inline e3tp_cg_set e3tp_cg_set_of(int l1, int l2, int top, int n, int odd)
 {
-    const int least = l1 > l2 ? l1 - l2 : l2 - l1, most = l1 > l2 ? l1 : l2;
-    if (n == 0 || top < most || top > E3TP_CG_PAIRS_LMAX)
+    const int least = l1 > l2 ? l1 - l2 : l2 - l1, place = e3tp_cg_set_place(l1, l2, top);
+    if (n == 0 || place < 0 || top > E3TP_CG_PAIRS_LMAX)
         return E3TP_CG_SETS;
-    if (n == top - least + 1)
+    if (n == top - least + 1 && place > 0)
         return E3TP_CG_SET_ALL;
     /* l1 + l2 + least is even */
-    return odd == 0 && n == (top - least) / 2 + 1 ? E3TP_CG_SET_NATURAL : E3TP_CG_SETS;
+    if (odd == 0 && n == (top - least) / 2 + 1)
+        return E3TP_CG_SET_EVEN;
+    return odd == n && n == (top - least + 1) / 2 ? E3TP_CG_SET_ODD : E3TP_CG_SETS;
 }
 
 /* What to do with the output of degree l3:
@@ -61,7 +75,7 @@ typedef void e3tp_cg_pair_f32(size_t tiles, const float *x, size_t x_stride, con
 typedef void e3tp_cg_pair_f64(size_t tiles, const double *x, size_t x_stride, const double *y,
                               size_t y_stride, const e3tp_cg_target_f64 *out);
 
-/* Kernels of a pair for known sets, of[set][top - max(l1, l2)], NULL where there is none. They want
+/* Kernels of a pair for known sets, of[set][place], NULL where there is none. They want
    z    component 0 of each degree in the first tile, from the least on; tiles z_step apart
    cw   coefficient times weight: line i of tile t at t * cw_step + i T for the i-th of the set */
 #define E3TP_CG_SET(real, suffix)                                                                  \

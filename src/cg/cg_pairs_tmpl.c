@@ -88,9 +88,9 @@ static wanted survey(const set_table *s, int n, const TARGET *out)
 
 static set_kernel *find(const set_table *s, const wanted *w)
 {
-    const int most = s->l1 > s->l2 ? s->l1 : s->l2;
     const e3tp_cg_set set = e3tp_cg_set_of(s->l1, s->l2, w->top, w->odd + w->even, w->odd);
-    return set == E3TP_CG_SETS || !w->alike ? NULL : s->of[set][w->top - most];
+    return set == E3TP_CG_SETS || !w->alike ? NULL
+                                            : s->of[set][e3tp_cg_set_place(s->l1, s->l2, w->top)];
 }
 
 /* Coefficient times weight of `tiles` tiles, line after line of the wanted outputs. */

@@ -147,7 +147,7 @@ static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
 static bool has_lanes(const e3tp_cg_plan *g, size_t path, int target)
 {
     const e3tp_cg_path *p = &g->path[path];
-    return !p->channels || (p->spread && target == E3TP_CG_TO_Z);
+    return !p->channels || (target == E3TP_CG_TO_Z ? p->spread : p->spread_back);
 }
 
 /* Whether a group holds a path whose result has the degree of this path's. */
@@ -273,6 +273,7 @@ static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
 {
     const size_t p = g->order[target][a->first].path, q = g->order[target][b->first].path;
     return a->walk == b->walk && g->path[p].spread == g->path[q].spread &&
+           g->path[p].spread_back == g->path[q].spread_back &&
            g->problem->paths[p].mode == g->problem->paths[q].mode &&
            block_of(g->problem, p, 0)->mul == block_of(g->problem, q, 0)->mul &&
            block_of(g->problem, p, 1)->mul == block_of(g->problem, q, 1)->mul;
@@ -352,29 +353,32 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
 }
 
 /* Multiply-adds of one channel by the kernels of pairs, and by a matrix for each path; for all uvu
-   paths of two blocks. Products are made once for all of them; factors by measurement. */
-static bool pairs_pay(const e3tp_cg_plan *g, size_t path)
+   paths with the target's operands of this one. Products are made once for all of them; factors by
+   measurement. */
+static bool pairs_pay(const e3tp_cg_plan *g, size_t path, e3tp_cg_target target)
 {
     const e3tp_problem *p = g->problem;
-    const e3tp_coupling *c = &p->paths[path];
-    const int l1 = block_of(p, path, 0)->l, l2 = block_of(p, path, 1)->l;
-    const double n1 = 2 * l1 + 1, n2 = 2 * l2 + 1;
+    const int *role = e3tp_cg_role[target];
+    const int la = block_of(p, path, role[0])->l, lb = block_of(p, path, role[1])->l;
+    const double products = (2 * la + 1) * (2 * lb + 1);
     double nonzeros = 0, results = 0, matrices = 0;
     int top = 0, n = 0, odd = 0;
     for (size_t i = 0; i < p->npaths; i++) {
-        if (p->paths[i].mode != c->mode || p->paths[i].in1 != c->in1 || p->paths[i].in2 != c->in2)
+        if (p->paths[i].mode != p->paths[path].mode ||
+            *path_block(&p->paths[i], role[0]) != *path_block(&p->paths[path], role[0]) ||
+            *path_block(&p->paths[i], role[1]) != *path_block(&p->paths[path], role[1]))
             continue;
-        const int l3 = block_of(p, i, 2)->l;
-        const double n3 = 2 * l3 + 1;
-        top = l3 > top ? l3 : top;
+        const int lc = block_of(p, i, role[2])->l;
+        const double n1 = 2 * block_of(p, i, 0)->l + 1, n3 = 2 * block_of(p, i, 2)->l + 1;
+        top = lc > top ? lc : top;
         n++;
-        odd += (l1 + l2 + l3) % 2;
+        odd += (la + lb + lc) % 2;
         nonzeros += (double)g->triples[g->path[i].triple].n;
-        results += n3;
+        results += 2 * lc + 1;
         matrices += 1.3 * (n1 * n3 + n1 + n3);
     }
-    const bool known = e3tp_cg_set_of(l1, l2, top, n, odd) != E3TP_CG_SETS;
-    return results + (known ? 0.8 * n1 * n2 + 0.3 * nonzeros : 1.5 * n1 * n2 + 0.5 * nonzeros) <
+    const bool known = e3tp_cg_set_of(la, lb, top, n, odd) != E3TP_CG_SETS;
+    return results + (known ? 0.8 * products + 0.3 * nonzeros : 1.5 * products + 0.5 * nonzeros) <
            matrices;
 }
 
@@ -405,9 +409,13 @@ static void choose_forms(e3tp_cg_plan *g)
     const bool spread = may_spread(g);
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
-        g->path[i].spread = spread && p->paths[i].mode == E3TP_UVU && pairs_pay(g, i);
+        const bool may = spread && p->paths[i].mode == E3TP_UVU;
+        g->path[i].spread = may && pairs_pay(g, i, E3TP_CG_TO_Z);
+        g->path[i].spread_back = may && g->path[i].spread && pairs_pay(g, i, E3TP_CG_TO_X) &&
+                                 pairs_pay(g, i, E3TP_CG_TO_Y);
         g->path[i].in_place = reads_in_place(g, i);
         g->y_spread |= g->path[i].spread;
+        g->y_spread_back |= g->path[i].spread_back;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
     }
@@ -497,10 +505,25 @@ static void choose_tiles(e3tp_cg_plan *g)
     g->tiles_at_once = fit >= LEAST ? fit : SIZE_MAX;
 }
 
+/* As many tiles of contractions as half a first-level cache holds, within limits: many tiles pay
+   for the calls. Returns the lines of all. */
+static size_t choose_tiles_held(e3tp_cg_plan *g)
+{
+    enum { BYTES = 16 << 10, LEAST = 8, MOST = 32 };
+    const e3tp_problem *p = g->problem;
+    size_t components = 0; /* of x */
+    for (size_t i = 0; i < p->nblocks[0]; i++)
+        components += 2 * (size_t)p->blocks[0][i].l + 1;
+    const size_t fit = BYTES / (64 * (components + 1));
+    g->tiles_held = fit < LEAST ? LEAST : fit > MOST ? MOST : fit;
+    return g->tiles_held * components;
+}
+
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     const size_t T = e3tp_tile_lanes(p), rows = g->sum_rows, groups = (rows + T - 1) / T;
+    g->max_middle = choose_tiles_held(g) * T;
     g->lines = lines_of(g, rows);
     if (p->factor_weights)
         g->lines = e3tp_tile_count(g->lanes, T, rows, p->channels);
@@ -512,10 +535,6 @@ static void choose_scratch(e3tp_cg_plan *g)
             g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T));
         } else if (e3tp_cg_connects(&p->paths[i])) {
             g->max_middle = most(g->max_middle, n3 * T * groups);
-        } else if (p->paths[i].has_weight) {
-            const size_t mul = most(b1->mul, block_of(p, i, 1)->mul);
-            const size_t tiles = e3tp_tile_count(g->lanes, T, rows, mul);
-            g->max_middle = most(g->max_middle, n1 * T * tiles);
         }
     }
 }

@@ -70,9 +70,10 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool spread;   /* channels share y, but the forward pass has it in every lane, where rows keep
-                      results of their own */
-    bool in_place; /* the caller's weights serve as lines, unless they are gathered */
+    bool spread; /* channels share y, but the forward pass has it in every lane, where rows keep
+                    results of their own */
+    bool spread_back; /* the backward pass too */
+    bool in_place;    /* the caller's weights serve as lines, unless they are gathered */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -96,11 +97,13 @@ typedef struct e3tp_cg_plan {
     e3tp_lanes lanes;
     bool y_lanes, y_rows;  /* forms of y that some path reads */
     bool y_spread;         /* the form in lanes has one channel in every lane */
+    bool y_spread_back;    /* some path reads it so in the backward pass */
     bool *written;         /* [blocks of z] some member is the first to write it */
     e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;     /* rows with results of their own */
     size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */
     size_t tiles_at_once;  /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
+    size_t tiles_held;     /* of the contractions that give gradients of weights, at once */
     size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
     size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
     size_t max_middle;     /* elements of what a uvw path keeps */

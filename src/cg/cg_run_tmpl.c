@@ -167,7 +167,7 @@ static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
 static void channel_paths(const frame *f, bool back)
 {
     for (size_t i = 0; i < f->p->npaths; i++)
-        if (f->plan->path[i].channels && !(f->spread && f->plan->path[i].spread))
+        if (f->plan->path[i].channels && !e3tp_cg_is_spread(f, i))
             E3TP_NAME(e3tp_cg_channels)(f, i, back);
 }
 
@@ -260,19 +260,23 @@ static void backward_factors(frame *f)
     visit_factors(f, 1, scale_block, f->g[1], NULL);
 }
 
-/* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows.
- */
+/* gy has two parts where paths of both kinds read y: adds the one in channels, or what the lanes of
+   a channel that is in all of them give, to the one in rows. */
 static void join_y_gradients(const frame *f)
 {
     const e3tp_packed *by_channel = &f->plan->packed[1], *by_row = &f->plan->packed[3];
     for (size_t i = 0; i < f->p->nblocks[1]; i++) {
         const e3tp_block *b = &f->p->blocks[1][i];
         const size_t mul = b->mul, d = 2 * (size_t)b->l + 1, each = (mul + T - 1) / T;
+        const size_t lanes = f->spread ? T : 1;
         for (size_t at = 0; at < f->n * mul * d; at++) {
             const size_t r = at / (mul * d), u = at / d % mul, m = at % d;
-            const size_t from = (r * each + u / T) * by_channel->stride[i] + m * T + u % T;
-            const size_t to = (r / T * mul + u) * by_row->stride[i] + m * T + r % T;
-            f->g[3][by_row->at[i] + to] += f->g[1][by_channel->at[i] + from];
+            const real *from = f->g[1] + by_channel->at[i] +
+                               (r * each + u / T) * by_channel->stride[i] + m * T + u % T;
+            real *to =
+                f->g[3] + by_row->at[i] + (r / T * mul + u) * by_row->stride[i] + m * T + r % T;
+            for (size_t lane = 0; lane < lanes; lane++)
+                *to += from[lane];
         }
     }
 }
@@ -280,7 +284,7 @@ static void join_y_gradients(const frame *f)
 static void unpack_y_gradient(const frame *f)
 {
     const e3tp_rows *r = f->r;
-    if (f->plan->y_rows && f->plan->y_lanes)
+    if (f->plan->y_rows && (f->plan->y_lanes || f->spread))
         join_y_gradients(f);
     if (f->plan->y_rows)
         unpack(f, 3, f->g[3], r->gy, r->sy);
@@ -321,7 +325,8 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1]};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
-    f.spread = pass == E3TP_FORWARD && !f.sum && plan->y_spread;
+    f.back = pass == E3TP_BACKWARD;
+    f.spread = f.back ? plan->y_spread_back : plan->y_spread && !f.sum;
     f.fresh = pass == E3TP_FORWARD && f.spread == plan->y_spread;
     f.folded = pass == E3TP_FORWARD;
     for (int k = 0; k < 4; k++) {

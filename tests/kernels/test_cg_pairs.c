@@ -90,6 +90,9 @@ static size_t weight_at(const selection *s, int i)
 }
 enum { WEIGHT_LINES = OUTPUTS + 1 };
 
+/* All degrees, those of even l1 + l2 + l3, those of odd. */
+static const unsigned kinds[3] = {~0u, 0x5555u, 0xaaaau};
+
 /* Rounding errors of one output: of the products, of their sum over at most 2 min(l1, l2) + 1
    terms, of coefficient, weight and addition. */
 #define ERRORS(l1, l2) (2 * ((l1) < (l2) ? (l1) : (l2)) + 8)
@@ -175,12 +178,12 @@ enum { WEIGHT_LINES = OUTPUTS + 1 };
                     call_##suffix(pairs->of[l1][l2], l1, l2, 2, (selection){1u << i, 0, ALIKE},    \
                                   1);                                                              \
                 for (unsigned top = 0; top < OUTPUTS; top++)                                       \
-                    for (unsigned set = 0; set < 6; set++) {                                       \
-                        const unsigned wanted = ((2u << top) - 1) & (set % 2 ? 0x5555u : ~0u);     \
-                        const arrangement lie = set < 2 ? ALIKE : IN_LINES;                        \
+                    for (unsigned set = 0; set < 9; set++) {                                       \
+                        const unsigned wanted = ((2u << top) - 1) & kinds[set % 3];                \
+                        const arrangement lie = set < 3 ? ALIKE : IN_LINES;                        \
                         call_##suffix(pairs->of[l1][l2], l1, l2, tile_counts[(top + set) % 4],     \
-                                      (selection){wanted, set < 4 ? ~0u : ~0u << 2, lie},          \
-                                      set < 2 ? -0.75 : 1);                                        \
+                                      (selection){wanted, set < 6 ? ~0u : ~0u << 2, lie},          \
+                                      set < 3 ? -0.75 : 1);                                        \
                     }                                                                              \
                 ran++;                                                                             \
             }                                                                                      \
