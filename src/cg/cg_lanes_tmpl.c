@@ -129,34 +129,51 @@ static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
     return w;
 }
 
+static bool below(e3tp_mode mode)
+{
+    return mode == E3TP_UVU_LT_V || mode == E3TP_U_LT_VW;
+}
+
+static bool together(e3tp_mode mode)
+{
+    return mode == E3TP_UUU || mode == E3TP_UUW;
+}
+
 static size_t pair_count(const frame *f, const e3tp_coupling *c)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
-    return c->mode == E3TP_UVW ? m1 * m2 : c->mode == E3TP_UUW ? m1 : m1 * (m1 - 1) / 2;
+    return together(c->mode) ? m1 : below(c->mode) ? m1 * (m1 - 1) / 2 : m1 * m2;
 }
 
 /* Lanes over rows: pair `step` of a channel of x and one of y, all rows. */
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
-                 mo = f->p->blocks[2][c->out].mul;
+                 mo = f->p->blocks[2][c->out].mul, each = e3tp_cg_connects(c) ? mo : 1;
     size_t u = step, v = step;
-    if (c->mode == E3TP_UVW) {
-        u = step / m2;
-        v = step % m2;
-    } else if (c->mode == E3TP_U_LT_VW) {
+    if (below(c->mode)) {
         for (u = 0; pairs_before(u + 1, m1) <= step;)
             u++;
         v = step - pairs_before(u, m1) + u + 1;
+    } else if (!together(c->mode)) {
+        u = step / m2;
+        v = step % m2;
     }
+    const size_t weights = pair_count(f, c) * each;
+    const size_t z = c->mode == E3TP_UVU                                ? u
+                     : c->mode == E3TP_UVV                              ? v
+                     : c->mode == E3TP_UVUV || c->mode == E3TP_UVU_LT_V ? step
+                                                                        : 0;
     return (walk){.tiles = (f->n + T - 1) / T,
-                  .first = {u, v, 0},
+                  .first = {u, v, z},
                   .step = {m1, m2, mo},
-                  .q = step * mo,
-                  .q_step = c->w_count,
-                  .w = step * mo,
-                  .w_step = e3tp_cg_one_line(f) ? 0 : c->w_count,
-                  .again = step > 0};
+                  .q = step * each,
+                  .q_step = weights,
+                  .w = step * each,
+                  .w_step = e3tp_cg_one_line(f) ? 0 : weights,
+                  .again = c->mode == E3TP_UVU   ? v > 0
+                           : c->mode == E3TP_UVV ? u > 0
+                                                 : c->mode == E3TP_UUW && step > 0};
 }
 
 static size_t count_steps(const frame *f, const e3tp_cg_group *g, const e3tp_coupling *c)

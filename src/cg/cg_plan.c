@@ -184,17 +184,29 @@ static size_t tiles_of_row(const e3tp_cg_plan *g, size_t path)
                            block_of(g->problem, path, 0)->mul);
 }
 
+/* Lanes over rows: channels that go together in a step, with one of the other operand. */
+static size_t partners_of(const e3tp_cg_plan *g, size_t path)
+{
+    const e3tp_mode mode = g->problem->paths[path].mode;
+    const size_t m1 = block_of(g->problem, path, 0)->mul, m2 = block_of(g->problem, path, 1)->mul;
+    return mode == E3TP_UVU ? m1 : mode == E3TP_UVU_LT_V ? m1 / 2 : m2;
+}
+
 static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
 {
-    const bool elementwise = g->problem->paths[path].mode == E3TP_UUU;
-    if (g->lanes == E3TP_LANES_ROWS)
-        return e3tp_cg_connects(&g->problem->paths[path]) ||
-                       g->problem->paths[path].mode == E3TP_UUW
-                   ? E3TP_CG_BY_CHANNEL
-                   : E3TP_CG_BY_ROWS;
+    enum { FEW = 4 }; /* channels that do not pay for a call */
+    const e3tp_coupling *c = &g->problem->paths[path];
+    const bool elementwise = c->mode == E3TP_UUU;
     const bool shared = g->problem->weights == E3TP_WEIGHTS_SHARED;
-    return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_BY_TILES
-                                                                 : E3TP_CG_BY_TILE;
+    if (g->lanes == E3TP_LANES_CHANNELS)
+        return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_BY_TILES
+                                                                     : E3TP_CG_BY_TILE;
+    if (elementwise)
+        return shared && block_of(g->problem, path, 0)->mul > 1 ? E3TP_CG_BY_ROWS
+                                                                : E3TP_CG_BY_TILES;
+    return e3tp_cg_connects(c) || c->mode == E3TP_UUW || partners_of(g, path) < FEW
+               ? E3TP_CG_BY_CHANNEL
+               : E3TP_CG_BY_ROWS;
 }
 
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
