@@ -108,17 +108,17 @@ static void mix_back(const frame *f, const shared_path *s, size_t path, size_t v
         matrices_back(f, s, v);
 }
 
-/* One row of a uvw path. */
-static mix_job row_job(const frame *f, const shared_path *s, size_t r)
+/* n rows of a uvw path, r the first, in one group of T. */
+static mix_job rows_job(const frame *f, const shared_path *s, size_t r, size_t n)
 {
     mix_job m = job_of(f, s);
-    m.rows = 1;
+    m.rows = n;
     m.M += r / T * (size_t)(s->x.d * s->z.d) * T + r % T;
     m.x += r * s->x_row;
     m.z = f->mid;
     m.z_tile = (size_t)s->z.d * T;
     m.z_row = s->tiles * m.z_tile;
-    memset(f->mid, 0, m.z_row * sizeof(real));
+    memset(f->mid, 0, n * m.z_row * sizeof(real));
     return m;
 }
 
@@ -128,29 +128,67 @@ static size_t weight_row(const frame *f, const shared_path *s, size_t r, size_t 
     return (size_t)(row * f->r->sw) + s->c->w_offset + v * s->z.b->mul;
 }
 
+/* Rows that have the same weights, as many as are held at once. */
+static size_t rows_together(const frame *f, size_t r)
+{
+    const size_t left = f->n - r;
+    return f->r->sw || f->r->iw ? 1 : left < T ? left : T;
+}
+
 static void connect(const frame *f, const shared_path *s, size_t v)
 {
     const size_t mo = s->z.b->mul;
-    for (size_t r = 0; r < f->n; r++) {
-        const mix_job m = row_job(f, s, r);
+    for (size_t r = 0, n; r < f->n; r += n) {
+        n = rows_together(f, r);
+        const mix_job m = rows_job(f, s, r, n);
         kernels.mix(&m);
-        kernels.connect(s->x.b->mul, mo, s->z.d, f->mid,
+        kernels.connect(n, s->x.b->mul, mo, s->z.d, f->mid, m.z_row, m.z_tile,
                         (const real *)f->r->w + weight_row(f, s, r, v), s->y.b->mul * mo,
-                        s->z.v + r * s->z_row, s->z.stride);
+                        s->z.v + r * s->z_row, s->z_row, s->z.stride);
     }
+}
+
+/* The matrix of shared weights of channel v, its rows and columns exchanged. */
+static void transpose_weights(const frame *f, const shared_path *s, size_t v)
+{
+    const size_t m1 = s->x.b->mul, mo = s->z.b->mul, row = s->y.b->mul * mo;
+    const real *W = (const real *)f->r->w + weight_row(f, s, 0, v);
+    for (size_t u = 0; u < m1; u++)
+        for (size_t o = 0; o < mo; o++)
+            f->turned[o * m1 + u] = W[u * row + o];
+}
+
+/* The cotangent of the products of n rows, in gmid, and the gradient of the weights. */
+static void connect_rows_back(const frame *f, const shared_path *s, const mix_job *m, size_t r,
+                              size_t v)
+{
+    const size_t m1 = s->x.b->mul, mo = s->z.b->mul, row = s->y.b->mul * mo;
+    const size_t at = weight_row(f, s, r, v);
+    const real *g = s->z.v + r * s->z_row;
+    real *gw = f->r->gw ? (real *)f->r->gw + at : NULL;
+    memset(f->gmid, 0, m->rows * m->z_row * sizeof(real));
+    if (f->r->sw || f->r->iw) {
+        kernels.connect_back(m1, mo, s->z.d, f->mid, (const real *)f->r->w + at, row, g,
+                             s->z.stride, f->gmid, gw);
+        return;
+    }
+    kernels.connect(m->rows, mo, m1, s->z.d, g, s->z_row, s->z.stride, f->turned, m1, f->gmid,
+                    m->z_row, m->z_tile);
+    if (gw)
+        kernels.outer(m->rows, m1, mo, s->z.d, f->mid, m->z_row, m->z_tile, g, s->z_row,
+                      s->z.stride, gw, row);
 }
 
 static void connect_back(const frame *f, const shared_path *s, size_t v)
 {
-    const size_t mo = s->z.b->mul, size = (size_t)(s->x.d * s->z.d) * T;
-    for (size_t r = 0; r < f->n; r++) {
-        mix_job m = row_job(f, s, r);
+    const size_t size = (size_t)(s->x.d * s->z.d) * T;
+    if (!f->r->sw && !f->r->iw)
+        transpose_weights(f, s, v);
+    for (size_t r = 0, n; r < f->n; r += n) {
+        n = rows_together(f, r);
+        mix_job m = rows_job(f, s, r, n);
         kernels.mix(&m);
-        memset(f->gmid, 0, m.z_row * sizeof(real));
-        const size_t at = weight_row(f, s, r, v);
-        kernels.connect_back(s->x.b->mul, mo, s->z.d, f->mid, (const real *)f->r->w + at,
-                             s->y.b->mul * mo, s->z.v + r * s->z_row, s->z.stride, f->gmid,
-                             f->r->gw ? (real *)f->r->gw + at : NULL);
+        connect_rows_back(f, s, &m, r, v);
         m.g = f->gmid;
         m.gx = f->r->gx ? s->x.g + r * s->x_row : NULL;
         m.dM = f->r->gy ? f->dM + r / T * size + r % T : NULL;

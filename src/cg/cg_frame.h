@@ -22,6 +22,7 @@ typedef struct frame {
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
     real *M, *dM, *mid, *gmid;
+    real *turned; /* a matrix of weights, transposed */
 } frame;
 
 /* Block of operand k (3: y with rows as lanes) in its packed form, or in that of its gradient. */

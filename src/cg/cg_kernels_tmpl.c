@@ -246,45 +246,125 @@ static void mix_back(const mix_job *m)
     }
 }
 
-/* ---- one row, all channels with all ---- */
+/* ---- all channels with all ---- */
 
 V_INLINE v_real load_some(const real *p, size_t n)
 {
     return n >= (size_t)V_LANES ? v_loadu(p) : v_load_n(p, (int)n);
 }
 
-V_INLINE void connect_outputs(const int kt, size_t m1, size_t mo, int n3, int k, const real *t,
-                              const real *W, size_t w_row, real *z, size_t zt)
+/* Pairs of a row and a component that share each load of the weights: with the vectors of a tile
+   as many sums as registers hold. */
+enum { PAIRS = 12 / NV };
+
+/* nv vectors of a tile of outputs, P pairs; n: how many of the outputs are there, all if `whole`.
+ */
+V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_t m1, size_t n,
+                              const real *const *t, size_t t_tile, const real *W, size_t w_row,
+                              real *const *z, size_t at)
 {
-    for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
-        v_real acc[4];
+    v_real acc[PAIRS * NV];
+    V_UNROLL
+    for (int q = 0; q < P * nv; q++)
+        acc[q] = v_zero();
+    for (size_t u = 0; u < m1; u++, W += w_row) {
+        const size_t lane = u / T * t_tile + u % T;
+        v_real w[NV];
         V_UNROLL
-        for (int q = 0; q < kt; q++)
-            acc[q] = v_zero();
-        for (size_t u = 0; u < m1; u++) {
-            const v_real w = load_some(W + u * w_row + o, mo - o);
-            const real *tu = t + u / T * (size_t)(n3 * T) + u % T + k * T;
+        for (int v = 0; v < nv; v++)
+            w[v] = whole ? v_loadu(W + v * V_LANES) : load_some(W, n);
+        V_UNROLL
+        for (int q = 0; q < P; q++) {
+            const v_real c = v_set1(t[q][lane]);
             V_UNROLL
-            for (int q = 0; q < kt; q++)
-                acc[q] = v_fma(v_set1(tu[q * T]), w, acc[q]);
+            for (int v = 0; v < nv; v++)
+                acc[q * nv + v] = v_fma(c, w[v], acc[q * nv + v]);
         }
-        real *at = z + o / T * zt + o % T + k * T;
+    }
+    V_UNROLL
+    for (int q = 0; q < P; q++)
         V_UNROLL
-        for (int q = 0; q < kt; q++)
-            v_store(at + q * T, v_load(at + q * T) + acc[q]);
+    for (int v = 0; v < nv; v++) {
+        real *to = z[q] + at + v * V_LANES;
+        v_store(to, v_load(to) + acc[q * nv + v]);
     }
 }
 
-static void connect(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
-                    real *z, size_t zt)
+V_INLINE void connect_pairs(const int P, size_t m1, size_t mo, const real *const *t, size_t t_tile,
+                            const real *W, size_t w_row, real *const *z, size_t z_tile)
 {
-    int k = 0;
-    for (; k + 4 <= n3; k += 4)
-        connect_outputs(4, m1, mo, n3, k, t, W, w_row, z, zt);
-    for (; k + 3 <= n3; k += 3)
-        connect_outputs(3, m1, mo, n3, k, t, W, w_row, z, zt);
-    for (; k < n3; k++)
-        connect_outputs(1, m1, mo, n3, k, t, W, w_row, z, zt);
+    size_t o = 0;
+    for (; o + T <= mo; o += T)
+        connect_vectors(P, NV, true, m1, T, t, t_tile, W + o, w_row, z, o / T * z_tile);
+    for (; o < mo; o += (size_t)V_LANES)
+        connect_vectors(P, 1, false, m1, mo - o, t, t_tile, W + o, w_row, z,
+                        o / T * z_tile + o % T);
+}
+
+static void connect(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
+                    size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row,
+                    size_t z_tile)
+{
+    const size_t all = rows * (size_t)n3;
+    for (size_t first = 0, now; first < all; first += now) {
+        const real *from[PAIRS];
+        real *to[PAIRS];
+        now = all - first >= PAIRS ? PAIRS : all - first >= 3 ? 3 : 1;
+        for (size_t q = 0; q < now; q++) {
+            const size_t r = (first + q) / (size_t)n3, k = (first + q) % (size_t)n3;
+            from[q] = t + r * t_row + k * T;
+            to[q] = z + r * z_row + k * T;
+        }
+        if (now == PAIRS)
+            connect_pairs(PAIRS, m1, mo, from, t_tile, W, w_row, to, z_tile);
+        else if (now == 3)
+            connect_pairs(3, m1, mo, from, t_tile, W, w_row, to, z_tile);
+        else
+            connect_pairs(1, m1, mo, from, t_tile, W, w_row, to, z_tile);
+    }
+}
+
+/* Weights u..u+U-1 with a vector of outputs. */
+V_INLINE void outer_vector(const int U, size_t rows, int n3, size_t n, const real *const *t,
+                           size_t t_row, const real *g, size_t g_row, real *W, size_t w_row)
+{
+    v_real acc[4];
+    V_UNROLL
+    for (int q = 0; q < U; q++)
+        acc[q] = load_some(W + (size_t)q * w_row, n);
+    for (size_t r = 0; r < rows; r++)
+        for (int k = 0; k < n3; k++) {
+            const v_real gk = v_load(g + r * g_row + k * T);
+            V_UNROLL
+            for (int q = 0; q < U; q++)
+                acc[q] = v_fma(v_set1(t[q][r * t_row + (size_t)(k * T)]), gk, acc[q]);
+        }
+    V_UNROLL
+    for (int q = 0; q < U; q++) {
+        if (n >= (size_t)V_LANES)
+            v_storeu(W + (size_t)q * w_row, acc[q]);
+        else
+            v_store_n(W + (size_t)q * w_row, acc[q], (int)n);
+    }
+}
+
+static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
+                  size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row)
+{
+    for (size_t u = 0, now; u < m1; u += now) {
+        const real *from[4];
+        now = m1 - u >= 4 ? 4 : 1;
+        for (size_t q = 0; q < now; q++)
+            from[q] = t + (u + q) / T * t_tile + (u + q) % T;
+        for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
+            const real *go = g + o / T * g_tile + o % T;
+            real *Wo = W + u * w_row + o;
+            if (now == 4)
+                outer_vector(4, rows, n3, mo - o, from, t_row, go, g_row, Wo, w_row);
+            else
+                outer_vector(1, rows, n3, mo - o, from, t_row, go, g_row, Wo, w_row);
+        }
+    }
 }
 
 static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,

@@ -544,7 +544,8 @@ static void choose_scratch(e3tp_cg_plan *g)
         const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
         if (g->path[i].channels) {
             g->max_matrix = most(g->max_matrix, n1 * n3 * T * groups);
-            g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T));
+            g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T) * T);
+            g->max_turned = most(g->max_turned, b1->mul * bo->mul);
         } else if (e3tp_cg_connects(&p->paths[i])) {
             g->max_middle = most(g->max_middle, n3 * T * groups);
         }
@@ -587,6 +588,7 @@ static void lay_out(e3tp_cg_plan *g)
         s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
         s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }
+    s->turned = e3tp_take(&s->total, T, g->max_turned, true);
 }
 
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,

@@ -82,6 +82,7 @@ typedef struct e3tp_cg_layout {
     size_t lines[2];   /* of the weights, and of their gradients */
     size_t matrix[2];  /* of uvu and uvw paths, and their gradients */
     size_t middle[2];  /* products of uvw paths, and their gradients */
+    size_t turned;     /* a matrix of weights of a uvw path, transposed */
     size_t total;
 } e3tp_cg_layout;
 
@@ -106,7 +107,8 @@ typedef struct e3tp_cg_plan {
     size_t tiles_held;     /* of the contractions that give gradients of weights, at once */
     size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
     size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
-    size_t max_middle;     /* elements of what a uvw path keeps */
+    size_t max_middle;     /* elements of what a path keeps between its two steps */
+    size_t max_turned;     /* of one matrix of shared weights */
     e3tp_cg_layout scratch;
     void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_cg_plan;

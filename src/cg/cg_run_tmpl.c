@@ -323,7 +323,8 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .M = at + s->matrix[0],
                .dM = at + s->matrix[1],
                .mid = at + s->middle[0],
-               .gmid = at + s->middle[1]};
+               .gmid = at + s->middle[1],
+               .turned = at + s->turned};
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.back = pass == E3TP_BACKWARD;
     f.spread = f.back ? plan->y_spread_back : plan->y_spread && !f.sum;

@@ -217,23 +217,39 @@ static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, int wanted)
 
 /* ---- all channels with all ---- */
 
-/* Lanes past the last channel may hold anything afterwards: they are made equal. */
-static void NAME(check_connect)(const KERNELS *k, size_t m1, size_t mo, int n3)
+/* Lanes past the last channel stay zero where they were: backward passes multiply by them. */
+static void NAME(check_connect)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n3)
 {
-    const size_t T = NAME(T), d = (size_t)n3, zt = (d + 1) * T, w_row = mo + 3;
+    const size_t T = NAME(T), d = (size_t)n3, tt = (d + 2) * T, zt = (d + 1) * T, w_row = mo + 3;
+    const size_t tr = (m1 + T - 1) / T * tt + T, zr = (mo + T - 1) / T * zt + 2 * T;
     const REAL *t = NAME(integers)(0), *W = NAME(integers)(1);
     REAL *z = NAME(integers)(2);
     double *want = NAME(expect)(2);
-    for (size_t o = 0; o < mo; o++)
-        for (size_t c = 0; c < d; c++)
-            for (size_t u = 0; u < m1; u++)
-                want[o / T * zt + c * T + o % T] +=
-                    (double)t[u / T * d * T + c * T + u % T] * (double)W[u * w_row + o];
-    k->connect(m1, mo, n3, t, W, w_row, z, zt);
-    for (size_t o = mo; o < (mo + T - 1) / T * T; o++)
-        for (size_t c = 0; c < d; c++)
-            z[o / T * zt + c * T + o % T] = (REAL)want[o / T * zt + c * T + o % T];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < mo; o++)
+            for (size_t c = 0; c < d; c++)
+                for (size_t u = 0; u < m1; u++)
+                    want[r * zr + o / T * zt + c * T + o % T] +=
+                        (double)t[r * tr + u / T * tt + c * T + u % T] * (double)W[u * w_row + o];
+    k->connect(rows, m1, mo, n3, t, tr, tt, W, w_row, z, zr, zt);
     NAME(same)(2, want, "connect");
+}
+
+static void NAME(check_outer)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n3)
+{
+    const size_t T = NAME(T), d = (size_t)n3, tt = (d + 2) * T, gt = (d + 1) * T, w_row = mo + 3;
+    const size_t tr = (m1 + T - 1) / T * tt + T, gr = (mo + T - 1) / T * gt + 2 * T;
+    const REAL *t = NAME(integers)(0), *g = NAME(integers)(1);
+    REAL *W = NAME(integers)(2);
+    double *want = NAME(expect)(2);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < mo; o++)
+            for (size_t c = 0; c < d; c++)
+                for (size_t u = 0; u < m1; u++)
+                    want[u * w_row + o] += (double)t[r * tr + u / T * tt + c * T + u % T] *
+                                           (double)g[r * gr + o / T * gt + c * T + o % T];
+    k->outer(rows, m1, mo, n3, t, tr, tt, g, gr, gt, W, w_row);
+    NAME(same)(2, want, "outer");
 }
 
 static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int n3, int weights)
@@ -284,10 +300,11 @@ static size_t NAME(check_kernels)(const KERNELS *k)
     NAME(check_shapes)(k);
     for (int i = 0; i < 9; i++)
         for (int n3 = 1; n3 <= 9; n3 += 2) {
-            NAME(check_connect)(k, channels[i % 3], channels[i / 3], n3);
+            NAME(check_connect)(k, (size_t)(i + n3) % 5 + 1, channels[i % 3], channels[i / 3], n3);
+            NAME(check_outer)(k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2);
         }
-    return 10; /* those above */
+    return 11; /* those above */
 }
 
 #undef NAME
