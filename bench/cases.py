@@ -14,6 +14,8 @@ which has goals. uuu512 and uvu512 are the same of avx512, where the machine has
 import argparse
 import pathlib
 
+import limits
+
 METHODS = "method=cg,gaunt,grid,auto"
 PROTOCOL = "batch=10000 dtype=f32 pass=fwd threads=1"
 
@@ -104,6 +106,7 @@ def main():
     options = args.parse_args()
     top = 4 if options.quick else 8
     runs = [*models(), *protocol(top), *channels(top), *cached(top, tiers()[0])]
+    runs += limits.cases(tiers()[0])
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

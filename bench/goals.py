@@ -66,6 +66,11 @@ def share_of_nonzeros(row):
     )
 
 
+def memory_share(row):
+    """Of the bandwidth of reading; operands once, each weight streamed once."""
+    return row["bytes"] / row["ns_per_item"] / row["dram_gbs"] if row["dram_gbs"] else None
+
+
 def where(row):
     L = setting_of(row)[1]
     return option(row, "layout", "mul_ir") + (f", L = {L}" if L else "")

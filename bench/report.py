@@ -8,6 +8,7 @@ import html
 import pathlib
 
 import goals as g
+import limits
 import plots
 import summary as s
 import words
@@ -93,6 +94,24 @@ def goal_table(rows):
     )
 
 
+def limit_table(rows):
+    lines = limits.table(rows)
+    return (
+        heading("How near cg comes to the machine", words.LIMITS) + table(lines, LIMITS)
+        if lines
+        else ""
+    )
+
+
+LIMITS = [
+    ("<case", lambda r: r["what"]),
+    ("<reached, worst first", lambda r: r["reached"]),
+    ("floor", lambda r: r["floor"]),
+    ("goal", lambda r: r["goal"]),
+    ("<floor", lambda r: g.VERDICT[r["met"]]),
+]
+
+
 def protocol(rows):
     parts = [heading("The protocol of “The Price of Freedom”", words.PROTOCOL)]
     pairs = [(plots.times(rows, k), f"{k}: {text}; ns per row") for k, text in s.SETTINGS.items()]
@@ -156,7 +175,7 @@ LAYER = [
     ("radial", lambda r: r["radial_ns"]),
     ("convolution", lambda r: r["conv_ns"]),
     ("% of peak", lambda r: percent(g.share(r))),
-    ("% of memory", lambda r: percent(s.memory_share(r))),
+    ("% of memory", lambda r: percent(g.memory_share(r))),
     ("equivariance", lambda r: r["equivariance_err"]),
 ]
 
@@ -266,7 +285,7 @@ PRODUCT = [
     ("iqr %", lambda r: percent(r["iqr"] / r["ns_per_item"])),
     ("Gflop/s", lambda r: r["gflops"]),
     ("% of peak", lambda r: percent(g.share(r))),
-    ("% of memory", lambda r: percent(s.memory_share(r)) if r["bytes"] else None),
+    ("% of memory", lambda r: percent(g.memory_share(r)) if r["bytes"] else None),
     ("max error", lambda r: r["max_err"]),
     ("<problem", lambda r: r["problem"]),
 ]
@@ -295,7 +314,7 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, protocol, shares, layer, expressivity, accuracy, auto, everything)
+    sections = (goal_table, limit_table, protocol, shares, layer, expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -6,6 +6,7 @@ not run, and the goals of the release."""
 import argparse
 
 import goals as g
+import limits
 
 SETTINGS = {
     "mimo": "0..L x 0..L -> 0..2L",
@@ -106,11 +107,6 @@ def print_shares(rows):
         print(f"{what:49}{dtype:4} {layout:10}{cells}")
 
 
-def memory_share(row):
-    """Of the bandwidth of reading; operands once, each weight streamed once."""
-    return row["bytes"] / row["ns_per_item"] / row["dram_gbs"] if row["dram_gbs"] else None
-
-
 UNFUSED = ("gather", "weights", "product", "scatter")
 
 
@@ -127,7 +123,7 @@ def print_layer(rows):
         print(
             f"{r['name']:23}{r['layout']:7}{r['threads']:2} {r['ns_per_item']:8.1f} {r['harmonics_ns']:9.1f}"
             f" {r['radial_ns']:7.1f} {r['conv_ns']:7.1f} {100 * g.share(r):10.1f}"
-            f" {100 * (memory_share(r) or 0):12.1f}"
+            f" {100 * (g.memory_share(r) or 0):12.1f}"
         )
     print("the convolution by other means, one thread; no parts of the above: e3tp_forward on blocks")
     print(f"{'weights':23}{'layout':7}     gather  weights  product alone (messages written)     add")
@@ -210,6 +206,16 @@ def print_goals(rows):
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
+def print_limits(rows):
+    table = limits.table(rows)
+    if not table:
+        return
+    print("\nhow near cg comes to the machine, avx2, float32; judged by the floor")
+    for line in table:
+        verdict = g.VERDICT[line["met"]]
+        print(f"{verdict:7} {line['what']:76}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
+
+
 def main():
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -224,6 +230,7 @@ def main():
         print_expressivity,
         print_refusals,
         print_goals,
+        print_limits,
     ):
         part(rows)
 

@@ -3,6 +3,9 @@
 
 GOALS = "Each is judged by its worst case; reached: worst to best."
 
+LIMITS = """By avx2 where the machine has it, float32, one thread unless said, shares of peak or bandwidth measured in
+the same process. The floor is what a release should have, the goal what the kernels alone have shown to be possible."""
+
 PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one thread. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are

@@ -91,6 +91,12 @@ typedef enum e3tp_weights {
     E3TP_WEIGHTS_ROW = 2
 } e3tp_weights;
 
+/* What a weighted path has in a row of weights: e3nn's path shape, or one number for all. */
+typedef enum e3tp_weight_shape {
+    E3TP_WEIGHT_BY_CHANNEL = 0,
+    E3TP_WEIGHT_BY_PATH = 1
+} e3tp_weight_shape;
+
 typedef enum e3tp_quadrature { E3TP_GAUSS_LEGENDRE = 0, E3TP_EQUIANGULAR = 1 } e3tp_quadrature;
 typedef enum e3tp_effort { E3TP_ESTIMATE = 0, E3TP_MEASURE = 1 } e3tp_effort;
 
@@ -198,6 +204,9 @@ E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default
 E3TP_API e3tp_status e3tp_desc_set_weights(e3tp_desc *d,
                                            e3tp_weights kind); /* default: SHARED for products with
                                                                    weighted paths, NONE for gaunt */
+/* TENSOR_PRODUCT; default BY_CHANNEL. BY_PATH: a row of weights is one number for each weighted
+   path whose blocks have channels, in the order of the paths. */
+E3TP_API e3tp_status e3tp_desc_set_weight_shape(e3tp_desc *d, e3tp_weight_shape shape);
 E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
                                           e3tp_layout l);               /* default MUL_IR */
 E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* default AUTO */

@@ -83,6 +83,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weights", c_int, (c_void_p, c_int)),
+    ("e3tp_desc_set_weight_shape", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_layout", c_int, (c_void_p, c_int, c_int)),
     ("e3tp_desc_set_method", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_isa", c_int, (c_void_p, c_int)),

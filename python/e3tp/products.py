@@ -8,7 +8,7 @@ import ctypes
 import numpy as np
 
 from . import _lib
-from ._lib import SIGNS, Unsupported, choice, integer, lib
+from ._lib import SIGNS, choice, integer, lib
 from ._plan import MODES, Descriptor, Plan, needed
 from .arrays import results
 from .irreps import Irrep, Irreps, MulIrrep
@@ -74,7 +74,7 @@ class TensorProduct(Plan):
     irrep_normalization   "component" | "norm" | "none"
     path_normalization    "element" | "path" | "none"
     shared_weights        True: w is (weight_numel,); False: it carries batch axes, (..., weight_numel)
-    weights               "channel"; one scalar per path ("path") is not built yet
+    weights               "channel": e3nn's; "path": one scalar for each weighted instruction whose blocks have channels
     batch_hint            rows per call to plan for
     dtype                 of every array, float32 or float64; nothing is cast
     layout                "mul_ir" | "ir_mul" | "batch_last" ((dim, batch...), the batch innermost), or one per operand
@@ -110,8 +110,7 @@ class TensorProduct(Plan):
         irreps = tuple(map(Irreps, (irreps_in1, irreps_in2, irreps_out)))
         self.irreps_in1, self.irreps_in2, self.irreps_out = irreps
         paths = [_instruction(n, given, irreps) for n, given in enumerate(instructions)]
-        if choice("weights", weights, {"channel": 0, "path": 1}):
-            raise Unsupported("weights: one scalar per path is not built yet")
+        by_path = choice("weights", weights, {"channel": 0, "path": 1})
         with Descriptor("tensor_product") as desc:
             for which, (name, blocks) in enumerate(zip(("irreps_in1", "irreps_in2", "irreps_out"), irreps)):
                 desc.set("irreps", which, _records(name, blocks), len(blocks))
@@ -128,6 +127,7 @@ class TensorProduct(Plan):
             )
             desc.set("sign", choice("sign", sign, SIGNS))
             desc.set("weights", _SHARED if shared_weights else _ROW)
+            desc.set("weight_shape", by_path)
             desc.set("batch_hint", 0 if batch_hint is None else integer("batch_hint", batch_hint, 0, 2**63 - 1))
             self._freeze(desc, dtype, layout, method, isa, threads, bool(shared_weights))
         self.shared_weights = bool(shared_weights)

@@ -68,6 +68,64 @@ static ptrdiff_t packed_stride(const e3tp_block_call *c, int k)
     return (ptrdiff_t)(is_batch_last(c->plan, k) ? c->n : width_of(c->plan, k));
 }
 
+/* ---- one weight for each path ---- */
+
+#define BY_PATH(type)                                                                            \
+    /* A row of the problem's weights from one with a weight for each path, and back by sums. */ \
+    static void spread_##type(const e3tp_problem *p, const type *from, type *to)                 \
+    {                                                                                            \
+        for (size_t i = 0; i < p->npaths; i++)                                                   \
+            if (p->paths[i].has_weight) {                                                        \
+                for (size_t q = 0; q < p->paths[i].w_count; q++)                                 \
+                    to[p->paths[i].w_offset + q] = *from;                                        \
+                from++;                                                                          \
+            }                                                                                    \
+    }                                                                                            \
+    static void collect_##type(const e3tp_problem *p, type *row)                                 \
+    {                                                                                            \
+        type *to = row;                                                                          \
+        for (size_t i = 0; i < p->npaths; i++)                                                   \
+            if (p->paths[i].has_weight) {                                                        \
+                type sum = 0;                                                                    \
+                for (size_t q = 0; q < p->paths[i].w_count; q++)                                 \
+                    sum += row[p->paths[i].w_offset + q];                                        \
+                *to++ = sum;                                                                     \
+            }                                                                                    \
+    }
+BY_PATH(float)
+BY_PATH(double)
+
+static void spread_row(const e3tp_plan *p, const void *from, void *to)
+{
+    if (p->problem->dtype == E3TP_F64)
+        spread_double(p->problem, from, to);
+    else
+        spread_float(p->problem, from, to);
+}
+
+/* In place: a path's sum comes to a place that was read before. */
+static void collect_row(const e3tp_plan *p, void *row)
+{
+    if (p->problem->dtype == E3TP_F64)
+        collect_double(p->problem, row);
+    else
+        collect_float(p->problem, row);
+}
+
+static void *spread_weights(const e3tp_block_call *c, const char *from, stack *s)
+{
+    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    char *to = take(s, rows * width);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t row = c->index ? (size_t)c->index[r] : r;
+        spread_row(c->plan, from + row * (size_t)c->stride[OP_W] * s->element,
+                   to + r * width * s->element);
+    }
+    return to;
+}
+
+/* ---- */
+
 static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *to, size_t element)
 {
     const size_t width = width_of(c->plan, k), s = (size_t)c->stride[k] * element;
@@ -82,6 +140,8 @@ static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *t
 /* An operand of n rows with nothing between them; one row for all stays as it is. */
 static const void *stage(const e3tp_block_call *c, int k, const void *from, stack *s)
 {
+    if (from && k == OP_W && c->plan->weight_by_path)
+        return spread_weights(c, from, s);
     const bool as_it_is =
         c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !(k == OP_W && c->index));
     if (!from || as_it_is)
@@ -110,8 +170,9 @@ static void combine(const e3tp_plan *p, char *to, const char *from, size_t n, ho
         combine_float((float *)(void *)to, (const float *)(const void *)from, n, h);
 }
 
-/* Brings an argument's part of packed rows to the caller's; rows of a table are added to. */
-static void deliver_rows(const e3tp_block_call *c, argument a, const char *from, how h)
+/* Brings an argument's part of packed rows to the caller's; rows of a table are added to. Weights
+   by path are summed in `from`. */
+static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h)
 {
     const size_t element = e3tp_dtype_size(c->plan->problem->dtype);
     const size_t width = width_of(c->plan, a.operand);
@@ -124,12 +185,16 @@ static void deliver_rows(const e3tp_block_call *c, argument a, const char *from,
     }
     for (size_t r = 0; r < (s ? c->n : 1); r++) {
         const bool picked = a.operand == OP_W && c->index;
+        if (a.operand == OP_W && c->plan->weight_by_path) {
+            collect_row(c->plan, from + r * width * element);
+            a.count = e3tp_plan_width(c->plan, E3TP_W);
+        }
         combine(c->plan, to + (picked ? (size_t)c->index[r] : r) * s + a.first * element,
                 from + (r * width + a.first) * element, a.count, picked && h == STORE ? ADD : h);
     }
 }
 
-/* ---- weights from a table ---- */
+/* ---- weights from a table, or by path ---- */
 
 static e3tp_rows rows_of(const e3tp_block_call *c)
 {
@@ -148,16 +213,18 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .sz = c->stride[OP_Z]};
 }
 
-static void run_indexed(const e3tp_block_call *c, stack *s, void *scratch)
+static void run_staged(const e3tp_block_call *c, stack *s, void *scratch)
 {
-    const size_t width = width_of(c->plan, OP_W);
+    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
     e3tp_rows r = rows_of(c);
     r.w = stage(c, OP_W, c->in[OP_W], s);
-    r.sw = (ptrdiff_t)width;
-    r.gw = c->out[OP_W] ? take(s, c->n * width) : NULL;
+    r.sw = c->stride[OP_W] ? (ptrdiff_t)width : 0;
+    r.gw = c->out[OP_W] ? take(s, rows * width) : NULL;
+    if (r.gw && !r.sw)
+        memset(r.gw, 0, width * s->element);
     c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
     if (r.gw)
-        deliver_rows(c, (argument){OP_W, 0, width}, r.gw, ADD);
+        deliver_rows(c, (argument){OP_W, 0, width}, r.gw, r.sw && !c->index ? STORE : ADD);
 }
 
 /* ---- second order ---- */
@@ -359,7 +426,7 @@ size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
         const size_t each = e3tp_round_up(rows * width_of(p, k) * element, 64);
         if (composed)
             bytes += (k == OP_W ? 4 : k == OP_Z ? 2 : 3) * each;
-        else if (indexed && k == OP_W)
+        else if ((indexed || p->weight_by_path) && k == OP_W)
             bytes += 2 * each;
     }
     return bytes;
@@ -372,8 +439,8 @@ void e3tp_block_run(const e3tp_block_call *c, void *scratch)
     const bool composed = c->pass == E3TP_DOUBLE_BACKWARD || c->pass == E3TP_JVP;
     if (composed) {
         run_second(c, &s, scratch);
-    } else if (c->index) {
-        run_indexed(c, &s, scratch);
+    } else if (c->index || c->plan->weight_by_path) {
+        run_staged(c, &s, scratch);
     } else {
         const e3tp_rows r = rows_of(c);
         p->backend->run(p->state, c->pass, &r, scratch);

@@ -23,6 +23,8 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, double scale, 
         if (plan->problem->layout[k] == E3TP_BATCH_LAST)
             return e3tp_fail(m, E3TP_E_UNSUPPORTED,
                              "a convolution gathers rows: layout BATCH_LAST has none");
+    if (plan->weight_by_path)
+        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "a convolution takes weights by channel");
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");

@@ -254,6 +254,15 @@ e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t)
     return E3TP_OK;
 }
 
+e3tp_status e3tp_desc_set_weight_shape(e3tp_desc *d, e3tp_weight_shape shape)
+{
+    CHECK(d, shape == E3TP_WEIGHT_BY_CHANNEL || shape == E3TP_WEIGHT_BY_PATH,
+          "there is no weight shape %d", (int)shape);
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_weight_shape: the operation has no paths");
+    d->weight_shape = shape;
+    return E3TP_OK;
+}
+
 e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t)
 {
     CHECK(d, t == E3TP_F32 || t == E3TP_F64, "there is no dtype %d", (int)t);

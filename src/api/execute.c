@@ -52,8 +52,9 @@ static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
     const int side[OP_COUNT] = {0, 1, -1, 2};
+    const e3tp_operand operand[OP_COUNT] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     for (int k = 0; k < OP_COUNT; k++) {
-        c->width[k] = side[k] < 0 ? q->weight_numel : q->dim[side[k]];
+        c->width[k] = e3tp_plan_width(p, operand[k]);
         c->batch_last[k] = side[k] >= 0 && q->layout[side[k]] == E3TP_BATCH_LAST;
         c->stride[k] = given[k] != E3TP_PACKED
                            ? given[k]
@@ -387,7 +388,7 @@ size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
     if (!p || pass < E3TP_FORWARD || pass > E3TP_JVP)
         return 0;
     const size_t none[OP_COUNT] = {0}, all[OP_COUNT] = {p->problem->dim[0], p->problem->dim[1],
-                                                        p->problem->weight_numel, 0};
+                                                        e3tp_plan_width(p, E3TP_W), 0};
     const bool gradients = pass == E3TP_BACKWARD || pass == E3TP_DOUBLE_BACKWARD;
     const size_t *summed = gradients ? all : none;
     const cut k = cut_batch(p, pass, batch, summed);

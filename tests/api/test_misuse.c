@@ -398,6 +398,8 @@ static void refuse_product(e3tp_desc *d, e3tp_product kind, const e3tp_irrep *ke
 
 START_TEST(whole_products)
 {
+    PRODUCT_REFUSED(e3tp_desc_set_weight_shape(d, (e3tp_weight_shape)2), "weight shape 2");
+    GAUNT_REFUSED(e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH), "set_weight_shape");
     const e3tp_irrep keep = {0, 1, 1};
     e3tp_irrep z[8];
     e3tp_path paths[8];

@@ -225,6 +225,18 @@ START_TEST(convolutions_that_cannot_be)
     ck_assert_int_eq(e3tp_conv_create(&c, NULL, 1, NULL, 0), E3TP_E_INVALID);
     e3tp_conv_destroy(NULL);
     e3tp_plan_destroy(p);
+    e3tp_desc *d;
+    const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UUU, 1);
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_irreps_text(d, (e3tp_operand)k, "2x0e");
+    e3tp_desc_add_path(d, &path);
+    e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
+    e3tp_desc_destroy(d);
+    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_W), 1);
+    expect(e3tp_conv_create(&c, p, 1, text, sizeof text), E3TP_E_UNSUPPORTED, text, "by channel");
+    e3tp_plan_destroy(p);
 }
 END_TEST
 

@@ -118,6 +118,42 @@ class Values(Case):
             zero = tp.double_backward(*operands, self.gz)
             self.assertTrue(all((h == 0).all() for h in zero))
 
+    def test_weights_by_path(self):
+        index = np.array([2, 0, 2, 2, 1])
+        for shared in (True, False):
+            full, tp = plan(shared_weights=shared), plan(shared_weights=shared, weights="path")
+            counts = [int(np.prod(i.path_shape)) for i in tp.instructions if i.has_weight]
+            self.assertEqual(tp.weight_numel, len(counts))
+            of = np.repeat(np.arange(len(counts)), counts)  # the path of each of e3nn's weights
+            w = rng.standard_normal(len(counts) if shared else (5, len(counts)))
+            np.testing.assert_array_equal(tp(self.x, self.y, w), full(self.x, self.y, w[..., of]))
+
+            def collected(gw):
+                return np.stack([gw[..., of == n].sum(axis=-1) for n in range(len(counts))], axis=-1)
+
+            grads = tp.backward(self.x, self.y, w, self.gz)
+            want = full.backward(self.x, self.y, w[..., of], self.gz)
+            for g, e in zip(grads, (*want[:2], collected(want[2]))):
+                np.testing.assert_allclose(g, e, atol=1e-12)
+            tangents = [rng.standard_normal(a.shape) for a in (self.x, self.y, w)]
+            expanded = (*tangents[:2], tangents[2][..., of])
+            np.testing.assert_allclose(
+                tp.jvp(self.x, self.y, w, *tangents), full.jvp(self.x, self.y, w[..., of], *expanded), atol=1e-12
+            )
+            second = tp.double_backward(self.x, self.y, w, self.gz, *tangents)
+            want = full.double_backward(self.x, self.y, w[..., of], self.gz, *expanded)
+            for h, e in zip(second, (*want[:2], collected(want[2]), want[3])):
+                np.testing.assert_allclose(h, e, atol=1e-12)
+        table = rng.standard_normal((3, len(counts)))
+        np.testing.assert_array_equal(tp(self.x, self.y, table, index=index), tp(self.x, self.y, table[index]))
+        gw, each = (
+            tp.backward(self.x, self.y, *rest, self.gz, **picked)[2]
+            for rest, picked in (((table,), {"index": index}), ((table[index],), {}))
+        )
+        want = np.zeros_like(table)
+        np.add.at(want, index, each)
+        np.testing.assert_allclose(gw, want, atol=1e-12)
+
     def test_table_of_weights(self):
         with plan(shared_weights=False) as tp:
             table, index = rng.standard_normal((3, tp.weight_numel)), np.array([2, 0, 2, 2, 1])
@@ -395,8 +431,6 @@ class Refusals(Case):
             e3tp.TensorProduct("70000e", "0e", "0e", [])
 
     def test_unsupported(self):
-        with self.assertRaisesRegex(e3tp.Unsupported, "path"):
-            plan(weights="path")
         with self.assertRaisesRegex(e3tp.Unsupported, "matrix"):
             plan(method="matrix")
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""How near the method cg comes to what the machine can do: cases, and each result against a floor and a goal.
+
+Shares are of avx2 against the AVX2 peak, where the machine has it, float32, one thread unless said.
+"""
+
+import goals as g
+
+
+def natural(top, mul):
+    return "+".join(f"{mul}x{l}{'eo'[l % 2]}" for l in range(top + 1))
+
+
+SINGLE = ("000", "101", "110", "111", "112", "211", "222", "333")
+
+
+def cases(isa):
+    """Problem strings, one a line."""
+    head = f"op=tp method=cg dtype=f32 isa={isa}"
+    for L in range(1, 9):
+        rows = max(16, (128 << 10) // (4 * 3 * 16 * (L + 1) ** 2) // 16 * 16)
+        x = natural(L, 16)
+        yield (
+            f"{head} name=lanes.{L} in1={x} in2={x} mode=uuu paths=all sep=0 lmax_out={L} weights=shared batch={rows} "
+            "layout=ir_mul threads=1 pass=fwd"
+        )
+    for L in range(1, 5):
+        yield (
+            f"{head} name=shared.{L} in1={natural(L, 128)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
+            "weights=row batch=16 layout=ir_mul threads=1 pass=fwd,bwd,dbl"
+        )
+    x, y = natural(2, 32), natural(2, 1)
+    joined = f"{head} in1={x} in2={y} out={x} mode=uvw layout=mul_ir threads=1 pass=fwd"
+    yield f"{joined} name=joined weights=shared batch=64"
+    yield f"{joined} name=joined-rows weights=row batch=512"
+    for l1, l2, l3 in SINGLE:
+        yield (
+            f"{head} name=single-{l1}{l2}{l3} in1=128x{l1}e in2=1x{l2}e out=128x{l3}e mode=uvu weights=row batch=8192 "
+            "layout=mul_ir threads=1 pass=fwd"
+        )
+    yield (
+        f"{head} name=call in1=1x0e in2=1x0e out=1x0e mode=uuu weights=shared batch=100 layout=mul_ir threads=1 "
+        "pass=fwd"
+    )
+    yield (
+        f"{head} name=threads in1={natural(3, 128)} in2={natural(3, 1)} mode=uvu paths=all sep=0 lmax_out=3 "
+        "weights=row batch=1024 layout=ir_mul threads=1,2 pass=fwd"
+    )
+
+
+def to_forward(rows, setting, which):
+    """Rows of a pass with the key ratio: its time over the forward pass's."""
+    forward = {r["name"]: r["ns_per_item"] for r in g.pick(rows, "product", setting, **{"pass": "fwd"})}
+    return [
+        {**r, "ratio": r["ns_per_item"] / forward[r["name"]]}
+        for r in g.pick(rows, "product", setting, **{"pass": which})
+        if r["name"] in forward
+    ]
+
+
+def nearer_ceiling(row):
+    """Of the lesser of peak and memory bandwidth."""
+    return max(g.share(row) or 0, row["bytes"] / row["ns_per_item"] / row["dram_gbs"])
+
+
+def scaling(rows):
+    """Speed-up by two threads over that of the multiply-add peak."""
+    one, two = (g.pick(rows, "product", "threads", threads=t) for t in (1, 2))
+    if not (one and two and one[0]["peak_gflops"] and two[0]["peak_gflops"]):
+        return []
+    gain = one[0]["ns_per_item"] / two[0]["ns_per_item"]
+    return [{**two[0], "ratio": gain / (two[0]["peak_gflops"] / one[0]["peak_gflops"])}]
+
+
+# degrees, floor, goal
+LANES = (
+    ((1,), 0.4, 0.5),
+    ((2,), 0.6, 0.8),
+    ((3,), 0.75, 0.95),
+    ((4, 5), 0.85, 1.1),
+    ((6, 7, 8), 0.6, 0.9),
+)
+SHARED = (((1,), 0.35, 0.45), ((2, 3, 4), 0.5, 0.65))
+
+
+def listed(degrees):
+    return ", ".join(map(str, degrees))
+
+
+def table(rows):
+    """[{what, reached, floor, goal, met}] judged by the floor; worst case first."""
+    ratio = lambda r: r["ratio"]  # noqa: E731
+    out = []
+
+    def add(what, found, value, floor, goal, higher=True):
+        values = sorted((value(r) for r in found), reverse=not higher)
+        if not values:
+            return
+        met = values[0] >= floor if higher else values[0] <= floor
+        reached = " to ".join(dict.fromkeys(g.number(v) for v in (values[0], values[-1])))
+        out.append({"what": what, "reached": reached, "floor": floor, "goal": goal, "met": met})
+
+    def of(setting, degrees, **keys):
+        found = g.pick(rows, "product", setting, **keys)
+        return [r for r in found if g.setting_of(r)[1] in degrees]
+
+    for degrees, floor, goal in LANES:
+        what = f"all paths, operands of their own, L = {listed(degrees)}: of peak, 3 flops per non-zero"
+        add(what, of("lanes", degrees), g.share_of_nonzeros, floor, goal)
+    for degrees, floor, goal in SHARED:
+        what = f"uvu, 128 channels, a weight for each, L = {listed(degrees)}: of peak"
+        add(what, of("shared", degrees, **{"pass": "fwd"}), g.share, floor, goal)
+    add("uvw, shared weights: of peak", of("joined", (0,)), g.share, 0.6, 0.8)
+    add("uvw, weights by row: of memory bandwidth", of("joined-rows", (0,)), g.memory_share, 0.6, 0.8)
+    for which, name, floor, goal in (("bwd", "backward", 3.2, 2.5), ("dbl", "double backward", 7, 5)):
+        what = f"{name}, uvu: times the forward pass"
+        add(what, to_forward(rows, "shared", which), ratio, floor, goal, higher=False)
+    single = [r for path in SINGLE for r in of(f"single-{path}", (0,))]
+    add("single paths, 128 channels: of the lesser of peak and bandwidth", single, nearer_ceiling, 0.5, 0.6)
+    add("a call of 100 rows: microseconds", of("call", (0,)), lambda r: r["ns_per_item"] / 10, 10, 2, higher=False)
+    add("two threads: of the peak's scaling", scaling(rows), ratio, 0.85, 0.95)
+    return out
