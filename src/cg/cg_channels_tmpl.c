@@ -142,7 +142,8 @@ static void connect(const frame *f, const shared_path *s, size_t v)
         n = rows_together(f, r);
         const mix_job m = rows_job(f, s, r, n);
         kernels.mix(&m);
-        kernels.connect(n, s->x.b->mul, mo, s->z.d, f->mid, m.z_row, m.z_tile,
+        const size_t ahead = f->r->sw && !f->r->iw && r + 1 < f->n ? (size_t)f->r->sw : 0;
+        kernels.connect(n, s->x.b->mul, mo, s->z.d, ahead, f->mid, m.z_row, m.z_tile,
                         (const real *)f->r->w + weight_row(f, s, r, v), s->y.b->mul * mo,
                         s->z.v + r * s->z_row, s->z_row, s->z.stride);
     }
@@ -172,7 +173,7 @@ static void connect_rows_back(const frame *f, const shared_path *s, const mix_jo
                              s->z.stride, f->gmid, gw);
         return;
     }
-    kernels.connect(m->rows, mo, m1, s->z.d, g, s->z_row, s->z.stride, f->turned, m1, f->gmid,
+    kernels.connect(m->rows, mo, m1, s->z.d, 0, g, s->z_row, s->z.stride, f->turned, m1, f->gmid,
                     m->z_row, m->z_tile);
     if (gw)
         kernels.outer(m->rows, m1, mo, s->z.d, f->mid, m->z_row, m->z_tile, g, s->z_row,

@@ -48,8 +48,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
    mix, mix_back  above; back: gx[i] += w U_i, gw line = sum_i x_i U_i with U_i = sum_k M[i][k] g_k,
                dM[i][k] = sum over channels w x_i g_k (layout of M; each of the three may be NULL)
    connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
-               in tiles t_tile and z_tile apart, W rows w_row apart
-   outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
+               in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
+   fetched too (0: nothing) outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
                NULL: none; t in tiles n3 T apart
  */
@@ -66,8 +66,9 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
     X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *dM, real *gy)) \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
-    X(connect, (size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,            \
-                size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile)) \
+    X(connect,                                                                                     \
+      (size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_row,       \
+       size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile))          \
     X(outer, (size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,              \
               size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row))   \
     X(connect_back, (size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,     \

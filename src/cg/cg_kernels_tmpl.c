@@ -260,8 +260,8 @@ enum { PAIRS = 12 / NV };
 /* nv vectors of a tile of outputs, P pairs; n: how many of the outputs are there, all if `whole`.
  */
 V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_t m1, size_t n,
-                              const real *const *t, size_t t_tile, const real *W, size_t w_row,
-                              real *const *z, size_t at)
+                              size_t ahead, const real *const *t, size_t t_tile, const real *W,
+                              size_t w_row, real *const *z, size_t at)
 {
     v_real acc[PAIRS * NV];
     V_UNROLL
@@ -270,6 +270,8 @@ V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_
     for (size_t u = 0; u < m1; u++, W += w_row) {
         const size_t lane = u / T * t_tile + u % T;
         v_real w[NV];
+        if (ahead)
+            __builtin_prefetch(W + ahead);
         V_UNROLL
         for (int v = 0; v < nv; v++)
             w[v] = whole ? v_loadu(W + v * V_LANES) : load_some(W, n);
@@ -290,19 +292,20 @@ V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_
     }
 }
 
-V_INLINE void connect_pairs(const int P, size_t m1, size_t mo, const real *const *t, size_t t_tile,
-                            const real *W, size_t w_row, real *const *z, size_t z_tile)
+V_INLINE void connect_pairs(const int P, size_t m1, size_t mo, size_t ahead, const real *const *t,
+                            size_t t_tile, const real *W, size_t w_row, real *const *z,
+                            size_t z_tile)
 {
     size_t o = 0;
     for (; o + T <= mo; o += T)
-        connect_vectors(P, NV, true, m1, T, t, t_tile, W + o, w_row, z, o / T * z_tile);
+        connect_vectors(P, NV, true, m1, T, ahead, t, t_tile, W + o, w_row, z, o / T * z_tile);
     for (; o < mo; o += (size_t)V_LANES)
-        connect_vectors(P, 1, false, m1, mo - o, t, t_tile, W + o, w_row, z,
+        connect_vectors(P, 1, false, m1, mo - o, ahead, t, t_tile, W + o, w_row, z,
                         o / T * z_tile + o % T);
 }
 
-static void connect(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
-                    size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row,
+static void connect(size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t,
+                    size_t t_row, size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row,
                     size_t z_tile)
 {
     const size_t all = rows * (size_t)n3;
@@ -316,11 +319,11 @@ static void connect(size_t rows, size_t m1, size_t mo, int n3, const real *t, si
             to[q] = z + r * z_row + k * T;
         }
         if (now == PAIRS)
-            connect_pairs(PAIRS, m1, mo, from, t_tile, W, w_row, to, z_tile);
+            connect_pairs(PAIRS, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
         else if (now == 3)
-            connect_pairs(3, m1, mo, from, t_tile, W, w_row, to, z_tile);
+            connect_pairs(3, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
         else
-            connect_pairs(1, m1, mo, from, t_tile, W, w_row, to, z_tile);
+            connect_pairs(1, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
     }
 }
 

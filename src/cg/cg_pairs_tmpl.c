@@ -127,7 +127,7 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
                                     size_t x_stride, const real *y, size_t y_stride,
                                     const TARGET *out)
 {
-    enum { AT_ONCE = 4 };
+    enum { AT_ONCE = 16 };
     _Alignas(64) real cw[AT_ONCE * (2 * L + 1) * T];
     const int least = abs(s->l1 - s->l2), n = 2 * (s->l1 < s->l2 ? s->l1 : s->l2) + 1;
     const wanted w = survey(s, n, out);

@@ -231,7 +231,7 @@ static void NAME(check_connect)(const KERNELS *k, size_t rows, size_t m1, size_t
                 for (size_t u = 0; u < m1; u++)
                     want[r * zr + o / T * zt + c * T + o % T] +=
                         (double)t[r * tr + u / T * tt + c * T + u % T] * (double)W[u * w_row + o];
-    k->connect(rows, m1, mo, n3, t, tr, tt, W, w_row, z, zr, zt);
+    k->connect(rows, m1, mo, n3, rows % 2, t, tr, tt, W, w_row, z, zr, zt);
     NAME(same)(2, want, "connect");
 }
 
