@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cg/cg_frame.h"
+#include "simd/vec.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 #define pairs E3TP_NAME(e3tp_cg_pairs)
@@ -275,15 +276,6 @@ static void clear_tiles(line_up z, size_t tiles, int l)
         memset(z.v + t * z.stride, 0, (size_t)(2 * l + 1) * T * sizeof(real));
 }
 
-/* Says that the result of m holds nothing yet, or sees to it that it does not. */
-static void make_fresh(pair_target *to, const e3tp_cg_member *m, size_t tiles)
-{
-    pair_target *o = &to[m->place];
-    o->fresh = m->by_pair && (m->l[0] == 0 || m->l[1] == 0);
-    if (!o->fresh)
-        clear_tiles((line_up){o->z, o->z_stride}, tiles, abs(m->l[0] - m->l[1]) + m->place);
-}
-
 /* One result without weights. */
 static void contract_one(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
                          size_t tiles, line_up a, line_up b, line_up z)
@@ -308,14 +300,73 @@ static inline double coefficient(const frame *f, const e3tp_cg_member *m)
     return f->p->paths[m->path].has_weight && e3tp_cg_folds(f, m->path) ? 1 : m->c;
 }
 
-/* The kernel of the group's set, if it may run: the coefficients are in the weights. */
-static pair_set *set_of(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
-                        const e3tp_cg_member *m)
+/* The kernel of the group's set, NULL if there is none. */
+static pair_set *set_of(const e3tp_cg_group *g, const e3tp_cg_member *m)
 {
-    if (target != E3TP_CG_TO_Z || g->set == E3TP_CG_SETS || !f->folded)
-        return NULL;
-    const pair_sets *sets = pairs.sets[m->l[0]][m->l[1]];
+    const pair_sets *sets = g->set == E3TP_CG_SETS ? NULL : pairs.sets[m->l[0]][m->l[1]];
     return sets ? sets->of[g->set][e3tp_cg_set_place(m->l[0], m->l[1], g->top)] : NULL;
+}
+
+/* Where a member's result goes, and what it is multiplied by; z.v NULL: it is not wanted. */
+typedef struct result {
+    line_up z, w;
+    double c;
+} result;
+
+/* Coefficient times weight of `tiles` tiles from t on, line after line of the members. */
+static void scale_weights(const result *out, size_t count, size_t t, size_t tiles, real *cw)
+{
+    for (size_t end = t + tiles; t < end; t++)
+        for (size_t k = 0; k < count; k++) {
+            const v_real c = v_set1((real)out[k].c);
+            const real *w = out[k].w.v ? out[k].w.v + t * out[k].w.stride : NULL;
+            for (int v = 0; v < T; v += V_LANES, cw += V_LANES)
+                v_store(cw, w ? c * v_loadu(w + v) : c);
+        }
+}
+
+/* All members are wanted, their tiles equally far apart. */
+static void contract_set(pair_set *run, const e3tp_cg_member *m, size_t count, size_t tiles,
+                         line_up a, line_up b, const result *out)
+{
+    enum { AT_ONCE = 16, MOST = E3TP_CG_PAIRS_LMAX * 2 + 1 };
+    _Alignas(64) real cw[AT_ONCE * MOST * T];
+    real *z[MOST_PLACES] = {NULL};
+    const int least = abs(m->l[0] - m->l[1]);
+    bool varies = false;
+    for (size_t k = 0; k < count; k++) {
+        varies |= out[k].w.v && out[k].w.stride;
+        z[m[k].place] = out[k].z.v + (least + m[k].place) * T;
+    }
+    for (size_t t = 0, now; t < tiles; t += now) {
+        now = varies && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
+        scale_weights(out, count, t, varies ? now : 1, cw);
+        run(now, a.v + t * a.stride, a.stride, b.v + t * b.stride, b.stride, cw,
+            varies ? count * T : 0, z, out->z.stride);
+        for (size_t k = 0; k < count; k++)
+            z[m[k].place] += now * out->z.stride;
+    }
+}
+
+/* Adds to the results of a group. */
+static void contract_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
+                           const walk *way, const result *out)
+{
+    const e3tp_cg_member *m = f->plan->order[target] + g->first;
+    const line_up a = block_at(f->v, m, target, 0, way), b = block_at(f->v, m, target, 1, way);
+    pair_set *run = set_of(g, m);
+    for (size_t k = 0; k < g->count; k++)
+        if (!out[k].z.v || out[k].z.stride != out->z.stride)
+            run = NULL;
+    if (run) {
+        contract_set(run, m, g->count, way->tiles, a, b, out);
+        return;
+    }
+    pair_target to[MOST_PLACES];
+    want_none(to, m);
+    for (size_t k = 0; k < g->count; k++)
+        want(to, &m[k], out[k].z, out[k].w, out[k].c);
+    contract(f, target, m, g->count, way->tiles, a, b, to);
 }
 
 static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const e3tp_cg_member *m,
@@ -372,27 +423,44 @@ static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk 
 {
     const e3tp_cg_target to_x = E3TP_CG_TO_X;
     const e3tp_cg_member *m = f->plan->order[to_x] + g->first;
-    pair_target to[MOST_PLACES];
-    line_up u[MOST_PLACES];
-    int lines = 0;
+    result out[MOST_PLACES];
+    size_t lines = 0, at = 0;
     for (size_t k = 0; k < g->count; k++)
-        lines += wants_weight_gradient(f, m[k].path) ? components_of(&m[k]) : 0;
-    in_scratch(f->mid, way->tiles, lines);
-    want_none(to, m);
-    for (size_t k = 0, at = 0; k < g->count; k++) {
+        lines += wants_weight_gradient(f, m[k].path) ? (size_t)components_of(&m[k]) : 0;
+    in_scratch(f->mid, way->tiles, (int)lines);
+    for (size_t k = 0; k < g->count; k++) {
         const bool weighted = wants_weight_gradient(f, m[k].path);
-        u[k] = (line_up){f->mid + at * T, (size_t)lines * T};
-        if (weighted)
-            want(to, &m[k], u[k], (line_up){NULL, 0}, m[k].c);
-        else if (f->r->gx)
-            want(to, &m[k], block_at(f->g, &m[k], to_x, 2, way), (line_up){NULL, 0}, m[k].c);
+        const line_up none = {NULL, 0}, u = {f->mid + at * T, lines * T};
+        out[k] = (result){weighted   ? u
+                          : f->r->gx ? block_at(f->g, &m[k], to_x, 2, way)
+                                     : none,
+                          none, m[k].c};
         at += weighted ? (size_t)components_of(&m[k]) : 0;
     }
-    contract(f, to_x, m, g->count, way->tiles, block_at(f->v, m, to_x, 0, way),
-             block_at(f->v, m, to_x, 1, way), to);
+    contract_group(f, to_x, g, way, out);
     for (size_t k = 0; k < g->count; k++)
         if (wants_weight_gradient(f, m[k].path))
-            use_contraction(f, &m[k], u[k], way);
+            use_contraction(f, &m[k], out[k].z, way);
+}
+
+/* With the gradients of weights, as many tiles at a time as are held. */
+static void weight_gradients_by_part(const frame *f, const e3tp_cg_group *g, const walk *way)
+{
+    const size_t held = f->plan->tiles_held;
+    for (size_t t = 0, now; t < way->tiles; t += now) {
+        now = way->tiles - t < held ? way->tiles - t : held;
+        const walk part = part_of(way, t, now);
+        weight_gradients(f, g, &part);
+    }
+}
+
+/* Scalings may store where nothing is yet. */
+static void run_scaling(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
+                        const walk *way, const result *out, bool fresh)
+{
+    pair_target to = {out->z.v, out->z.stride, out->w.v, out->w.stride, (real)out->c, fresh};
+    contract(f, target, m, 1, way->tiles, block_at(f->v, m, target, 0, way),
+             block_at(f->v, m, target, 1, way), &to);
 }
 
 static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
@@ -400,30 +468,29 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
 {
     const e3tp_cg_member *m = f->plan->order[target] + g->first;
     real *const *results = target == E3TP_CG_TO_Z ? f->v : f->g;
-    pair_target to[MOST_PLACES];
-    pair_set *set = set_of(f, target, g, m);
+    pair_set *set = target == E3TP_CG_TO_Z && g->ready && f->folded ? set_of(g, m) : NULL;
     if (set) {
         run_set(f, set, g, m, way);
         return;
     }
     if (target == E3TP_CG_TO_X && f->r->gw && f->p->weight_numel) {
-        const size_t held = f->plan->tiles_held;
-        for (size_t t = 0, now; t < way->tiles; t += now) {
-            now = way->tiles - t < held ? way->tiles - t : held;
-            const walk part = part_of(way, t, now);
-            weight_gradients(f, g, &part);
-        }
+        weight_gradients_by_part(f, g, way);
         return;
     }
-    want_none(to, m);
+    const bool scaling = m->by_pair && (m->l[0] == 0 || m->l[1] == 0);
+    bool fresh = false;
+    result out[MOST_PLACES];
     for (size_t k = 0; k < g->count; k++) {
-        want(to, &m[k], block_at(results, &m[k], target, 2, way), weight_line(f, m[k].path, way, 0),
-             coefficient(f, &m[k]));
-        if (target == E3TP_CG_TO_Z && f->fresh && m[k].first && !way->again)
-            make_fresh(to, &m[k], way->tiles);
+        out[k] = (result){block_at(results, &m[k], target, 2, way),
+                          weight_line(f, m[k].path, way, 0), coefficient(f, &m[k])};
+        fresh = target == E3TP_CG_TO_Z && f->fresh && m[k].first && !way->again;
+        if (fresh && !scaling)
+            clear_tiles(out[k].z, way->tiles, abs(m->l[0] - m->l[1]) + m[k].place);
     }
-    contract(f, target, m, g->count, way->tiles, block_at(f->v, m, target, 0, way),
-             block_at(f->v, m, target, 1, way), to);
+    if (scaling)
+        run_scaling(f, target, m, way, out, fresh);
+    else
+        contract_group(f, target, g, way, out);
 }
 
 /* ---- uvw, uuw, u<vw: the products of (u, v) go to scratch, from there to every w ---- */

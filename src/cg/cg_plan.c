@@ -251,7 +251,16 @@ static void find_first_writers(e3tp_cg_plan *g)
     }
 }
 
-/* Whether the weights of a group are lines one after the other, in the order of degrees. */
+/* Whether the results of a group lie as the kernels of sets want them, in the order of degrees. */
+static bool in_order(const e3tp_cg_member *m, size_t count)
+{
+    bool yes = true;
+    for (size_t i = 1; i < count; i++)
+        yes = yes && m[i].step[2] == m->step[2] && m[i].place > m[i - 1].place;
+    return yes;
+}
+
+/* Whether its weights are lines one after the other. */
 static bool in_lines(const e3tp_cg_plan *g, const e3tp_cg_member *m, size_t count)
 {
     const e3tp_cg_path *first = &g->path[m->path];
@@ -259,25 +268,25 @@ static bool in_lines(const e3tp_cg_plan *g, const e3tp_cg_member *m, size_t coun
     for (size_t i = 0; i < count; i++) {
         const e3tp_cg_path *q = &g->path[m[i].path];
         yes = yes && g->problem->paths[m[i].path].has_weight && !q->in_place &&
-              q->lines == first->lines + i && q->line_step == first->line_step &&
-              m[i].step[2] == m->step[2] && (i == 0 || m[i].place > m[i - 1].place);
+              q->lines == first->lines + i && q->line_step == first->line_step;
     }
     return yes;
 }
 
-static void find_set(const e3tp_cg_plan *g, e3tp_cg_group *group)
+static void find_set(const e3tp_cg_plan *g, int target, e3tp_cg_group *group)
 {
-    const e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][group->first];
+    const e3tp_cg_member *m = &g->order[target][group->first];
     const int l1 = m->l[0], l2 = m->l[1];
     int odd = 0;
     if (!m->by_pair || l1 == 0 || l2 == 0 || e3tp_cg_connects(&g->problem->paths[m->path]) ||
-        !in_lines(g, m, group->count))
+        !in_order(m, group->count))
         return;
     for (size_t i = 0; i < group->count; i++) {
         group->top = abs(l1 - l2) + m[i].place;
         odd += (l1 + l2 + group->top) % 2;
     }
     group->set = e3tp_cg_set_of(l1, l2, group->top, (int)group->count, odd);
+    group->ready = target == E3TP_CG_TO_Z && in_lines(g, m, group->count);
 }
 
 static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
@@ -293,8 +302,9 @@ static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
 
 static void finish_groups(e3tp_cg_plan *g)
 {
-    for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++)
-        find_set(g, &g->groups[E3TP_CG_TO_Z][i]);
+    for (int k = 0; k < E3TP_CG_TARGETS; k++)
+        for (size_t i = 0; i < g->ngroups[k]; i++)
+            find_set(g, k, &g->groups[k][i]);
     for (int k = 0; k < E3TP_CG_TARGETS; k++)
         for (size_t i = g->ngroups[k]; i-- > 1;)
             if (go_alike(g, k, &g->groups[k][i - 1], &g->groups[k][i]))

@@ -45,8 +45,9 @@ typedef struct e3tp_cg_group {
     e3tp_cg_walk walk;
     size_t tiles;    /* of channels in a row */
     size_t alike;    /* how many groups from this one on go alike */
-    e3tp_cg_set set; /* of the results' degrees; E3TP_CG_SETS too where they or their weights do not
-                        lie as the kernels of sets want them */
+    e3tp_cg_set set; /* of the results' degrees; E3TP_CG_SETS too where they do not lie as the
+                        kernels of sets want them */
+    bool ready;      /* so do the weights, with the coefficients in them */
     int top;         /* the largest */
 } e3tp_cg_group;
 
