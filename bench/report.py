@@ -108,7 +108,7 @@ LIMITS = [
     ("<reached, worst first", lambda r: r["reached"]),
     ("floor", lambda r: r["floor"]),
     ("goal", lambda r: r["goal"]),
-    ("<floor", lambda r: g.VERDICT[r["met"]]),
+    ("<the floor is", lambda r: g.VERDICT[r["met"]]),
 ]
 
 

@@ -66,23 +66,43 @@ static void check_case(const e3tp_fixture *f, const e3tp_plan *p, e3tp_dtype t)
     for (size_t i = 0; i < (size_t)f->n_paths; i++)
         ck_assert_double_eq_tol(e3tp_plan_path_coefficient(p, i), f->coefficients[i],
                                 1e-15 * (1 + f->coefficients[i]));
-    const e3tp_fixture_array *const a[8] = {&f->x, &f->y,  &f->w,  &f->gz,
-                                            &f->z, &f->gx, &f->gy, &f->gw};
-    static const char *const names[8] = {"x", "y", "w", "gz", "z", "gx", "gy", "gw"};
-    void *mem[8];
-    for (int k = 0; k < 8; k++) {
-        mem[k] = convert(a[k], t);
-        if (k > 3) /* what is not written must show */
-            memset(mem[k], 0x7f, a[k]->n * sizeof(double));
+    enum { INPUTS = 7, ARRAYS = 15 };
+    e3tp_buffers b = e3tp_buffers_init((size_t)f->batch), again = b;
+    const struct {
+        const e3tp_fixture_array *a;
+        const char *name;
+        const void **input;
+        void **output;
+    } each[ARRAYS] = {
+        {&f->x, "x", &b.x, NULL},       {&f->y, "y", &b.y, NULL},
+        {&f->w, "w", &b.w, NULL},       {&f->gz, "gz", &b.gz, NULL},
+        {&f->ggx, "ggx", &b.ggx, NULL}, {&f->ggy, "ggy", &b.ggy, NULL},
+        {&f->ggw, "ggw", &b.ggw, NULL}, {&f->z, "z", NULL, &b.z},
+        {&f->gx, "gx", NULL, &b.gx},    {&f->gy, "gy", NULL, &b.gy},
+        {&f->gw, "gw", NULL, &b.gw},    {&f->hx, "hx", NULL, &b.hx},
+        {&f->hy, "hy", NULL, &b.hy},    {&f->hw, "hw", NULL, &b.hw},
+        {&f->hz, "hz", NULL, &b.hz},
+    };
+    void *mem[ARRAYS];
+    for (int k = 0; k < ARRAYS; k++) {
+        mem[k] = convert(each[k].a, t);
+        if (k < INPUTS)
+            *each[k].input = mem[k];
+        else /* what is not written must show */
+            *each[k].output = memset(mem[k], 0x7f, each[k].a->n * sizeof(double));
     }
-    e3tp_buffers b = e3tp_buffers_init((size_t)f->batch);
-    b.x = mem[0], b.y = mem[1], b.w = mem[2], b.gz = mem[3];
-    b.z = mem[4], b.gx = mem[5], b.gy = mem[6], b.gw = mem[7];
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    for (int k = 4; k < 8; k++)
-        compare(f->name, names[k], a[k], mem[k], t);
-    for (int k = 0; k < 8; k++)
+    ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
+    for (int k = INPUTS; k < ARRAYS; k++)
+        compare(f->name, each[k].name, each[k].a, mem[k], t);
+    /* The cotangent of gz is the change of z along the same directions. */
+    memset(b.hz, 0x7f, f->hz.n * sizeof(double));
+    again.x = b.x, again.y = b.y, again.w = b.w;
+    again.ggx = b.ggx, again.ggy = b.ggy, again.ggw = b.ggw, again.hz = b.hz;
+    ck_assert_int_eq(e3tp_jvp(p, &again), E3TP_OK);
+    compare(f->name, "hz by JVP", &f->hz, b.hz, t);
+    for (int k = 0; k < ARRAYS; k++)
         free(mem[k]);
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The products that make their instructions themselves: e3nn's order of instructions, outputs and weights."""
 
+import json
+import pathlib
 import unittest
 
 import numpy as np
@@ -12,7 +14,25 @@ from e3tp import Irreps
 rng = np.random.default_rng(0)
 
 
+MADE_BY_E3NN = pathlib.Path(__file__).parent.parent / "fixtures" / "constructors.jsonl"
+
+
 class Constructors(unittest.TestCase):
+    def test_e3nn(self):
+        cases = [json.loads(line) for line in MADE_BY_E3NN.read_text().splitlines()]
+        self.assertEqual(len({c["kind"] for c in cases}), 4)
+        for c in cases:
+            with self.subTest(kind=c["kind"], irreps=c["irreps"], **c["options"]):
+                tp = getattr(e3tp, c["kind"])(*c["irreps"], **c["options"], dtype=np.float64)
+                ins = [tp.irreps_in] if c["kind"] == "TensorSquare" else [tp.irreps_in1, tp.irreps_in2]
+                self.assertEqual((ins, tp.irreps_out), ([Irreps(i) for i in c["in"]], Irreps(c["out"])))
+                paths = [tuple(i[:5]) for i in tp.instructions]
+                self.assertEqual(paths, [tuple(i[:5]) for i in c["instructions"]])
+                factors = [i.path_weight for i in tp.instructions]
+                np.testing.assert_allclose(factors, [i[5] for i in c["instructions"]], rtol=1e-14)
+                z = tp(*map(np.array, c["x"]), np.array(c["w"]) if c["w"] else None)
+                np.testing.assert_allclose(z, c["z"], atol=1e-12)
+
     def check(self, tp, paths):
         self.assertEqual([tuple(i[:5]) for i in tp.instructions], paths)
         x, y = (rng.standard_normal((3, irreps.dim)) for irreps in (tp.irreps_in1, tp.irreps_in2))

@@ -64,6 +64,26 @@ static void read_path(words *r, e3tp_path *p, double *coefficient)
     *coefficient = words_number(r);
 }
 
+/* The arrays in the order of the file, and the place of the one that each is shaped like. */
+static const struct kept {
+    const char *key;
+    size_t offset, like;
+} kept[] = {
+#define KEPT(name, like)                          \
+    {                                             \
+#name, offsetof(e3tp_fixture, name), like \
+    }
+    KEPT(x, 0),   KEPT(y, 1),  KEPT(w, 2),  KEPT(z, 3),   KEPT(gz, 3),
+    KEPT(gx, 0),  KEPT(gy, 1), KEPT(gw, 2), KEPT(ggx, 0), KEPT(ggy, 1),
+    KEPT(ggw, 2), KEPT(hx, 0), KEPT(hy, 1), KEPT(hw, 2),  KEPT(hz, 3),
+#undef KEPT
+};
+
+static e3tp_fixture_array *array_of(e3tp_fixture *f, size_t i)
+{
+    return (e3tp_fixture_array *)((char *)f + kept[i].offset);
+}
+
 /* One case, from after the word "case". */
 static void read_case(words *r, e3tp_fixture *f)
 {
@@ -97,18 +117,12 @@ static void read_case(words *r, e3tp_fixture *f)
     f->coefficients = allocate(r, n, sizeof *f->coefficients);
     for (; f->n_paths < n && !r->failed; f->n_paths++)
         read_path(r, &f->paths[f->n_paths], &f->coefficients[f->n_paths]);
-    array(r, "x", &f->x);
-    array(r, "y", &f->y);
-    array(r, "w", &f->w);
-    array(r, "z", &f->z);
-    array(r, "gz", &f->gz);
-    array(r, "gx", &f->gx);
-    array(r, "gy", &f->gy);
-    array(r, "gw", &f->gw);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        array(r, kept[i].key, array_of(f, i));
     words_expect(r, "end");
-    if (!r->failed &&
-        (f->gx.n != f->x.n || f->gy.n != f->y.n || f->gw.n != f->w.n || f->gz.n != f->z.n))
-        words_fail(r, "a gradient and its array differ in length:", f->name);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (!r->failed && array_of(f, i)->n != array_of(f, kept[i].like)->n)
+            words_fail(r, "an array and what it is shaped like differ in length:", kept[i].key);
 }
 
 int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t capacity)
@@ -149,11 +163,12 @@ void fixture_free(e3tp_fixture *cases, int n)
 {
     for (int k = 0; cases && k < n; k++) {
         e3tp_fixture *f = &cases[k];
-        double *const arrays[] = {f->in1_var.v, f->in2_var.v, f->out_var.v, f->coefficients,
-                                  f->x.v,       f->y.v,       f->w.v,       f->z.v,
-                                  f->gz.v,      f->gx.v,      f->gy.v,      f->gw.v};
-        for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-            free(arrays[i]);
+        free(f->in1_var.v);
+        free(f->in2_var.v);
+        free(f->out_var.v);
+        free(f->coefficients);
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+            free(array_of(f, i)->v);
         free(f->paths);
     }
     free(cases);

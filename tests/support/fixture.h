@@ -24,8 +24,8 @@ typedef struct e3tp_fixture {
     size_t batch, n_paths;
     e3tp_path *paths;
     double *coefficients; /* per path, what e3nn multiplies it by */
-    e3tp_fixture_array x, y, w, z, gz, gx, gy,
-        gw; /* row major, one row per batch row, layout MUL_IR */
+    /* Row major, one row per batch row, layout MUL_IR; named as in e3tp_buffers. */
+    e3tp_fixture_array x, y, w, z, gz, gx, gy, gw, ggx, ggy, ggw, hx, hy, hw, hz;
 } e3tp_fixture;
 
 /* Reads every case of a file. Returns how many and sets *out, which fixture_free releases; on
