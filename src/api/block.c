@@ -213,21 +213,54 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .sz = c->stride[OP_Z]};
 }
 
-static void run_staged(const e3tp_block_call *c, stack *s, void *scratch)
+/* Whether the backend can not read the caller's weights as they lie. */
+static bool has_staged_weights(const e3tp_block_call *c)
 {
-    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
-    e3tp_rows r = rows_of(c);
-    r.w = stage(c, OP_W, c->in[OP_W], s);
-    r.sw = c->stride[OP_W] ? (ptrdiff_t)width : 0;
-    r.gw = c->out[OP_W] ? take(s, rows * width) : NULL;
-    if (r.gw && !r.sw)
-        memset(r.gw, 0, width * s->element);
-    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
-    if (r.gw)
-        deliver_rows(c, (argument){OP_W, 0, width}, r.gw, r.sw && !c->index ? STORE : ADD);
+    return c->index || c->plan->weight_by_path;
 }
 
-/* ---- second order ---- */
+static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
+{
+    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    r->w = stage(c, OP_W, c->in[OP_W], s);
+    r->sw = c->stride[OP_W] ? (ptrdiff_t)width : 0;
+    r->gw = c->out[OP_W] ? take(s, rows * width) : NULL;
+    if (r->gw && !r->sw)
+        memset(r->gw, 0, width * s->element);
+}
+
+static void deliver_weights(const e3tp_block_call *c, const e3tp_rows *r)
+{
+    const argument all = {OP_W, 0, width_of(c->plan, OP_W)};
+    if (r->gw)
+        deliver_rows(c, all, r->gw, r->sw && !c->index ? STORE : ADD);
+}
+
+static void run_first(const e3tp_block_call *c, stack *s, void *scratch)
+{
+    e3tp_rows r = rows_of(c);
+    if (has_staged_weights(c))
+        stage_weights(c, s, &r);
+    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
+    if (has_staged_weights(c))
+        deliver_weights(c, &r);
+}
+
+/* By the backend itself. */
+static void run_second(const e3tp_block_call *c, stack *s, void *scratch)
+{
+    e3tp_rows r = rows_of(c);
+    e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
+    if (has_staged_weights(c)) {
+        stage_weights(c, s, &r);
+        t.w = stage(c, OP_W, t.w, s);
+    }
+    c->plan->backend->run_second(c->plan->state, &r, &t, scratch);
+    if (has_staged_weights(c))
+        deliver_weights(c, &r);
+}
+
+/* ---- second order composed ---- */
 
 typedef struct second {
     const e3tp_block_call *c;
@@ -382,7 +415,7 @@ static void clear_rest(second *q)
     }
 }
 
-static void run_second(const e3tp_block_call *c, stack *s, void *scratch)
+static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
 {
     const e3tp_plan *p = c->plan;
     second q = {.c = c, .scratch = scratch};
@@ -405,20 +438,29 @@ static void run_second(const e3tp_block_call *c, stack *s, void *scratch)
 
 /* ---- */
 
+static bool is_second(e3tp_pass pass)
+{
+    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+}
+
+static bool is_composed(const e3tp_plan *p, e3tp_pass pass)
+{
+    return is_second(pass) && (!p->backend->run_second || p->problem->factor_weights);
+}
+
 static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)
 {
-    const size_t forward = p->backend->scratch_bytes(p->state, E3TP_FORWARD),
-                 back = p->backend->scratch_bytes(p->state, E3TP_BACKWARD);
-    const size_t bytes = pass == E3TP_FORWARD    ? forward
-                         : pass == E3TP_BACKWARD ? back
-                         : forward > back        ? forward
-                                                 : back;
+    size_t bytes = p->backend->scratch_bytes(p->state, is_composed(p, pass) ? E3TP_FORWARD : pass);
+    if (is_composed(p, pass)) {
+        const size_t back = p->backend->scratch_bytes(p->state, E3TP_BACKWARD);
+        bytes = back > bytes ? back : bytes;
+    }
     return e3tp_round_up(bytes, 64);
 }
 
 size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
 {
-    const bool composed = pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+    const bool composed = is_composed(p, pass);
     const size_t rows = p->backend->block_rows(p->state, pass),
                  element = e3tp_dtype_size(p->problem->dtype);
     size_t bytes = backend_scratch(p, pass);
@@ -427,7 +469,7 @@ size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
         if (composed)
             bytes += (k == OP_W ? 4 : k == OP_Z ? 2 : 3) * each;
         else if ((indexed || p->weight_by_path) && k == OP_W)
-            bytes += 2 * each;
+            bytes += (is_second(pass) ? 3 : 2) * each;
     }
     return bytes;
 }
@@ -436,13 +478,10 @@ void e3tp_block_run(const e3tp_block_call *c, void *scratch)
 {
     const e3tp_plan *p = c->plan;
     stack s = {(char *)scratch + backend_scratch(p, c->pass), e3tp_dtype_size(p->problem->dtype)};
-    const bool composed = c->pass == E3TP_DOUBLE_BACKWARD || c->pass == E3TP_JVP;
-    if (composed) {
+    if (is_composed(p, c->pass))
+        run_composed(c, &s, scratch);
+    else if (is_second(c->pass))
         run_second(c, &s, scratch);
-    } else if (c->index || c->plan->weight_by_path) {
-        run_staged(c, &s, scratch);
-    } else {
-        const e3tp_rows r = rows_of(c);
-        p->backend->run(p->state, c->pass, &r, scratch);
-    }
+    else
+        run_first(c, &s, scratch);
 }

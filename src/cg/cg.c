@@ -104,7 +104,7 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in",
                          e3tp_tier_name(tier));
     E3TP_TRY(e3tp_cg_plan_create(&g, p, a, why));
-    g->run = runners[p->dtype][tier]->run;
+    g->runner = runners[p->dtype][tier];
     *state = g;
     return E3TP_OK;
 }
@@ -114,10 +114,20 @@ static void destroy(void *state, const e3tp_allocator *a)
     e3tp_cg_plan_destroy(state, a);
 }
 
+static bool is_second(e3tp_pass pass)
+{
+    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+}
+
+/* Second order holds about twice as many operands. */
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
-    (void)pass;
-    return ((const e3tp_cg_plan *)state)->block_rows;
+    const e3tp_cg_plan *g = state;
+    if (!is_second(pass))
+        return g->block_rows;
+    const size_t unit = g->lanes == E3TP_LANES_ROWS ? e3tp_tile_lanes(g->problem) : 1,
+                 half = g->block_rows / 2 / unit * unit;
+    return half ? half : g->block_rows;
 }
 
 static size_t sum_rows(const void *state)
@@ -127,15 +137,22 @@ static size_t sum_rows(const void *state)
 
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
-    (void)pass;
     const e3tp_cg_plan *g = state;
-    return g->scratch.total * e3tp_dtype_size(g->problem->dtype);
+    return (is_second(pass) ? g->scratch.total_second : g->scratch.total) *
+           e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
 {
     const e3tp_cg_plan *g = state;
-    g->run(g, pass, rows, scratch);
+    g->runner->run(g, pass, rows, scratch);
+}
+
+static void run_second(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
+                       void *scratch)
+{
+    const e3tp_cg_plan *g = state;
+    g->runner->second(g, rows, t, scratch);
 }
 
 static e3tp_counts counts(const void *state, e3tp_pass pass)
@@ -162,6 +179,7 @@ const e3tp_backend e3tp_backend_cg = {
     .sum_rows = sum_rows,
     .scratch_bytes = scratch_bytes,
     .run = run,
+    .run_second = run_second,
     .counts = counts,
     .describe = describe,
 };

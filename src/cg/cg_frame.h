@@ -18,6 +18,7 @@ typedef struct frame {
     bool spread;    /* paths that may are run with y in every lane */
     bool fresh;     /* blocks of z that some member is the first to write were not cleared */
     bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
+    bool weighted;  /* only paths that have weights */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
@@ -46,6 +47,12 @@ static inline tiles_of frame_block(const frame *f, size_t path, int k)
 static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 {
     return f->plan->path[path].in_place && !f->r->iw;
+}
+
+/* Whether a path has no part in what is under way. */
+static inline bool e3tp_cg_rests(const frame *f, size_t path)
+{
+    return f->weighted && !f->p->paths[path].has_weight;
 }
 
 /* Lines of weights are those of one row. */

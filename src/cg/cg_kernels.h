@@ -19,9 +19,12 @@ typedef struct e3tp_cg_entry {
 } e3tp_cg_entry;
 
 /* Channels that share y: z[k] += w sum_i M[i][k] x[i] for each row and tile of channels.
-     M   row r of group r / T: element (i, k) at M + (r / T) * n1 * n3 * T + (i * n3 + k) * T + r %
-   T x   tile t of row r at x + r * x_row + t * n1 * T;  z alike with n3 w   line of tile t at w + r
-   * w_row + t * T, any alignment; NULL: ones sum the rows' results go to one row of z, ascending
+
+     M         row r of group r / T: element (i, k) at
+               M + (r / T) * n1 * n3 * T + (i * n3 + k) * T + r % T
+     x         tile t of row r at x + r * x_row + t * n1 * T; z alike with n3
+     w         line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
+     sum       the rows' results go to one row of z, ascending
      prefetch  lines of w this many rows further on are fetched ahead (0: none) */
 #define E3TP_CG_MIX(real)                           \
     {                                               \
@@ -45,11 +48,13 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
    dot         line += sum over components a b
    build       M[i][k] += c sum_j c_e y[j], one tile of rows; entries with o = i, i = k, j = j
    build_back  gy[j] += c sum c_e dM[i][k]; entries with o = j, i = i, j = k
-   mix, mix_back  above; back: gx[i] += w U_i, gw line = sum_i x_i U_i with U_i = sum_k M[i][k] g_k,
-               dM[i][k] = sum over channels w x_i g_k (layout of M; each of the three may be NULL)
+   mix, mix_back  above; back: with U_i = sum_k M[i][k] g_k, gx[i] += w U_i, gw line +=
+               sum_i x_i U_i, and dM[i][k] = sum over channels w x_i g_k (layout of M); each of the
+               three may be NULL
    connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
                in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
-   fetched too (0: nothing) outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
+               fetched too (0: nothing)
+   outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
                NULL: none; t in tiles n3 T apart
  */

@@ -225,8 +225,10 @@ V_INLINE void mix_back_lanes(const mix_job *m, size_t r, size_t t, int lane, v_r
             v_store(at, v_fma(w, u, v_load(at)));
         }
     }
-    if (m->gw)
-        v_store(m->gw + r * m->gw_row + t * T + lane, gw);
+    if (m->gw) {
+        real *line = m->gw + r * m->gw_row + t * T + lane;
+        v_store(line, v_load(line) + gw);
+    }
 }
 
 enum { MAX_MATRIX = 25 * 49 }; /* x to l = 12, z to 24 */

@@ -431,9 +431,10 @@ static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk 
     for (size_t k = 0; k < g->count; k++) {
         const bool weighted = wants_weight_gradient(f, m[k].path);
         const line_up none = {NULL, 0}, u = {f->mid + at * T, lines * T};
-        out[k] = (result){weighted   ? u
-                          : f->r->gx ? block_at(f->g, &m[k], to_x, 2, way)
-                                     : none,
+        const bool direct = f->r->gx && !e3tp_cg_rests(f, m[k].path);
+        out[k] = (result){weighted ? u
+                          : direct ? block_at(f->g, &m[k], to_x, 2, way)
+                                   : none,
                           none, m[k].c};
         at += weighted ? (size_t)components_of(&m[k]) : 0;
     }
@@ -473,6 +474,11 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         run_set(f, set, g, m, way);
         return;
     }
+    bool rests = true;
+    for (size_t k = 0; k < g->count; k++)
+        rests = rests && e3tp_cg_rests(f, m[k].path);
+    if (rests)
+        return;
     if (target == E3TP_CG_TO_X && f->r->gw && f->p->weight_numel) {
         weight_gradients_by_part(f, g, way);
         return;
@@ -484,7 +490,9 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         out[k] = (result){block_at(results, &m[k], target, 2, way),
                           weight_line(f, m[k].path, way, 0), coefficient(f, &m[k])};
         fresh = target == E3TP_CG_TO_Z && f->fresh && m[k].first && !way->again;
-        if (fresh && !scaling)
+        if (e3tp_cg_rests(f, m[k].path))
+            out[k].z = (line_up){NULL, 0};
+        else if (fresh && !scaling)
             clear_tiles(out[k].z, way->tiles, abs(m->l[0] - m->l[1]) + m[k].place);
     }
     if (scaling)

@@ -599,6 +599,10 @@ static void lay_out(e3tp_cg_plan *g)
         s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }
     s->turned = e3tp_take(&s->total, T, g->max_turned, true);
+    s->total_second = s->total;
+    for (int k = 0; k < 4; k++)
+        s->t[k] = k == 2 ? 0 : e3tp_take(&s->total_second, T, g->packed[k].elements, true);
+    s->t_lines = e3tp_take(&s->total_second, T, g->lines * T, true);
 }
 
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,

@@ -85,6 +85,8 @@ typedef struct e3tp_cg_layout {
     size_t middle[2];  /* products of uvw paths, and their gradients */
     size_t turned;     /* a matrix of weights of a uvw path, transposed */
     size_t total;
+    size_t t[4], t_lines; /* second order: packed tangents of x and y (by v), lines of those of w */
+    size_t total_second;
 } e3tp_cg_layout;
 
 typedef struct e3tp_cg_plan {
@@ -111,7 +113,7 @@ typedef struct e3tp_cg_plan {
     size_t max_middle;     /* elements of what a path keeps between its two steps */
     size_t max_turned;     /* of one matrix of shared weights */
     e3tp_cg_layout scratch;
-    void (*run)(const struct e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+    const struct e3tp_cg_runner *runner;
 } e3tp_cg_plan;
 
 /* Whether a matrix of weights connects the products of channels with the channels of z. */
@@ -123,6 +125,8 @@ static inline bool e3tp_cg_connects(const e3tp_coupling *c)
 /* One of these per template object. */
 typedef struct e3tp_cg_runner {
     void (*run)(const e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+    void (*second)(const e3tp_cg_plan *p, const e3tp_rows *r, const e3tp_tangents *t,
+                   void *scratch);
 } e3tp_cg_runner;
 
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,

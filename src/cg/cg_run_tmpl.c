@@ -167,17 +167,22 @@ static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
 static void channel_paths(const frame *f, bool back)
 {
     for (size_t i = 0; i < f->p->npaths; i++)
-        if (f->plan->path[i].channels && !e3tp_cg_is_spread(f, i))
+        if (f->plan->path[i].channels && !e3tp_cg_is_spread(f, i) && !e3tp_cg_rests(f, i))
             E3TP_NAME(e3tp_cg_channels)(f, i, back);
+}
+
+static void pack_y(const frame *f, bool spread)
+{
+    if (f->plan->y_lanes || spread)
+        pack(f, 1, f->r->y, f->r->sy, f->r->iy);
+    if (f->plan->y_rows)
+        pack(f, 3, f->r->y, f->r->sy, f->r->iy);
 }
 
 static void pack_operands(const frame *f)
 {
     pack(f, 0, f->r->x, f->r->sx, f->r->ix);
-    if (f->plan->y_lanes || f->spread)
-        pack(f, 1, f->r->y, f->r->sy, f->r->iy);
-    if (f->plan->y_rows)
-        pack(f, 3, f->r->y, f->r->sy, f->r->iy);
+    pack_y(f, f->spread);
     if (!f->p->factor_weights) {
         pack_weights(f);
         return;
@@ -292,27 +297,122 @@ static void unpack_y_gradient(const frame *f)
         unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
-static void backward(frame *f)
+static void begin_gradients(const frame *f)
 {
-    const e3tp_rows *r = f->r;
-    pack_operands(f);
-    pack(f, 2, r->gz, r->sz, NULL);
+    pack(f, 2, f->r->gz, f->r->sz, NULL);
     clear(f, f->g[0], 0);
     clear(f, f->g[1], 1);
     clear(f, f->g[3], 3);
+}
+
+static void end_gradients(const frame *f)
+{
+    if (f->r->gx)
+        unpack(f, 0, f->g[0], f->r->gx, f->r->sx);
+    if (f->r->gy)
+        unpack_y_gradient(f);
+}
+
+static void backward(frame *f)
+{
+    pack_operands(f);
+    begin_gradients(f);
     if (f->p->factor_weights)
         backward_factors(f);
     else
         backward_paths(f);
-    if (r->gx)
-        unpack(f, 0, f->g[0], r->gx, r->sx);
-    if (r->gy)
-        unpack_y_gradient(f);
+    end_gradients(f);
 }
 
-static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+/* ---- second order ---- */
+
+/* A product with tangents in place of some operands: what it adds to. The gradient by an operand
+   does not depend on that operand, so that one term may replace x for gw and w for gx. */
+typedef struct term {
+    bool x, y, w; /* replaced */
+    bool to_z, to_x, to_y, to_w;
+} term;
+
+static void run_term(const frame *own, const frame *tangent, term e)
 {
-    real *at = scratch;
+    const e3tp_rows *t = tangent->r;
+    if ((e.x && !t->x) || (e.y && !t->y) || (e.w && !t->w))
+        return;
+    e3tp_rows r = *own->r;
+    r.w = (e.w ? tangent : own)->r->w;
+    r.gx = e.to_x ? r.gx : NULL;
+    r.gy = e.to_y ? r.gy : NULL;
+    r.gw = e.to_w && own->p->weight_numel ? r.gw : NULL;
+    frame f = *own;
+    f.r = &r;
+    f.weighted = e.w;
+    f.v[0] = (e.x ? tangent : own)->v[0];
+    f.v[1] = (e.y ? tangent : own)->v[1];
+    f.v[3] = (e.y ? tangent : own)->v[3];
+    f.lw = (e.w ? tangent : own)->lw;
+    if (e.to_z && r.z) {
+        f.v[2] = own->g[2];
+        f.back = false;
+        f.spread = f.plan->y_spread;
+        E3TP_NAME(e3tp_cg_lanes)(&f, E3TP_CG_TO_Z);
+        channel_paths(&f, false);
+    } else if (r.gx || r.gy || r.gw) {
+        lane_gradients(&f, r.gx || r.gw, r.gy);
+        channel_paths(&f, true);
+    }
+}
+
+static void run_terms(const frame *own, const frame *tangent)
+{
+    const e3tp_rows *t = tangent->r;
+    const term terms[] = {
+        {.x = true, .to_z = true},
+        {.y = true, .to_z = true},
+        {.w = true, .to_z = true},
+        {.x = t->x, .w = t->w, .to_x = t->w, .to_w = t->x},
+        {.y = true, .to_x = true, .to_w = true},
+        {.x = true, .to_y = true},
+        {.w = true, .to_y = true},
+    };
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+        run_term(own, tangent, terms[i]);
+}
+
+static void pack_point(const frame *f)
+{
+    if (f->r->x)
+        pack(f, 0, f->r->x, f->r->sx, NULL);
+    if (f->r->y)
+        pack_y(f, f->plan->y_spread || f->plan->y_spread_back);
+    if (f->r->w)
+        pack_weights(f);
+}
+
+static void second_order(const frame *own, const frame *tangent)
+{
+    const e3tp_rows *r = own->r;
+    const bool gradients = r->gx || r->gy || r->gw;
+    pack_point(own);
+    pack_point(tangent);
+    if (r->z)
+        clear(own, own->g[2], 2);
+    if (gradients)
+        begin_gradients(own);
+    if (r->gw)
+        clear_weight_gradients(own);
+    run_terms(own, tangent);
+    if (r->z)
+        unpack(own, 2, own->g[2], r->z, r->sz);
+    if (r->gw)
+        unpack_weight_gradients(own);
+    if (gradients)
+        end_gradients(own);
+}
+
+/* ---- */
+
+static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
+{
     const e3tp_cg_layout *s = &plan->scratch;
     frame f = {.plan = plan,
                .p = plan->problem,
@@ -325,19 +425,43 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1],
                .turned = at + s->turned};
+    for (int k = 0; k < 4; k++) {
+        f.v[k] = at + s->v[k];
+        f.g[k] = at + s->g[k];
+    }
+    return f;
+}
+
+static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+{
+    frame f = frame_of(plan, r, scratch);
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.back = pass == E3TP_BACKWARD;
     f.spread = f.back ? plan->y_spread_back : plan->y_spread && !f.sum;
     f.fresh = pass == E3TP_FORWARD && f.spread == plan->y_spread;
     f.folded = pass == E3TP_FORWARD;
-    for (int k = 0; k < 4; k++) {
-        f.v[k] = at + s->v[k];
-        f.g[k] = at + s->g[k];
-    }
     if (pass == E3TP_FORWARD)
         forward(&f);
     else
         backward(&f);
 }
 
-const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run};
+static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tangents *t,
+                   void *scratch)
+{
+    const e3tp_cg_layout *s = &plan->scratch;
+    real *at = scratch;
+    frame own = frame_of(plan, r, at);
+    own.back = true;
+    own.spread = plan->y_spread_back;
+    frame tangent = own;
+    e3tp_rows rows = *r;
+    rows.x = t->x, rows.y = t->y, rows.w = t->w;
+    tangent.r = &rows;
+    for (int k = 0; k < 4; k++)
+        tangent.v[k] = at + s->t[k];
+    tangent.lw = at + s->t_lines;
+    second_order(&own, &tangent);
+}
+
+const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second};

@@ -23,6 +23,11 @@ typedef struct e3tp_rows {
     const int64_t *ix, *iy, *iw;
 } e3tp_rows;
 
+/* Tangents of x, y and w, with their strides; NULL is zero. */
+typedef struct e3tp_tangents {
+    const void *x, *y, *w;
+} e3tp_tangents;
+
 typedef struct e3tp_counts {
     double flops; /* needed per row and pass (docs: each backend's README) */
     double bytes; /* operands read and written per row */
@@ -61,6 +66,11 @@ typedef struct e3tp_backend {
        Cannot fail, allocates nothing. A row's result is independent of n and of its place in the
        block. */
     void (*run)(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch);
+    /* Double backward and JVP (gz NULL, no gradients wanted): gx, gy, gw are hx, hy, hw, and z is
+       hz. Else as run; nothing is gathered, and no weights are factors. NULL: api/block.c composes
+       the passes of forward and backward ones. */
+    void (*run_second)(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
+                       void *scratch);
     e3tp_counts (*counts)(const void *state, e3tp_pass pass);
     /* One or more lines of text about the frozen state, via e3tp_append. */
     void (*describe)(const void *state, char *buf, size_t cap, size_t *used);

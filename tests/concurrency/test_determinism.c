@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Same bits on 1, 2, 3 and 4 threads and under a host's loop that runs backwards: every problem
-   with every method, both passes, sums over the batch included; and the convolution. */
+   with every method, every pass, sums over the batch included; and the convolution. */
 #include "e3tp/graph.h"
 #include "problems.h"
 #include "suite.h"
 
-enum { BATCH = 517, MUL = 33, OUTPUTS = 4, THREADS = 4, VARIANTS = THREADS + 1 };
+enum { BATCH = 517, MUL = 33, INPUTS = 7, OUTPUTS = 8, THREADS = 4, VARIANTS = THREADS + 1 };
 
-static const e3tp_operand in_operand[4] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
-static const e3tp_operand out_operand[OUTPUTS] = {E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
+/* x, y, w, gz, ggx, ggy, ggw; z, gx, gy, gw, hz, hx, hy, hw */
+static const e3tp_operand in_operand[INPUTS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z,
+                                                E3TP_X, E3TP_Y, E3TP_W};
+static const e3tp_operand out_operand[OUTPUTS] = {E3TP_Z, E3TP_X, E3TP_Y, E3TP_W,
+                                                  E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
 
 /* A host's loop that runs backwards, and counts its calls. */
 static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
@@ -40,7 +43,7 @@ static e3tp_plan *plan_of(problem p, int variant, size_t *calls)
 }
 
 typedef struct product_call {
-    float *in[4], *out[OUTPUTS];
+    float *in[INPUTS], *out[OUTPUTS];
     size_t out_size[OUTPUTS];
     bool single_y;
 } product_call;
@@ -48,7 +51,7 @@ typedef struct product_call {
 static product_call make_call(const e3tp_plan *p, const problem *q, bool single_y)
 {
     product_call c = {.single_y = single_y};
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < INPUTS; k++)
         c.in[k] = random_array(e3tp_plan_width(p, in_operand[k]) * BATCH, 7 + (unsigned)k);
     for (int k = 0; k < OUTPUTS; k++) {
         const bool summed = (out_operand[k] == E3TP_W && q->weights != E3TP_WEIGHTS_ROW) ||
@@ -61,8 +64,10 @@ static product_call make_call(const e3tp_plan *p, const problem *q, bool single_
 
 static void free_call(product_call *c)
 {
-    for (int k = 0; k < 4; k++)
-        free(c->in[k]), free(c->out[k]);
+    for (int k = 0; k < INPUTS; k++)
+        free(c->in[k]);
+    for (int k = 0; k < OUTPUTS; k++)
+        free(c->out[k]);
 }
 
 static void execute(const e3tp_plan *p, product_call *c)
@@ -71,11 +76,14 @@ static void execute(const e3tp_plan *p, product_call *c)
     for (int k = 0; k < OUTPUTS; k++)
         memset(c->out[k], 0xff, c->out_size[k]);
     b.x = c->in[0], b.y = c->in[1], b.w = c->in[2], b.gz = c->in[3];
+    b.ggx = c->in[4], b.ggy = c->in[5], b.ggw = c->in[6];
     b.z = c->out[0], b.gx = c->out[1], b.gy = c->out[2], b.gw = c->out[3];
+    b.hz = c->out[4], b.hx = c->out[5], b.hy = c->out[6], b.hw = c->out[7];
     if (c->single_y)
         b.stride_y = 0;
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
 }
 
 /* Returns whether the method serves the problem. */
@@ -136,7 +144,7 @@ START_TEST(work_given)
     b.work = aligned_alloc(64, bytes + 64);
     memset(b.work, 0xff, bytes);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    for (int k = 1; k < OUTPUTS; k++)
+    for (int k = 1; k <= 3; k++) /* the gradients */
         ck_assert_int_eq(memcmp(own.out[k], given.out[k], own.out_size[k]), 0);
     free(b.work);
     free_call(&own);

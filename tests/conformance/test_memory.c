@@ -6,10 +6,12 @@
 #include "problems.h"
 #include "suite.h"
 
-/* Areas of a call; gradients and gz lie as their operand does. */
-enum { X, Y, W, GZ, Z, GX, GY, GW, WORK, AREAS, INPUTS = Z, ARRAYS = WORK };
-static const e3tp_operand operand_of[ARRAYS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z,
-                                                E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
+/* Areas of a call; each array lies as its operand does. */
+enum { X, Y, W, GZ, GGX, GGY, GGW, Z, GX, GY, GW, HX, HY, HW, HZ, WORK, AREAS };
+enum { INPUTS = Z, ARRAYS = WORK };
+static const e3tp_operand operand_of[ARRAYS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z, E3TP_X,
+                                                E3TP_Y, E3TP_W, E3TP_Z, E3TP_X, E3TP_Y,
+                                                E3TP_W, E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
 
 static const size_t lengths[] = {1, 2, 3, 5, 7, 13, 15, 16, 17, 31, 33, 89};
 enum { ROWS = 97, AREA_BYTES = 16 << 20 };
@@ -113,27 +115,31 @@ static void keep_reference(const setup *s, int k, const variant *v, const unsign
 
 static void call(const setup *s, const variant *v, e3tp_pass pass, unsigned char *const at[AREAS])
 {
+    static e3tp_status (*const passes[])(const e3tp_plan *, const e3tp_buffers *) = {
+        [E3TP_FORWARD] = e3tp_forward,
+        [E3TP_BACKWARD] = e3tp_backward,
+        [E3TP_DOUBLE_BACKWARD] = e3tp_double_backward,
+        [E3TP_JVP] = e3tp_jvp,
+    };
     e3tp_buffers b = e3tp_buffers_init(v->rows);
     b.x = at[X], b.y = at[Y], b.w = at[W], b.gz = at[GZ];
+    b.ggx = at[GGX], b.ggy = at[GGY], b.ggw = at[GGW];
+    b.z = at[Z], b.gx = at[GX], b.gy = at[GY], b.gw = at[GW];
+    b.hx = at[HX], b.hy = at[HY], b.hw = at[HW], b.hz = at[HZ];
     b.stride_x = stride_of(s, X, v), b.stride_y = stride_of(s, Y, v);
     b.stride_w = stride_of(s, W, v), b.stride_z = stride_of(s, Z, v);
-    if (pass == E3TP_FORWARD)
-        b.z = at[Z];
-    else
-        b.gx = at[GX], b.gy = at[GY], b.gw = at[GW];
     size_t bytes = 0;
     if (v->given_work) {
         bytes = e3tp_plan_work_bytes(s->plan, pass, v->rows);
         b.work = guard_place(&area[WORK], (bytes + 63) / 64 * 64, v->side, 0);
     }
-    const e3tp_status status =
-        pass == E3TP_FORWARD ? e3tp_forward(s->plan, &b) : e3tp_backward(s->plan, &b);
-    ck_assert_int_eq(status, E3TP_OK);
+    ck_assert_int_eq(passes[pass](s->plan, &b), E3TP_OK);
     if (v->given_work)
         ck_assert(guard_intact(&area[WORK], b.work, bytes));
 }
 
-/* Both passes; with is_reference the results become what later runs are compared with. */
+/* Every pass (JVP writes hz before the double backward pass does); with is_reference the results
+ * become what later runs are compared with. */
 static void run(const setup *s, const variant *v, bool is_reference)
 {
     unsigned char *at[AREAS];
@@ -145,6 +151,8 @@ static void run(const setup *s, const variant *v, bool is_reference)
     }
     call(s, v, E3TP_FORWARD, at);
     call(s, v, E3TP_BACKWARD, at);
+    call(s, v, E3TP_JVP, at);
+    call(s, v, E3TP_DOUBLE_BACKWARD, at);
     runs++;
     for (int k = 0; k < ARRAYS; k++) {
         ck_assert_msg(guard_intact(&area[k], at[k], bytes_of(s, k, v)),

@@ -201,7 +201,7 @@ static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, int wanted)
         for (size_t lane = 0; lane < s.tiles * T; lane++) {
             const double sum = NAME(lane_back)(&m, r, lane, wanted & 1 ? gx : unwanted);
             if (wanted & 2)
-                gw[r * m.gw_row + lane] = sum;
+                gw[r * m.gw_row + lane] += sum;
         }
         for (size_t at = 0; at < n1 * n3 && wanted & 4; at++)
             dM[r / T * n1 * n3 * T + at * T + r % T] = NAME(matrix_back)(&m, r, at / n3, at % n3);
