@@ -114,20 +114,10 @@ static void destroy(void *state, const e3tp_allocator *a)
     e3tp_cg_plan_destroy(state, a);
 }
 
-static bool is_second(e3tp_pass pass)
-{
-    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
-}
-
-/* Second order holds about twice as many operands. */
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
-    const e3tp_cg_plan *g = state;
-    if (!is_second(pass))
-        return g->block_rows;
-    const size_t unit = g->lanes == E3TP_LANES_ROWS ? e3tp_tile_lanes(g->problem) : 1,
-                 half = g->block_rows / 2 / unit * unit;
-    return half ? half : g->block_rows;
+    (void)pass;
+    return ((const e3tp_cg_plan *)state)->block_rows;
 }
 
 static size_t sum_rows(const void *state)
@@ -138,7 +128,8 @@ static size_t sum_rows(const void *state)
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     const e3tp_cg_plan *g = state;
-    return (is_second(pass) ? g->scratch.total_second : g->scratch.total) *
+    const bool second = pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+    return (second ? g->scratch.total_second : g->scratch.total) *
            e3tp_dtype_size(g->problem->dtype);
 }
 

@@ -487,28 +487,34 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Packed operands of a block should stay in half of a 512 KB second-level cache. */
-static const size_t block_bytes = (size_t)256 << 10;
-enum { MOST_TILES = 16, MOST_ROWS = 64, MOST_SUMMED = 32 };
+/* Packed operands of a block should stay in half of a 512 KB second-level cache. Fewer rows than
+   ENOUGH cost more by calls and matrices of shared y that are not full than by misses: then so
+   many, within `most_bytes`. */
+static const size_t block_bytes = (size_t)256 << 10, most_bytes = (size_t)2 << 20;
+enum { MOST_TILES = 16, ENOUGH = 16, MOST_ROWS = 64, MOST_SUMMED = 32 };
 
-static size_t fit_rows(size_t row_elements, const e3tp_problem *p)
+static size_t fit_rows(size_t bytes, size_t row_elements, const e3tp_problem *p)
 {
-    return block_bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
+    return bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
 }
 
 static void choose_rows(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     const size_t T = e3tp_tile_lanes(p), in = p->dim[0] + p->dim[1] + e3tp_row_weights(p);
-    size_t fit = fit_rows(in + p->dim[2], p);
+    size_t fit = fit_rows(block_bytes, in + p->dim[2], p);
     if (g->lanes == E3TP_LANES_ROWS) {
         fit = fit / T * T;
         g->block_rows = fit < T ? T : fit > MOST_TILES * T ? MOST_TILES * T : fit;
         g->sum_rows = g->block_rows;
         return;
     }
-    g->block_rows = fit < 1 ? 1 : fit > MOST_ROWS ? MOST_ROWS : fit;
-    fit = g->y_lanes ? 0 : fit_rows(in, p);
+    if (fit < ENOUGH) {
+        fit = fit_rows(most_bytes, in + p->dim[2], p);
+        fit = fit < 1 ? 1 : fit > ENOUGH ? ENOUGH : fit;
+    }
+    g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
+    fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
     fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
     g->sum_rows = most(fit, g->block_rows);
 }
