@@ -160,13 +160,12 @@ V_INLINE void mix_flush(const int kt, const int nv, real *z, v_real *acc)
     }
 }
 
-/* A tile of kt outputs for all rows of one tile of channels; kt and nv literals, kt * nv <= 10
-   accumulators. */
+/* A tile of kt outputs for all rows of one tile of channels; kt and nv literals. */
 V_INLINE void mix_outputs(const int kt, const int nv, const mix_job *m, size_t t, int k)
 {
     for (int lane = 0; lane < T; lane += nv * V_LANES) {
         real *z = m->z + t * m->z_tile + k * T + lane;
-        v_real acc[10];
+        v_real acc[10]; /* kt * nv */
         V_UNROLL
         for (int q = 0; q < kt * nv; q++)
             acc[q] = v_zero();
@@ -183,13 +182,17 @@ V_INLINE void mix_outputs(const int kt, const int nv, const mix_job *m, size_t t
     }
 }
 
-/* Two vectors for each broadcast; one where a tile is one vector. */
+/* Two vectors for each broadcast; one, and more outputs at once, where a tile is one vector. */
 enum { PAIR = NV < 2 ? 1 : 2 };
 
 static void mix(const mix_job *m)
 {
     for (size_t t = 0; t < m->tiles; t++) {
         int k = 0;
+        for (; PAIR == 1 && m->n3 - k >= 9 && m->n3 - k != 11; k += 9)
+            mix_outputs(9, PAIR, m, t, k);
+        for (; PAIR == 1 && m->n3 - k >= 7; k += 7)
+            mix_outputs(7, PAIR, m, t, k);
         for (; m->n3 - k >= 8 || m->n3 - k == 5; k += 5)
             mix_outputs(5, PAIR, m, t, k);
         for (; m->n3 - k == 7 || m->n3 - k == 4; k += 4)

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Times e3tp and its peers on the same products in one process: bench/out/peers.jsonl, and a table.
+
+Nothing is timed whose results differ from e3tp's, which tests compare with e3nn's own numbers. The rivals of a case
+take turns; medians of the rounds, ns per row. Memory that glibc gave is kept, which makes the peers on torch faster.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+ROUNDS, SAMPLE_SECONDS = 5, 0.02
+TOLERANCE = 2e-4  # of the largest element, float32
+FLOORS = {"uvu": (15, 30), "uvw": (5, 5)}  # times as fast as the fastest peer: floor, goal
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", default="", help="workloads whose name has this")
+    parser.add_argument("--rivals", default="", help="names, by commas; e3tp is always there")
+    parser.add_argument("--results", type=pathlib.Path, default="bench/out/peers.jsonl", help="appended to")
+    return parser.parse_args()
+
+
+def confine(threads):
+    """Before any peer is loaded: they count CPUs as they start."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < threads:
+        sys.exit(f"{threads} threads, but only {len(cpus)} CPUs")
+    os.sched_setaffinity(0, cpus[:threads])
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    try:
+        m_trim_threshold, m_mmap_threshold = -1, -3
+        libc = ctypes.CDLL(None)
+        libc.mallopt(m_mmap_threshold, 1 << 30)
+        libc.mallopt(m_trim_threshold, -1)
+    except (OSError, AttributeError):
+        pass
+
+
+def data_of(work, np):
+    rng = np.random.default_rng(0)
+    widths = {"x": work.in1.dim, "y": work.in2.dim, "w": work.weight_numel, "z": work.out.dim}
+
+    def draw(name):
+        shape = (widths[name],) if name == "w" and work.shared else (work.rows, widths[name])
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    return {name: draw(name[-1]) for name in ("x", "y", "w", "gz", "ggx", "ggy", "ggw")}
+
+
+def seconds_of(call, count):
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - start) / count
+
+
+def worst(np, found, wanted):
+    """Largest difference of any result, over its largest element."""
+    return max(
+        float(np.abs(f.reshape(w.shape) - w).max() / max(1e-30, np.abs(w).max()))
+        for f, w in zip(found, wanted, strict=True)
+    )
+
+
+def times(rivals, which):
+    """ns per call: samples of each rival, taken in turns."""
+    calls = {name: r.run[which] for name, r in rivals.items()}
+    counts = {name: max(1, round(SAMPLE_SECONDS / seconds_of(c, 1))) for name, c in calls.items()}
+    samples = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            samples[name].append(1e9 * seconds_of(call, counts[name]))
+    return samples
+
+
+def compare(work, wanted, threads):
+    """Rows of results of a workload."""
+    import numpy as np
+    import rivals as r
+
+    data = data_of(work, np)
+    made, why = {}, {}
+    for name in wanted:
+        try:
+            made[name] = r.RIVALS[name](work, data, threads)
+        except Exception as e:  # a peer may fail in any way: said, not hidden
+            why[name] = f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
+    for which in r.PASSES:
+        right = {}
+        for name, rival in made.items():
+            row = {"case": "peer", "name": work.name, "rival": name, "pass": which, "threads": threads}
+            if which not in rival.run:
+                yield {**row, "why": rival.UNABLE[which]}
+                continue
+            try:
+                found = rival.results(which, rival.run[which]())
+            except Exception as e:
+                yield {**row, "why": f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"}
+                continue
+            expected = found if name == "e3tp" else made["e3tp"].results(which, made["e3tp"].run[which]())
+            error = worst(np, found, expected)
+            if error > TOLERANCE:
+                yield {**row, "why": f"differs by {error:.1e}"}
+            else:
+                right[name] = (rival, {**row, "rows": work.rows, "mode": work.instructions[0][3], "error": error})
+        for name, samples in times({n: rival for n, (rival, _) in right.items()}, which).items():
+            per_row = statistics.median(samples) / work.rows
+            yield {**right[name][1], "ns_per_row": per_row, "min": min(samples) / work.rows}
+    for name, text in why.items():
+        for which in r.PASSES:
+            yield {
+                "case": "peer",
+                "name": work.name,
+                "rival": name,
+                "pass": which,
+                "threads": threads,
+                "why": text,
+            }
+
+
+def line(name, which, rows, wanted):
+    """e3tp's time, then how many times as long each peer takes."""
+    ns = {r["rival"]: r.get("ns_per_row") for r in rows if r["pass"] == which}
+    cells = [f"{ns[peer] / ns['e3tp']:14.1f}x" if ns.get(peer) else f"{'-':>15}" for peer in wanted[1:]]
+    return f"{name:21}{which:5}{ns['e3tp']:10.0f}" + "".join(cells)
+
+
+def leads(rows):
+    """By mode: the fastest peer's time over e3tp's, for each product and pass that both did."""
+    times = {}
+    for r in rows:
+        if "ns_per_row" in r:
+            times.setdefault((r["mode"], r["name"], r["pass"]), {})[r["rival"]] = r["ns_per_row"]
+    found = {}
+    for (mode, name, which), ns in times.items():
+        peers = [v for k, v in ns.items() if k != "e3tp"]
+        if "e3tp" in ns and peers:
+            found.setdefault(mode, []).append((min(peers) / ns["e3tp"], f"{name}, {which}"))
+    return found
+
+
+def say_leads(rows):
+    for mode, found in leads(rows).items():
+        floor, goal = FLOORS[mode]
+        found.sort()
+        reached = sum(ratio >= floor for ratio, _ in found)
+        middle, (least, where) = statistics.median(f[0] for f in found), found[0]
+        print(f"{mode}: {middle:.1f}x the fastest peer (median), {least:.1f}x at worst ({where})")
+        print(f"    floor {floor}x reached by {reached} of {len(found)}; goal {goal}x")
+
+
+def main():
+    options = arguments()
+    confine(options.threads)
+    import rivals as r
+    import workloads as w
+
+    wanted = ["e3tp", *(n for n in options.rivals.split(",") if n)] if options.rivals else list(r.RIVALS)
+    print(f"\n{options.threads} thread(s){'pass':>15}  ns / row" + "".join(f"{n:>15}" for n in wanted[1:]))
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    reasons, every = {}, []
+    with options.results.open("a") as out:
+        for work in w.workloads():
+            if options.only not in work.name:
+                continue
+            rows = list(compare(work, wanted, options.threads))
+            every += rows
+            for row in rows:
+                out.write(json.dumps(row) + "\n")
+                if "why" in row:
+                    reasons.setdefault((row["rival"], row["pass"], row["why"]), []).append(work.name)
+            for which in r.PASSES:
+                print(line(work.name, which, rows, wanted), flush=True)
+    say_leads(every)
+    for (rival, which, why), names in reasons.items():
+        print(f"- {rival}, {which}, {len(names)} of the products ({names[0]} ...): {why}")
+
+
+if __name__ == "__main__":
+    main()
