@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cg/cg_frame.h"
-#include "simd/vec.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 #define pairs E3TP_NAME(e3tp_cg_pairs)
@@ -270,10 +269,21 @@ static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, lin
     to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c, false};
 }
 
-static void clear_tiles(line_up z, size_t tiles, int l)
+/* Of a member's result. */
+static int degree_of(const e3tp_cg_member *m)
+{
+    return abs(m->l[0] - m->l[1]) + m->place;
+}
+
+static size_t components_of(const e3tp_cg_member *m)
+{
+    return 2 * (size_t)degree_of(m) + 1;
+}
+
+static void clear_tiles(const e3tp_cg_member *m, line_up z, size_t tiles)
 {
     for (size_t t = 0; t < tiles; t++)
-        memset(z.v + t * z.stride, 0, (size_t)(2 * l + 1) * T * sizeof(real));
+        memset(z.v + t * z.stride, 0, components_of(m) * T * sizeof(real));
 }
 
 /* One result without weights. */
@@ -313,41 +323,6 @@ typedef struct result {
     double c;
 } result;
 
-/* Coefficient times weight of `tiles` tiles from t on, line after line of the members. */
-static void scale_weights(const result *out, size_t count, size_t t, size_t tiles, real *cw)
-{
-    for (size_t end = t + tiles; t < end; t++)
-        for (size_t k = 0; k < count; k++) {
-            const v_real c = v_set1((real)out[k].c);
-            const real *w = out[k].w.v ? out[k].w.v + t * out[k].w.stride : NULL;
-            for (int v = 0; v < T; v += V_LANES, cw += V_LANES)
-                v_store(cw, w ? c * v_loadu(w + v) : c);
-        }
-}
-
-/* All members are wanted, their tiles equally far apart. */
-static void contract_set(pair_set *run, const e3tp_cg_member *m, size_t count, size_t tiles,
-                         line_up a, line_up b, const result *out)
-{
-    enum { AT_ONCE = 16, MOST = E3TP_CG_PAIRS_LMAX * 2 + 1 };
-    _Alignas(64) real cw[AT_ONCE * MOST * T];
-    real *z[MOST_PLACES] = {NULL};
-    const int least = abs(m->l[0] - m->l[1]);
-    bool varies = false;
-    for (size_t k = 0; k < count; k++) {
-        varies |= out[k].w.v && out[k].w.stride;
-        z[m[k].place] = out[k].z.v + (least + m[k].place) * T;
-    }
-    for (size_t t = 0, now; t < tiles; t += now) {
-        now = varies && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
-        scale_weights(out, count, t, varies ? now : 1, cw);
-        run(now, a.v + t * a.stride, a.stride, b.v + t * b.stride, b.stride, cw,
-            varies ? count * T : 0, z, out->z.stride);
-        for (size_t k = 0; k < count; k++)
-            z[m[k].place] += now * out->z.stride;
-    }
-}
-
 /* Adds to the results of a group. */
 static void contract_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g,
                            const walk *way, const result *out)
@@ -355,18 +330,17 @@ static void contract_group(const frame *f, e3tp_cg_target target, const e3tp_cg_
     const e3tp_cg_member *m = f->plan->order[target] + g->first;
     const line_up a = block_at(f->v, m, target, 0, way), b = block_at(f->v, m, target, 1, way);
     pair_set *run = set_of(g, m);
-    for (size_t k = 0; k < g->count; k++)
-        if (!out[k].z.v || out[k].z.stride != out->z.stride)
-            run = NULL;
-    if (run) {
-        contract_set(run, m, g->count, way->tiles, a, b, out);
-        return;
-    }
     pair_target to[MOST_PLACES];
     want_none(to, m);
-    for (size_t k = 0; k < g->count; k++)
+    for (size_t k = 0; k < g->count; k++) {
         want(to, &m[k], out[k].z, out[k].w, out[k].c);
-    contract(f, target, m, g->count, way->tiles, a, b, to);
+        if (!out[k].z.v || out[k].z.stride != out->z.stride)
+            run = NULL;
+    }
+    if (run)
+        pairs.run_set(run, m->l[0], m->l[1], way->tiles, a.v, a.stride, b.v, b.stride, to);
+    else
+        contract(f, target, m, g->count, way->tiles, a, b, to);
 }
 
 static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const e3tp_cg_member *m,
@@ -374,14 +348,13 @@ static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const
 {
     const line_up x = block_at(f->v, m, E3TP_CG_TO_Z, 0, way),
                   y = block_at(f->v, m, E3TP_CG_TO_Z, 1, way), w = weight_line(f, m->path, way, 0);
-    const int least = abs(m->l[0] - m->l[1]);
     real *z[MOST_PLACES] = {NULL};
     size_t z_stride = 0;
     for (size_t i = 0; i < g->count; i++) {
         const line_up to = block_at(f->v, &m[i], E3TP_CG_TO_Z, 2, way);
         if (f->fresh && m[i].first && !way->again)
-            clear_tiles(to, way->tiles, least + m[i].place);
-        z[m[i].place] = to.v + (least + m[i].place) * T;
+            clear_tiles(&m[i], to, way->tiles);
+        z[m[i].place] = to.v + degree_of(&m[i]) * T;
         z_stride = to.stride;
     }
     run(way->tiles, x.v, x.stride, y.v, y.stride, w.v, w.stride, z, z_stride);
@@ -400,15 +373,10 @@ static walk part_of(const walk *way, size_t t, size_t tiles)
     return part;
 }
 
-static int components_of(const e3tp_cg_member *m)
-{
-    return 2 * (abs(m->l[0] - m->l[1]) + m->place) + 1;
-}
-
 /* gw = x . u and gx += w u, where u is the contraction of gz and y without the weights. */
 static void use_contraction(const frame *f, const e3tp_cg_member *m, line_up u, const walk *way)
 {
-    const int d = components_of(m);
+    const int d = (int)components_of(m);
     const line_up x = block_at(f->v, m, E3TP_CG_TO_X, 2, way), w = weight_line(f, m->path, way, 0),
                   gw = gradient_line(f, m->path, way, 0);
     kernels.dot(way->tiles, d, u.v, u.stride, x.v, x.stride, gw.v, gw.stride);
@@ -426,7 +394,7 @@ static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk 
     result out[MOST_PLACES];
     size_t lines = 0, at = 0;
     for (size_t k = 0; k < g->count; k++)
-        lines += wants_weight_gradient(f, m[k].path) ? (size_t)components_of(&m[k]) : 0;
+        lines += wants_weight_gradient(f, m[k].path) ? components_of(&m[k]) : 0;
     in_scratch(f->mid, way->tiles, (int)lines);
     for (size_t k = 0; k < g->count; k++) {
         const bool weighted = wants_weight_gradient(f, m[k].path);
@@ -436,7 +404,7 @@ static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk 
                           : direct ? block_at(f->g, &m[k], to_x, 2, way)
                                    : none,
                           none, m[k].c};
-        at += weighted ? (size_t)components_of(&m[k]) : 0;
+        at += weighted ? components_of(&m[k]) : 0;
     }
     contract_group(f, to_x, g, way, out);
     for (size_t k = 0; k < g->count; k++)
@@ -493,7 +461,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         if (e3tp_cg_rests(f, m[k].path))
             out[k].z = (line_up){NULL, 0};
         else if (fresh && !scaling)
-            clear_tiles(out[k].z, way->tiles, abs(m->l[0] - m->l[1]) + m[k].place);
+            clear_tiles(&m[k], out[k].z, way->tiles);
     }
     if (scaling)
         run_scaling(f, target, m, way, out, fresh);

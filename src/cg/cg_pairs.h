@@ -89,15 +89,20 @@ typedef void e3tp_cg_pair_f64(size_t tiles, const double *x, size_t x_stride, co
 E3TP_CG_SET(float, f32)
 E3TP_CG_SET(double, f64)
 
-/* pairs.of[l1][l2]; pairs.sets[l1][l2], NULL where l1 or l2 = 0 and where pairs run from tables */
-typedef struct e3tp_cg_pairs_f32 {
-    e3tp_cg_pair_f32 *const *of[E3TP_CG_PAIRS_LMAX + 1];
-    const e3tp_cg_set_table_f32 *const *sets[E3TP_CG_PAIRS_LMAX + 1];
-} e3tp_cg_pairs_f32;
-typedef struct e3tp_cg_pairs_f64 {
-    e3tp_cg_pair_f64 *const *of[E3TP_CG_PAIRS_LMAX + 1];
-    const e3tp_cg_set_table_f64 *const *sets[E3TP_CG_PAIRS_LMAX + 1];
-} e3tp_cg_pairs_f64;
+/* of       [l1][l2]: the kernels of pairs
+   sets     [l1][l2]: NULL where l1 or l2 = 0 and where pairs run from tables
+   run_set  what a kernel of a pair does, by that of a known set: just its degrees are wanted, and
+            their tiles are equally far apart */
+#define E3TP_CG_PAIRS(real, suffix)                                                     \
+    typedef struct e3tp_cg_pairs_##suffix {                                             \
+        e3tp_cg_pair_##suffix *const *of[E3TP_CG_PAIRS_LMAX + 1];                       \
+        const e3tp_cg_set_table_##suffix *const *sets[E3TP_CG_PAIRS_LMAX + 1];          \
+        void (*run_set)(e3tp_cg_set_##suffix * kernel, int l1, int l2, size_t tiles,    \
+                        const real *x, size_t x_stride, const real *y, size_t y_stride, \
+                        const e3tp_cg_target_##suffix *out);                            \
+    } e3tp_cg_pairs_##suffix;
+E3TP_CG_PAIRS(float, f32)
+E3TP_CG_PAIRS(double, f64)
 
 #define E3TP_CG_PAIRS_DECLARE(tier)                          \
     extern const e3tp_cg_pairs_f32 e3tp_cg_pairs_f32_##tier; \

@@ -66,7 +66,6 @@ typedef struct wanted {
     int top;       /* the largest degree; -1: none */
     int odd, even; /* how many with l1 + l2 + l3 odd, even */
     bool alike;    /* tiles of all are equally far apart */
-    bool weights;  /* some weights differ from tile to tile */
     size_t z_stride;
 } wanted;
 
@@ -78,7 +77,6 @@ static wanted survey(const set_table *s, int n, const TARGET *out)
         if (!out[i].z)
             continue;
         w.alike &= w.top < 0 || out[i].z_stride == w.z_stride;
-        w.weights |= out[i].w && out[i].w_stride;
         w.z_stride = out[i].z_stride;
         w.top = least + i;
         *((s->l1 + s->l2 + w.top) % 2 ? &w.odd : &w.even) += 1;
@@ -123,37 +121,48 @@ static const real *ready_weights(const TARGET *out, int n)
     return first->w;
 }
 
+static void run_set(set_kernel *run, int l1, int l2, size_t tiles, const real *x, size_t x_stride,
+                    const real *y, size_t y_stride, const TARGET *out)
+{
+    enum { AT_ONCE = 16 };
+    _Alignas(64) real cw[AT_ONCE * (2 * L + 1) * T];
+    const int least = abs(l1 - l2), n = 2 * (l1 < l2 ? l1 : l2) + 1;
+    real *z[2 * L + 1];
+    size_t z_stride = 0, w_stride = 0, count = 0;
+    bool varies = false; /* some weights differ from tile to tile */
+    for (int i = 0; i < n; i++) {
+        z[i] = out[i].z ? out[i].z + (least + i) * T : NULL;
+        if (!out[i].z)
+            continue;
+        z_stride = out[i].z_stride;
+        w_stride = out[i].w_stride;
+        varies |= out[i].w && w_stride;
+        count++;
+    }
+    const real *ready = ready_weights(out, n);
+    if (ready) {
+        run(tiles, x, x_stride, y, y_stride, ready, w_stride, z, z_stride);
+        return;
+    }
+    for (size_t t = 0, now; t < tiles; t += now) {
+        now = varies && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
+        scale_weights(out, n, t, varies ? now : 1, cw);
+        run(now, x + t * x_stride, x_stride, y + t * y_stride, y_stride, cw, varies ? count * T : 0,
+            z, z_stride);
+        for (int i = 0; i < n; i++)
+            z[i] += z[i] ? now * z_stride : 0;
+    }
+}
+
 bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real *x,
                                     size_t x_stride, const real *y, size_t y_stride,
                                     const TARGET *out)
 {
-    enum { AT_ONCE = 16 };
-    _Alignas(64) real cw[AT_ONCE * (2 * L + 1) * T];
-    const int least = abs(s->l1 - s->l2), n = 2 * (s->l1 < s->l2 ? s->l1 : s->l2) + 1;
-    const wanted w = survey(s, n, out);
+    const wanted w = survey(s, 2 * (s->l1 < s->l2 ? s->l1 : s->l2) + 1, out);
     set_kernel *run = find(s, &w);
-    if (!run)
-        return false;
-    real *z[2 * L + 1];
-    size_t stride = 0;
-    for (int i = 0; i < n; i++) {
-        z[i] = out[i].z ? out[i].z + (least + i) * T : NULL;
-        stride = out[i].z ? out[i].w_stride : stride;
-    }
-    const real *ready = ready_weights(out, n);
-    if (ready) {
-        run(tiles, x, x_stride, y, y_stride, ready, stride, z, w.z_stride);
-        return true;
-    }
-    for (size_t t = 0, now; t < tiles; t += now) {
-        now = w.weights && tiles - t > AT_ONCE ? AT_ONCE : tiles - t;
-        scale_weights(out, n, t, w.weights ? now : 1, cw);
-        run(now, x + t * x_stride, x_stride, y + t * y_stride, y_stride, cw,
-            w.weights ? (size_t)(w.odd + w.even) * T : 0, z, w.z_stride);
-        for (int i = 0; i < n; i++)
-            z[i] += z[i] ? now * w.z_stride : 0;
-    }
-    return true;
+    if (run)
+        run_set(run, s->l1, s->l2, tiles, x, x_stride, y, y_stride, out);
+    return run != NULL;
 }
 
 #define STRUCT CAT3(e3tp_cg_pairs, _, E3TP_REAL)
@@ -165,4 +174,4 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 #define SETS_OF(l1) E3TP_NAME(e3tp_cg_sets_l##l1),
 
 EACH_L1(DECLARE)
-const STRUCT E3TP_NAME(e3tp_cg_pairs) = {{EACH_L1(ROW_OF)}, {EACH_L1(SETS_OF)}};
+const STRUCT E3TP_NAME(e3tp_cg_pairs) = {{EACH_L1(ROW_OF)}, {EACH_L1(SETS_OF)}, run_set};

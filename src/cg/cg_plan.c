@@ -213,11 +213,8 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
 static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
 {
     e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
-    *group = (e3tp_cg_group){.first = *at,
-                             .walk = walk_of(g, first),
-                             .tiles = tiles_of_row(g, first),
-                             .alike = 1,
-                             .set = E3TP_CG_SETS};
+    *group =
+        (e3tp_cg_group){.first = *at, .walk = walk_of(g, first), .alike = 1, .set = E3TP_CG_SETS};
     for (size_t i = first; i < g->problem->npaths; i++) {
         if (taken[i] || !has_lanes(g, i, target) ||
             !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))

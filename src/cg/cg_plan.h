@@ -43,7 +43,6 @@ typedef enum e3tp_cg_walk {
 typedef struct e3tp_cg_group {
     size_t first, count; /* in order[target] */
     e3tp_cg_walk walk;
-    size_t tiles;    /* of channels in a row */
     size_t alike;    /* how many groups from this one on go alike */
     e3tp_cg_set set; /* of the results' degrees; E3TP_CG_SETS too where they do not lie as the
                         kernels of sets want them */

@@ -171,20 +171,19 @@ static void channel_paths(const frame *f, bool back)
             E3TP_NAME(e3tp_cg_channels)(f, i, back);
 }
 
-static void pack_y(const frame *f, bool spread)
+/* Those that are there; spread: y in every lane too. */
+static void pack_operands(const frame *f, bool spread)
 {
-    if (f->plan->y_lanes || spread)
-        pack(f, 1, f->r->y, f->r->sy, f->r->iy);
-    if (f->plan->y_rows)
-        pack(f, 3, f->r->y, f->r->sy, f->r->iy);
-}
-
-static void pack_operands(const frame *f)
-{
-    pack(f, 0, f->r->x, f->r->sx, f->r->ix);
-    pack_y(f, f->spread);
+    const e3tp_rows *r = f->r;
+    if (r->x)
+        pack(f, 0, r->x, r->sx, r->ix);
+    if (r->y && (f->plan->y_lanes || spread))
+        pack(f, 1, r->y, r->sy, r->iy);
+    if (r->y && f->plan->y_rows)
+        pack(f, 3, r->y, r->sy, r->iy);
     if (!f->p->factor_weights) {
-        pack_weights(f);
+        if (r->w)
+            pack_weights(f);
         return;
     }
     visit_factors(f, 0, scale_block, f->v[0], NULL);
@@ -205,7 +204,7 @@ static void unpack_sum(const frame *f)
 
 static void forward(const frame *f)
 {
-    pack_operands(f);
+    pack_operands(f, f->spread);
     clear_results(f);
     E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
     channel_paths(f, false);
@@ -315,7 +314,7 @@ static void end_gradients(const frame *f)
 
 static void backward(frame *f)
 {
-    pack_operands(f);
+    pack_operands(f, f->spread);
     begin_gradients(f);
     if (f->p->factor_weights)
         backward_factors(f);
@@ -378,22 +377,12 @@ static void run_terms(const frame *own, const frame *tangent)
         run_term(own, tangent, terms[i]);
 }
 
-static void pack_point(const frame *f)
-{
-    if (f->r->x)
-        pack(f, 0, f->r->x, f->r->sx, NULL);
-    if (f->r->y)
-        pack_y(f, f->plan->y_spread || f->plan->y_spread_back);
-    if (f->r->w)
-        pack_weights(f);
-}
-
 static void second_order(const frame *own, const frame *tangent)
 {
     const e3tp_rows *r = own->r;
     const bool gradients = r->gx || r->gy || r->gw;
-    pack_point(own);
-    pack_point(tangent);
+    pack_operands(own, own->plan->y_spread);
+    pack_operands(tangent, own->plan->y_spread);
     if (r->z)
         clear(own, own->g[2], 2);
     if (gradients)
