@@ -6,16 +6,14 @@
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define CHAINS 24 /* latency 4 times 2 pipes is 8; 32 registers hold 24 and two constants */
-#define EACH(S)                                                                                  \
-    S(0)                                                                                         \
-    S(1)                                                                                         \
-    S(2)                                                                                         \
-    S(3)                                                                                         \
-    S(4)                                                                                         \
-    S(5)                                                                                         \
-    S(6)                                                                                         \
-    S(7) S(8) S(9) S(10) S(11) S(12) S(13) S(14) S(15) S(16) S(17) S(18) S(19) S(20) S(21) S(22) \
-        S(23)
+#define EACH(S)                                                                                \
+    S(0)                                                                                       \
+    S(1)                                                                                       \
+    S(2)                                                                                       \
+    S(3)                                                                                       \
+    S(4)                                                                                       \
+    S(5) S(6) S(7) S(8) S(9) S(10) S(11) S(12) S(13) S(14) S(15) S(16) S(17) S(18) S(19) S(20) \
+        S(21) S(22) S(23)
 #else
 #ifdef __AVX__
 #define VECTOR_BYTES 32

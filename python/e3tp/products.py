@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """e3nn's tensor products: the general one by instructions, and those that make their instructions themselves."""
 
-import builtins
 import collections
 import ctypes
 
@@ -240,9 +239,9 @@ def uvu_tensor_product(irreps_in1, irreps_in2, out_filter=None, sorted=True, sha
     in1, in2, kept = Irreps(irreps_in1), Irreps(irreps_in2), _filter("out_filter", out_filter)
     in1, in2, out, paths = _made("channelwise", in1, in2, keep=kept)
     if not sorted:
-        nested = builtins.sorted(paths, key=lambda path: (path[0], path[1], out[path[2]].ir.l))
-        out = Irreps(out[path[2]] for path in nested)
-        paths = [(i, j, new, *rest) for new, (i, j, _, *rest) in enumerate(nested)]
+        paths.sort(key=lambda path: (path[0], path[1], out[path[2]].ir.l))
+        out = Irreps(out[path[2]] for path in paths)
+        paths = [(i, j, new, *rest) for new, (i, j, _, *rest) in enumerate(paths)]
     return TensorProduct(in1, in2, out, paths, shared_weights=shared_weights, **options)
 
 

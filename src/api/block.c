@@ -22,24 +22,12 @@ typedef struct argument {
 
 enum { MOST_ARGUMENTS = 5 };
 
-static bool is_batch_last(const e3tp_plan *p, int k)
-{
-    static const int side[OP_COUNT] = {0, 1, -1, 2};
-    return side[k] >= 0 && p->problem->layout[side[k]] == E3TP_BATCH_LAST;
-}
-
-static size_t width_of(const e3tp_plan *p, int k)
-{
-    static const int side[OP_COUNT] = {0, 1, -1, 2};
-    return side[k] < 0 ? p->problem->weight_numel : p->problem->dim[side[k]];
-}
-
 static size_t arguments_of(const e3tp_plan *p, argument a[MOST_ARGUMENTS])
 {
     const e3tp_problem *q = p->problem;
     size_t n = 0, at = 0;
-    a[n++] = (argument){OP_X, 0, width_of(p, OP_X)};
-    a[n++] = (argument){OP_Y, 0, width_of(p, OP_Y)};
+    a[n++] = (argument){OP_X, 0, e3tp_op_width(p, OP_X)};
+    a[n++] = (argument){OP_Y, 0, e3tp_op_width(p, OP_Y)};
     if (!q->factor_weights && q->weight_numel)
         a[n++] = (argument){OP_W, 0, q->weight_numel};
     for (int k = 0; k < 3 && q->factor_weights; k++) {
@@ -65,7 +53,7 @@ static void *take(stack *s, size_t elements)
 
 static ptrdiff_t packed_stride(const e3tp_block_call *c, int k)
 {
-    return (ptrdiff_t)(is_batch_last(c->plan, k) ? c->n : width_of(c->plan, k));
+    return (ptrdiff_t)(e3tp_op_batch_last(c->plan, k) ? c->n : e3tp_op_width(c->plan, k));
 }
 
 /* ---- one weight for each path ---- */
@@ -114,7 +102,7 @@ static void collect_row(const e3tp_plan *p, void *row)
 
 static void *spread_weights(const e3tp_block_call *c, const char *from, stack *s)
 {
-    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    const size_t width = e3tp_op_width(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
     char *to = take(s, rows * width);
     for (size_t r = 0; r < rows; r++) {
         const size_t row = c->index ? (size_t)c->index[r] : r;
@@ -128,8 +116,8 @@ static void *spread_weights(const e3tp_block_call *c, const char *from, stack *s
 
 static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *to, size_t element)
 {
-    const size_t width = width_of(c->plan, k), s = (size_t)c->stride[k] * element;
-    const bool last = is_batch_last(c->plan, k);
+    const size_t width = e3tp_op_width(c->plan, k), s = (size_t)c->stride[k] * element;
+    const bool last = e3tp_op_batch_last(c->plan, k);
     const size_t rows = last ? width : c->n, bytes = (last ? c->n : width) * element;
     for (size_t r = 0; r < rows; r++) {
         const bool picked = k == OP_W && c->index;
@@ -146,7 +134,7 @@ static const void *stage(const e3tp_block_call *c, int k, const void *from, stac
         c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !(k == OP_W && c->index));
     if (!from || as_it_is)
         return from;
-    void *to = take(s, c->n * width_of(c->plan, k));
+    void *to = take(s, c->n * e3tp_op_width(c->plan, k));
     copy_rows(c, k, from, to, s->element);
     return to;
 }
@@ -175,10 +163,10 @@ static void combine(const e3tp_plan *p, char *to, const char *from, size_t n, ho
 static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h)
 {
     const size_t element = e3tp_dtype_size(c->plan->problem->dtype);
-    const size_t width = width_of(c->plan, a.operand);
+    const size_t width = e3tp_op_width(c->plan, a.operand);
     const size_t s = (size_t)c->stride[a.operand] * element;
     char *to = c->out[a.operand];
-    if (s > 0 && is_batch_last(c->plan, a.operand)) {
+    if (s > 0 && e3tp_op_batch_last(c->plan, a.operand)) {
         for (size_t i = 0; i < width; i++)
             combine(c->plan, to + i * s, from + i * c->n * element, c->n, h);
         return;
@@ -221,7 +209,7 @@ static bool has_staged_weights(const e3tp_block_call *c)
 
 static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
 {
-    const size_t width = width_of(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    const size_t width = e3tp_op_width(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
     r->w = stage(c, OP_W, c->in[OP_W], s);
     r->sw = c->stride[OP_W] ? (ptrdiff_t)width : 0;
     r->gw = c->out[OP_W] ? take(s, rows * width) : NULL;
@@ -231,31 +219,24 @@ static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
 
 static void deliver_weights(const e3tp_block_call *c, const e3tp_rows *r)
 {
-    const argument all = {OP_W, 0, width_of(c->plan, OP_W)};
+    const argument all = {OP_W, 0, e3tp_op_width(c->plan, OP_W)};
     if (r->gw)
         deliver_rows(c, all, r->gw, r->sw && !c->index ? STORE : ADD);
 }
 
-static void run_first(const e3tp_block_call *c, stack *s, void *scratch)
+static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
 {
-    e3tp_rows r = rows_of(c);
-    if (has_staged_weights(c))
-        stage_weights(c, s, &r);
-    c->plan->backend->run(c->plan->state, c->pass, &r, scratch);
-    if (has_staged_weights(c))
-        deliver_weights(c, &r);
-}
-
-/* By the backend itself. */
-static void run_second(const e3tp_block_call *c, stack *s, void *scratch)
-{
+    const e3tp_plan *p = c->plan;
     e3tp_rows r = rows_of(c);
     e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
     if (has_staged_weights(c)) {
         stage_weights(c, s, &r);
         t.w = stage(c, OP_W, t.w, s);
     }
-    c->plan->backend->run_second(c->plan->state, &r, &t, scratch);
+    if (e3tp_is_second_order(c->pass))
+        p->backend->run_second(p->state, &r, &t, scratch);
+    else
+        p->backend->run(p->state, c->pass, &r, scratch);
     if (has_staged_weights(c))
         deliver_weights(c, &r);
 }
@@ -288,8 +269,8 @@ static size_t rows_held(const e3tp_block_call *c, int k)
 static const void *mix_weights(second *q, argument a)
 {
     const e3tp_block_call *c = q->c;
-    const size_t es = e3tp_dtype_size(c->plan->problem->dtype), width = width_of(c->plan, OP_W),
-                 rows = rows_held(c, OP_W);
+    const size_t es = e3tp_dtype_size(c->plan->problem->dtype),
+                 width = e3tp_op_width(c->plan, OP_W), rows = rows_held(c, OP_W);
     memcpy(q->mixed, q->in[OP_W], rows * width * es);
     for (size_t r = 0; r < rows; r++)
         memcpy((char *)q->mixed + (r * width + a.first) * es,
@@ -319,14 +300,15 @@ static e3tp_rows rows_with(second *q, argument a, replacement by)
                    .sw = staged_stride(c, OP_W),
                    .sz = packed_stride(c, OP_Z)};
     if (by == NOTHING) {
-        memset(q->mixed, 0, width_of(c->plan, OP_W) * e3tp_dtype_size(c->plan->problem->dtype));
+        memset(q->mixed, 0,
+               e3tp_op_width(c->plan, OP_W) * e3tp_dtype_size(c->plan->problem->dtype));
         r.w = q->mixed;
         r.sw = 0;
     } else if (a.operand == OP_X)
         r.x = q->t[OP_X];
     else if (a.operand == OP_Y)
         r.y = q->t[OP_Y];
-    else if (a.count == width_of(c->plan, OP_W))
+    else if (a.count == e3tp_op_width(c->plan, OP_W))
         r.w = q->t[OP_W];
     else
         r.w = mix_weights(q, a);
@@ -356,7 +338,7 @@ static void forward_term(second *q, argument a, replacement by)
     r.gz = NULL;
     r.z = q->part[OP_Z];
     p->backend->run(p->state, E3TP_FORWARD, &r, q->scratch);
-    deliver(q, (argument){OP_Z, 0, width_of(p, OP_Z)}, by);
+    deliver(q, (argument){OP_Z, 0, e3tp_op_width(p, OP_Z)}, by);
 }
 
 /* Gradients by every argument but `a`. */
@@ -372,7 +354,7 @@ static void backward_term(second *q, argument a, replacement by)
     }
     for (int k = 0; k < OP_Z; k++)
         if (to[k] && is_one_row(c, k))
-            memset(to[k], 0, width_of(p, k) * e3tp_dtype_size(p->problem->dtype));
+            memset(to[k], 0, e3tp_op_width(p, k) * e3tp_dtype_size(p->problem->dtype));
     if (!to[OP_X] && !to[OP_Y] && !to[OP_W])
         return;
     e3tp_rows r = rows_with(q, a, by);
@@ -403,14 +385,14 @@ static void run_term(second *q, argument a, replacement by)
 static void clear_rest(second *q)
 {
     const e3tp_block_call *c = q->c;
-    argument z = {OP_Z, 0, width_of(c->plan, OP_Z)};
+    argument z = {OP_Z, 0, e3tp_op_width(c->plan, OP_Z)};
     for (size_t i = 0; i <= q->arguments; i++) {
         const argument a = i < q->arguments ? q->a[i] : z;
         const bool wanted = c->out[a.operand] && !is_one_row(c, a.operand);
         if (!wanted || q->begun[a.operand][kind_of(q, a)] || (a.operand == OP_W && c->index))
             continue;
         const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
-        memset(q->part[a.operand], 0, c->n * width_of(c->plan, a.operand) * es);
+        memset(q->part[a.operand], 0, c->n * e3tp_op_width(c->plan, a.operand) * es);
         deliver_rows(c, a, q->part[a.operand], STORE);
     }
 }
@@ -423,9 +405,9 @@ static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
     for (int k = 0; k < OP_COUNT; k++) {
         q.in[k] = stage(c, k, c->in[k], s);
         q.t[k] = stage(c, k, c->t[k], s);
-        q.part[k] = c->out[k] ? take(s, rows_held(c, k) * width_of(p, k)) : NULL;
+        q.part[k] = c->out[k] ? take(s, rows_held(c, k) * e3tp_op_width(p, k)) : NULL;
     }
-    q.mixed = take(s, rows_held(c, OP_W) * width_of(p, OP_W));
+    q.mixed = take(s, rows_held(c, OP_W) * e3tp_op_width(p, OP_W));
     for (size_t i = 0; i < q.arguments; i++) {
         if (!q.t[q.a[i].operand])
             continue;
@@ -438,14 +420,9 @@ static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
 
 /* ---- */
 
-static bool is_second(e3tp_pass pass)
-{
-    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
-}
-
 static bool is_composed(const e3tp_plan *p, e3tp_pass pass)
 {
-    return is_second(pass) && (!p->backend->run_second || p->problem->factor_weights);
+    return e3tp_is_second_order(pass) && (!p->backend->run_second || p->problem->factor_weights);
 }
 
 static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)
@@ -465,11 +442,11 @@ size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
                  element = e3tp_dtype_size(p->problem->dtype);
     size_t bytes = backend_scratch(p, pass);
     for (int k = 0; k < OP_COUNT; k++) {
-        const size_t each = e3tp_round_up(rows * width_of(p, k) * element, 64);
+        const size_t each = e3tp_round_up(rows * e3tp_op_width(p, k) * element, 64);
         if (composed)
             bytes += (k == OP_W ? 4 : k == OP_Z ? 2 : 3) * each;
         else if ((indexed || p->weight_by_path) && k == OP_W)
-            bytes += (is_second(pass) ? 3 : 2) * each;
+            bytes += (e3tp_is_second_order(pass) ? 3 : 2) * each;
     }
     return bytes;
 }
@@ -480,8 +457,6 @@ void e3tp_block_run(const e3tp_block_call *c, void *scratch)
     stack s = {(char *)scratch + backend_scratch(p, c->pass), e3tp_dtype_size(p->problem->dtype)};
     if (is_composed(p, c->pass))
         run_composed(c, &s, scratch);
-    else if (is_second(c->pass))
-        run_second(c, &s, scratch);
     else
-        run_first(c, &s, scratch);
+        run_by_backend(c, &s, scratch);
 }

@@ -9,6 +9,18 @@
 /* Operands of a call, in this order everywhere. */
 enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
 
+/* The operand's elements in a row of the problem's (weights by path take fewer), and whether the
+   batch is innermost. */
+static inline size_t e3tp_op_width(const e3tp_plan *p, int k)
+{
+    return k == OP_W ? p->problem->weight_numel : p->problem->dim[k == OP_Z ? 2 : k];
+}
+
+static inline bool e3tp_op_batch_last(const e3tp_plan *p, int k)
+{
+    return k != OP_W && p->problem->layout[k == OP_Z ? 2 : k] == E3TP_BATCH_LAST;
+}
+
 /* n rows. Pointers stand at the first row, strides as in e3tp_rows.
      FORWARD          in x, y, w              out z
      BACKWARD         in x, y, w, gz          out gx, gy, gw

@@ -4,7 +4,7 @@
 
 #include "api/objects.h"
 #include "core/checked.h"
-#include "tile/tile.h"
+#include "problem/packed.h"
 
 static const e3tp_tile_kernels_f32 *const kernels_f32[E3TP_TIER_COUNT] = {
     [E3TP_TIER_GENERIC_] = &e3tp_tile_kernels_f32_generic,
@@ -45,17 +45,10 @@ typedef struct conversion {
 static e3tp_tile_map map_of(const side *s, size_t offset, size_t mul, size_t d, size_t row,
                             size_t rows, size_t u, size_t count, size_t *at)
 {
-    e3tp_tile_map m = {.rows = rows, .mul = count, .d = d};
-    if (s->layout == E3TP_MUL_IR) {
-        m.row = s->stride, m.channel = d, m.component = 1;
-        *at = row * s->stride + offset + u * d;
-    } else if (s->layout == E3TP_IR_MUL) {
-        m.row = s->stride, m.channel = 1, m.component = mul;
-        *at = row * s->stride + offset + u;
-    } else {
-        m.row = 1, m.channel = s->stride, m.component = mul * s->stride;
-        *at = (offset + u) * s->stride + row;
-    }
+    *at = offset;
+    e3tp_tile_map m = e3tp_layout_map(s->layout, mul, d, s->stride, rows, NULL, at);
+    *at += row * m.row + u * m.channel;
+    m.mul = count;
     return m;
 }
 
@@ -97,7 +90,8 @@ static bool is_layout(e3tp_layout l)
     return l == E3TP_MUL_IR || l == E3TP_IR_MUL || l == E3TP_BATCH_LAST;
 }
 
-/* Resolves a stride; false where rows would overlap, or their extent overflows. *bytes: of all. */
+/* Resolves a stride, which one step alone does not need; false where rows would overlap, or their
+   extent overflows. *bytes: of all. */
 static bool resolve(side *s, ptrdiff_t stride, size_t batch, size_t width, size_t element,
                     size_t *bytes)
 {
@@ -105,22 +99,19 @@ static bool resolve(side *s, ptrdiff_t stride, size_t batch, size_t width, size_
     const size_t least = last ? batch : width, steps = last ? width : batch;
     if (stride != E3TP_PACKED && stride < 0)
         return false;
-    s->stride = stride == E3TP_PACKED ? least : (size_t)stride;
+    s->stride =
+        stride == E3TP_PACKED || ((size_t)stride < least && steps <= 1) ? least : (size_t)stride;
     *bytes = 0;
-    return (s->stride >= least || steps <= 1) && e3tp_mul_size(s->stride, steps, bytes) &&
+    return s->stride >= least && e3tp_mul_size(s->stride, steps, bytes) &&
            e3tp_mul_size(*bytes, element, bytes);
 }
 
-static bool width_of(const e3tp_irrep *s, size_t n, size_t *width)
+static bool are_irreps(const e3tp_irrep *s, size_t n)
 {
-    bool ok = true;
-    *width = 0;
-    for (size_t i = 0; i < n && ok; i++) {
-        size_t each;
-        ok = s[i].l <= E3TP_SO3_LMAX && e3tp_mul_size(s[i].mul, 2 * (size_t)s[i].l + 1, &each) &&
-             e3tp_add_size(*width, each, width);
-    }
-    return ok;
+    bool ok = s || !n;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = s[i].l <= E3TP_SO3_LMAX;
+    return ok && e3tp_irreps_dim(s, n) < SIZE_MAX;
 }
 
 e3tp_status e3tp_convert(e3tp_dtype t, const e3tp_irrep *irreps, size_t n, size_t batch,
@@ -131,11 +122,11 @@ e3tp_status e3tp_convert(e3tp_dtype t, const e3tp_irrep *irreps, size_t n, size_
                     .batch = batch,
                     .from = {from_layout, (char *)(uintptr_t)from, 0},
                     .to = {to_layout, to, 0}};
-    size_t width, bytes[2];
-    if ((t != E3TP_F32 && t != E3TP_F64) || (!irreps && n) || !is_layout(from_layout) ||
-        !is_layout(to_layout) || !width_of(irreps, n, &width))
+    size_t bytes[2];
+    if ((t != E3TP_F32 && t != E3TP_F64) || !is_layout(from_layout) || !is_layout(to_layout) ||
+        !are_irreps(irreps, n))
         return E3TP_E_INVALID;
-    const size_t element = e3tp_dtype_size(t);
+    const size_t width = e3tp_irreps_dim(irreps, n), element = e3tp_dtype_size(t);
     if (!resolve(&c.from, from_stride, batch, width, element, &bytes[0]) ||
         !resolve(&c.to, to_stride, batch, width, element, &bytes[1]))
         return E3TP_E_INVALID;

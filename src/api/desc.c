@@ -7,8 +7,6 @@
 
 #include "api/objects.h"
 
-static const e3tp_allocator libc_allocator = {NULL, NULL, NULL};
-
 static e3tp_status keep(e3tp_desc *d, e3tp_status s, const e3tp_message *m)
 {
     if (s != E3TP_OK && d->status == E3TP_OK) {
@@ -50,7 +48,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     *out = NULL;
     if (op != E3TP_OP_TENSOR_PRODUCT && op != E3TP_OP_GAUNT)
         return E3TP_E_INVALID;
-    e3tp_desc *d = e3tp_zalloc(&libc_allocator, 1, sizeof *d);
+    e3tp_desc *d = e3tp_zalloc(NULL, 1, sizeof *d);
     if (!d)
         return E3TP_E_NOMEM;
     d->spec.op = op;
@@ -66,11 +64,11 @@ void e3tp_desc_destroy(e3tp_desc *d)
     if (!d)
         return;
     for (int k = 0; k < 3; k++) {
-        e3tp_free(&libc_allocator, d->spec.irreps[k]);
-        e3tp_free(&libc_allocator, d->spec.var[k]);
+        e3tp_free(NULL, d->spec.irreps[k]);
+        e3tp_free(NULL, d->spec.var[k]);
     }
-    e3tp_free(&libc_allocator, d->spec.paths);
-    e3tp_free(&libc_allocator, d);
+    e3tp_free(NULL, d->spec.paths);
+    e3tp_free(NULL, d);
 }
 
 const char *e3tp_desc_message(const e3tp_desc *d)
@@ -88,13 +86,13 @@ static const char operand_letter[] = {'x', 'y', 'z'};
 /* Replaces the irreps of an operand; its variances, which belong to the old list, go. */
 static e3tp_status replace_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s, size_t n)
 {
-    e3tp_irrep *copy = e3tp_alloc(&libc_allocator, n, sizeof *copy);
+    e3tp_irrep *copy = e3tp_alloc(NULL, n, sizeof *copy);
     if (!copy)
         FAIL(d, E3TP_E_NOMEM, "no memory for the irreps of %c", operand_letter[which]);
     if (n)
         memcpy(copy, s, n * sizeof *copy);
-    e3tp_free(&libc_allocator, d->spec.irreps[which]);
-    e3tp_free(&libc_allocator, d->spec.var[which]);
+    e3tp_free(NULL, d->spec.irreps[which]);
+    e3tp_free(NULL, d->spec.var[which]);
     d->spec.irreps[which] = copy;
     d->spec.var[which] = NULL;
     d->spec.nirreps[which] = n;
@@ -132,12 +130,12 @@ e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which, const ch
     if (e3tp_irreps_parse(text, NULL, 0, &n) != E3TP_OK)
         FAIL(d, E3TP_E_INVALID, "irreps \"%.100s\": expected terms such as 16x1o joined by +",
              text);
-    e3tp_irrep *s = e3tp_alloc(&libc_allocator, n, sizeof *s);
+    e3tp_irrep *s = e3tp_alloc(NULL, n, sizeof *s);
     if (!s)
         FAIL(d, E3TP_E_NOMEM, "no memory for %zu irreps", n);
     e3tp_irreps_parse(text, s, n, &n);
     const e3tp_status status = e3tp_desc_set_irreps(d, which, s, n);
-    e3tp_free(&libc_allocator, s);
+    e3tp_free(NULL, s);
     return status;
 }
 
@@ -160,12 +158,12 @@ e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l
 static e3tp_status grow_paths(e3tp_desc *d)
 {
     const size_t capacity = d->path_capacity ? 2 * d->path_capacity : 16;
-    e3tp_path *paths = e3tp_alloc(&libc_allocator, capacity, sizeof *paths);
+    e3tp_path *paths = e3tp_alloc(NULL, capacity, sizeof *paths);
     if (!paths)
         FAIL(d, E3TP_E_NOMEM, "no memory for %zu paths", capacity);
     if (d->spec.npaths)
         memcpy(paths, d->spec.paths, d->spec.npaths * sizeof *paths);
-    e3tp_free(&libc_allocator, d->spec.paths);
+    e3tp_free(NULL, d->spec.paths);
     d->spec.paths = paths;
     d->path_capacity = capacity;
     return E3TP_OK;
@@ -204,12 +202,12 @@ e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const doub
         CHECK(d, v[i] >= 0 && isfinite(v[i]),
               "variances of %c: %g at place %zu, expected a finite number >= 0",
               operand_letter[which], v[i], i);
-    double *copy = e3tp_alloc(&libc_allocator, n, sizeof *copy);
+    double *copy = e3tp_alloc(NULL, n, sizeof *copy);
     if (!copy)
         FAIL(d, E3TP_E_NOMEM, "no memory for the variances of %c", operand_letter[which]);
     if (n)
         memcpy(copy, v, n * sizeof *copy);
-    e3tp_free(&libc_allocator, d->spec.var[which]);
+    e3tp_free(NULL, d->spec.var[which]);
     d->spec.var[which] = copy;
     return E3TP_OK;
 }

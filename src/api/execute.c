@@ -51,11 +51,10 @@ static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     *c = (call){.plan = p, .pass = pass, .b = b};
     read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
-    const int side[OP_COUNT] = {0, 1, -1, 2};
     const e3tp_operand operand[OP_COUNT] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     for (int k = 0; k < OP_COUNT; k++) {
         c->width[k] = e3tp_plan_width(p, operand[k]);
-        c->batch_last[k] = side[k] >= 0 && q->layout[side[k]] == E3TP_BATCH_LAST;
+        c->batch_last[k] = e3tp_op_batch_last(p, k);
         c->stride[k] = given[k] != E3TP_PACKED
                            ? given[k]
                            : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
@@ -216,12 +215,12 @@ typedef struct cut {
     size_t leaf_bytes;
 } cut;
 
-/* summed: elements of the gradients that are summed over the batch, 0 for others. */
 static size_t partial_element(const e3tp_plan *p)
 {
     return p->wide ? sizeof(double) : e3tp_dtype_size(p->problem->dtype);
 }
 
+/* summed: elements of the gradients that are summed over the batch, 0 for others. */
 static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch,
                      const size_t summed[OP_COUNT])
 {

@@ -4,8 +4,6 @@
 
 #include "api/objects.h"
 
-static const e3tp_allocator libc_allocator = {NULL, NULL, NULL};
-
 /* A path that was found; `block` is its block of z where the product makes these, else out counts.
  */
 typedef struct found {
@@ -175,14 +173,14 @@ static e3tp_status equalise(e3tp_desc *d)
         return e3tp_desc_fail(d, E3TP_E_SHAPE,
                               "elementwise: x and y must hold equally many copies of irreps");
     const size_t most = p->nirreps[0] + p->nirreps[1];
-    e3tp_irrep *a = e3tp_alloc(&libc_allocator, 2 * most, sizeof *a);
+    e3tp_irrep *a = e3tp_alloc(NULL, 2 * most, sizeof *a);
     if (!a)
         return e3tp_desc_fail(d, E3TP_E_NOMEM, "no memory for %zu irreps", 2 * most);
     const size_t n = pair_up(p, a, a + most);
     e3tp_status s = e3tp_desc_set_irreps(d, E3TP_X, a, n);
     if (s == E3TP_OK)
         s = e3tp_desc_set_irreps(d, E3TP_Y, a + most, n);
-    e3tp_free(&libc_allocator, a);
+    e3tp_free(NULL, a);
     return s;
 }
 
@@ -218,8 +216,8 @@ static e3tp_status add_paths(e3tp_desc *d, const search *s, const size_t *order,
 static e3tp_status make_blocks(e3tp_desc *d, const search *s)
 {
     const size_t n = s->n;
-    e3tp_irrep *blocks = e3tp_alloc(&libc_allocator, 2 * n, sizeof *blocks);
-    size_t *place = e3tp_alloc(&libc_allocator, 2 * n, sizeof *place);
+    e3tp_irrep *blocks = e3tp_alloc(NULL, 2 * n, sizeof *blocks);
+    size_t *place = e3tp_alloc(NULL, 2 * n, sizeof *place);
     e3tp_status status = E3TP_OK;
     if (!blocks || !place)
         status = e3tp_desc_fail(d, E3TP_E_NOMEM, "no memory for %zu paths", n);
@@ -234,8 +232,8 @@ static e3tp_status make_blocks(e3tp_desc *d, const search *s)
         status = e3tp_desc_set_irreps(d, E3TP_Z, sorts ? blocks + n : blocks, n);
     if (status == E3TP_OK)
         status = add_paths(d, s, s->kind == E3TP_PRODUCT_CHANNELWISE ? place + n : NULL, place);
-    e3tp_free(&libc_allocator, blocks);
-    e3tp_free(&libc_allocator, place);
+    e3tp_free(NULL, blocks);
+    e3tp_free(NULL, place);
     return status;
 }
 
@@ -244,12 +242,12 @@ static e3tp_status find_paths(e3tp_desc *d, search *s)
     search_all(s);
     if (s->overflow)
         return e3tp_desc_fail(d, E3TP_E_SHAPE, "set_product: a block of z has too many copies");
-    s->list = e3tp_alloc(&libc_allocator, s->n, sizeof *s->list);
+    s->list = e3tp_alloc(NULL, s->n, sizeof *s->list);
     if (!s->list)
         return e3tp_desc_fail(d, E3TP_E_NOMEM, "no memory for %zu paths", s->n);
     search_all(s);
     const e3tp_status status = gives_z(s->kind) ? add_paths(d, s, NULL, NULL) : make_blocks(d, s);
-    e3tp_free(&libc_allocator, s->list);
+    e3tp_free(NULL, s->list);
     return status;
 }
 

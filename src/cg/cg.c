@@ -128,8 +128,7 @@ static size_t sum_rows(const void *state)
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     const e3tp_cg_plan *g = state;
-    const bool second = pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
-    return (second ? g->scratch.total_second : g->scratch.total) *
+    return (e3tp_is_second_order(pass) ? g->scratch.total_second : g->scratch.total) *
            e3tp_dtype_size(g->problem->dtype);
 }
 

@@ -12,7 +12,8 @@ typedef struct e3tp_allocator {
     void *ctx;
 } e3tp_allocator;
 
-/* n * size bytes, 64-byte aligned; never NULL for n == 0; NULL on overflow or failure. */
+/* n * size bytes, 64-byte aligned; never NULL for n == 0; NULL on overflow or failure. a NULL: the
+   C library's. */
 void *e3tp_alloc(const e3tp_allocator *a, size_t n, size_t size);
 void *e3tp_zalloc(const e3tp_allocator *a, size_t n, size_t size);
 void e3tp_free(const e3tp_allocator *a, void *p); /* NULL is fine */

@@ -23,6 +23,11 @@ typedef struct e3tp_rows {
     const int64_t *ix, *iy, *iw;
 } e3tp_rows;
 
+static inline bool e3tp_is_second_order(e3tp_pass pass)
+{
+    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+}
+
 /* Tangents of x, y and w, with their strides; NULL is zero. */
 typedef struct e3tp_tangents {
     const void *x, *y, *w;

@@ -49,8 +49,12 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
                                e3tp_message *why);
 void e3tp_packed_destroy(e3tp_packed *q, const e3tp_allocator *a);
 
-/* Block b of operand k as the caller holds it: n rows, `stride` apart, gathered by index or not
-   (NULL). *start: elements from the operand's pointer to the block. */
+/* A block of a row that begins at element *start of it, as an operand of that layout holds it: n
+   rows, `stride` apart, gathered by index or not (NULL). *start becomes the elements from the
+   operand's pointer to the block. */
+e3tp_tile_map e3tp_layout_map(e3tp_layout layout, size_t mul, size_t d, size_t stride, size_t n,
+                              const int64_t *index, size_t *start);
+/* The same for block b of operand k. */
 e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride,
                                size_t n, const int64_t *index, size_t *start);
 
