@@ -132,15 +132,6 @@ static void write_json(FILE *f, const bench_result *r, const bench_product *q)
 }
 
 /* Per row of the batch, or per plan: a plan has no flops to speak of. */
-static const char *pass_name(e3tp_pass pass)
-{
-    static const char *const names[] = {[E3TP_FORWARD] = "fwd",
-                                        [E3TP_BACKWARD] = "bwd",
-                                        [E3TP_DOUBLE_BACKWARD] = "dbl",
-                                        [E3TP_JVP] = "jvp"};
-    return names[pass];
-}
-
 static bench_result result_of(variant *v, const options *o)
 {
     const bench_product *q = &v->product;
@@ -156,7 +147,7 @@ static bench_result result_of(variant *v, const options *o)
                           .method_asked =
                               p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method),
                           .isa = e3tp_plan_isa(q->plan),
-                          .pass = o->create ? "plan" : pass_name(p->pass),
+                          .pass = o->create ? "plan" : bench_pass_name(p->pass),
                           .dtype = p->dtype,
                           .threads = p->threads,
                           .batch = o->create ? 1 : p->batch,

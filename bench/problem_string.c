@@ -52,6 +52,19 @@ static int find(const word *list, const char *name, int *value)
     return 0;
 }
 
+const char *bench_pass_name(e3tp_pass pass)
+{
+    const word *w = passes;
+    while (w->name && w->value != (int)pass)
+        w++;
+    return w->name;
+}
+
+int bench_is_second_order(e3tp_pass pass)
+{
+    return pass == E3TP_DOUBLE_BACKWARD || pass == E3TP_JVP;
+}
+
 static int number(const char *text, long low, long high, long *value)
 {
     char *end;

@@ -44,5 +44,9 @@ typedef struct bench_problem {
  * [cap_why] on an error. */
 size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char *why,
                            size_t cap_why);
+/* As problem strings have it. */
+const char *bench_pass_name(e3tp_pass pass);
+/* Double backward or JVP. */
+int bench_is_second_order(e3tp_pass pass);
 
 #endif

@@ -413,7 +413,7 @@ e3tp_status bench_product_fill(bench_product *q)
 {
     const bench_problem *p = &q->problem;
     const size_t n = p->batch, nz = n * q->width[2];
-    const int second = p->pass == E3TP_DOUBLE_BACKWARD || p->pass == E3TP_JVP;
+    const int second = bench_is_second_order(p->pass);
     const void *in[3], *along[3] = {NULL}, *out[3] = {NULL};
     int ok = take_three(q, in, 1);
     if (second)

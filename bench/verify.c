@@ -179,7 +179,7 @@ static void add_second(const bench_product *q, const bench_path *t, const path_t
 static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p,
                        const triple *m, const row_sums *s)
 {
-    if (q->problem.pass == E3TP_DOUBLE_BACKWARD || q->problem.pass == E3TP_JVP) {
+    if (bench_is_second_order(q->problem.pass)) {
         add_second(q, t, p, m, s);
         return;
     }
@@ -372,9 +372,8 @@ static double largest_error(bench_product *q)
 
 int bench_verify(bench_product *q, double *max_err)
 {
-    const int second = q->problem.pass == E3TP_DOUBLE_BACKWARD || q->problem.pass == E3TP_JVP;
     *max_err = NAN;
-    if (second && q->problem.op == E3TP_OP_GAUNT) {
+    if (bench_is_second_order(q->problem.pass) && q->problem.op == E3TP_OP_GAUNT) {
         snprintf(q->message, sizeof q->message, "this pass of gaunt has no direct evaluation");
         return 0;
     }

@@ -83,6 +83,11 @@ def times(rivals, which):
     return samples
 
 
+def said(error):
+    """What went wrong, in a line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
 def compare(work, wanted, threads):
     """Rows of results of a workload."""
     import numpy as np
@@ -94,20 +99,19 @@ def compare(work, wanted, threads):
         try:
             made[name] = r.RIVALS[name](work, data, threads)
         except Exception as e:  # a peer may fail in any way: said, not hidden
-            why[name] = f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"
+            why[name] = said(e)
     for which in r.PASSES:
-        right = {}
+        right, expected = {}, made["e3tp"].run[which]()
         for name, rival in made.items():
             row = {"case": "peer", "name": work.name, "rival": name, "pass": which, "threads": threads}
             if which not in rival.run:
                 yield {**row, "why": rival.UNABLE[which]}
                 continue
             try:
-                found = rival.results(which, rival.run[which]())
+                found = rival.results(rival.run[which]())
             except Exception as e:
-                yield {**row, "why": f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"}
+                yield {**row, "why": said(e)}
                 continue
-            expected = found if name == "e3tp" else made["e3tp"].results(which, made["e3tp"].run[which]())
             error = worst(np, found, expected)
             if error > TOLERANCE:
                 yield {**row, "why": f"differs by {error:.1e}"}

@@ -2,7 +2,7 @@
 """The same product by e3tp and by each peer, behind one interface.
 
 A rival is made from a workload, arrays and threads; run[name]() does the work of a pass and returns what
-results(name, what that returned) turns into NumPy arrays in e3nn's order:
+results(what that returned) turns into NumPy arrays in e3nn's order:
 
     fwd   z
     bwd   z, then gx, gy, gw
@@ -36,7 +36,7 @@ class E3tp:
         self.run = {"fwd": self.forward, "bwd": self.backward, "dbl": self.double}
         self.double()  # whose results are the memory that later calls write to
 
-    def results(self, _, found):
+    def results(self, found):
         return found
 
     def forward(self):
@@ -64,20 +64,19 @@ class Torch:
         import torch
 
         torch.set_num_threads(threads)
-        self.torch = torch
-        self.data = {k: torch.from_numpy(self.inward(k, v, work)) for k, v in data.items()}
+        self.torch, self.work = torch, work
+        self.data = {k: torch.from_numpy(self.inward(k, v).copy()) for k, v in data.items()}
         self.leaves = [self.data[k].requires_grad_() for k in ("x", "y", "w")]
         self.data["gz"].requires_grad_()
-        self.work = work
         self.run = {"fwd": self.forward, "bwd": self.backward, "dbl": self.double}
 
-    def inward(self, name, array, work):
-        return array.copy()
+    def inward(self, name, array):
+        return array
 
     def outward(self, name, array):
         return array
 
-    def results(self, _, found):
+    def results(self, found):
         names = ("z", "gx", "gy", "gw", "hx", "hy", "hw", "hz")
         return tuple(self.outward(n, t.detach().numpy()) for n, t in zip(names, found))
 
@@ -157,13 +156,16 @@ class CuEquivariance(Torch):
             stp.add_path(segment, i.i_in1, i.i_in2, i.i_out, c=coefficients)
         return stp
 
-    def inward(self, name, array, work):
-        irreps = {"x": work.in1, "z": work.out}.get(name[-1])
-        return array.copy() if irreps is None else swapped(array, irreps, to_mul_ir=False)
+    def inward(self, name, array):
+        return self.turned(name, array, to_mul_ir=False)
 
     def outward(self, name, array):
+        return self.turned(name, array, to_mul_ir=True)
+
+    def turned(self, name, array, to_mul_ir):
+        """y has one channel, w no components: both are the same in either layout."""
         irreps = {"x": self.work.in1, "z": self.work.out}.get(name[-1])
-        return array if irreps is None else swapped(array, irreps, to_mul_ir=True)
+        return array if irreps is None else swapped(array, irreps, to_mul_ir)
 
 
 def swapped(array, irreps, to_mul_ir):
@@ -213,7 +215,7 @@ class E3nnJax:
         given = [self.data[n] for n in names]
         return lambda: self.jax.block_until_ready(function(*given))
 
-    def results(self, _, found):
+    def results(self, found):
         return tuple(np.asarray(a) for a in found)
 
 
