@@ -218,38 +218,27 @@ static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, int wanted)
 /* ---- all channels with all ---- */
 
 /* Lanes past the last channel stay zero where they were: backward passes multiply by them. */
-static void NAME(check_connect)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n3)
+static void NAME(check_connect)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n3,
+                                bool outer)
 {
     const size_t T = NAME(T), d = (size_t)n3, tt = (d + 2) * T, zt = (d + 1) * T, w_row = mo + 3;
     const size_t tr = (m1 + T - 1) / T * tt + T, zr = (mo + T - 1) / T * zt + 2 * T;
-    const REAL *t = NAME(integers)(0), *W = NAME(integers)(1);
-    REAL *z = NAME(integers)(2);
-    double *want = NAME(expect)(2);
+    const REAL *t = NAME(integers)(0);
+    REAL *W = NAME(integers)(1), *z = NAME(integers)(2);
+    double *want = NAME(expect)(outer ? 1 : 2);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < mo; o++)
             for (size_t c = 0; c < d; c++)
-                for (size_t u = 0; u < m1; u++)
-                    want[r * zr + o / T * zt + c * T + o % T] +=
-                        (double)t[r * tr + u / T * tt + c * T + u % T] * (double)W[u * w_row + o];
-    k->connect(rows, m1, mo, n3, rows % 2, t, tr, tt, W, w_row, z, zr, zt);
-    NAME(same)(2, want, "connect");
-}
-
-static void NAME(check_outer)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n3)
-{
-    const size_t T = NAME(T), d = (size_t)n3, tt = (d + 2) * T, gt = (d + 1) * T, w_row = mo + 3;
-    const size_t tr = (m1 + T - 1) / T * tt + T, gr = (mo + T - 1) / T * gt + 2 * T;
-    const REAL *t = NAME(integers)(0), *g = NAME(integers)(1);
-    REAL *W = NAME(integers)(2);
-    double *want = NAME(expect)(2);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < mo; o++)
-            for (size_t c = 0; c < d; c++)
-                for (size_t u = 0; u < m1; u++)
-                    want[u * w_row + o] += (double)t[r * tr + u / T * tt + c * T + u % T] *
-                                           (double)g[r * gr + o / T * gt + c * T + o % T];
-    k->outer(rows, m1, mo, n3, t, tr, tt, g, gr, gt, W, w_row);
-    NAME(same)(2, want, "outer");
+                for (size_t u = 0; u < m1; u++) {
+                    const double tu = (double)t[r * tr + u / T * tt + c * T + u % T];
+                    const size_t at_z = r * zr + o / T * zt + c * T + o % T, at_W = u * w_row + o;
+                    want[outer ? at_W : at_z] += tu * (double)(outer ? z[at_z] : W[at_W]);
+                }
+    if (outer)
+        k->outer(rows, m1, mo, n3, t, tr, tt, z, zr, zt, W, w_row);
+    else
+        k->connect(rows, m1, mo, n3, rows % 2, t, tr, tt, W, w_row, z, zr, zt);
+    NAME(same)(outer ? 1 : 2, want, outer ? "outer" : "connect");
 }
 
 static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int n3, int weights)
@@ -300,8 +289,10 @@ static size_t NAME(check_kernels)(const KERNELS *k)
     NAME(check_shapes)(k);
     for (int i = 0; i < 9; i++)
         for (int n3 = 1; n3 <= 9; n3 += 2) {
-            NAME(check_connect)(k, (size_t)(i + n3) % 5 + 1, channels[i % 3], channels[i / 3], n3);
-            NAME(check_outer)(k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3);
+            NAME(check_connect)
+            (k, (size_t)(i + n3) % 5 + 1, channels[i % 3], channels[i / 3], n3, false);
+            NAME(check_connect)
+            (k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3, true);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2);
         }
     return 11; /* those above */

@@ -69,14 +69,12 @@ static const struct kept {
     const char *key;
     size_t offset, like;
 } kept[] = {
-#define KEPT(name, like)                          \
-    {                                             \
-#name, offsetof(e3tp_fixture, name), like \
-    }
-    KEPT(x, 0),   KEPT(y, 1),  KEPT(w, 2),  KEPT(z, 3),   KEPT(gz, 3),
-    KEPT(gx, 0),  KEPT(gy, 1), KEPT(gw, 2), KEPT(ggx, 0), KEPT(ggy, 1),
-    KEPT(ggw, 2), KEPT(hx, 0), KEPT(hy, 1), KEPT(hw, 2),  KEPT(hz, 3),
-#undef KEPT
+#define AT(name) offsetof(e3tp_fixture, name)
+    {"x", AT(x), 0},     {"y", AT(y), 1},     {"w", AT(w), 2},     {"z", AT(z), 3},
+    {"gz", AT(gz), 3},   {"gx", AT(gx), 0},   {"gy", AT(gy), 1},   {"gw", AT(gw), 2},
+    {"ggx", AT(ggx), 0}, {"ggy", AT(ggy), 1}, {"ggw", AT(ggw), 2}, {"hx", AT(hx), 0},
+    {"hy", AT(hy), 1},   {"hw", AT(hw), 2},   {"hz", AT(hz), 3},
+#undef AT
 };
 
 static e3tp_fixture_array *array_of(e3tp_fixture *f, size_t i)
