@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds the tables: every tensor once, sorted for each target; paths in groups that share
-   operands. */
+/* Builds the tables: every tensor once, sorted for each target; lanes, sizes and the layout of
+   scratch. */
 #include "cg/cg_plan.h"
 
 #include <stdlib.h>
@@ -28,16 +28,6 @@ static int by_output(const void *a, const void *b)
     return p->i != q->i ? p->i - q->i : p->j - q->j;
 }
 
-static const uint32_t *path_block(const e3tp_coupling *c, int k)
-{
-    return k == 0 ? &c->in1 : k == 1 ? &c->in2 : &c->out;
-}
-
-static const e3tp_block *block_of(const e3tp_problem *p, size_t path, int k)
-{
-    return &p->blocks[k][*path_block(&p->paths[path], k)];
-}
-
 static size_t bound(const int l[3])
 {
     return 2 * (2 * (size_t)l[0] + 1) * (2 * (size_t)l[1] + 1);
@@ -48,7 +38,7 @@ static size_t find_triple(e3tp_cg_plan *g, size_t path)
 {
     e3tp_cg_triple t = {.n = 0};
     for (int k = 0; k < 3; k++)
-        t.l[k] = block_of(g->problem, path, k)->l;
+        t.l[k] = e3tp_cg_block(g->problem, path, k)->l;
     size_t i = 0;
     while (i < g->ntriples && (g->triples[i].l[0] != t.l[0] || g->triples[i].l[1] != t.l[1] ||
                                g->triples[i].l[2] != t.l[2]))
@@ -114,225 +104,6 @@ static e3tp_status make_triples(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
     return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the tables");
 }
 
-/* ---- groups ---- */
-
-/* What paths of one group of a target must have in common. */
-typedef struct group_key {
-    uint32_t a, b;
-    e3tp_mode mode;
-    size_t m1, m2;
-    bool connects;
-} group_key;
-
-static group_key key_of(const e3tp_cg_plan *g, size_t path, int target)
-{
-    const e3tp_coupling *c = &g->problem->paths[path];
-    const int *role = e3tp_cg_role[target];
-    return (group_key){*path_block(c, role[0]),
-                       *path_block(c, role[1]),
-                       c->mode,
-                       block_of(g->problem, path, 0)->mul,
-                       block_of(g->problem, path, 1)->mul,
-                       e3tp_cg_connects(c)};
-}
-
-static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
-{
-    const group_key a = key_of(g, p, target), b = key_of(g, q, target);
-    return a.a == b.a && a.b == b.b && a.mode == b.mode && !a.connects && !b.connects &&
-           a.m1 == b.m1 && a.m2 == b.m2;
-}
-
-/* Whether kernels of lanes run a path for a target. */
-static bool has_lanes(const e3tp_cg_plan *g, size_t path, int target)
-{
-    const e3tp_cg_path *p = &g->path[path];
-    return !p->channels || (target == E3TP_CG_TO_Z ? p->spread : p->spread_back);
-}
-
-/* Whether a group holds a path whose result has the degree of this path's. */
-static bool has_degree(const e3tp_cg_plan *g, const e3tp_cg_group *group, int target, size_t path)
-{
-    const int k = e3tp_cg_role[target][2], l = block_of(g->problem, path, k)->l;
-    for (size_t i = 0; i < group->count; i++)
-        if (block_of(g->problem, g->order[target][group->first + i].path, k)->l == l)
-            return true;
-    return false;
-}
-
-static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
-{
-    const e3tp_cg_triple *t = &g->triples[g->path[path].triple];
-    const int *role = e3tp_cg_role[target];
-    const int la = t->l[role[0]], lb = t->l[role[1]];
-    e3tp_cg_member m = {.path = path,
-                        .l = {la, lb},
-                        .place = t->l[role[2]] - abs(la - lb),
-                        .by_pair = e3tp_cg_has_pair(la, lb),
-                        .c = g->problem->paths[path].coeff * t->sign[target]};
-    for (int i = 0; i < 3; i++) {
-        const uint32_t block = *path_block(&g->problem->paths[path], role[i]);
-        m.at[i] = g->packed[role[i]].at[block];
-        m.step[i] = g->packed[role[i]].stride[block];
-    }
-    return m;
-}
-
-static size_t tiles_of_row(const e3tp_cg_plan *g, size_t path)
-{
-    return e3tp_tile_count(g->lanes, e3tp_tile_lanes(g->problem), 1,
-                           block_of(g->problem, path, 0)->mul);
-}
-
-/* Lanes over rows: channels that go together in a step, with one of the other operand. */
-static size_t partners_of(const e3tp_cg_plan *g, size_t path)
-{
-    const e3tp_mode mode = g->problem->paths[path].mode;
-    const size_t m1 = block_of(g->problem, path, 0)->mul, m2 = block_of(g->problem, path, 1)->mul;
-    return mode == E3TP_UVU ? m1 : mode == E3TP_UVU_LT_V ? m1 / 2 : m2;
-}
-
-static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
-{
-    enum { FEW = 4 }; /* channels that do not pay for a call */
-    const e3tp_coupling *c = &g->problem->paths[path];
-    const bool elementwise = c->mode == E3TP_UUU;
-    const bool shared = g->problem->weights == E3TP_WEIGHTS_SHARED;
-    if (g->lanes == E3TP_LANES_CHANNELS)
-        return elementwise && !(shared && tiles_of_row(g, path) > 1) ? E3TP_CG_BY_TILES
-                                                                     : E3TP_CG_BY_TILE;
-    if (elementwise)
-        return shared && block_of(g->problem, path, 0)->mul > 1 ? E3TP_CG_BY_ROWS
-                                                                : E3TP_CG_BY_TILES;
-    return e3tp_cg_connects(c) || c->mode == E3TP_UUW || partners_of(g, path) < FEW
-               ? E3TP_CG_BY_CHANNEL
-               : E3TP_CG_BY_ROWS;
-}
-
-/* Takes the paths that no group holds yet and that fit the group of path `first`. */
-static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
-{
-    e3tp_cg_group *group = &g->groups[target][g->ngroups[target]++];
-    *group =
-        (e3tp_cg_group){.first = *at, .walk = walk_of(g, first), .alike = 1, .set = E3TP_CG_SETS};
-    for (size_t i = first; i < g->problem->npaths; i++) {
-        if (taken[i] || !has_lanes(g, i, target) ||
-            !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
-            continue;
-        taken[i] = true;
-        g->path[i].member[target] = *at;
-        g->order[target][(*at)++] = member_of(g, target, i);
-        group->count++;
-    }
-}
-
-static bool is_connected(const e3tp_problem *p, uint32_t out)
-{
-    bool is = false;
-    for (size_t i = 0; i < p->npaths; i++)
-        is = is || (p->paths[i].out == out && e3tp_cg_connects(&p->paths[i]));
-    return is;
-}
-
-/* Which members find nothing in their results yet; paths that connect add to what they find. */
-static void find_first_writers(e3tp_cg_plan *g)
-{
-    for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++) {
-        const e3tp_cg_group *group = &g->groups[E3TP_CG_TO_Z][i];
-        for (size_t k = group->first; k < group->first + group->count; k++) {
-            e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][k];
-            const uint32_t out = g->problem->paths[m->path].out;
-            m->first = !g->written[out] && !is_connected(g->problem, out);
-            g->written[out] |= m->first;
-        }
-    }
-}
-
-/* Whether the results of a group lie as the kernels of sets want them, in the order of degrees. */
-static bool in_order(const e3tp_cg_member *m, size_t count)
-{
-    bool yes = true;
-    for (size_t i = 1; i < count; i++)
-        yes = yes && m[i].step[2] == m->step[2] && m[i].place > m[i - 1].place;
-    return yes;
-}
-
-/* Whether its weights are lines one after the other. */
-static bool in_lines(const e3tp_cg_plan *g, const e3tp_cg_member *m, size_t count)
-{
-    const e3tp_cg_path *first = &g->path[m->path];
-    bool yes = true;
-    for (size_t i = 0; i < count; i++) {
-        const e3tp_cg_path *q = &g->path[m[i].path];
-        yes = yes && g->problem->paths[m[i].path].has_weight && !q->in_place &&
-              q->lines == first->lines + i && q->line_step == first->line_step;
-    }
-    return yes;
-}
-
-static void find_set(const e3tp_cg_plan *g, int target, e3tp_cg_group *group)
-{
-    const e3tp_cg_member *m = &g->order[target][group->first];
-    const int l1 = m->l[0], l2 = m->l[1];
-    int odd = 0;
-    if (!m->by_pair || l1 == 0 || l2 == 0 || e3tp_cg_connects(&g->problem->paths[m->path]) ||
-        !in_order(m, group->count))
-        return;
-    for (size_t i = 0; i < group->count; i++) {
-        group->top = abs(l1 - l2) + m[i].place;
-        odd += (l1 + l2 + group->top) % 2;
-    }
-    group->set = e3tp_cg_set_of(l1, l2, group->top, (int)group->count, odd);
-    group->ready = target == E3TP_CG_TO_Z && in_lines(g, m, group->count);
-}
-
-static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
-                     const e3tp_cg_group *b)
-{
-    const size_t p = g->order[target][a->first].path, q = g->order[target][b->first].path;
-    return a->walk == b->walk && g->path[p].spread == g->path[q].spread &&
-           g->path[p].spread_back == g->path[q].spread_back &&
-           g->problem->paths[p].mode == g->problem->paths[q].mode &&
-           block_of(g->problem, p, 0)->mul == block_of(g->problem, q, 0)->mul &&
-           block_of(g->problem, p, 1)->mul == block_of(g->problem, q, 1)->mul;
-}
-
-static void finish_groups(e3tp_cg_plan *g)
-{
-    for (int k = 0; k < E3TP_CG_TARGETS; k++)
-        for (size_t i = 0; i < g->ngroups[k]; i++)
-            find_set(g, k, &g->groups[k][i]);
-    for (int k = 0; k < E3TP_CG_TARGETS; k++)
-        for (size_t i = g->ngroups[k]; i-- > 1;)
-            if (go_alike(g, k, &g->groups[k][i - 1], &g->groups[k][i]))
-                g->groups[k][i - 1].alike += g->groups[k][i].alike;
-    find_first_writers(g);
-}
-
-static e3tp_status make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
-{
-    const size_t npaths = g->problem->npaths;
-    bool *taken = e3tp_alloc(a, npaths, sizeof *taken);
-    g->written = e3tp_zalloc(a, g->problem->nblocks[2], sizeof *g->written);
-    bool ok = taken && g->written;
-    for (int k = 0; k < E3TP_CG_TARGETS && ok; k++) {
-        g->order[k] = e3tp_alloc(a, npaths, sizeof *g->order[k]);
-        g->groups[k] = e3tp_alloc(a, npaths, sizeof *g->groups[k]);
-        ok = g->order[k] && g->groups[k];
-        size_t at = 0;
-        for (size_t i = 0; i < npaths && ok; i++)
-            taken[i] = false;
-        for (size_t i = 0; i < npaths && ok; i++)
-            if (!taken[i] && has_lanes(g, i, k))
-                collect(g, k, i, taken, &at);
-    }
-    e3tp_free(a, taken);
-    if (!ok)
-        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the groups");
-    finish_groups(g);
-    return E3TP_OK;
-}
-
 /* ---- lanes and sizes ---- */
 
 /* Some path has a mode that is none of the given ones. */
@@ -378,17 +149,19 @@ static bool pairs_pay(const e3tp_cg_plan *g, size_t path, e3tp_cg_target target)
 {
     const e3tp_problem *p = g->problem;
     const int *role = e3tp_cg_role[target];
-    const int la = block_of(p, path, role[0])->l, lb = block_of(p, path, role[1])->l;
+    const int la = e3tp_cg_block(p, path, role[0])->l, lb = e3tp_cg_block(p, path, role[1])->l;
     const double products = (2 * la + 1) * (2 * lb + 1);
     double nonzeros = 0, results = 0, matrices = 0;
     int top = 0, n = 0, odd = 0;
     for (size_t i = 0; i < p->npaths; i++) {
         if (p->paths[i].mode != p->paths[path].mode ||
-            *path_block(&p->paths[i], role[0]) != *path_block(&p->paths[path], role[0]) ||
-            *path_block(&p->paths[i], role[1]) != *path_block(&p->paths[path], role[1]))
+            e3tp_cg_block_index(&p->paths[i], role[0]) !=
+                e3tp_cg_block_index(&p->paths[path], role[0]) ||
+            e3tp_cg_block_index(&p->paths[i], role[1]) !=
+                e3tp_cg_block_index(&p->paths[path], role[1]))
             continue;
-        const int lc = block_of(p, i, role[2])->l;
-        const double n1 = 2 * block_of(p, i, 0)->l + 1, n3 = 2 * block_of(p, i, 2)->l + 1;
+        const int lc = e3tp_cg_block(p, i, role[2])->l;
+        const double n1 = 2 * e3tp_cg_block(p, i, 0)->l + 1, n3 = 2 * e3tp_cg_block(p, i, 2)->l + 1;
         top = lc > top ? lc : top;
         n++;
         odd += (la + lb + lc) % 2;
@@ -418,7 +191,8 @@ static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
 {
     const e3tp_problem *p = g->problem;
     return g->path[path].channels && p->paths[path].mode == E3TP_UVU &&
-           block_of(p, path, 1)->mul == 1 && block_of(p, path, 0)->mul % e3tp_tile_lanes(p) == 0;
+           e3tp_cg_block(p, path, 1)->mul == 1 &&
+           e3tp_cg_block(p, path, 0)->mul % e3tp_tile_lanes(p) == 0;
 }
 
 static void choose_forms(e3tp_cg_plan *g)
@@ -447,7 +221,7 @@ static size_t path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
     const size_t T = e3tp_tile_lanes(g->problem);
     if (!c->has_weight || (g->path[path].channels && c->mode == E3TP_UVW))
         return 0;
-    const size_t m1 = block_of(g->problem, path, 0)->mul;
+    const size_t m1 = e3tp_cg_block(g->problem, path, 0)->mul;
     if (g->lanes == E3TP_LANES_ROWS)
         return (n + T - 1) / T * c->w_count;
     return n * ((m1 + T - 1) / T) * (m1 ? c->w_count / m1 : 0);
@@ -459,7 +233,7 @@ static bool runs_on(const e3tp_cg_plan *g, size_t first, size_t next)
     const e3tp_coupling *a = &g->problem->paths[first], *b = &g->problem->paths[next];
     return !g->path[first].channels && !g->path[next].channels && a->has_weight && b->has_weight &&
            a->mode == b->mode && a->w_count == b->w_count &&
-           block_of(g->problem, first, 0)->mul == block_of(g->problem, next, 0)->mul &&
+           e3tp_cg_block(g->problem, first, 0)->mul == e3tp_cg_block(g->problem, next, 0)->mul &&
            b->w_offset == a->w_offset + (next - first) * a->w_count;
 }
 
@@ -553,7 +327,7 @@ static void choose_scratch(e3tp_cg_plan *g)
     if (p->factor_weights)
         g->lines = e3tp_tile_count(g->lanes, T, rows, p->channels);
     for (size_t i = 0; i < p->npaths; i++) {
-        const e3tp_block *b1 = block_of(p, i, 0), *bo = block_of(p, i, 2);
+        const e3tp_block *b1 = e3tp_cg_block(p, i, 0), *bo = e3tp_cg_block(p, i, 2);
         const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
         if (g->path[i].channels) {
             g->max_matrix = most(g->max_matrix, n1 * n3 * T * groups);
@@ -624,7 +398,7 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
         s = make_layouts(g, a, why);
     }
     if (s == E3TP_OK)
-        s = make_groups(g, a, why);
+        s = e3tp_cg_make_groups(g, a, why);
     if (s == E3TP_OK)
         lay_out(g);
     if (s != E3TP_OK) {

@@ -121,6 +121,17 @@ static inline bool e3tp_cg_connects(const e3tp_coupling *c)
     return c->mode == E3TP_UVW || c->mode == E3TP_U_LT_VW || (c->mode == E3TP_UUW && c->has_weight);
 }
 
+/* Which block of operand k (0 x, 1 y, 2 z) a path has, and the block. */
+static inline uint32_t e3tp_cg_block_index(const e3tp_coupling *c, int k)
+{
+    return k == 0 ? c->in1 : k == 1 ? c->in2 : c->out;
+}
+
+static inline const e3tp_block *e3tp_cg_block(const e3tp_problem *p, size_t path, int k)
+{
+    return &p->blocks[k][e3tp_cg_block_index(&p->paths[path], k)];
+}
+
 /* One of these per template object. */
 typedef struct e3tp_cg_runner {
     void (*run)(const e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
@@ -131,6 +142,8 @@ typedef struct e3tp_cg_runner {
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
                                 e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
+/* A step of creation, when forms and layouts are chosen: order, groups and written. */
+e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 
