@@ -1,212 +1,220 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths whose channels share y (uvu, uvw): for each row and channel v of y a small matrix
-   M[i][k] = c sum_j W[i][j][k] y[j], made for T rows at a time, then channels by tiles. */
-#include <string.h>
-
-#include "cg/cg_frame.h"
+/* uvu paths whose channels share y, one block of results after the other: of z, or in the backward
+   pass of gx. All paths that give to a block are added up in registers. */
+#include "cg/cg_shared.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
-#define MIX_(r) e3tp_cg_mix_##r
-#define MIX(r) MIX_(r)
-typedef MIX(E3TP_REAL) mix_job;
+#define tile_kernels E3TP_NAME(e3tp_tile_kernels)
 
-typedef struct shared_path {
-    const e3tp_coupling *c;
-    const e3tp_cg_triple *t;
-    tiles_of x, y, z;
-    size_t tiles, out_tiles, groups; /* tiles of a row of x and z; groups of T rows */
-    size_t x_row, z_row;
-} shared_path;
+enum { MOST_SOURCES = 64, STAGED = 16 << 10 /* bytes of results that wait for the caller */ };
 
-static shared_path shared_of(const frame *f, size_t path)
+/* A block of results. Staged: in scratch, and from there to the caller. */
+typedef struct results {
+    const frame *f;
+    const e3tp_block *b;
+    const size_t *path; /* those that give to it */
+    size_t count;
+    block_lines to;
+    bool wanted, fresh, staged;
+} results;
+
+/* The next path of the list and channel of y. */
+typedef struct cursor {
+    size_t at, v;
+} cursor;
+
+/* Sources whose matrices are in scratch. */
+typedef struct batch {
+    source from[MOST_SOURCES];
+    size_t path[MOST_SOURCES], v[MOST_SOURCES];
+    size_t count;
+} batch;
+
+static size_t tiles_of_row(const results *q)
 {
-    shared_path s = {.c = &f->p->paths[path],
-                     .t = &f->plan->triples[f->plan->path[path].triple],
-                     .x = frame_block(f, path, 0),
-                     .y = frame_block(f, path, 3),
-                     .z = frame_block(f, path, 2),
-                     .groups = (f->n + T - 1) / T};
-    s.tiles = (s.x.b->mul + T - 1) / T;
-    s.out_tiles = (s.z.b->mul + T - 1) / T;
-    s.x_row = s.tiles * s.x.stride;
-    s.z_row = f->sum ? 0 : s.out_tiles * s.z.stride;
+    return (q->b->mul + T - 1) / T;
+}
+
+static size_t components(const e3tp_block *b)
+{
+    return 2 * (size_t)b->l + 1;
+}
+
+/* ---- sources ---- */
+
+/* Lines of channel v of y: [v][row][tile], of the given number of rows. */
+static size_t line_at(const frame *f, size_t path, size_t tiles, size_t v, size_t rows)
+{
+    return (f->plan->path[path].lines + v * rows * tiles) * T;
+}
+
+static void set_weights(const frame *f, size_t path, size_t v, size_t tiles, size_t row, source *s)
+{
+    const e3tp_coupling *c = &f->p->paths[path];
+    if (!c->has_weight)
+        return;
+    const bool one = e3tp_cg_one_line(f), ready = e3tp_cg_reads_weights(f, path);
+    s->w_row = ready ? (size_t)f->r->sw : one ? 0 : tiles * T;
+    s->w = ready ? (const real *)f->r->w + c->w_offset
+                 : f->lw + line_at(f, path, tiles, v, one ? 1 : f->n);
+    s->w += row * s->w_row;
+    if (!f->back || !f->r->gw)
+        return;
+    const bool direct = e3tp_cg_writes_weights(f, path);
+    s->gw_row = direct ? (size_t)f->r->sw : tiles * T;
+    s->gw = direct ? (real *)f->r->gw + c->w_offset : f->lgw + line_at(f, path, tiles, v, f->n);
+    s->gw += row * s->gw_row;
+}
+
+/* A path and a channel of y: what rows of group g take from the other operand. */
+static source source_of(const results *q, size_t path, size_t v, size_t g)
+{
+    const frame *f = q->f;
+    const int k = f->back ? 2 : 0;
+    const block_lines from = frame_lines(f, path, k);
+    source s = {.v = from.v + g * T * from.row,
+                .row = from.row,
+                .tile = from.tile,
+                .step = from.step,
+                .n = (int)components(e3tp_cg_block(f->p, path, k))};
+    set_weights(f, path, v, tiles_of_row(q), g * T, &s);
     return s;
 }
 
-static void build_matrices(const frame *f, const shared_path *s, size_t v)
+/* Fills a batch from the cursor on, as far as their matrices have room. */
+static void gather(const results *q, size_t g, cursor *c, batch *t)
 {
-    const size_t size = (size_t)(s->x.d * s->z.d) * T;
-    memset(f->M, 0, s->groups * size * sizeof(real));
-    for (size_t g = 0; g < s->groups; g++)
-        kernels.build(s->t->to[E3TP_CG_TO_X], s->t->n, s->c->coeff, s->z.d,
-                      s->y.v + (g * s->y.b->mul + v) * s->y.stride, f->M + g * size);
-}
-
-static void matrices_back(const frame *f, const shared_path *s, size_t v)
-{
-    const size_t size = (size_t)(s->x.d * s->z.d) * T;
-    for (size_t g = 0; g < s->groups; g++)
-        kernels.build_back(s->t->to[E3TP_CG_TO_Y], s->t->n, s->c->coeff, s->z.d, f->dM + g * size,
-                           s->y.g + (g * s->y.b->mul + v) * s->y.stride);
-}
-
-/* Lines of channel v of y: [v][row][tile], of the given number of rows. */
-static size_t line_at(const frame *f, const shared_path *s, size_t path, size_t v, size_t rows)
-{
-    return (f->plan->path[path].lines + v * rows * s->tiles) * T;
-}
-
-static mix_job job_of(const frame *f, const shared_path *s)
-{
-    return (mix_job){.rows = f->n,
-                     .tiles = s->tiles,
-                     .n1 = s->x.d,
-                     .n3 = s->z.d,
-                     .sum = f->sum,
-                     .M = f->M,
-                     .x = s->x.v,
-                     .x_row = s->x_row,
-                     .x_tile = s->x.stride,
-                     .z = s->z.v,
-                     .z_row = s->z_row,
-                     .z_tile = s->z.stride};
-}
-
-static void set_weights(const frame *f, const shared_path *s, size_t path, size_t v, mix_job *m)
-{
-    if (!s->c->has_weight)
-        return;
-    if (e3tp_cg_reads_weights(f, path)) {
-        m->w = (const real *)f->r->w + s->c->w_offset;
-        m->w_row = (size_t)f->r->sw;
-        m->prefetch = m->w_row ? f->n : 0;
-    } else {
-        const bool one = e3tp_cg_one_line(f);
-        m->w = f->lw + line_at(f, s, path, v, one ? 1 : f->n);
-        m->w_row = one ? 0 : s->tiles * T;
+    const frame *f = q->f;
+    real *M = f->M;
+    for (t->count = 0; c->at < q->count; c->v = 0, c->at++) {
+        const size_t path = q->path[c->at];
+        if (e3tp_cg_rests(f, path))
+            continue;
+        for (; c->v < e3tp_cg_block(f->p, path, 1)->mul; c->v++) {
+            source *s = &t->from[t->count];
+            const size_t size = components(q->b) *
+                                components(e3tp_cg_block(f->p, path, f->back ? 2 : 0)) * T;
+            if (t->count == MOST_SOURCES || M + size > f->M + f->plan->max_matrix)
+                return;
+            *s = source_of(q, path, c->v, g);
+            s->M = M;
+            if (q->wanted || f->r->gw)
+                build_matrix(f, path, c->v, g, f->back, M);
+            t->path[t->count] = path;
+            t->v[t->count++] = c->v;
+            M += size;
+        }
     }
 }
 
-static void mix(const frame *f, const shared_path *s, size_t path, size_t v)
+/* ---- results ---- */
+
+static void unpack_rows(const results *q, size_t row, size_t n)
 {
-    mix_job m = job_of(f, s);
-    set_weights(f, s, path, v, &m);
-    kernels.mix(&m);
+    const frame *f = q->f;
+    const int k = f->back ? 0 : 2;
+    size_t start;
+    const e3tp_tile_map m = e3tp_operand_map(f->p, k, q->b, f->back ? f->r->sx : f->r->sz, n, NULL,
+                                             &start);
+    tile_kernels.unpack(&m, E3TP_LANES_CHANNELS, f->mid, q->to.tile,
+                        (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
 }
 
-static void mix_back(const frame *f, const shared_path *s, size_t path, size_t v)
+/* Rows of a group: as many at once as are staged if no other batch adds to them. */
+static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
 {
-    mix_job m = job_of(f, s);
-    set_weights(f, s, path, v, &m);
-    m.g = s->z.v;
-    m.gx = f->r->gx ? s->x.g : NULL;
-    m.dM = f->r->gy ? f->dM : NULL;
-    m.gw = f->r->gw && s->c->has_weight ? f->lgw + line_at(f, s, path, v, f->n) : NULL;
-    m.gw_row = s->tiles * T;
-    kernels.mix_back(&m);
-    if (m.dM)
-        matrices_back(f, s, v);
-}
-
-/* n rows of a uvw path, r the first, in one group of T. */
-static mix_job rows_job(const frame *f, const shared_path *s, size_t r, size_t n)
-{
-    mix_job m = job_of(f, s);
-    m.rows = n;
-    m.M += r / T * (size_t)(s->x.d * s->z.d) * T + r % T;
-    m.x += r * s->x_row;
-    m.z = f->mid;
-    m.z_tile = (size_t)s->z.d * T;
-    m.z_row = s->tiles * m.z_tile;
-    memset(f->mid, 0, n * m.z_row * sizeof(real));
-    return m;
-}
-
-static size_t weight_row(const frame *f, const shared_path *s, size_t r, size_t v)
-{
-    const int64_t row = f->r->iw ? f->r->iw[r] : (int64_t)r;
-    return (size_t)(row * f->r->sw) + s->c->w_offset + v * s->z.b->mul;
-}
-
-/* Rows that have the same weights, as many as are held at once. */
-static size_t rows_together(const frame *f, size_t r)
-{
-    const size_t left = f->n - r;
-    return f->r->sw || f->r->iw ? 1 : left < T ? left : T;
-}
-
-static void connect(const frame *f, const shared_path *s, size_t v)
-{
-    const size_t mo = s->z.b->mul;
-    for (size_t r = 0, n; r < f->n; r += n) {
-        n = rows_together(f, r);
-        const mix_job m = rows_job(f, s, r, n);
-        kernels.mix(&m);
-        const size_t ahead = f->r->sw && !f->r->iw && r + 1 < f->n ? (size_t)f->r->sw : 0;
-        kernels.connect(n, s->x.b->mul, mo, s->z.d, ahead, f->mid, m.z_row, m.z_tile,
-                        (const real *)f->r->w + weight_row(f, s, r, v), s->y.b->mul * mo,
-                        s->z.v + r * s->z_row, s->z_row, s->z.stride);
+    const frame *f = q->f;
+    const size_t rows = min_of(T, f->n - g * T), tiles = tiles_of_row(q);
+    const size_t room = STAGED / sizeof(real) / (q->to.row + 1) + 1;
+    const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
+    mix_job m = {.tiles = tiles,
+                 .count = t->count,
+                 .from = t->from,
+                 .n = (int)components(q->b),
+                 .sum = f->sum,
+                 .fresh = q->fresh && first,
+                 .gw_fresh = f->direct,
+                 .prefetch = true,
+                 .z_row = q->to.row,
+                 .z_tile = q->to.tile,
+                 .z_step = q->to.step};
+    if (f->back && t->count) {
+        const block_lines x = frame_lines(f, t->path[0], 0);
+        m.x = x.v + g * T * x.row;
+        m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
+    }
+    for (m.first = 0; m.first < rows; m.first += m.rows) {
+        m.rows = min_of(part, rows - m.first);
+        if (q->wanted)
+            m.z = q->to.v + (q->staged ? 0 : (g * T + m.first) * q->to.row);
+        if (m.x && f->r->gw)
+            kernels.mix_back(&m);
+        else if (q->wanted)
+            kernels.mix(&m);
+        if (q->staged && last)
+            unpack_rows(q, g * T + m.first, m.rows);
     }
 }
 
-/* The matrix of shared weights of channel v, its rows and columns exchanged. */
-static void transpose_weights(const frame *f, const shared_path *s, size_t v)
+static void y_gradients(const results *q, const batch *t, size_t g)
 {
-    const size_t m1 = s->x.b->mul, mo = s->z.b->mul, row = s->y.b->mul * mo;
-    const real *W = (const real *)f->r->w + weight_row(f, s, 0, v);
-    for (size_t u = 0; u < m1; u++)
-        for (size_t o = 0; o < mo; o++)
-            f->turned[o * m1 + u] = W[u * row + o];
-}
-
-/* The cotangent of the products of n rows, in gmid, and the gradient of the weights. */
-static void connect_rows_back(const frame *f, const shared_path *s, const mix_job *m, size_t r,
-                              size_t v)
-{
-    const size_t m1 = s->x.b->mul, mo = s->z.b->mul, row = s->y.b->mul * mo;
-    const size_t at = weight_row(f, s, r, v);
-    const real *g = s->z.v + r * s->z_row;
-    real *gw = f->r->gw ? (real *)f->r->gw + at : NULL;
-    memset(f->gmid, 0, m->rows * m->z_row * sizeof(real));
-    if (f->r->sw || f->r->iw) {
-        kernels.connect_back(m1, mo, s->z.d, f->mid, (const real *)f->r->w + at, row, g,
-                             s->z.stride, f->gmid, gw);
-        return;
+    const frame *f = q->f;
+    for (size_t i = 0; i < t->count; i++) {
+        const block_lines x = frame_lines(f, t->path[i], 0);
+        source a = t->from[i];
+        a.v = x.v + g * T * x.row;
+        a.row = x.row, a.tile = x.tile, a.step = x.step;
+        a.n = (int)components(q->b);
+        kernels.mix_matrix(min_of(T, f->n - g * T), tiles_of_row(q), &a, &t->from[i], f->dM);
+        build_back(f, t->path[i], t->v[i], g, f->dM);
     }
-    kernels.connect(m->rows, mo, m1, s->z.d, 0, g, s->z_row, s->z.stride, f->turned, m1, f->gmid,
-                    m->z_row, m->z_tile);
-    if (gw)
-        kernels.outer(m->rows, m1, mo, s->z.d, f->mid, m->z_row, m->z_tile, g, s->z_row,
-                      s->z.stride, gw, row);
 }
 
-static void connect_back(const frame *f, const shared_path *s, size_t v)
+static void run_block(const results *q)
 {
-    const size_t size = (size_t)(s->x.d * s->z.d) * T;
-    if (!f->r->sw && !f->r->iw)
-        transpose_weights(f, s, v);
-    for (size_t r = 0, n; r < f->n; r += n) {
-        n = rows_together(f, r);
-        mix_job m = rows_job(f, s, r, n);
-        kernels.mix(&m);
-        connect_rows_back(f, s, &m, r, v);
-        m.g = f->gmid;
-        m.gx = f->r->gx ? s->x.g + r * s->x_row : NULL;
-        m.dM = f->r->gy ? f->dM + r / T * size + r % T : NULL;
-        kernels.mix_back(&m);
+    batch t;
+    for (size_t g = 0; g < groups_of(q->f); g++) {
+        cursor c = {0, 0};
+        bool first = true;
+        do {
+            gather(q, g, &c, &t);
+            run_batch(q, &t, g, first, c.at == q->count);
+            first = false;
+            if (q->f->back && q->f->r->gy)
+                y_gradients(q, &t, g);
+        } while (c.at < q->count);
     }
-    if (f->r->gy)
-        matrices_back(f, s, v);
 }
 
-void E3TP_NAME(e3tp_cg_channels)(const frame *f, size_t path, bool back)
+/* Block i of z or gx: packed, the caller's, or staged. */
+static results results_of(const frame *f, size_t i)
 {
-    const shared_path s = shared_of(f, path);
-    for (size_t v = 0; v < s.y.b->mul; v++) {
-        build_matrices(f, &s, v);
-        if (s.c->mode == E3TP_UVW)
-            (back ? connect_back : connect)(f, &s, v);
-        else
-            (back ? mix_back : mix)(f, &s, path, v);
+    const int k = f->back ? 0 : 2;
+    const e3tp_cg_list *list = &f->plan->shared[f->back];
+    results q = {.f = f,
+                 .b = &f->p->blocks[k][i],
+                 .path = list->path + list->at[i],
+                 .count = list->at[i + 1] - list->at[i],
+                 .wanted = !f->back || f->r->gx};
+    q.fresh = q.wanted && f->direct && !(f->back && f->r->sx == 0);
+    q.staged = q.fresh && !f->in_place[k];
+    if (q.staged)
+        q.to = (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};
+    else if (q.fresh)
+        q.to = caller_lines(f, k, q.b, f->back ? f->r->gx : f->r->z);
+    else
+        q.to = packed_lines(f, k, i, f->back ? f->g : f->v);
+    if (f->sum)
+        q.to.row = 0;
+    return q;
+}
+
+void E3TP_NAME(e3tp_cg_channels)(const frame *f)
+{
+    const size_t blocks = f->p->nblocks[f->back ? 0 : 2];
+    for (size_t i = 0; i < blocks; i++) {
+        const results q = results_of(f, i);
+        if (q.count || q.fresh)
+            run_block(&q);
     }
 }

@@ -3,6 +3,8 @@
 #ifndef E3TP_CG_FRAME_H
 #define E3TP_CG_FRAME_H
 
+#include <stdint.h>
+
 #include "cg/cg_plan.h"
 #include "simd/name.h"
 
@@ -15,14 +17,15 @@ typedef struct frame {
     size_t n;
     bool sum;       /* one row of z for all */
     bool back;      /* the backward pass */
-    bool spread;    /* paths that may are run with y in every lane */
     bool fresh;     /* blocks of z that some member is the first to write were not cleared */
     bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
     bool weighted;  /* only paths that have weights */
+    bool direct;    /* blocks of results go to the caller one by one */
+    bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
-    real *M, *dM, *mid, *gmid;
+    real *M, *dM, *turned_M, *mid, *gmid;
     real *turned; /* a matrix of weights, transposed */
 } frame;
 
@@ -43,10 +46,46 @@ static inline tiles_of frame_block(const frame *f, size_t path, int k)
     return (tiles_of){b, f->v[k] + q->at[i], f->g[k] + q->at[i], q->stride[i], 2 * b->l + 1};
 }
 
+/* A block whose lanes are channels: component i of tile t of row r at v + r * row + t * tile + i *
+   step. */
+typedef struct block_lines {
+    real *v;
+    size_t row, tile, step;
+} block_lines;
+
+/* Block i of operand k in its packed form, in `packed`: v or g. */
+static inline block_lines packed_lines(const frame *f, int k, size_t i, real *const *packed)
+{
+    const e3tp_packed *q = &f->plan->packed[k];
+    const size_t tiles = (f->p->blocks[k][i].mul + T - 1) / T;
+    return (block_lines){packed[k] + q->at[i], tiles * q->stride[i], q->stride[i], T};
+}
+
+/* Of an operand of IR_MUL, whole tiles. */
+static inline block_lines caller_lines(const frame *f, int k, const e3tp_block *b, const void *from)
+{
+    return (block_lines){(real *)(uintptr_t)from + b->offset,
+                         (size_t)(k == 0 ? f->r->sx : f->r->sz), T, b->mul};
+}
+
+/* The block of x or z (backward gz) of a path. */
+static inline block_lines frame_lines(const frame *f, size_t path, int k)
+{
+    const void *from = k == 0 ? f->r->x : f->back ? f->r->gz : f->r->z;
+    return f->in_place[k] ? caller_lines(f, k, e3tp_cg_block(f->p, path, k), from)
+                          : packed_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k), f->v);
+}
+
 /* Whether kernels read the lines of a path where the caller has them. */
 static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 {
     return f->plan->path[path].in_place && !f->r->iw;
+}
+
+/* Whether kernels write the gradients of the weights of a path where the caller wants them. */
+static inline bool e3tp_cg_writes_weights(const frame *f, size_t path)
+{
+    return f->direct && e3tp_cg_reads_weights(f, path) && f->r->sw != 0;
 }
 
 /* Whether a path has no part in what is under way. */
@@ -61,25 +100,20 @@ static inline bool e3tp_cg_one_line(const frame *f)
     return f->p->weights == E3TP_WEIGHTS_SHARED;
 }
 
-/* Whether a path whose channels share y runs with y in every lane. */
-static inline bool e3tp_cg_is_spread(const frame *f, size_t path)
-{
-    const e3tp_cg_path *q = &f->plan->path[path];
-    return f->spread && (f->back ? q->spread_back : q->spread);
-}
-
 /* Whether the kernels of pairs weight the results of a path, in the pass under way. */
 static inline bool e3tp_cg_folds(const frame *f, size_t path)
 {
     return f->folded && !e3tp_cg_connects(&f->p->paths[path]) && !e3tp_cg_reads_weights(f, path) &&
-           (!f->plan->path[path].channels || e3tp_cg_is_spread(f, path));
+           !f->plan->path[path].channels;
 }
 
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,
    and for E3TP_CG_TO_X to the weights' lines where their gradient is wanted. */
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target);
 
-/* A path whose channels share y, forward or backward. */
-void E3TP_NAME(e3tp_cg_channels)(const frame *f, size_t path, bool back);
+/* All uvu paths whose channels share y. */
+void E3TP_NAME(e3tp_cg_channels)(const frame *f);
+/* A uvw path whose channels share y. */
+void E3TP_NAME(e3tp_cg_connect)(const frame *f, size_t path);
 
 #endif

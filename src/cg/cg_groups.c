@@ -31,13 +31,6 @@ static bool same_group(const e3tp_cg_plan *g, size_t p, size_t q, int target)
            a.m1 == b.m1 && a.m2 == b.m2;
 }
 
-/* Whether kernels of lanes run a path for a target. */
-static bool has_lanes(const e3tp_cg_plan *g, size_t path, int target)
-{
-    const e3tp_cg_path *p = &g->path[path];
-    return !p->channels || (target == E3TP_CG_TO_Z ? p->spread : p->spread_back);
-}
-
 /* Whether a group holds a path whose result has the degree of this path's. */
 static bool has_degree(const e3tp_cg_plan *g, const e3tp_cg_group *group, int target, size_t path)
 {
@@ -105,7 +98,7 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     *group =
         (e3tp_cg_group){.first = *at, .walk = walk_of(g, first), .alike = 1, .set = E3TP_CG_SETS};
     for (size_t i = first; i < g->problem->npaths; i++) {
-        if (taken[i] || !has_lanes(g, i, target) ||
+        if (taken[i] || g->path[i].channels ||
             !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
             continue;
         taken[i] = true;
@@ -179,8 +172,7 @@ static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
                      const e3tp_cg_group *b)
 {
     const size_t p = g->order[target][a->first].path, q = g->order[target][b->first].path;
-    return a->walk == b->walk && g->path[p].spread == g->path[q].spread &&
-           g->path[p].spread_back == g->path[q].spread_back &&
+    return a->walk == b->walk &&
            g->problem->paths[p].mode == g->problem->paths[q].mode &&
            e3tp_cg_block(g->problem, p, 0)->mul == e3tp_cg_block(g->problem, q, 0)->mul &&
            e3tp_cg_block(g->problem, p, 1)->mul == e3tp_cg_block(g->problem, q, 1)->mul;
@@ -212,7 +204,7 @@ e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         for (size_t i = 0; i < npaths && ok; i++)
             taken[i] = false;
         for (size_t i = 0; i < npaths && ok; i++)
-            if (!taken[i] && has_lanes(g, i, k))
+            if (!taken[i] && !g->path[i].channels)
                 collect(g, k, i, taken, &at);
     }
     e3tp_free(a, taken);

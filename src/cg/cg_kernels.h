@@ -18,39 +18,58 @@ typedef struct e3tp_cg_entry {
     double c;
 } e3tp_cg_entry;
 
-/* Channels that share y: z[k] += w sum_i M[i][k] x[i] for each row and tile of channels.
+/* Channels that share y. A source is a path with one channel of y: what it adds to component k of a
+   block of results is w sum_i M[i][k] v[i], for each row and tile of channels. Of at most T rows:
 
-     M         row r of group r / T: element (i, k) at
-               M + (r / T) * n1 * n3 * T + (i * n3 + k) * T + r % T
-     x         tile t of row r at x + r * x_row + t * n1 * T; z alike with n3
-     w         line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
-     sum       the rows' results go to one row of z, ascending
-     prefetch  lines of w this many rows further on are fetched ahead (0: none) */
-#define E3TP_CG_MIX(real)                           \
-    {                                               \
-        size_t rows, tiles;                         \
-        int n1, n3, sum;                            \
-        const real *M, *x, *w;                      \
-        size_t x_row, x_tile, w_row, z_row, z_tile; \
-        size_t prefetch;                            \
-        real *z;                                    \
-        const real *g; /* backward: gz */           \
-        real *gx, *gw, *dM;                         \
-        size_t gw_row;                              \
+     v   component i < n of tile t of row r at v + r * row + t * tile + i * step, any alignment
+     M   element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
+     w   line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
+     gw  the gradient of w, as w */
+#define E3TP_CG_SOURCE(real)   \
+    {                          \
+        const real *v;         \
+        size_t row, tile, step; \
+        int n;                 \
+        const real *M, *w;     \
+        size_t w_row;          \
+        real *gw;              \
+        size_t gw_row;         \
     }
-typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float) e3tp_cg_mix_f32;
-typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
+typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
+typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
+
+/* Rows first .. first + rows - 1 of `count` sources to a block of n components: component k of tile
+   t of the i-th of these rows at z + i * z_row + t * z_tile + k * z_step, any alignment.
+
+     sum       all rows add to one row of z, ascending
+     fresh     z is written, else added to; of mix_back gw too
+     prefetch  the next row's weights are fetched
+     x         mix_back: as v, absolute rows; what gw is the product with */
+#define E3TP_CG_MIX(real, source)          \
+    {                                      \
+        size_t first, rows, tiles, count;  \
+        const source *from;                \
+        int n, sum, fresh, gw_fresh, prefetch; \
+        real *z;                           \
+        size_t z_row, z_tile, z_step;      \
+        const real *x;                     \
+        size_t x_row, x_tile, x_step;      \
+    }
+typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
+typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;
 
 /* table       out[o] += c w sum c_e a[i] b[j] over a table, tile by tile; w NULL: ones, else of any
                alignment, as in scale_add
    scale_add   z += w a, d components
    scale       a *= w, d components
    dot         line += sum over components a b
-   build       M[i][k] += c sum_j c_e y[j], one tile of rows; entries with o = i, i = k, j = j
+   build       M[i][k] += c sum_j c_e y[j], one tile of rows, (i, k) at M + (i * i_step + k * k_step)
+               * T; entries with o = i, i = k, j = j
    build_back  gy[j] += c sum c_e dM[i][k]; entries with o = j, i = i, j = k
-   mix, mix_back  above; back: with U_i = sum_k M[i][k] g_k, gx[i] += w U_i, gw line +=
-               sum_i x_i U_i, and dM[i][k] = sum over channels w x_i g_k (layout of M); each of the
-               three may be NULL
+   mix         above
+   mix_back    where M[i][k] takes results to operands: with u_k = sum_i M[i][k] v_i, z[k] += w u_k
+               (NULL: not wanted) and for each source gw = sum_k x_k u_k
+   mix_matrix  dM[i][k] = sum over channels w v_i g_k for `rows` rows, layout of M; g as a source
    connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
                in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
                fetched too (0: nothing)
@@ -58,7 +77,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
                NULL: none; t in tiles n3 T apart
  */
-#define E3TP_CG_KERNELS(X, real, mix_type)                                                         \
+#define E3TP_CG_KERNELS(X, real, mix_type, source)                                                         \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
               real *out, size_t out_stride))                                                       \
@@ -67,10 +86,12 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
     X(scale, (size_t tiles, int d, const real *w, size_t w_stride, real *a, size_t a_stride))      \
     X(dot, (size_t tiles, int d, const real *a, size_t a_stride, const real *b, size_t b_stride,   \
             real *line, size_t line_stride))                                                       \
-    X(build, (const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *y, real *M))        \
+    X(build, (const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step, const real *y,  \
+              real *M))                                                                            \
     X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *dM, real *gy)) \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
+    X(mix_matrix, (size_t rows, size_t tiles, const source *v, const source *g, real *dM))         \
     X(connect,                                                                                     \
       (size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_row,       \
        size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile))          \
@@ -81,10 +102,10 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double) e3tp_cg_mix_f64;
 
 #define E3TP_CG_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_cg_kernels_f32 {
-    E3TP_CG_KERNELS(E3TP_CG_MEMBER, float, e3tp_cg_mix_f32)
+    E3TP_CG_KERNELS(E3TP_CG_MEMBER, float, e3tp_cg_mix_f32, e3tp_cg_source_f32)
 } e3tp_cg_kernels_f32;
 typedef struct e3tp_cg_kernels_f64 {
-    E3TP_CG_KERNELS(E3TP_CG_MEMBER, double, e3tp_cg_mix_f64)
+    E3TP_CG_KERNELS(E3TP_CG_MEMBER, double, e3tp_cg_mix_f64, e3tp_cg_source_f64)
 } e3tp_cg_kernels_f64;
 
 #define E3TP_CG_DECLARE(tier)                                    \

@@ -4,13 +4,16 @@
 
 #include <stdbool.h>
 
-#include "simd/vec.h"
+#include "simd/transpose.h"
 
 enum { T = 64 / sizeof(real), NV = TILE_VECS };
 
 #define MIX_(r) e3tp_cg_mix_##r
 #define MIX(r) MIX_(r)
 typedef MIX(E3TP_REAL) mix_job;
+#define SOURCE_(r) e3tp_cg_source_##r
+#define SOURCE(r) SOURCE_(r)
+typedef SOURCE(E3TP_REAL) source;
 
 /* ---- lanes with operands of their own ---- */
 
@@ -94,12 +97,13 @@ static void dot(size_t tiles, int d, const real *a, size_t as, const real *b, si
 
 /* ---- channels that share y ---- */
 
-static void build(const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *y, real *M)
+static void build(const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step,
+                  const real *y, real *M)
 {
     for (size_t s = 0; s < ne; s++) {
         const v_real ce = v_set1((real)(c * e[s].c));
         const real *yj = y + e[s].j * T;
-        real *m = M + (e[s].o * n3 + e[s].i) * T;
+        real *m = M + (e[s].o * i_step + e[s].i * k_step) * T;
         V_UNROLL
         for (int v = 0; v < NV; v++)
             v_store(m + v * V_LANES, v_fma(ce, v_load(yj + v * V_LANES), v_load(m + v * V_LANES)));
@@ -119,136 +123,318 @@ static void build_back(const e3tp_cg_entry *e, size_t ne, double c, int n3, cons
     }
 }
 
-/* Outputs k..k+kt-1 of one row and nv vectors at `lane` of its tile: acc += w M x. */
-V_INLINE void mix_row(const int kt, const int nv, const mix_job *m, size_t r, size_t t, int k,
-                      int lane, v_real *acc)
+/* nv vectors of row r. */
+V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t r, size_t at,
+                           v_real *to)
 {
-    const size_t group = (size_t)(m->n1 * m->n3 * T);
-    const real *M = m->M + r / T * group + r % T + (size_t)(k * T);
-    const real *x = m->x + r * m->x_row + t * m->x_tile + lane;
-    const real *w = m->w ? m->w + r * m->w_row + t * T + lane : NULL;
-    v_real wv[NV];
+    const real *w = s->w ? s->w + r * s->w_row + at : NULL;
     V_UNROLL
     for (int v = 0; v < nv; v++)
-        wv[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
-    if (w && m->prefetch)
-        __builtin_prefetch(w + m->prefetch * m->w_row);
-    for (int i = 0; i < m->n1; i++, x += T, M += m->n3 * T) {
-        v_real a[NV];
+        to[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
+    if (w && prefetch)
+        __builtin_prefetch(w + s->w_row);
+}
+
+/* acc += M a for kt results and nv vectors, over n components, with w NULL: ones. All but n are
+   literals, n may be. */
+V_INLINE void multiply(const int n, const int kt, const int nv, const real *a, size_t step,
+                       const real *M, size_t m_step, const v_real *w, v_real *acc)
+{
+    V_UNROLL
+    for (int i = 0; i < n; i++, a += step, M += m_step) {
+        v_real ai[NV];
         V_UNROLL
         for (int v = 0; v < nv; v++)
-            a[v] = v_load(x + v * V_LANES) * wv[v];
+            ai[v] = w ? v_loadu(a + v * V_LANES) * w[v] : v_loadu(a + v * V_LANES);
         V_UNROLL
         for (int q = 0; q < kt; q++) {
             const v_real c = v_set1(M[q * T]);
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+                acc[q * nv + v] = v_fma(c, ai[v], acc[q * nv + v]);
         }
     }
 }
 
-V_INLINE void mix_flush(const int kt, const int nv, real *z, v_real *acc)
+/* CALL(n) with the common numbers of components as literals; the others one by one: CALL(0). */
+#define BY_COMPONENTS(n, CALL) \
+    switch (n) {               \
+    case 1:                    \
+        CALL(1);               \
+        break;                 \
+    case 3:                    \
+        CALL(3);               \
+        break;                 \
+    case 5:                    \
+        CALL(5);               \
+        break;                 \
+    case 7:                    \
+        CALL(7);               \
+        break;                 \
+    default:                   \
+        CALL(0);               \
+    }
+
+/* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0. */
+V_INLINE void add_source(const int n, const int kt, const int nv, const source *s, int N, size_t r,
+                         size_t t, int k, int lane, const v_real *w, v_real *acc)
+{
+    const real *a = s->v + r * s->row + t * s->tile + lane, *M = s->M + (size_t)(k * T) + r;
+    const size_t m_step = (size_t)(N * T);
+    if (n > 0)
+        multiply(n, kt, nv, a, s->step, M, m_step, w, acc);
+    for (int i = 0; n == 0 && i < s->n; i++, a += s->step, M += m_step)
+        multiply(1, kt, nv, a, s->step, M, m_step, w, acc);
+}
+
+V_INLINE void clear_sums(const int n, v_real *acc)
 {
     V_UNROLL
-    for (int q = 0; q < kt; q++)
+    for (int q = 0; q < n; q++)
+        acc[q] = v_zero();
+}
+
+/* Two vectors for each broadcast; one, and more results at once, where a tile is one vector. */
+enum { PAIR = NV < 2 ? 1 : 2, MOST_RESULTS = PAIR == 1 ? 9 : 5 };
+
+/* Results k .. k + kt - 1 of one tile, added up over rows and sources. only: components of the one
+   source as a literal (0: others), or -1: as many sources as there are. */
+V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
+                       size_t rows, size_t at, int k)
+{
+    const size_t t = at / T;
+    const int lane = (int)(at % T);
+    v_real acc[MOST_RESULTS * PAIR], w[NV];
+    clear_sums(kt * nv, acc);
+    for (size_t r = m->first + row; r < m->first + row + rows; r++)
+        for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
+            load_weights(nv, s, m->prefetch, r, at, w);
+#define ADD(literal) add_source(literal, kt, nv, s, m->n, r, t, k, lane, w, acc)
+            if (only >= 0)
+                ADD(only);
+            else
+                BY_COMPONENTS(s->n, ADD)
+        }
+    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    V_UNROLL
+    for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *at = z + q * T + v * V_LANES;
-        v_store(at, v_load(at) + acc[q * nv + v]);
-        acc[q * nv + v] = v_zero();
+        real *to = z + v * V_LANES;
+        v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
     }
 }
 
-/* A tile of kt outputs for all rows of one tile of channels; kt and nv literals. */
-V_INLINE void mix_outputs(const int kt, const int nv, const mix_job *m, size_t t, int k)
+V_INLINE void mix_tiles(const int only, const int kt, const int nv, const mix_job *m, int k)
 {
-    for (int lane = 0; lane < T; lane += nv * V_LANES) {
-        real *z = m->z + t * m->z_tile + k * T + lane;
-        v_real acc[10]; /* kt * nv */
-        V_UNROLL
-        for (int q = 0; q < kt * nv; q++)
-            acc[q] = v_zero();
-        if (m->sum) {
-            for (size_t r = 0; r < m->rows; r++)
-                mix_row(kt, nv, m, r, t, k, lane, acc);
-            mix_flush(kt, nv, z, acc);
-            continue;
-        }
-        for (size_t r = 0; r < m->rows; r++) {
-            mix_row(kt, nv, m, r, t, k, lane, acc);
-            mix_flush(kt, nv, z + r * m->z_row, acc);
-        }
-    }
+    const size_t together = m->sum ? m->rows : 1; /* rows that go to one */
+    for (size_t row = 0; row < m->rows; row += together)
+        for (size_t at = 0; at < m->tiles * (size_t)T; at += (size_t)(nv * V_LANES))
+            mix_tile(only, kt, nv, m, row, only < 0 ? together : 1, at, k);
 }
 
-/* Two vectors for each broadcast; one, and more outputs at once, where a tile is one vector. */
-enum { PAIR = NV < 2 ? 1 : 2 };
+/* Results k .. k + kt - 1; kt and nv literals. */
+V_INLINE void mix_results(const int kt, const int nv, const mix_job *m, int k)
+{
+#define ONLY(literal) mix_tiles(literal, kt, nv, m, k)
+    if (m->count == 1 && !m->sum)
+        BY_COMPONENTS(m->from->n, ONLY)
+    else
+        ONLY(-1);
+}
+
+/* How many of n results are taken at once: as many as registers hold, no single one left over. */
+V_INLINE int results_of(int n)
+{
+    static const int8_t two[] = {0, 1, 2, 3, 4, 5, 3, 4, 5, 5, 5, 5},
+                        one[] = {0, 1, 2, 3, 4, 5, 3, 7, 5, 9, 7, 7};
+    return n > 11 ? MOST_RESULTS : (PAIR == 1 ? one : two)[n];
+}
 
 static void mix(const mix_job *m)
 {
-    for (size_t t = 0; t < m->tiles; t++) {
-        int k = 0;
-        for (; PAIR == 1 && m->n3 - k >= 9 && m->n3 - k != 11; k += 9)
-            mix_outputs(9, PAIR, m, t, k);
-        for (; PAIR == 1 && m->n3 - k >= 7; k += 7)
-            mix_outputs(7, PAIR, m, t, k);
-        for (; m->n3 - k >= 8 || m->n3 - k == 5; k += 5)
-            mix_outputs(5, PAIR, m, t, k);
-        for (; m->n3 - k == 7 || m->n3 - k == 4; k += 4)
-            mix_outputs(4, PAIR, m, t, k);
-        for (; m->n3 - k >= 3; k += 3)
-            mix_outputs(3, PAIR, m, t, k);
-        for (; k < m->n3; k++)
-            mix_outputs(1, PAIR, m, t, k);
-    }
+    for (int k = 0, now; k < m->n; k += now)
+        switch (now = results_of(m->n - k)) {
+        case 1:
+            mix_results(1, PAIR, m, k);
+            break;
+        case 2:
+            mix_results(2, PAIR, m, k);
+            break;
+        case 3:
+            mix_results(3, PAIR, m, k);
+            break;
+        case 4:
+            mix_results(4 < MOST_RESULTS ? 4 : 1, PAIR, m, k);
+            break;
+        case 5:
+            mix_results(5, PAIR, m, k);
+            break;
+        case 7:
+            mix_results(7 < MOST_RESULTS ? 7 : 1, PAIR, m, k);
+            break;
+        default:
+            mix_results(MOST_RESULTS, PAIR, m, k);
+            break;
+        }
 }
 
-/* One vector of channels of one row. D: room for dM in vectors [n1 * n3], added over channels. */
-V_INLINE void mix_back_lanes(const mix_job *m, size_t r, size_t t, int lane, v_real *D)
+/* One tile of a row and results k .. of one source: their share of gw, z += w u. */
+V_INLINE void mix_back_results(const int kt, const int nv, const mix_job *m, const source *s,
+                               size_t row, size_t t, int k, int lane, const v_real *w, v_real *gw)
 {
-    const int n1 = m->n1, n3 = m->n3;
-    const real *M = m->M + r / T * (size_t)(n1 * n3 * T) + r % T;
-    const size_t xt = r * m->x_row + t * m->x_tile + (size_t)lane;
-    const real *g = m->g + r * m->z_row + t * m->z_tile + lane;
-    const v_real w = m->w ? v_loadu(m->w + r * m->w_row + t * T + lane) : v_set1(1);
-    v_real gw = v_zero();
-    for (int i = 0; i < n1; i++) {
-        const v_real x = v_load(m->x + xt + (size_t)(i * T)), wx = w * x;
-        v_real u = v_zero();
-        for (int k = 0; k < n3; k++) {
-            const v_real gk = v_load(g + k * T);
-            u = v_fma(v_set1(M[(i * n3 + k) * T]), gk, u);
-            if (D)
-                D[i * n3 + k] = v_fma(wx, gk, D[i * n3 + k]);
-        }
-        gw = v_fma(x, u, gw);
-        if (m->gx) {
-            real *at = m->gx + xt + (size_t)(i * T);
-            v_store(at, v_fma(w, u, v_load(at)));
-        }
-    }
-    if (m->gw) {
-        real *line = m->gw + r * m->gw_row + t * T + lane;
-        v_store(line, v_load(line) + gw);
+    const size_t r = m->first + row;
+    const real *x = m->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
+    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    v_real u[MOST_RESULTS * PAIR];
+    clear_sums(kt * nv, u);
+#define ADD_PLAIN(literal) add_source(literal, kt, nv, s, m->n, r, t, k, lane, NULL, u)
+    BY_COMPONENTS(s->n, ADD_PLAIN)
+    V_UNROLL
+    for (int q = 0; q < kt; q++, x += m->x_step)
+        V_UNROLL
+    for (int v = 0; v < nv; v++)
+        gw[v] = v_fma(v_loadu(x + v * V_LANES), u[q * nv + v], gw[v]);
+    if (!m->z)
+        return;
+    const bool first = m->fresh && s == m->from;
+    V_UNROLL
+    for (int q = 0; q < kt; q++, z += m->z_step)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        real *to = z + v * V_LANES;
+        v_storeu(to, first ? w[v] * u[q * nv + v] : v_fma(w[v], u[q * nv + v], v_loadu(to)));
     }
 }
 
-enum { MAX_MATRIX = 25 * 49 }; /* x to l = 12, z to 24 */
+/* All results of one source for nv vectors. */
+V_INLINE void mix_back_source(const int nv, const mix_job *m, const source *s, size_t row, size_t t,
+                              int lane)
+{
+    const size_t r = m->first + row, at = t * T + (size_t)lane;
+    v_real w[NV], gw[NV];
+    load_weights(nv, s, m->prefetch, r, at, w);
+    clear_sums(nv, gw);
+#define RESULTS(n) mix_back_results((n) <= MOST_RESULTS ? (n) : 1, nv, m, s, row, t, k, lane, w, gw)
+    for (int k = 0, now; k < m->n; k += now)
+        switch (now = results_of(m->n - k)) {
+        case 1:
+            RESULTS(1);
+            break;
+        case 2:
+            RESULTS(2);
+            break;
+        case 3:
+            RESULTS(3);
+            break;
+        case 4:
+            RESULTS(4);
+            break;
+        case 5:
+            RESULTS(5);
+            break;
+        case 7:
+            RESULTS(7);
+            break;
+        default:
+            RESULTS(MOST_RESULTS);
+            break;
+        }
+    real *to = s->gw ? s->gw + r * s->gw_row + at : NULL;
+    V_UNROLL
+    for (int v = 0; v < nv && to; v++, to += V_LANES)
+        v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+}
 
 static void mix_back(const mix_job *m)
 {
-    const int size = m->n1 * m->n3;
-    v_real D[MAX_MATRIX];
-    for (size_t r = 0; r < m->rows; r++) {
-        for (int s = 0; s < size && m->dM; s++)
-            D[s] = v_zero();
+    for (size_t row = 0; row < m->rows; row++)
         for (size_t t = 0; t < m->tiles; t++)
-            for (int lane = 0; lane < T; lane += V_LANES)
-                mix_back_lanes(m, r, t, lane, m->dM ? D : NULL);
-        for (int s = 0; s < size && m->dM; s++)
-            m->dM[r / T * (size_t)(size * T) + (size_t)(s * T) + r % T] = v_sum(D[s]);
-    }
+            for (int lane = 0; lane < T; lane += PAIR * V_LANES)
+                for (const source *s = m->from; s < m->from + m->count; s++)
+                    mix_back_source(PAIR, m, s, row, t, lane);
+}
+
+/* V_LANES sums at once, each as by v_sum. */
+V_INLINE v_real sums(v_real *a)
+{
+    v_transpose(a);
+    V_UNROLL
+    for (int h = V_LANES / 2; h > 0; h /= 2)
+        V_UNROLL
+    for (int i = 0; i < h; i++)
+        a[i] += a[i + h];
+    return a[0];
+}
+
+enum { ROWS_OF_MATRIX = 3, COLUMNS_OF_MATRIX = 4, MOST_COLUMNS = 49 };
+
+/* ni x nk elements of dM, all channels of row r, as vectors of lanes; ni and nk literals. */
+V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, const source *a,
+                          const source *g, int i, int k, v_real *D)
+{
+    const real *x = a->v + r * a->row + (size_t)i * a->step;
+    const real *y = g->v + r * g->row + (size_t)k * g->step;
+    const real *w = a->w ? a->w + r * a->w_row : NULL;
+    v_real acc[ROWS_OF_MATRIX * COLUMNS_OF_MATRIX];
+    clear_sums(ni * nk, acc);
+    for (size_t t = 0; t < tiles; t++, x += a->tile, y += g->tile)
+        for (int lane = 0; lane < T; lane += V_LANES) {
+            v_real xi[ROWS_OF_MATRIX];
+            const v_real wt = w ? v_loadu(w + t * T + (size_t)lane) : v_set1(1);
+            V_UNROLL
+            for (int p = 0; p < ni; p++)
+                xi[p] = wt * v_loadu(x + (size_t)p * a->step + lane);
+            V_UNROLL
+            for (int q = 0; q < nk; q++) {
+                const v_real yk = v_loadu(y + (size_t)q * g->step + lane);
+                V_UNROLL
+                for (int p = 0; p < ni; p++)
+                    acc[p * nk + q] = v_fma(xi[p], yk, acc[p * nk + q]);
+            }
+        }
+    V_UNROLL
+    for (int p = 0; p < ni; p++)
+        V_UNROLL
+    for (int q = 0; q < nk; q++)
+        D[p * g->n + k + q] = acc[p * nk + q];
+}
+
+V_INLINE void matrix_rows(const int ni, size_t r, size_t tiles, const source *a, const source *g,
+                          int i, v_real *D)
+{
+    int k = 0;
+    for (; g->n - k >= 6 || g->n - k == 4; k += 4)
+        matrix_part(ni, 4, r, tiles, a, g, i, k, D);
+    for (; g->n - k >= 3; k += 3)
+        matrix_part(ni, 3, r, tiles, a, g, i, k, D);
+    if (g->n - k == 2)
+        matrix_part(ni, 2, r, tiles, a, g, i, k, D);
+    if (g->n - k == 1)
+        matrix_part(ni, 1, r, tiles, a, g, i, k, D);
+}
+
+static void mix_matrix(size_t rows, size_t tiles, const source *a, const source *g, real *dM)
+{
+    v_real D[ROWS_OF_MATRIX * MOST_COLUMNS + V_BYTES / sizeof(real)];
+    for (size_t r = 0; r < rows; r++)
+        for (int i = 0, now; i < a->n; i += now) {
+            now = a->n - i >= 5 || a->n - i == 3 ? 3 : a->n - i >= 2 ? 2 : 1;
+            if (now == 3)
+                matrix_rows(3, r, tiles, a, g, i, D);
+            else if (now == 2)
+                matrix_rows(2, r, tiles, a, g, i, D);
+            else
+                matrix_rows(1, r, tiles, a, g, i, D);
+            const int n = now * g->n;
+            clear_sums(V_LANES, D + n);
+            for (int e = 0; e < n; e += V_LANES) {
+                real one[V_BYTES / sizeof(real)];
+                v_storeu(one, sums(D + e));
+                for (int v = 0; v < V_LANES && e + v < n; v++)
+                    dM[(size_t)(i * g->n + e + v) * T + r] = one[v];
+            }
+        }
 }
 
 /* ---- all channels with all ---- */
@@ -402,4 +588,4 @@ static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real
 #define STRUCT_(r) e3tp_cg_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,
-const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real, mix_job)};
+const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real, mix_job, source)};

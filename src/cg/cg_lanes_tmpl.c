@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths whose lanes have operands of their own: uuu, with lanes over rows every mode, and uvu where
-   y is spread over the lanes. */
+/* Paths whose lanes have operands of their own: uuu, and with lanes over rows every mode. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +26,6 @@ typedef struct walk {
     size_t tiles;
     size_t first[3], step[3]; /* x, y, z */
     size_t q, q_step, w, w_step;
-    size_t row, tile; /* where weights are read in place: the first row, the tile of channels */
     bool again;       /* the results have been written already */
 } walk;
 
@@ -52,19 +50,17 @@ static walk walk_tiles(const frame *f, const e3tp_coupling *c, size_t step)
                   .w_step = one ? 0 : 1};
 }
 
-/* One tile of channels, all rows; uvu: y in every lane. */
+/* One tile of channels, all rows. */
 static walk walk_rows(const frame *f, const e3tp_coupling *c, size_t t)
 {
     const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
-    const bool shared = c->mode == E3TP_UVU;
     return (walk){.tiles = f->n,
-                  .first = {t, shared ? 0 : t, t},
-                  .step = {tiles, shared ? 1 : tiles, tiles},
+                  .first = {t, t, t},
+                  .step = {tiles, tiles, tiles},
                   .q = t,
                   .q_step = tiles,
                   .w = t,
-                  .w_step = e3tp_cg_one_line(f) ? 0 : tiles,
-                  .tile = t};
+                  .w_step = e3tp_cg_one_line(f) ? 0 : tiles};
 }
 
 /* Which channels go together in a step of lanes over rows. */
@@ -205,14 +201,9 @@ static inline line_up block_at(real *const form[4], const e3tp_cg_member *m, e3t
 /* Weight `more` of a walk. */
 static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more)
 {
-    const e3tp_coupling *c = &f->p->paths[path];
     const e3tp_cg_path *q = &f->plan->path[path];
-    if (!c->has_weight)
+    if (!f->p->paths[path].has_weight)
         return (line_up){NULL, 0};
-    if (e3tp_cg_reads_weights(f, path))
-        return (line_up){(real *)(uintptr_t)f->r->w + (size_t)f->r->sw * way->row + c->w_offset +
-                             way->tile * T,
-                         (size_t)f->r->sw};
     return (line_up){f->lw + (q->lines + (way->w + more) * q->line_step) * T,
                      way->w_step * q->line_step * T};
 }
@@ -369,7 +360,6 @@ static walk part_of(const walk *way, size_t t, size_t tiles)
         part.first[k] += t * way->step[k];
     part.q += t * way->q_step;
     part.w += t * way->w_step;
-    part.row += t;
     return part;
 }
 
@@ -571,7 +561,7 @@ void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
     const e3tp_cg_group *g = f->plan->groups[target];
     for (size_t i = 0; i < f->plan->ngroups[target]; i += g[i].alike) {
         const size_t path = f->plan->order[target][g[i].first].path;
-        if (!f->plan->path[path].channels || e3tp_cg_is_spread(f, path))
+        if (!f->plan->path[path].channels)
             run_alike(f, target, &g[i]);
     }
 }

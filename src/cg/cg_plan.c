@@ -142,50 +142,6 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return padded <= (few_rows ? 16 : 1.35) * used ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
-/* Multiply-adds of one channel by the kernels of pairs, and by a matrix for each path; for all uvu
-   paths with the target's operands of this one. Products are made once for all of them; factors by
-   measurement. */
-static bool pairs_pay(const e3tp_cg_plan *g, size_t path, e3tp_cg_target target)
-{
-    const e3tp_problem *p = g->problem;
-    const int *role = e3tp_cg_role[target];
-    const int la = e3tp_cg_block(p, path, role[0])->l, lb = e3tp_cg_block(p, path, role[1])->l;
-    const double products = (2 * la + 1) * (2 * lb + 1);
-    double nonzeros = 0, results = 0, matrices = 0;
-    int top = 0, n = 0, odd = 0;
-    for (size_t i = 0; i < p->npaths; i++) {
-        if (p->paths[i].mode != p->paths[path].mode ||
-            e3tp_cg_block_index(&p->paths[i], role[0]) !=
-                e3tp_cg_block_index(&p->paths[path], role[0]) ||
-            e3tp_cg_block_index(&p->paths[i], role[1]) !=
-                e3tp_cg_block_index(&p->paths[path], role[1]))
-            continue;
-        const int lc = e3tp_cg_block(p, i, role[2])->l;
-        const double n1 = 2 * e3tp_cg_block(p, i, 0)->l + 1, n3 = 2 * e3tp_cg_block(p, i, 2)->l + 1;
-        top = lc > top ? lc : top;
-        n++;
-        odd += (la + lb + lc) % 2;
-        nonzeros += (double)g->triples[g->path[i].triple].n;
-        results += 2 * lc + 1;
-        matrices += 1.3 * (n1 * n3 + n1 + n3);
-    }
-    const bool known = e3tp_cg_set_of(la, lb, top, n, odd) != E3TP_CG_SETS;
-    return results + (known ? 0.8 * products + 0.3 * nonzeros : 1.5 * products + 0.5 * nonzeros) <
-           matrices;
-}
-
-/* Whether y may be spread over the lanes: one channel in every block, pairs with kernels. */
-static bool may_spread(const e3tp_cg_plan *g)
-{
-    const e3tp_problem *p = g->problem;
-    bool may = g->lanes == E3TP_LANES_CHANNELS;
-    for (size_t i = 0; i < p->nblocks[1]; i++)
-        may = may && p->blocks[1][i].mul == 1 && p->blocks[1][i].l <= E3TP_CG_PAIRS_LMAX;
-    for (size_t i = 0; i < p->nblocks[0]; i++)
-        may = may && p->blocks[0][i].l <= E3TP_CG_PAIRS_LMAX;
-    return may;
-}
-
 /* Whole tiles of channels, one channel of y: the weights of a row are lines as they are. */
 static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
 {
@@ -199,19 +155,52 @@ static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
-    const bool spread = may_spread(g);
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
-        const bool may = spread && p->paths[i].mode == E3TP_UVU;
-        g->path[i].spread = may && pairs_pay(g, i, E3TP_CG_TO_Z);
-        g->path[i].spread_back = may && g->path[i].spread && pairs_pay(g, i, E3TP_CG_TO_X) &&
-                                 pairs_pay(g, i, E3TP_CG_TO_Y);
         g->path[i].in_place = reads_in_place(g, i);
-        g->y_spread |= g->path[i].spread;
-        g->y_spread_back |= g->path[i].spread_back;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
     }
+}
+
+static bool is_shared(const e3tp_cg_plan *g, size_t path)
+{
+    return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
+}
+
+/* Lists by blocks of operand k. */
+static bool list_shared(const e3tp_cg_plan *g, int k, e3tp_cg_list *list, const e3tp_allocator *a)
+{
+    const e3tp_problem *p = g->problem;
+    list->path = e3tp_alloc(a, p->npaths, sizeof *list->path);
+    list->at = e3tp_alloc(a, p->nblocks[k] + 1, sizeof *list->at);
+    if (!list->path || !list->at)
+        return false;
+    size_t count = 0;
+    for (size_t b = 0; b < p->nblocks[k]; b++) {
+        list->at[b] = count;
+        for (size_t i = 0; i < p->npaths; i++)
+            if (is_shared(g, i) && e3tp_cg_block_index(&p->paths[i], k) == b)
+                list->path[count++] = i;
+    }
+    list->at[p->nblocks[k]] = count;
+    return true;
+}
+
+static e3tp_status make_lists(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
+{
+    const e3tp_problem *p = g->problem;
+    g->direct = p->npaths > 0;
+    for (size_t i = 0; i < p->npaths; i++)
+        g->direct = g->direct && is_shared(g, i);
+    for (int k = 0; k < 3; k += 2) {
+        g->whole[k] = p->layout[k] == E3TP_IR_MUL;
+        for (size_t i = 0; i < p->nblocks[k]; i++)
+            g->whole[k] = g->whole[k] && p->blocks[k][i].mul % e3tp_tile_lanes(p) == 0;
+    }
+    return list_shared(g, 2, &g->shared[0], a) && list_shared(g, 0, &g->shared[1], a)
+               ? E3TP_OK
+               : e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the lists of paths");
 }
 
 /* Lines of the weights of a path for n rows. */
@@ -318,6 +307,9 @@ static size_t choose_tiles_held(e3tp_cg_plan *g)
     return g->tiles_held * components;
 }
 
+/* Lines of matrices that are built before they are used: 32 KB. */
+enum { MATRIX_LINES = 512 };
+
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
@@ -330,8 +322,11 @@ static void choose_scratch(e3tp_cg_plan *g)
         const e3tp_block *b1 = e3tp_cg_block(p, i, 0), *bo = e3tp_cg_block(p, i, 2);
         const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
         if (g->path[i].channels) {
-            g->max_matrix = most(g->max_matrix, n1 * n3 * T * groups);
-            g->max_middle = most(g->max_middle, n3 * ((b1->mul + T - 1) / T * T) * T);
+            const bool joined = p->paths[i].mode == E3TP_UVW;
+            g->max_matrix = most(g->max_matrix, joined ? n1 * n3 * T * groups
+                                                       : most(MATRIX_LINES, n1 * n3) * T);
+            g->max_middle =
+                most(g->max_middle, most(n1, n3) * ((b1->mul + T - 1) / T * T) * T);
             g->max_turned = most(g->max_turned, b1->mul * bo->mul);
         } else if (e3tp_cg_connects(&p->paths[i])) {
             g->max_middle = most(g->max_middle, n3 * T * groups);
@@ -357,7 +352,6 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         E3TP_TRY(e3tp_packed_create(&g->packed[k], p, operand, lanes, is_uniform(p, operand), rows,
                                     a, why));
     }
-    g->packed[1].spread = g->y_spread;
     return E3TP_OK;
 }
 
@@ -372,9 +366,10 @@ static void lay_out(e3tp_cg_plan *g)
     for (int k = 0; k < 4; k++)
         s->g[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
     for (int i = 0; i < 2; i++) {
-        s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
         s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }
+    for (int i = 0; i < 3; i++)
+        s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
     s->turned = e3tp_take(&s->total, T, g->max_turned, true);
     s->total_second = s->total;
     for (int k = 0; k < 4; k++)
@@ -398,6 +393,8 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
         s = make_layouts(g, a, why);
     }
     if (s == E3TP_OK)
+        s = make_lists(g, a, why);
+    if (s == E3TP_OK)
         s = e3tp_cg_make_groups(g, a, why);
     if (s == E3TP_OK)
         lay_out(g);
@@ -418,6 +415,10 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
     for (int k = 0; k < E3TP_CG_TARGETS; k++) {
         e3tp_free(a, g->order[k]);
         e3tp_free(a, g->groups[k]);
+    }
+    for (int i = 0; i < 2; i++) {
+        e3tp_free(a, g->shared[i].path);
+        e3tp_free(a, g->shared[i].at);
     }
     e3tp_free(a, g->written);
     e3tp_free(a, g->triples);

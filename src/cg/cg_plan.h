@@ -28,9 +28,9 @@ typedef struct e3tp_cg_triple {
 } e3tp_cg_triple;
 
 /* How a group goes through a block, step by step: so many tiles at a time; one tile of channels of
-   all rows, where what all rows share, weights or y, has lines for one row; lanes over rows: one
-   tile of rows, all channels of one operand with theirs or with one of the other; one channel of x
-   and one of y, all rows. Groups that go alike take each step in turn. */
+   all rows, where weights that all rows share have lines for one row; lanes over rows: one tile of
+   rows, all channels of one operand with theirs or with one of the other; one channel of x and one
+   of y, all rows. Groups that go alike take each step in turn. */
 typedef enum e3tp_cg_walk {
     E3TP_CG_BY_TILES,
     E3TP_CG_BY_TILE,
@@ -70,9 +70,6 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool spread; /* channels share y, but the forward pass has it in every lane, where rows keep
-                    results of their own */
-    bool spread_back; /* the backward pass too */
     bool in_place;    /* the caller's weights serve as lines, unless they are gathered */
 } e3tp_cg_path;
 
@@ -80,13 +77,19 @@ typedef struct e3tp_cg_path {
 typedef struct e3tp_cg_layout {
     size_t v[4], g[4]; /* packed operands (3: y with rows as lanes), and their gradients */
     size_t lines[2];   /* of the weights, and of their gradients */
-    size_t matrix[2];  /* of uvu and uvw paths, and their gradients */
+    size_t matrix[3];  /* of uvu and uvw paths, their gradients, and of uvw paths turned */
     size_t middle[2];  /* products of uvw paths, and their gradients */
     size_t turned;     /* a matrix of weights of a uvw path, transposed */
     size_t total;
     size_t t[4], t_lines; /* second order: packed tangents of x and y (by v), lines of those of w */
     size_t total_second;
 } e3tp_cg_layout;
+
+/* uvu paths whose channels share y, by block of z or x: those of block i from at[i] on, to at[i+1].
+ */
+typedef struct e3tp_cg_list {
+    size_t *path, *at;
+} e3tp_cg_list;
 
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
@@ -99,8 +102,6 @@ typedef struct e3tp_cg_plan {
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
     bool y_lanes, y_rows;  /* forms of y that some path reads */
-    bool y_spread;         /* the form in lanes has one channel in every lane */
-    bool y_spread_back;    /* some path reads it so in the backward pass */
     bool *written;         /* [blocks of z] some member is the first to write it */
     e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;     /* rows with results of their own */
@@ -108,7 +109,10 @@ typedef struct e3tp_cg_plan {
     size_t tiles_at_once;  /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
     size_t tiles_held;     /* of the contractions that give gradients of weights, at once */
     size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
-    size_t max_matrix;     /* largest (2l1+1)(2l3+1) T, all groups of T rows */
+    e3tp_cg_list shared[2]; /* by block of z, of x */
+    bool direct;            /* all paths are such */
+    bool whole[3];          /* operands in IR_MUL, blocks of whole tiles (of x and z) */
+    size_t max_matrix;     /* elements of matrices at a time: the largest path's at least */
     size_t max_middle;     /* elements of what a path keeps between its two steps */
     size_t max_turned;     /* of one matrix of shared weights */
     e3tp_cg_layout scratch;

@@ -99,6 +99,8 @@ static void pack_weights(const frame *f)
 /* The kernels of uvw with shared y add straight to the caller's rows. */
 static void clear_weight_gradients(const frame *f)
 {
+    if (f->direct)
+        return;
     memset(f->lgw, 0, f->plan->lines * T * sizeof(real));
     for (size_t i = 0; i < f->p->npaths; i++) {
         const e3tp_coupling *c = &f->p->paths[i];
@@ -112,7 +114,8 @@ static void clear_weight_gradients(const frame *f)
 static void unpack_weight_gradients(const frame *f)
 {
     for (size_t i = 0; i < f->p->npaths; i++)
-        visit_lines(f, i, f->n, f->lgw, unpack_line);
+        if (!e3tp_cg_writes_weights(f, i))
+            visit_lines(f, i, f->n, f->lgw, unpack_line);
 }
 
 /* ---- factors of a Gaunt product ---- */
@@ -164,20 +167,21 @@ static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
 
 /* ---- passes ---- */
 
-static void channel_paths(const frame *f, bool back)
+static void channel_paths(const frame *f)
 {
+    E3TP_NAME(e3tp_cg_channels)(f);
     for (size_t i = 0; i < f->p->npaths; i++)
-        if (f->plan->path[i].channels && !e3tp_cg_is_spread(f, i) && !e3tp_cg_rests(f, i))
-            E3TP_NAME(e3tp_cg_channels)(f, i, back);
+        if (f->plan->path[i].channels && f->p->paths[i].mode == E3TP_UVW && !e3tp_cg_rests(f, i))
+            E3TP_NAME(e3tp_cg_connect)(f, i);
 }
 
-/* Those that are there; spread: y in every lane too. */
-static void pack_operands(const frame *f, bool spread)
+/* Those that are there. */
+static void pack_operands(const frame *f)
 {
     const e3tp_rows *r = f->r;
-    if (r->x)
+    if (r->x && !f->in_place[0])
         pack(f, 0, r->x, r->sx, r->ix);
-    if (r->y && (f->plan->y_lanes || spread))
+    if (r->y && f->plan->y_lanes)
         pack(f, 1, r->y, r->sy, r->iy);
     if (r->y && f->plan->y_rows)
         pack(f, 3, r->y, r->sy, r->iy);
@@ -204,10 +208,14 @@ static void unpack_sum(const frame *f)
 
 static void forward(const frame *f)
 {
-    pack_operands(f, f->spread);
+    pack_operands(f);
+    if (f->direct) {
+        channel_paths(f);
+        return;
+    }
     clear_results(f);
     E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
-    channel_paths(f, false);
+    channel_paths(f);
     if (f->p->factor_weights)
         visit_factors(f, 2, scale_block, f->v[2], NULL);
     if (f->sum)
@@ -230,7 +238,7 @@ static void backward_paths(const frame *f)
     if (r->gw)
         clear_weight_gradients(f);
     lane_gradients(f, r->gx || r->gw, r->gy);
-    channel_paths(f, true);
+    channel_paths(f);
     if (r->gw)
         unpack_weight_gradients(f);
 }
@@ -264,23 +272,20 @@ static void backward_factors(frame *f)
     visit_factors(f, 1, scale_block, f->g[1], NULL);
 }
 
-/* gy has two parts where paths of both kinds read y: adds the one in channels, or what the lanes of
-   a channel that is in all of them give, to the one in rows. */
+/* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows. */
 static void join_y_gradients(const frame *f)
 {
     const e3tp_packed *by_channel = &f->plan->packed[1], *by_row = &f->plan->packed[3];
     for (size_t i = 0; i < f->p->nblocks[1]; i++) {
         const e3tp_block *b = &f->p->blocks[1][i];
         const size_t mul = b->mul, d = 2 * (size_t)b->l + 1, each = (mul + T - 1) / T;
-        const size_t lanes = f->spread ? T : 1;
         for (size_t at = 0; at < f->n * mul * d; at++) {
             const size_t r = at / (mul * d), u = at / d % mul, m = at % d;
             const real *from = f->g[1] + by_channel->at[i] +
                                (r * each + u / T) * by_channel->stride[i] + m * T + u % T;
             real *to =
                 f->g[3] + by_row->at[i] + (r / T * mul + u) * by_row->stride[i] + m * T + r % T;
-            for (size_t lane = 0; lane < lanes; lane++)
-                *to += from[lane];
+            *to += *from;
         }
     }
 }
@@ -288,7 +293,7 @@ static void join_y_gradients(const frame *f)
 static void unpack_y_gradient(const frame *f)
 {
     const e3tp_rows *r = f->r;
-    if (f->plan->y_rows && (f->plan->y_lanes || f->spread))
+    if (f->plan->y_rows && f->plan->y_lanes)
         join_y_gradients(f);
     if (f->plan->y_rows)
         unpack(f, 3, f->g[3], r->gy, r->sy);
@@ -296,17 +301,25 @@ static void unpack_y_gradient(const frame *f)
         unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
+/* Whether gx is packed first. */
+static bool packs_x_gradient(const frame *f)
+{
+    return f->r->gx && !(f->direct && f->r->sx != 0);
+}
+
 static void begin_gradients(const frame *f)
 {
-    pack(f, 2, f->r->gz, f->r->sz, NULL);
-    clear(f, f->g[0], 0);
+    if (!f->in_place[2])
+        pack(f, 2, f->r->gz, f->r->sz, NULL);
+    if (packs_x_gradient(f))
+        clear(f, f->g[0], 0);
     clear(f, f->g[1], 1);
     clear(f, f->g[3], 3);
 }
 
 static void end_gradients(const frame *f)
 {
-    if (f->r->gx)
+    if (packs_x_gradient(f))
         unpack(f, 0, f->g[0], f->r->gx, f->r->sx);
     if (f->r->gy)
         unpack_y_gradient(f);
@@ -314,7 +327,7 @@ static void end_gradients(const frame *f)
 
 static void backward(frame *f)
 {
-    pack_operands(f, f->spread);
+    pack_operands(f);
     begin_gradients(f);
     if (f->p->factor_weights)
         backward_factors(f);
@@ -352,12 +365,11 @@ static void run_term(const frame *own, const frame *tangent, term e)
     if (e.to_z && r.z) {
         f.v[2] = own->g[2];
         f.back = false;
-        f.spread = f.plan->y_spread;
         E3TP_NAME(e3tp_cg_lanes)(&f, E3TP_CG_TO_Z);
-        channel_paths(&f, false);
+        channel_paths(&f);
     } else if (r.gx || r.gy || r.gw) {
         lane_gradients(&f, r.gx || r.gw, r.gy);
-        channel_paths(&f, true);
+        channel_paths(&f);
     }
 }
 
@@ -381,8 +393,8 @@ static void second_order(const frame *own, const frame *tangent)
 {
     const e3tp_rows *r = own->r;
     const bool gradients = r->gx || r->gy || r->gw;
-    pack_operands(own, own->plan->y_spread);
-    pack_operands(tangent, own->plan->y_spread);
+    pack_operands(own);
+    pack_operands(tangent);
     if (r->z)
         clear(own, own->g[2], 2);
     if (gradients)
@@ -411,6 +423,7 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
                .lgw = at + s->lines[1],
                .M = at + s->matrix[0],
                .dM = at + s->matrix[1],
+               .turned_M = at + s->matrix[2],
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1],
                .turned = at + s->turned};
@@ -426,9 +439,11 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     frame f = frame_of(plan, r, scratch);
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.back = pass == E3TP_BACKWARD;
-    f.spread = f.back ? plan->y_spread_back : plan->y_spread && !f.sum;
-    f.fresh = pass == E3TP_FORWARD && f.spread == plan->y_spread;
+    f.fresh = pass == E3TP_FORWARD;
     f.folded = pass == E3TP_FORWARD;
+    f.direct = plan->direct && !f.sum;
+    f.in_place[0] = f.direct && plan->whole[0] && !r->ix;
+    f.in_place[2] = f.direct && plan->whole[2];
     if (pass == E3TP_FORWARD)
         forward(&f);
     else
@@ -442,7 +457,6 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     real *at = scratch;
     frame own = frame_of(plan, r, at);
     own.back = true;
-    own.spread = plan->y_spread_back;
     frame tangent = own;
     e3tp_rows rows = *r;
     rows.x = t->x, rows.y = t->y, rows.w = t->w;

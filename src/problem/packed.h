@@ -17,7 +17,6 @@ typedef struct e3tp_packed {
     size_t *at, *stride; /* [nblocks] */
     bool by_tile;
     bool joined; /* the operand packs as one block of all components */
-    bool spread; /* one channel in every block, in all lanes of its tile (lanes over channels) */
 } e3tp_packed;
 
 /* Lanes of a tile: one cache line of the problem's type. */

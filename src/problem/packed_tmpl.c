@@ -15,10 +15,6 @@ static e3tp_tile_map map_of(const e3tp_packed *q, const e3tp_problem *p, int k, 
     e3tp_tile_map m = e3tp_operand_map(p, k, &p->blocks[k][i], stride, n, index, start);
     if (q->joined)
         m.d = m.mul ? p->dim[k] / m.mul : 0;
-    if (q->spread) {
-        m.channel = 0;
-        m.mul = 64 / sizeof(real);
-    }
     return m;
 }
 

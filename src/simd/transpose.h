@@ -58,6 +58,20 @@ V_INLINE v_int v_places(const int d, const int j, const int m)
     return mask;
 }
 
+/* Lane by lane a where the mask, which the compiler knows, is set, else b. */
+V_INLINE v_real v_merge(v_int mask, v_real a, v_real b)
+{
+#if defined(__clang__)
+    return v_select(mask, a, b);
+#else
+    v_int index;
+    V_UNROLL
+    for (int k = 0; k < V_LANES; k++)
+        index[k] = mask[k] ? k : V_LANES + k;
+    return __builtin_shuffle(a, b, index);
+#endif
+}
+
 V_INLINE int v_has_place(const int d, const int j, const int m)
 {
     for (int p = 0; p < V_LANES; p++)
@@ -80,7 +94,7 @@ V_INLINE void v_unzip(const int d, const real *from, real *to, size_t step)
         V_UNROLL
         for (int j = 1; j < d; j++)
             if (v_has_place(d, j, m))
-                s = v_select(v_places(d, j, m), r[j], s);
+                s = v_merge(v_places(d, j, m), r[j], s);
         V_UNROLL
         for (int k = 0; k < V_LANES; k++)
             index[k] = (k * d + m) % V_LANES;
@@ -106,7 +120,7 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to)
         V_UNROLL
         for (int m = 1; m < d; m++)
             if (v_has_place(d, j, m))
-                s = v_select(v_places(d, j, m), r[m], s);
+                s = v_merge(v_places(d, j, m), r[m], s);
         v_storeu(to + j * V_LANES, s);
     }
 }

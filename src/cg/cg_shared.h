@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What the templates for paths whose channels share y have in common. For a path and a channel of y
+   M[i][k] = c sum_j W[i][j][k] y[j], i of x, k of z, is made for T rows at a time, lanes over rows.
+ */
+#ifndef E3TP_CG_SHARED_H
+#define E3TP_CG_SHARED_H
+
+#include <string.h>
+
+#include "cg/cg_frame.h"
+
+#define E3TP_CG_MIX_(r) e3tp_cg_mix_##r
+#define E3TP_CG_MIX_OF(r) E3TP_CG_MIX_(r)
+typedef E3TP_CG_MIX_OF(E3TP_REAL) mix_job;
+#define E3TP_CG_SOURCE_(r) e3tp_cg_source_##r
+#define E3TP_CG_SOURCE_OF(r) E3TP_CG_SOURCE_(r)
+typedef E3TP_CG_SOURCE_OF(E3TP_REAL) source;
+
+static inline size_t min_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t groups_of(const frame *f)
+{
+    return (f->n + T - 1) / T;
+}
+
+/* The matrix of T rows; turned: its transpose. */
+static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g, bool turned,
+                                real *M)
+{
+    const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path].triple];
+    const tiles_of y = frame_block(f, path, 3);
+    const int n1 = 2 * t->l[0] + 1, n3 = 2 * t->l[2] + 1;
+    memset(M, 0, (size_t)(n1 * n3) * T * sizeof(real));
+    E3TP_NAME(e3tp_cg_kernels)
+        .build(t->to[E3TP_CG_TO_X], t->n, f->p->paths[path].coeff, turned ? 1 : n3,
+               turned ? n1 : 1, y.v + (g * y.b->mul + v) * y.stride, M);
+}
+
+/* Adds to gy what the gradient dM of such a matrix gives. */
+static inline void build_back(const frame *f, size_t path, size_t v, size_t g, const real *dM)
+{
+    const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path].triple];
+    const tiles_of y = frame_block(f, path, 3);
+    E3TP_NAME(e3tp_cg_kernels)
+        .build_back(t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff, 2 * t->l[2] + 1, dM,
+                    y.g + (g * y.b->mul + v) * y.stride);
+}
+
+#endif
