@@ -225,12 +225,18 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     }
 }
 
-V_INLINE void mix_tiles(const int only, const int kt, const int nv, const mix_job *m, int k)
+V_INLINE void mix_tiles(const int only, const int kt, const int nv, const mix_job *job, int k)
 {
-    const size_t together = m->sum ? m->rows : 1; /* rows that go to one */
-    for (size_t row = 0; row < m->rows; row += together)
-        for (size_t at = 0; at < m->tiles * (size_t)T; at += (size_t)(nv * V_LANES))
-            mix_tile(only, kt, nv, m, row, only < 0 ? together : 1, at, k);
+    source s;
+    mix_job m = *job;
+    if (only >= 0) {
+        s = *m.from;
+        m.from = &s;
+    }
+    const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
+    for (size_t row = 0; row < m.rows; row += together)
+        for (size_t at = 0; at < m.tiles * (size_t)T; at += (size_t)(nv * V_LANES))
+            mix_tile(only, kt, nv, &m, row, only < 0 ? together : 1, at, k);
 }
 
 /* Results k .. k + kt - 1; kt and nv literals. */
@@ -279,17 +285,18 @@ static void mix(const mix_job *m)
         }
 }
 
-/* One tile of a row and results k .. of one source: their share of gw, z += w u. */
-V_INLINE void mix_back_results(const int kt, const int nv, const mix_job *m, const source *s,
-                               size_t row, size_t t, int k, int lane, const v_real *w, v_real *gw)
+/* nv vectors of a tile of a row, results k .. k + kt - 1 of one source: their share of gw, and z +=
+   w u. */
+V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mix_job *m,
+                               const source *s, bool first, size_t row, size_t t, int k, int lane,
+                               v_real *gw)
 {
     const size_t r = m->first + row;
     const real *x = m->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
     real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
     v_real u[MOST_RESULTS * PAIR];
     clear_sums(kt * nv, u);
-#define ADD_PLAIN(literal) add_source(literal, kt, nv, s, m->n, r, t, k, lane, NULL, u)
-    BY_COMPONENTS(s->n, ADD_PLAIN)
+    add_source(n, kt, nv, s, m->n, r, t, k, lane, NULL, u);
     V_UNROLL
     for (int q = 0; q < kt; q++, x += m->x_step)
         V_UNROLL
@@ -297,7 +304,8 @@ V_INLINE void mix_back_results(const int kt, const int nv, const mix_job *m, con
         gw[v] = v_fma(v_loadu(x + v * V_LANES), u[q * nv + v], gw[v]);
     if (!m->z)
         return;
-    const bool first = m->fresh && s == m->from;
+    v_real w[NV];
+    load_weights(nv, s, m->prefetch, r, t * T + (size_t)lane, w);
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
@@ -307,64 +315,54 @@ V_INLINE void mix_back_results(const int kt, const int nv, const mix_job *m, con
     }
 }
 
-/* All results of one source for nv vectors. */
-V_INLINE void mix_back_source(const int nv, const mix_job *m, const source *s, size_t row, size_t t,
-                              int lane)
+/* All tiles of a row and one source. N: m->n as a literal, or 0. */
+V_INLINE void mix_back_row(const int n, const int N, const int nv, const mix_job *m,
+                           const source *s, bool is_first, size_t row)
 {
-    const size_t r = m->first + row, at = t * T + (size_t)lane;
-    v_real w[NV], gw[NV];
-    load_weights(nv, s, m->prefetch, r, at, w);
-    clear_sums(nv, gw);
-#define RESULTS(n) mix_back_results((n) <= MOST_RESULTS ? (n) : 1, nv, m, s, row, t, k, lane, w, gw)
-    for (int k = 0, now; k < m->n; k += now)
-        switch (now = results_of(m->n - k)) {
-        case 1:
-            RESULTS(1);
-            break;
-        case 2:
-            RESULTS(2);
-            break;
-        case 3:
-            RESULTS(3);
-            break;
-        case 4:
-            RESULTS(4);
-            break;
-        case 5:
-            RESULTS(5);
-            break;
-        case 7:
-            RESULTS(7);
-            break;
-        default:
-            RESULTS(MOST_RESULTS);
-            break;
+    const size_t r = m->first + row;
+    const bool first = m->fresh && is_first;
+    for (size_t at = 0; at < m->tiles * (size_t)T; at += (size_t)(nv * V_LANES)) {
+        const size_t t = at / T;
+        const int lane = (int)(at % T);
+        v_real gw[NV];
+        clear_sums(nv, gw);
+#define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, t, k, lane, gw)
+        if (N == 1 || N == 3 || N == 5) {
+            RESULTS(N, 0);
+        } else if (N == 7 && MOST_RESULTS >= 7) {
+            RESULTS(MOST_RESULTS >= 7 ? 7 : 1, 0);
+        } else if (N == 7) {
+            RESULTS(4, 0);
+            RESULTS(3, 4);
+        } else {
+            int k = 0;
+            for (; m->n - k >= 3; k += 3)
+                RESULTS(3, k);
+            for (; k < m->n; k++)
+                RESULTS(1, k);
         }
-    real *to = s->gw ? s->gw + r * s->gw_row + at : NULL;
-    V_UNROLL
-    for (int v = 0; v < nv && to; v++, to += V_LANES)
-        v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+        real *to = s->gw ? s->gw + r * s->gw_row + at : NULL;
+        V_UNROLL
+        for (int v = 0; v < nv && to; v++, to += V_LANES)
+            v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+    }
+}
+
+V_INLINE void mix_back_rows(const int N, const mix_job *job)
+{
+    const mix_job m = *job;
+#define ROW(literal) mix_back_row(literal, N, PAIR, &m, &s, i == 0, row)
+    for (size_t row = 0; row < m.rows; row++)
+        for (size_t i = 0; i < m.count; i++) {
+            const source s = m.from[i];
+            BY_COMPONENTS(s.n, ROW)
+        }
 }
 
 static void mix_back(const mix_job *m)
 {
-    for (size_t row = 0; row < m->rows; row++)
-        for (size_t t = 0; t < m->tiles; t++)
-            for (int lane = 0; lane < T; lane += PAIR * V_LANES)
-                for (const source *s = m->from; s < m->from + m->count; s++)
-                    mix_back_source(PAIR, m, s, row, t, lane);
-}
-
-/* V_LANES sums at once, each as by v_sum. */
-V_INLINE v_real sums(v_real *a)
-{
-    v_transpose(a);
-    V_UNROLL
-    for (int h = V_LANES / 2; h > 0; h /= 2)
-        V_UNROLL
-    for (int i = 0; i < h; i++)
-        a[i] += a[i + h];
-    return a[0];
+#define ROWS(literal) mix_back_rows(literal, m)
+    BY_COMPONENTS(m->n, ROWS)
 }
 
 enum { ROWS_OF_MATRIX = 3, COLUMNS_OF_MATRIX = 4, MOST_COLUMNS = 49 };
@@ -414,8 +412,9 @@ V_INLINE void matrix_rows(const int ni, size_t r, size_t tiles, const source *a,
         matrix_part(ni, 1, r, tiles, a, g, i, k, D);
 }
 
-static void mix_matrix(size_t rows, size_t tiles, const source *a, const source *g, real *dM)
+static void mix_matrix(size_t rows, size_t tiles, const source *from, const source *to, real *dM)
 {
+    const source own[2] = {*from, *to}, *a = &own[0], *g = &own[1];
     v_real D[ROWS_OF_MATRIX * MOST_COLUMNS + V_BYTES / sizeof(real)];
     for (size_t r = 0; r < rows; r++)
         for (int i = 0, now; i < a->n; i += now) {
@@ -430,7 +429,7 @@ static void mix_matrix(size_t rows, size_t tiles, const source *a, const source 
             clear_sums(V_LANES, D + n);
             for (int e = 0; e < n; e += V_LANES) {
                 real one[V_BYTES / sizeof(real)];
-                v_storeu(one, sums(D + e));
+                v_storeu(one, v_sums(D + e));
                 for (int v = 0; v < V_LANES && e + v < n; v++)
                     dM[(size_t)(i * g->n + e + v) * T + r] = one[v];
             }

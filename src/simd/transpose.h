@@ -6,9 +6,31 @@
 
 #include "simd/vec.h"
 
-/* One step: off-diagonal blocks of h x h lanes of the rows a (row & h == 0) and b = a + h change
-   places. A mask names lanes of a (0..n-1) and of b (n..2n-1). */
-#define V_STEP(h, low, high)                                         \
+/* For each h = V_LANES / 2 .. 1 what h x h blocks of the rows a (row & h == 0) and b = a + h change
+   places: masks that name lanes of a (0..n-1) and of b (n..2n-1). */
+#define V_LIST(...) __VA_ARGS__
+#if V_BYTES == 16 && defined(E3TP_REAL_F64)
+#define V_STEPS(STEP) STEP(1, (0, 2), (1, 3))
+#elif V_BYTES == 16 || (V_BYTES == 32 && defined(E3TP_REAL_F64))
+#define V_STEPS(STEP) STEP(2, (0, 1, 4, 5), (2, 3, 6, 7)) STEP(1, (0, 4, 2, 6), (1, 5, 3, 7))
+#elif V_BYTES == 32 || defined(E3TP_REAL_F64)
+#define V_STEPS(STEP)                                           \
+    STEP(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)) \
+    STEP(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)) \
+    STEP(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
+#else
+#define V_STEPS(STEP)                                                   \
+    STEP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),         \
+         (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))      \
+    STEP(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),       \
+         (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))        \
+    STEP(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),       \
+         (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))        \
+    STEP(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),      \
+         (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#endif
+
+#define V_EXCHANGE(h, low, high)                                     \
     V_UNROLL                                                         \
     for (int i = 0; i < V_LANES; i++)                                \
         if (!(i & (h))) {                                            \
@@ -16,30 +38,24 @@
             r[i] = __builtin_shufflevector(a, b, V_LIST low);        \
             r[i + (h)] = __builtin_shufflevector(a, b, V_LIST high); \
         }
-#define V_LIST(...) __VA_ARGS__
 
 /* Lane j of r[i] becomes lane i of r[j], r [V_LANES]. */
 V_INLINE void v_transpose(v_real *r)
 {
-#if V_BYTES == 16 && defined(E3TP_REAL_F64)
-    V_STEP(1, (0, 2), (1, 3))
-#elif V_BYTES == 16 || (V_BYTES == 32 && defined(E3TP_REAL_F64))
-    V_STEP(1, (0, 4, 2, 6), (1, 5, 3, 7))
-    V_STEP(2, (0, 1, 4, 5), (2, 3, 6, 7))
-#elif V_BYTES == 32 || defined(E3TP_REAL_F64)
-    V_STEP(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
-    V_STEP(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
-    V_STEP(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
-#else
-    V_STEP(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
-           (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-    V_STEP(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
-           (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-    V_STEP(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
-           (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-    V_STEP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-           (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-#endif
+    V_STEPS(V_EXCHANGE)
+}
+
+#define V_FOLD(h, low, high)                                     \
+    V_UNROLL                                                     \
+    for (int i = 0; i < (h); i++)                                \
+        r[i] = __builtin_shufflevector(r[i], r[i + (h)], V_LIST low) + \
+               __builtin_shufflevector(r[i], r[i + (h)], V_LIST high);
+
+/* Lane i is v_sum(r[i]); r [V_LANES] is used up. */
+V_INLINE v_real v_sums(v_real *r)
+{
+    V_STEPS(V_FOLD)
+    return r[0];
 }
 
 /* V_LANES lanes of d components each, one lane after the other: d vectors of memory. Component m of
