@@ -92,8 +92,8 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
             continue;
         for (; c->v < e3tp_cg_block(f->p, path, 1)->mul; c->v++) {
             source *s = &t->from[t->count];
-            const size_t size = components(q->b) *
-                                components(e3tp_cg_block(f->p, path, f->back ? 2 : 0)) * T;
+            const size_t size =
+                components(q->b) * components(e3tp_cg_block(f->p, path, f->back ? 2 : 0)) * T;
             if (t->count == MOST_SOURCES || M + size > f->M + f->plan->max_matrix)
                 return;
             *s = source_of(q, path, c->v, g);
@@ -114,8 +114,8 @@ static void unpack_rows(const results *q, size_t row, size_t n)
     const frame *f = q->f;
     const int k = f->back ? 0 : 2;
     size_t start;
-    const e3tp_tile_map m = e3tp_operand_map(f->p, k, q->b, f->back ? f->r->sx : f->r->sz, n, NULL,
-                                             &start);
+    const e3tp_tile_map m =
+        e3tp_operand_map(f->p, k, q->b, f->back ? f->r->sx : f->r->sz, n, NULL, &start);
     tile_kernels.unpack(&m, E3TP_LANES_CHANNELS, f->mid, q->to.tile,
                         (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
 }
@@ -147,7 +147,7 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
         m.rows = min_of(part, rows - m.first);
         if (q->wanted)
             m.z = q->to.v + (q->staged ? 0 : (g * T + m.first) * q->to.row);
-        if (m.x && f->r->gw)
+        if (m.x && (q->wanted || f->r->gw)) /* without gw too: the same bits of gx */
             kernels.mix_back(&m);
         else if (q->wanted)
             kernels.mix(&m);
@@ -199,7 +199,8 @@ static results results_of(const frame *f, size_t i)
     q.fresh = q.wanted && f->direct && !(f->back && f->r->sx == 0);
     q.staged = q.fresh && !f->in_place[k];
     if (q.staged)
-        q.to = (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};
+        q.to =
+            (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};
     else if (q.fresh)
         q.to = caller_lines(f, k, q.b, f->back ? f->r->gx : f->r->z);
     else

@@ -65,11 +65,8 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
                       .step = T,
                       .n = s->z.d,
                       .M = f->turned_M + r / T * s->matrix + r % T};
-    const source x = {.v = s->x.v + r * s->x_row,
-                      .row = s->x_row,
-                      .tile = s->x.stride,
-                      .step = T,
-                      .n = s->x.d};
+    const source x = {
+        .v = s->x.v + r * s->x_row, .row = s->x_row, .tile = s->x.stride, .step = T, .n = s->x.d};
     const mix_job m = {.rows = n,
                        .tiles = s->tiles,
                        .count = 1,
@@ -105,8 +102,8 @@ static void connect(const frame *f, const shared_path *s)
         multiply_rows(f, s, r, n);
         const size_t ahead = f->r->sw && !f->r->iw && r + 1 < f->n ? (size_t)f->r->sw : 0;
         kernels.connect(n, s->x.b->mul, mo, s->z.d, ahead, f->mid, s->tiles * mid_tile(s),
-                        mid_tile(s), (const real *)f->r->w + weight_row(f, s, r),
-                        s->y.b->mul * mo, s->z.v + r * s->z_row, s->z_row, s->z.stride);
+                        mid_tile(s), (const real *)f->r->w + weight_row(f, s, r), s->y.b->mul * mo,
+                        s->z.v + r * s->z_row, s->z_row, s->z.stride);
     }
 }
 

@@ -15,16 +15,16 @@ typedef struct frame {
     const e3tp_problem *p;
     const e3tp_rows *r;
     size_t n;
-    bool sum;       /* one row of z for all */
-    bool back;      /* the backward pass */
-    bool fresh;     /* blocks of z that some member is the first to write were not cleared */
-    bool folded;    /* lines of weights hold the coefficients too, where lanes kernels add to z */
-    bool weighted;  /* only paths that have weights */
-    bool direct;    /* blocks of results go to the caller one by one */
+    bool sum;         /* one row of z for all */
+    bool back;        /* the backward pass */
+    bool fresh;       /* blocks of z that some member is the first to write were not cleared */
+    bool folded;      /* lines of weights hold the coefficients too, where lanes kernels add to z */
+    bool weighted;    /* only paths that have weights */
+    bool direct;      /* blocks of results go to the caller one by one */
     bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
-    real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
-    real *g[4];     /* their gradients; [2]: z before its factors */
-    real *lw, *lgw; /* lines of the weights, and of their gradients */
+    real *v[4];       /* packed x, y, z (gz in the backward pass), y with rows as lanes */
+    real *g[4];       /* their gradients; [2]: z before its factors */
+    real *lw, *lgw;   /* lines of the weights, and of their gradients */
     real *M, *dM, *turned_M, *mid, *gmid;
     real *turned; /* a matrix of weights, transposed */
 } frame;

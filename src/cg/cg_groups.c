@@ -98,8 +98,8 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     *group =
         (e3tp_cg_group){.first = *at, .walk = walk_of(g, first), .alike = 1, .set = E3TP_CG_SETS};
     for (size_t i = first; i < g->problem->npaths; i++) {
-        if (taken[i] || g->path[i].channels ||
-            !(i == first || same_group(g, first, i, target)) || has_degree(g, group, target, i))
+        if (taken[i] || g->path[i].channels || !(i == first || same_group(g, first, i, target)) ||
+            has_degree(g, group, target, i))
             continue;
         taken[i] = true;
         g->path[i].member[target] = *at;
@@ -172,8 +172,7 @@ static bool go_alike(const e3tp_cg_plan *g, int target, const e3tp_cg_group *a,
                      const e3tp_cg_group *b)
 {
     const size_t p = g->order[target][a->first].path, q = g->order[target][b->first].path;
-    return a->walk == b->walk &&
-           g->problem->paths[p].mode == g->problem->paths[q].mode &&
+    return a->walk == b->walk && g->problem->paths[p].mode == g->problem->paths[q].mode &&
            e3tp_cg_block(g->problem, p, 0)->mul == e3tp_cg_block(g->problem, q, 0)->mul &&
            e3tp_cg_block(g->problem, p, 1)->mul == e3tp_cg_block(g->problem, q, 1)->mul;
 }

@@ -25,15 +25,15 @@ typedef struct e3tp_cg_entry {
      M   element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
      w   line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
      gw  the gradient of w, as w */
-#define E3TP_CG_SOURCE(real)   \
-    {                          \
-        const real *v;         \
+#define E3TP_CG_SOURCE(real)    \
+    {                           \
+        const real *v;          \
         size_t row, tile, step; \
-        int n;                 \
-        const real *M, *w;     \
-        size_t w_row;          \
-        real *gw;              \
-        size_t gw_row;         \
+        int n;                  \
+        const real *M, *w;      \
+        size_t w_row;           \
+        real *gw;               \
+        size_t gw_row;          \
     }
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
@@ -45,15 +45,15 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      fresh     z is written, else added to; of mix_back gw too
      prefetch  the next row's weights are fetched
      x         mix_back: as v, absolute rows; what gw is the product with */
-#define E3TP_CG_MIX(real, source)          \
-    {                                      \
-        size_t first, rows, tiles, count;  \
-        const source *from;                \
+#define E3TP_CG_MIX(real, source)              \
+    {                                          \
+        size_t first, rows, tiles, count;      \
+        const source *from;                    \
         int n, sum, fresh, gw_fresh, prefetch; \
-        real *z;                           \
-        size_t z_row, z_tile, z_step;      \
-        const real *x;                     \
-        size_t x_row, x_tile, x_step;      \
+        real *z;                               \
+        size_t z_row, z_tile, z_step;          \
+        const real *x;                         \
+        size_t x_row, x_tile, x_step;          \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;
@@ -63,13 +63,13 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    scale_add   z += w a, d components
    scale       a *= w, d components
    dot         line += sum over components a b
-   build       M[i][k] += c sum_j c_e y[j], one tile of rows, (i, k) at M + (i * i_step + k * k_step)
-               * T; entries with o = i, i = k, j = j
+   build       M[i][k] += c sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
+               from M; entries with o = i, i = k, j = j
    build_back  gy[j] += c sum c_e dM[i][k]; entries with o = j, i = i, j = k
    mix         above
-   mix_back    where M[i][k] takes results to operands: with u_k = sum_i M[i][k] v_i, z[k] += w u_k
-               (NULL: not wanted) and for each source gw = sum_k x_k u_k
-   mix_matrix  dM[i][k] = sum over channels w v_i g_k for `rows` rows, layout of M; g as a source
+   mix_back    of one source at least, where M[i][k] takes results to operands: u_k = sum_i M[i][k]
+               v_i, z[k] += w u_k (NULL: not wanted), and for each source gw = sum_k x_k u_k
+   mix_matrix  dM[i][k] = sum over channels w v_i g_k, layout of M; g as a source
    connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
                in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
                fetched too (0: nothing)
@@ -77,7 +77,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
                NULL: none; t in tiles n3 T apart
  */
-#define E3TP_CG_KERNELS(X, real, mix_type, source)                                                         \
+#define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
               real *out, size_t out_stride))                                                       \

@@ -123,6 +123,16 @@ static void build_back(const e3tp_cg_entry *e, size_t ne, double c, int n3, cons
     }
 }
 
+/* Kernels take two vectors for each broadcast: halves of a tile, or where a tile is one vector two
+   tiles, and with the registers that such tiers have more results. */
+enum { PAIR = 2, PAIR_TILES = NV == 1 ? 2 : 1, MOST_RESULTS = NV == 1 ? 9 : 5 };
+
+/* From the first vector to the second, where tiles are so far apart. */
+V_INLINE size_t apart(size_t tile)
+{
+    return NV == 1 ? tile : (size_t)V_LANES;
+}
+
 /* nv vectors of row r. */
 V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t r, size_t at,
                            v_real *to)
@@ -138,14 +148,14 @@ V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t 
 /* acc += M a for kt results and nv vectors, over n components, with w NULL: ones. All but n are
    literals, n may be. */
 V_INLINE void multiply(const int n, const int kt, const int nv, const real *a, size_t step,
-                       const real *M, size_t m_step, const v_real *w, v_real *acc)
+                       size_t next, const real *M, size_t m_step, const v_real *w, v_real *acc)
 {
     V_UNROLL
     for (int i = 0; i < n; i++, a += step, M += m_step) {
-        v_real ai[NV];
+        v_real ai[PAIR];
         V_UNROLL
         for (int v = 0; v < nv; v++)
-            ai[v] = w ? v_loadu(a + v * V_LANES) * w[v] : v_loadu(a + v * V_LANES);
+            ai[v] = w ? v_loadu(a + (size_t)v * next) * w[v] : v_loadu(a + (size_t)v * next);
         V_UNROLL
         for (int q = 0; q < kt; q++) {
             const v_real c = v_set1(M[q * T]);
@@ -182,9 +192,9 @@ V_INLINE void add_source(const int n, const int kt, const int nv, const source *
     const real *a = s->v + r * s->row + t * s->tile + lane, *M = s->M + (size_t)(k * T) + r;
     const size_t m_step = (size_t)(N * T);
     if (n > 0)
-        multiply(n, kt, nv, a, s->step, M, m_step, w, acc);
+        multiply(n, kt, nv, a, s->step, apart(s->tile), M, m_step, w, acc);
     for (int i = 0; n == 0 && i < s->n; i++, a += s->step, M += m_step)
-        multiply(1, kt, nv, a, s->step, M, m_step, w, acc);
+        multiply(1, kt, nv, a, s->step, apart(s->tile), M, m_step, w, acc);
 }
 
 V_INLINE void clear_sums(const int n, v_real *acc)
@@ -194,17 +204,13 @@ V_INLINE void clear_sums(const int n, v_real *acc)
         acc[q] = v_zero();
 }
 
-/* Two vectors for each broadcast; one, and more results at once, where a tile is one vector. */
-enum { PAIR = NV < 2 ? 1 : 2, MOST_RESULTS = PAIR == 1 ? 9 : 5 };
-
-/* Results k .. k + kt - 1 of one tile, added up over rows and sources. only: components of the one
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
    source as a literal (0: others), or -1: as many sources as there are. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
-                       size_t rows, size_t at, int k)
+                       size_t rows, size_t t, int lane, int k)
 {
-    const size_t t = at / T;
-    const int lane = (int)(at % T);
-    v_real acc[MOST_RESULTS * PAIR], w[NV];
+    const size_t at = t * T + (size_t)lane;
+    v_real acc[MOST_RESULTS * PAIR], w[PAIR];
     clear_sums(kt * nv, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++)
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
@@ -220,12 +226,12 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *to = z + v * V_LANES;
+        real *to = z + (size_t)v * apart(m->z_tile);
         v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
     }
 }
 
-V_INLINE void mix_tiles(const int only, const int kt, const int nv, const mix_job *job, int k)
+V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
     source s;
     mix_job m = *job;
@@ -234,15 +240,21 @@ V_INLINE void mix_tiles(const int only, const int kt, const int nv, const mix_jo
         m.from = &s;
     }
     const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
-    for (size_t row = 0; row < m.rows; row += together)
-        for (size_t at = 0; at < m.tiles * (size_t)T; at += (size_t)(nv * V_LANES))
-            mix_tile(only, kt, nv, &m, row, only < 0 ? together : 1, at, k);
+    for (size_t row = 0; row < m.rows; row += together) {
+        const size_t rows = only < 0 ? together : 1;
+        size_t t = 0;
+        for (; t + PAIR_TILES <= m.tiles; t += PAIR_TILES)
+            for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
+                mix_tile(only, kt, PAIR, &m, row, rows, t, lane, k);
+        if (t < m.tiles)
+            mix_tile(only, kt, 1, &m, row, rows, t, 0, k);
+    }
 }
 
-/* Results k .. k + kt - 1; kt and nv literals. */
-V_INLINE void mix_results(const int kt, const int nv, const mix_job *m, int k)
+/* Results k .. k + kt - 1; kt a literal. */
+V_INLINE void mix_results(const int kt, const mix_job *m, int k)
 {
-#define ONLY(literal) mix_tiles(literal, kt, nv, m, k)
+#define ONLY(literal) mix_tiles(literal, kt, m, k)
     if (m->count == 1 && !m->sum)
         BY_COMPONENTS(m->from->n, ONLY)
     else
@@ -254,7 +266,7 @@ V_INLINE int results_of(int n)
 {
     static const int8_t two[] = {0, 1, 2, 3, 4, 5, 3, 4, 5, 5, 5, 5},
                         one[] = {0, 1, 2, 3, 4, 5, 3, 7, 5, 9, 7, 7};
-    return n > 11 ? MOST_RESULTS : (PAIR == 1 ? one : two)[n];
+    return n > 11 ? MOST_RESULTS : (NV == 1 ? one : two)[n];
 }
 
 static void mix(const mix_job *m)
@@ -262,25 +274,25 @@ static void mix(const mix_job *m)
     for (int k = 0, now; k < m->n; k += now)
         switch (now = results_of(m->n - k)) {
         case 1:
-            mix_results(1, PAIR, m, k);
+            mix_results(1, m, k);
             break;
         case 2:
-            mix_results(2, PAIR, m, k);
+            mix_results(2, m, k);
             break;
         case 3:
-            mix_results(3, PAIR, m, k);
+            mix_results(3, m, k);
             break;
         case 4:
-            mix_results(4 < MOST_RESULTS ? 4 : 1, PAIR, m, k);
+            mix_results(4 < MOST_RESULTS ? 4 : 1, m, k);
             break;
         case 5:
-            mix_results(5, PAIR, m, k);
+            mix_results(5, m, k);
             break;
         case 7:
-            mix_results(7 < MOST_RESULTS ? 7 : 1, PAIR, m, k);
+            mix_results(7 < MOST_RESULTS ? 7 : 1, m, k);
             break;
         default:
-            mix_results(MOST_RESULTS, PAIR, m, k);
+            mix_results(MOST_RESULTS, m, k);
             break;
         }
 }
@@ -301,57 +313,60 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     for (int q = 0; q < kt; q++, x += m->x_step)
         V_UNROLL
     for (int v = 0; v < nv; v++)
-        gw[v] = v_fma(v_loadu(x + v * V_LANES), u[q * nv + v], gw[v]);
+        gw[v] = v_fma(v_loadu(x + (size_t)v * apart(m->x_tile)), u[q * nv + v], gw[v]);
     if (!m->z)
         return;
-    v_real w[NV];
+    v_real w[PAIR];
     load_weights(nv, s, m->prefetch, r, t * T + (size_t)lane, w);
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *to = z + v * V_LANES;
+        real *to = z + (size_t)v * apart(m->z_tile);
         v_storeu(to, first ? w[v] * u[q * nv + v] : v_fma(w[v], u[q * nv + v], v_loadu(to)));
     }
 }
 
-/* All tiles of a row and one source. N: m->n as a literal, or 0. */
-V_INLINE void mix_back_row(const int n, const int N, const int nv, const mix_job *m,
-                           const source *s, bool is_first, size_t row)
+/* nv vectors of a row, all results of one source. N: m->n as a literal, or 0. */
+V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_job *m,
+                            const source *s, bool first, size_t row, size_t t, int lane)
 {
-    const size_t r = m->first + row;
-    const bool first = m->fresh && is_first;
-    for (size_t at = 0; at < m->tiles * (size_t)T; at += (size_t)(nv * V_LANES)) {
-        const size_t t = at / T;
-        const int lane = (int)(at % T);
-        v_real gw[NV];
-        clear_sums(nv, gw);
+    v_real gw[PAIR];
+    clear_sums(nv, gw);
 #define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, t, k, lane, gw)
-        if (N == 1 || N == 3 || N == 5) {
-            RESULTS(N, 0);
-        } else if (N == 7 && MOST_RESULTS >= 7) {
-            RESULTS(MOST_RESULTS >= 7 ? 7 : 1, 0);
-        } else if (N == 7) {
-            RESULTS(4, 0);
-            RESULTS(3, 4);
-        } else {
-            int k = 0;
-            for (; m->n - k >= 3; k += 3)
-                RESULTS(3, k);
-            for (; k < m->n; k++)
-                RESULTS(1, k);
-        }
-        real *to = s->gw ? s->gw + r * s->gw_row + at : NULL;
-        V_UNROLL
-        for (int v = 0; v < nv && to; v++, to += V_LANES)
-            v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+    if (N > 0 && N <= MOST_RESULTS) {
+        RESULTS(N <= MOST_RESULTS ? N : 1, 0);
+    } else if (N == 7) {
+        RESULTS(4, 0);
+        RESULTS(3, 4);
+    } else {
+        int k = 0;
+        for (; m->n - k >= 3; k += 3)
+            RESULTS(3, k);
+        for (; k < m->n; k++)
+            RESULTS(1, k);
     }
+    real *to = s->gw ? s->gw + (m->first + row) * s->gw_row + t * T + (size_t)lane : NULL;
+    V_UNROLL
+    for (int v = 0; v < nv && to; v++, to += V_LANES)
+        v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+}
+
+V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,
+                           size_t row)
+{
+    size_t t = 0;
+    for (; t + PAIR_TILES <= m->tiles; t += PAIR_TILES)
+        for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
+            mix_back_tile(n, N, PAIR, m, s, first, row, t, lane);
+    if (t < m->tiles)
+        mix_back_tile(n, N, 1, m, s, first, row, t, 0);
 }
 
 V_INLINE void mix_back_rows(const int N, const mix_job *job)
 {
     const mix_job m = *job;
-#define ROW(literal) mix_back_row(literal, N, PAIR, &m, &s, i == 0, row)
+#define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
     for (size_t row = 0; row < m.rows; row++)
         for (size_t i = 0; i < m.count; i++) {
             const source s = m.from[i];
@@ -587,4 +602,5 @@ static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real
 #define STRUCT_(r) e3tp_cg_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,
-const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real, mix_job, source)};
+const STRUCT(E3TP_REAL)
+    E3TP_NAME(e3tp_cg_kernels) = {E3TP_CG_KERNELS(MEMBER, real, mix_job, source)};

@@ -26,7 +26,7 @@ typedef struct walk {
     size_t tiles;
     size_t first[3], step[3]; /* x, y, z */
     size_t q, q_step, w, w_step;
-    bool again;       /* the results have been written already */
+    bool again; /* the results have been written already */
 } walk;
 
 /* Tiles of one operand along a walk. */

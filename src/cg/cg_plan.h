@@ -70,7 +70,7 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool in_place;    /* the caller's weights serve as lines, unless they are gathered */
+    bool in_place; /* the caller's weights serve as lines, unless they are gathered */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -101,20 +101,20 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_group *groups[E3TP_CG_TARGETS];
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
-    bool y_lanes, y_rows;  /* forms of y that some path reads */
-    bool *written;         /* [blocks of z] some member is the first to write it */
-    e3tp_packed packed[4]; /* x, y, z in `lanes`; y with lanes over rows */
-    size_t block_rows;     /* rows with results of their own */
-    size_t sum_rows;       /* rows whose results are summed: more, as one row of z is kept */
-    size_t tiles_at_once;  /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
-    size_t tiles_held;     /* of the contractions that give gradients of weights, at once */
-    size_t lines;          /* of all weights, for the larger of block_rows and sum_rows */
+    bool y_lanes, y_rows;   /* forms of y that some path reads */
+    bool *written;          /* [blocks of z] some member is the first to write it */
+    e3tp_packed packed[4];  /* x, y, z in `lanes`; y with lanes over rows */
+    size_t block_rows;      /* rows with results of their own */
+    size_t sum_rows;        /* rows whose results are summed: more, as one row of z is kept */
+    size_t tiles_at_once;   /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
+    size_t tiles_held;      /* of the contractions that give gradients of weights, at once */
+    size_t lines;           /* of all weights, for the larger of block_rows and sum_rows */
     e3tp_cg_list shared[2]; /* by block of z, of x */
     bool direct;            /* all paths are such */
     bool whole[3];          /* operands in IR_MUL, blocks of whole tiles (of x and z) */
-    size_t max_matrix;     /* elements of matrices at a time: the largest path's at least */
-    size_t max_middle;     /* elements of what a path keeps between its two steps */
-    size_t max_turned;     /* of one matrix of shared weights */
+    size_t max_matrix;      /* elements of matrices at a time: the largest path's at least */
+    size_t max_middle;      /* elements of what a path keeps between its two steps */
+    size_t max_turned;      /* of one matrix of shared weights */
     e3tp_cg_layout scratch;
     const struct e3tp_cg_runner *runner;
 } e3tp_cg_plan;

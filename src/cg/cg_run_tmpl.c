@@ -272,7 +272,8 @@ static void backward_factors(frame *f)
     visit_factors(f, 1, scale_block, f->g[1], NULL);
 }
 
-/* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows. */
+/* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows.
+ */
 static void join_y_gradients(const frame *f)
 {
     const e3tp_packed *by_channel = &f->plan->packed[1], *by_row = &f->plan->packed[3];
@@ -301,10 +302,10 @@ static void unpack_y_gradient(const frame *f)
         unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
-/* Whether gx is packed first. */
+/* Whether gradients of x are packed first. */
 static bool packs_x_gradient(const frame *f)
 {
-    return f->r->gx && !(f->direct && f->r->sx != 0);
+    return !f->direct || f->r->sx == 0;
 }
 
 static void begin_gradients(const frame *f)
@@ -319,7 +320,7 @@ static void begin_gradients(const frame *f)
 
 static void end_gradients(const frame *f)
 {
-    if (packs_x_gradient(f))
+    if (f->r->gx && packs_x_gradient(f))
         unpack(f, 0, f->g[0], f->r->gx, f->r->sx);
     if (f->r->gy)
         unpack_y_gradient(f);

@@ -35,8 +35,8 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
     const int n1 = 2 * t->l[0] + 1, n3 = 2 * t->l[2] + 1;
     memset(M, 0, (size_t)(n1 * n3) * T * sizeof(real));
     E3TP_NAME(e3tp_cg_kernels)
-        .build(t->to[E3TP_CG_TO_X], t->n, f->p->paths[path].coeff, turned ? 1 : n3,
-               turned ? n1 : 1, y.v + (g * y.b->mul + v) * y.stride, M);
+        .build(t->to[E3TP_CG_TO_X], t->n, f->p->paths[path].coeff, turned ? 1 : n3, turned ? n1 : 1,
+               y.v + (g * y.b->mul + v) * y.stride, M);
 }
 
 /* Adds to gy what the gradient dM of such a matrix gives. */

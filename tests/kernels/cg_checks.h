@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every kernel of src/cg/cg_kernels.h against its definition, for one real; included once for each
-   with REAL, KERNELS and MIX defined. All numbers are small integers, so that sums are exact in any
-   order, and whatever a kernel is not to touch is compared too. */
+   with REAL, KERNELS, SOURCE and MIX defined. All numbers are small integers, so that sums are
+   exact in any order, and whatever a kernel is not to touch is compared too. */
 #define NAME__(base, real) base##_##real
 #define NAME_(base, real) NAME__(base, real)
 #define NAME(base) NAME_(base, REAL)
@@ -84,19 +84,27 @@ static void NAME(check_lines)(const KERNELS *k, size_t tiles, int d)
 
 /* ---- channels that share y ---- */
 
-static void NAME(check_build)(const KERNELS *k)
+/* Matrices [o][i] of 7 x 5 elements, and turned. */
+static void NAME(check_build)(const KERNELS *k, int o_step, int i_step)
 {
     const size_t T = NAME(T);
-    const int n3 = 5; /* of the index j of the entries; o: 0..6, i: 0..2 */
     REAL *y = NAME(integers)(0), *M = NAME(integers)(1);
     double *want = NAME(expect)(1);
     for (size_t s = 0; s < ENTRIES; s++)
         for (size_t v = 0; v < T; v++)
-            want[(size_t)(entries[s].o * n3 + entries[s].i) * T + v] +=
+            want[(size_t)(entries[s].o * o_step + entries[s].i * i_step) * T + v] +=
                 2 * entries[s].c * (double)y[(size_t)entries[s].j * T + v];
-    k->build(entries, ENTRIES, 2, n3, y, M);
+    k->build(entries, ENTRIES, 2, o_step, i_step, y, M);
     NAME(same)(1, want, "build");
-    want = NAME(expect)(0);
+}
+
+static void NAME(check_build_back)(const KERNELS *k)
+{
+    const size_t T = NAME(T);
+    const int n3 = 5; /* of the index j of the entries */
+    REAL *y = NAME(integers)(0);
+    const REAL *M = NAME(integers)(1);
+    double *want = NAME(expect)(0);
     for (size_t s = 0; s < ENTRIES; s++)
         for (size_t v = 0; v < T; v++)
             want[(size_t)entries[s].o * T + v] +=
@@ -105,114 +113,170 @@ static void NAME(check_build)(const KERNELS *k)
     NAME(same)(0, want, "build_back");
 }
 
-/* Arrays 0 M, 1 x, 2 w, 3 z or g, 4 gx, 5 gw, 6 dM; a line between tiles, rows and w unaligned. */
-static MIX NAME(job)(mix_shape s)
+/* Arrays 0 M, 1 v, 2 w, 3 z, 4 x, 5 gw, 6 dM. Components of tiles apart by a line and an element,
+   as callers have them, or packed with a line between tiles. */
+static void NAME(make_sources)(mix_shape s, SOURCE *from)
 {
-    const size_t T = NAME(T), n1 = (size_t)s.n1, n3 = (size_t)s.n3;
-    const MIX m = {.rows = s.rows,
-                   .tiles = s.tiles,
-                   .n1 = s.n1,
-                   .n3 = s.n3,
+    const size_t T = NAME(T), tiles = s.tiles;
+    for (size_t i = 0; i < s.count; i++) {
+        const int n = 1 + (s.n + 2 * (int)i) % 11;
+        const size_t row = tiles * T * (size_t)n + 1;
+        from[i] = (SOURCE){.v = NAME(memory)[1] + 5 * i,
+                           .row = s.packed ? tiles * (size_t)(n + 1) * T : row,
+                           .tile = s.packed ? (size_t)(n + 1) * T : T,
+                           .step = s.packed ? T : tiles * T,
+                           .n = n,
+                           .M = NAME(memory)[0] + i * 11 * 13 * T,
+                           .w = s.weighted ? NAME(memory)[2] + 1 + i * 7 : NULL,
+                           .w_row = tiles * T + 3,
+                           .gw = s.weighted ? NAME(memory)[5] + i * tiles * T : NULL,
+                           .gw_row = s.count * tiles * T + 1};
+    }
+}
+
+static MIX NAME(job)(mix_shape s, const SOURCE *from)
+{
+    const size_t T = NAME(T), n = (size_t)s.n, tiles = s.tiles;
+    const size_t row = s.packed ? tiles * (n + 1) * T : tiles * n * T + 1;
+    const MIX m = {.first = s.first,
+                   .rows = s.rows,
+                   .tiles = tiles,
+                   .count = s.count,
+                   .from = from,
+                   .n = s.n,
                    .sum = s.sum,
-                   .M = NAME(integers)(0),
-                   .x = NAME(integers)(1),
-                   .w = s.weighted ? NAME(integers)(2) + 1 : NULL,
-                   .x_row = s.tiles * (n1 + 1) * T,
-                   .x_tile = (n1 + 1) * T,
-                   .w_row = s.tiles * T + 3,
-                   .z_row = s.sum ? 0 : s.tiles * (n3 + 1) * T,
-                   .z_tile = (n3 + 1) * T,
-                   .prefetch = s.weighted ? s.rows : 0,
-                   .gw_row = (s.tiles + 1) * T};
+                   .fresh = s.fresh,
+                   .gw_fresh = !s.fresh,
+                   .prefetch = s.fresh,
+                   .z = NAME(memory)[3],
+                   .z_row = s.sum ? 0 : row,
+                   .z_tile = s.packed ? (n + 1) * T : T,
+                   .z_step = s.packed ? T : tiles * T,
+                   .x = NAME(memory)[4],
+                   .x_row = tiles * (n + 2) * T,
+                   .x_tile = (n + 2) * T,
+                   .x_step = T};
     return m;
 }
 
-static double NAME(matrix)(const MIX *m, size_t r, size_t i, size_t k)
+/* Component i of lane `lane` of absolute row r of a source; sum_i M[i][k] v[i]; its weight. */
+static double NAME(component)(const SOURCE *s, size_t r, size_t lane, size_t i)
 {
-    const size_t T = NAME(T), n1 = (size_t)m->n1, n3 = (size_t)m->n3;
-    return (double)m->M[r / T * n1 * n3 * T + (i * n3 + k) * T + r % T];
+    const size_t T = NAME(T);
+    return (double)s->v[r * s->row + lane / T * s->tile + i * s->step + lane % T];
 }
 
-static double NAME(weight)(const MIX *m, size_t r, size_t lane)
+static double NAME(product)(const MIX *m, const SOURCE *s, size_t r, size_t lane, size_t k)
 {
-    return m->w ? (double)m->w[r * m->w_row + lane] : 1;
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)s->n; i++)
+        sum += (double)s->M[(i * (size_t)m->n + k) * NAME(T) + r] * NAME(component)(s, r, lane, i);
+    return sum;
+}
+
+static double NAME(weight)(const SOURCE *s, size_t r, size_t lane)
+{
+    return s->w ? (double)s->w[r * s->w_row + lane] : 1;
+}
+
+static void NAME(add_products)(const MIX *m, const SOURCE *s, double *z)
+{
+    const size_t T = NAME(T);
+    for (size_t row = 0; row < m->rows; row++)
+        for (size_t lane = 0; lane < m->tiles * T; lane++)
+            for (size_t k = 0; k < (size_t)m->n; k++)
+                z[row * m->z_row + lane / T * m->z_tile + k * m->z_step + lane % T] +=
+                    NAME(weight)(s, m->first + row, lane) *
+                    NAME(product)(m, s, m->first + row, lane, k);
+}
+
+/* What z holds before the first source adds to it. */
+static void NAME(begin_results)(const MIX *m, double *z)
+{
+    const size_t T = NAME(T);
+    for (size_t row = 0; row < m->rows && m->fresh; row++)
+        for (size_t lane = 0; lane < m->tiles * T; lane++)
+            for (size_t k = 0; k < (size_t)m->n; k++)
+                z[row * m->z_row + lane / T * m->z_tile + k * m->z_step + lane % T] = 0;
+}
+
+static void NAME(fill)(void)
+{
+    for (size_t i = 0; i < ARRAYS; i++)
+        NAME(integers)(i);
 }
 
 static void NAME(check_mix)(const KERNELS *k, mix_shape s)
 {
-    const size_t T = NAME(T);
-    MIX m = NAME(job)(s);
-    m.z = NAME(integers)(3);
+    SOURCE from[MOST_SOURCES];
+    NAME(fill)();
+    NAME(make_sources)(s, from);
+    const MIX m = NAME(job)(s, from);
     double *want = NAME(expect)(3);
-    for (size_t r = 0; r < s.rows; r++)
-        for (size_t lane = 0; lane < s.tiles * T; lane++)
-            for (size_t i = 0; i < (size_t)s.n1; i++) {
-                const double wx = NAME(weight)(&m, r, lane) *
-                                  (double)m.x[r * m.x_row + lane / T * m.x_tile + i * T + lane % T];
-                for (size_t o = 0; o < (size_t)s.n3; o++)
-                    want[r * m.z_row + lane / T * m.z_tile + o * T + lane % T] +=
-                        wx * NAME(matrix)(&m, r, i, o);
-            }
+    NAME(begin_results)(&m, want);
+    for (size_t i = 0; i < s.count; i++)
+        NAME(add_products)(&m, &from[i], want);
     k->mix(&m);
     NAME(same)(3, want, "mix");
 }
 
-/* Adds to gx what one lane of a row gives, and returns its gw. */
-static double NAME(lane_back)(const MIX *m, size_t r, size_t lane, double *gx)
-{
-    const size_t T = NAME(T), x = r * m->x_row + lane / T * m->x_tile + lane % T,
-                 g = r * m->z_row + lane / T * m->z_tile + lane % T;
-    double gw = 0;
-    for (size_t i = 0; i < (size_t)m->n1; i++) {
-        double u = 0;
-        for (size_t o = 0; o < (size_t)m->n3; o++)
-            u += NAME(matrix)(m, r, i, o) * (double)m->g[g + o * T];
-        gx[x + i * T] += NAME(weight)(m, r, lane) * u;
-        gw += (double)m->x[x + i * T] * u;
-    }
-    return gw;
-}
-
-/* dM[i][o] of one row. */
-static double NAME(matrix_back)(const MIX *m, size_t r, size_t i, size_t o)
+static void NAME(add_weight_gradients)(const MIX *m, const SOURCE *s, double *gw)
 {
     const size_t T = NAME(T);
-    double sum = 0;
-    for (size_t lane = 0; lane < m->tiles * T; lane++)
-        sum += NAME(weight)(m, r, lane) *
-               (double)m->x[r * m->x_row + lane / T * m->x_tile + i * T + lane % T] *
-               (double)m->g[r * m->z_row + lane / T * m->z_tile + o * T + lane % T];
-    return sum;
+    for (size_t row = 0; row < m->rows; row++)
+        for (size_t lane = 0; lane < m->tiles * T; lane++) {
+            const size_t r = m->first + row;
+            const REAL *x = m->x + r * m->x_row + lane / T * m->x_tile + lane % T;
+            double *to = gw + (s->gw - NAME(memory)[5]) + r * s->gw_row + lane;
+            double sum = 0;
+            for (size_t c = 0; c < (size_t)m->n; c++)
+                sum += (double)x[c * m->x_step] * NAME(product)(m, s, r, lane, c);
+            *to = sum + (m->gw_fresh ? 0 : *to);
+        }
 }
 
-/* wanted: bits for gx, gw, dM. */
-static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, int wanted)
+static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, bool z_wanted)
 {
-    const size_t T = NAME(T), n1 = (size_t)s.n1, n3 = (size_t)s.n3;
-    static double gx[ELEMENTS], gw[ELEMENTS], dM[ELEMENTS];
-    MIX m = NAME(job)(s);
-    m.g = NAME(integers)(3);
-    REAL *const out[3] = {NAME(integers)(4), NAME(integers)(5), NAME(integers)(6)};
-    memcpy(gx, NAME(expect)(4), sizeof gx);
+    SOURCE from[MOST_SOURCES];
+    static double gw[ELEMENTS];
+    NAME(fill)();
+    NAME(make_sources)(s, from);
+    MIX m = NAME(job)(s, from);
     memcpy(gw, NAME(expect)(5), sizeof gw);
-    memcpy(dM, NAME(expect)(6), sizeof dM);
-    static double unwanted[ELEMENTS];
-    for (size_t r = 0; r < s.rows; r++) {
-        for (size_t lane = 0; lane < s.tiles * T; lane++) {
-            const double sum = NAME(lane_back)(&m, r, lane, wanted & 1 ? gx : unwanted);
-            if (wanted & 2)
-                gw[r * m.gw_row + lane] += sum;
-        }
-        for (size_t at = 0; at < n1 * n3 && wanted & 4; at++)
-            dM[r / T * n1 * n3 * T + at * T + r % T] = NAME(matrix_back)(&m, r, at / n3, at % n3);
+    double *want = NAME(expect)(3);
+    if (z_wanted)
+        NAME(begin_results)(&m, want);
+    for (size_t i = 0; i < s.count; i++) {
+        if (z_wanted)
+            NAME(add_products)(&m, &from[i], want);
+        if (from[i].gw)
+            NAME(add_weight_gradients)(&m, &from[i], gw);
     }
-    m.gx = wanted & 1 ? out[0] : NULL;
-    m.gw = wanted & 2 ? out[1] : NULL;
-    m.dM = wanted & 4 ? out[2] : NULL;
+    m.z = z_wanted ? m.z : NULL;
     k->mix_back(&m);
-    NAME(same)(4, gx, "mix_back, gx");
+    NAME(same)(3, want, "mix_back, z");
     NAME(same)(5, gw, "mix_back, gw");
-    NAME(same)(6, dM, "mix_back, dM");
+}
+
+static void NAME(check_mix_matrix)(const KERNELS *k, mix_shape s)
+{
+    const size_t T = NAME(T);
+    SOURCE from[2];
+    NAME(fill)();
+    s.count = 2;
+    NAME(make_sources)(s, from);
+    double *want = NAME(expect)(6);
+    for (size_t r = 0; r < s.rows; r++)
+        for (size_t i = 0; i < (size_t)from[0].n; i++)
+            for (size_t c = 0; c < (size_t)from[1].n; c++) {
+                double sum = 0;
+                for (size_t lane = 0; lane < s.tiles * T; lane++)
+                    sum += NAME(weight)(&from[0], r, lane) * NAME(component)(&from[0], r, lane, i) *
+                           NAME(component)(&from[1], r, lane, c);
+                want[(i * (size_t)from[1].n + c) * T + r] = sum;
+            }
+    k->mix_matrix(s.rows, s.tiles, &from[0], &from[1], NAME(memory)[6]);
+    NAME(same)(6, want, "mix_matrix");
 }
 
 /* ---- all channels with all ---- */
@@ -266,14 +330,24 @@ static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int
 
 static void NAME(check_shapes)(const KERNELS *k)
 {
-    const size_t T = NAME(T), rows[] = {1, T - 1, T, T + 1};
-    for (int n3 = 1; n3 <= 13; n3++)
-        for (int i = 0; i < 4; i++) {
-            const mix_shape s = {
-                rows[i], (size_t)(n3 + i) % 3 + 1, 1 + n3 * (i + 1) % 7, n3, i % 2, n3 % 3 != 0};
+    const size_t T = NAME(T), rows[] = {1, T / 2, T - 1, T};
+    for (int n = 1; n <= 13; n++)
+        for (int i = 0; i < 8; i++) {
+            const mix_shape s = {.first = i % 2 ? T - rows[i / 2] : 0,
+                                 .rows = rows[i / 2],
+                                 .tiles = (size_t)(n + i) % 3 + 1,
+                                 .count = (size_t)(n + i / 2) % (MOST_SOURCES + 1),
+                                 .n = n,
+                                 .sum = i % 3 == 2,
+                                 .weighted = n % 3 != 0,
+                                 .packed = i % 4 < 2,
+                                 .fresh = (n + i) % 2};
             NAME(check_mix)(k, s);
-            const mix_shape back = {s.rows, s.tiles, s.n1, s.n3, 0, s.weighted};
-            NAME(check_mix_back)(k, back, (n3 + i) % 8);
+            mix_shape back = s;
+            back.sum = 0;
+            back.count += !back.count;
+            NAME(check_mix_back)(k, back, i % 4 != 1);
+            NAME(check_mix_matrix)(k, s);
         }
 }
 
@@ -285,7 +359,9 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             NAME(check_table)(k, tiles, i);
             NAME(check_lines)(k, tiles, (int)tiles + 4 * i);
         }
-    NAME(check_build)(k);
+    NAME(check_build)(k, 5, 1);
+    NAME(check_build)(k, 1, 7);
+    NAME(check_build_back)(k);
     NAME(check_shapes)(k);
     for (int i = 0; i < 9; i++)
         for (int n3 = 1; n3 <= 9; n3 += 2) {
@@ -295,7 +371,7 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             (k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3, true);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2);
         }
-    return 11; /* those above */
+    return 12; /* those above */
 }
 
 #undef NAME
@@ -304,3 +380,4 @@ static size_t NAME(check_kernels)(const KERNELS *k)
 #undef REAL
 #undef KERNELS
 #undef MIX
+#undef SOURCE

@@ -2,6 +2,7 @@
 /* The kernels of the direct contraction, each against its definition in src/cg/cg_kernels.h. */
 #include "cg/cg_kernels.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "tiers.h"
@@ -12,8 +13,8 @@ static const e3tp_cg_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
     FOR_TIERS(e3tp_cg_kernels_f64)};
 static e3tp_tier tier;
 
-/* Elements: rows of 3 tiles of 13 components and a line, 17 rows. */
-enum { ARRAYS = 7, ELEMENTS = 17 * 3 * 14 * 16 };
+/* Elements: rows of 3 tiles of 13 components and two lines, 17 rows. */
+enum { ARRAYS = 7, ELEMENTS = 17 * 3 * 15 * 16, MOST_SOURCES = 4 };
 
 /* Indices of a (0..2), b (0..4) and the result (0..6, one of them nowhere). */
 enum { ENTRIES = 9 };
@@ -22,8 +23,8 @@ static const e3tp_cg_entry entries[ENTRIES] = {{0, 0, 0, 1},  {2, 4, 0, -2}, {1,
                                                {2, 2, 4, 1},  {0, 1, 5, -3}, {1, 0, 6, 2}};
 
 typedef struct mix_shape {
-    size_t rows, tiles;
-    int n1, n3, sum, weighted;
+    size_t first, rows, tiles, count;
+    int n, sum, weighted, packed, fresh;
 } mix_shape;
 
 static int small_integer(size_t i)
@@ -34,17 +35,21 @@ static int small_integer(size_t i)
 #define REAL float
 #define KERNELS e3tp_cg_kernels_f32
 #define MIX e3tp_cg_mix_f32
+#define SOURCE e3tp_cg_source_f32
 #include "cg_checks.h"
 #define REAL double
 #define KERNELS e3tp_cg_kernels_f64
 #define MIX e3tp_cg_mix_f64
+#define SOURCE e3tp_cg_source_f64
 #include "cg_checks.h"
 
 #define ONE(name, args) +1
 START_TEST(kernels)
 {
-    ck_assert_uint_eq(check_kernels_float(f32_tiers[tier]), 0 E3TP_CG_KERNELS(ONE, real, mix));
-    ck_assert_uint_eq(check_kernels_double(f64_tiers[tier]), 0 E3TP_CG_KERNELS(ONE, real, mix));
+    ck_assert_uint_eq(check_kernels_float(f32_tiers[tier]),
+                      0 E3TP_CG_KERNELS(ONE, real, mix, source));
+    ck_assert_uint_eq(check_kernels_double(f64_tiers[tier]),
+                      0 E3TP_CG_KERNELS(ONE, real, mix, source));
 }
 END_TEST
 
