@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* uvu paths whose channels share y, one block of results after the other: of z, or in the backward
-   pass of gx. All paths that give to a block are added up in registers. */
+   pass of gx. All paths that give to a block are added up in registers. With tangents (second
+   order) the results are hz and hx, the gradients of weights and of y are hw and hy. */
 #include "cg/cg_shared.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
@@ -18,7 +19,7 @@ typedef struct results {
     bool wanted, fresh, staged;
 } results;
 
-/* The next path of the list and channel of y. */
+/* A place in the list of paths and the channels of y of each. */
 typedef struct cursor {
     size_t at, v;
 } cursor;
@@ -26,8 +27,8 @@ typedef struct cursor {
 /* Sources whose matrices are in scratch. */
 typedef struct batch {
     source from[MOST_SOURCES];
-    size_t path[MOST_SOURCES], v[MOST_SOURCES];
     size_t count;
+    real *M; /* where the next matrix goes */
 } batch;
 
 static size_t tiles_of_row(const results *q)
@@ -42,67 +43,134 @@ static size_t components(const e3tp_block *b)
 
 /* ---- sources ---- */
 
-/* Lines of channel v of y: [v][row][tile], of the given number of rows. */
-static size_t line_at(const frame *f, size_t path, size_t tiles, size_t v, size_t rows)
-{
-    return (f->plan->path[path].lines + v * rows * tiles) * T;
-}
-
-static void set_weights(const frame *f, size_t path, size_t v, size_t tiles, size_t row, source *s)
+/* The lines of a path and channel v of y from a row on: in the caller's rows, or in scratch as
+   [v][row][tile]. */
+static real *line_of(const frame *f, size_t path, size_t v, size_t row, bool in_place, bool one_row,
+                     const real *callers, const real *lines, size_t *row_step)
 {
     const e3tp_coupling *c = &f->p->paths[path];
-    if (!c->has_weight)
-        return;
-    const bool one = e3tp_cg_one_line(f), ready = e3tp_cg_reads_weights(f, path);
-    s->w_row = ready ? (size_t)f->r->sw : one ? 0 : tiles * T;
-    s->w = ready ? (const real *)f->r->w + c->w_offset
-                 : f->lw + line_at(f, path, tiles, v, one ? 1 : f->n);
-    s->w += row * s->w_row;
-    if (!f->back || !f->r->gw)
-        return;
-    const bool direct = e3tp_cg_writes_weights(f, path);
-    s->gw_row = direct ? (size_t)f->r->sw : tiles * T;
-    s->gw = direct ? (real *)f->r->gw + c->w_offset : f->lgw + line_at(f, path, tiles, v, f->n);
-    s->gw += row * s->gw_row;
+    const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
+    const size_t before = f->plan->path[path].lines + v * (one_row ? 1 : f->n) * tiles;
+    *row_step = in_place ? (size_t)f->r->sw : one_row ? 0 : tiles * T;
+    return (real *)(uintptr_t)(in_place ? callers + c->w_offset : lines + before * T) +
+           row * *row_step;
 }
 
-/* A path and a channel of y: what rows of group g take from the other operand. */
-static source source_of(const results *q, size_t path, size_t v, size_t g)
+/* NULL: ones. */
+static const real *weights_of(const frame *f, size_t path, size_t v, size_t row, size_t *row_step)
+{
+    if (!f->p->paths[path].has_weight)
+        return NULL;
+    return line_of(f, path, v, row, e3tp_cg_reads_weights(f, path), e3tp_cg_one_line(f), f->r->w,
+                   f->lw, row_step);
+}
+
+static void want_weight_gradient(const frame *f, size_t path, size_t v, size_t row, source *s)
+{
+    if (!f->r->gw || !f->p->paths[path].has_weight)
+        return;
+    s->gw = line_of(f, path, v, row, e3tp_cg_writes_weights(f, path), false, f->r->gw, f->lgw,
+                    &s->gw_row);
+    s->gw_fresh = e3tp_cg_overwrites(f);
+}
+
+/* Group g of the rows of operand k, without weights. */
+static source rows_of(const frame *f, size_t path, int k, size_t g)
+{
+    const block_lines from = frame_lines(f, path, k);
+    return (source){.v = from.v + g * T * from.row,
+                    .row = from.row,
+                    .tile = from.tile,
+                    .step = from.step,
+                    .n = (int)components(e3tp_cg_block(f->p, path, k))};
+}
+
+/* x with its weights; with tangents the derivative of that. False: it is zero. */
+static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *s)
+{
+    const frame *t = f->tangent;
+    const bool dx = t && t->r->x, dw = t && t->r->w && f->p->paths[path].has_weight;
+    *s = rows_of(dx ? t : f, path, 0, g);
+    s->w = weights_of(dw && !dx ? t : f, path, v, g * T, &s->w_row);
+    if (dx && dw) {
+        s->v2 = rows_of(f, path, 0, g).v;
+        s->w2 = weights_of(t, path, v, g * T, &s->w_row);
+    }
+    return !t || dx || dw;
+}
+
+static void enter(const results *q, batch *t, const frame *y, size_t path, size_t v, size_t g,
+                  const source *s)
+{
+    const size_t size = components(q->b) * (size_t)s->n * T;
+    t->from[t->count] = *s;
+    t->from[t->count++].M = t->M;
+    if (q->wanted || q->f->r->gw)
+        build_matrix(y, path, v, g, q->f->back, t->M);
+    t->M += size;
+}
+
+/* To z: M(y) w x; with tangents M(y) d(w x) + M(dy) w x. */
+static void enter_forward(const results *q, batch *t, size_t path, size_t v, size_t g)
+{
+    const frame *f = q->f, *tangent = f->tangent;
+    source s;
+    if (weighted_x(f, path, v, g, &s))
+        enter(q, t, f, path, v, g, &s);
+    if (!tangent || !tangent->r->y)
+        return;
+    s = rows_of(f, path, 0, g);
+    s.w = weights_of(f, path, v, g * T, &s.w_row);
+    enter(q, t, tangent, path, v, g, &s);
+}
+
+/* To gx: w u, to gw: x . u, u = M(y)' gz. With tangents dw u and dx . u, then w du and x . du, du =
+   M(dy)' gz. weights, x, y: the frames that these come from. */
+static void enter_back(const results *q, batch *t, const frame *y, const frame *weights,
+                       const frame *x, size_t path, size_t v, size_t g)
 {
     const frame *f = q->f;
-    const int k = f->back ? 2 : 0;
-    const block_lines from = frame_lines(f, path, k);
-    source s = {.v = from.v + g * T * from.row,
-                .row = from.row,
-                .tile = from.tile,
-                .step = from.step,
-                .n = (int)components(e3tp_cg_block(f->p, path, k))};
-    set_weights(f, path, v, tiles_of_row(q), g * T, &s);
-    return s;
+    source s = rows_of(f, path, 2, g);
+    s.only_gw = !weights;
+    if (weights)
+        s.w = weights_of(weights, path, v, g * T, &s.w_row);
+    if (x) {
+        s.x = rows_of(x, path, 0, g).v;
+        want_weight_gradient(f, path, v, g * T, &s);
+    }
+    if (weights || s.gw)
+        enter(q, t, y, path, v, g, &s);
 }
 
-/* Fills a batch from the cursor on, as far as their matrices have room. */
+static void enter_backward(const results *q, batch *t, size_t path, size_t v, size_t g)
+{
+    const frame *f = q->f, *tangent = f->tangent;
+    if (!tangent) {
+        enter_back(q, t, f, f, f, path, v, g);
+        return;
+    }
+    if (f->p->paths[path].has_weight)
+        enter_back(q, t, f, tangent->r->w ? tangent : NULL, tangent->r->x ? tangent : NULL, path, v,
+                   g);
+    if (tangent->r->y)
+        enter_back(q, t, tangent, f, f, path, v, g);
+}
+
+/* Fills a batch from the cursor on, as far as there is room for two more. */
 static void gather(const results *q, size_t g, cursor *c, batch *t)
 {
     const frame *f = q->f;
-    real *M = f->M;
+    t->M = f->M;
     for (t->count = 0; c->at < q->count; c->v = 0, c->at++) {
         const size_t path = q->path[c->at];
+        const size_t size =
+            2 * components(q->b) * components(e3tp_cg_block(f->p, path, f->back ? 2 : 0)) * T;
         if (e3tp_cg_rests(f, path))
             continue;
         for (; c->v < e3tp_cg_block(f->p, path, 1)->mul; c->v++) {
-            source *s = &t->from[t->count];
-            const size_t size =
-                components(q->b) * components(e3tp_cg_block(f->p, path, f->back ? 2 : 0)) * T;
-            if (t->count == MOST_SOURCES || M + size > f->M + f->plan->max_matrix)
+            if (t->count + 2 > MOST_SOURCES || t->M + size > f->M + f->plan->max_matrix)
                 return;
-            *s = source_of(q, path, c->v, g);
-            s->M = M;
-            if (q->wanted || f->r->gw)
-                build_matrix(f, path, c->v, g, f->back, M);
-            t->path[t->count] = path;
-            t->v[t->count++] = c->v;
-            M += size;
+            (f->back ? enter_backward : enter_forward)(q, t, path, c->v, g);
         }
     }
 }
@@ -120,34 +188,41 @@ static void unpack_rows(const results *q, size_t row, size_t n)
                         (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
 }
 
-/* Rows of a group: as many at once as are staged if no other batch adds to them. */
-static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
+static mix_job job_of(const results *q, const batch *t, bool first)
 {
     const frame *f = q->f;
-    const size_t rows = min_of(T, f->n - g * T), tiles = tiles_of_row(q);
-    const size_t room = STAGED / sizeof(real) / (q->to.row + 1) + 1;
-    const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
-    mix_job m = {.tiles = tiles,
+    mix_job m = {.tiles = tiles_of_row(q),
                  .count = t->count,
                  .from = t->from,
                  .n = (int)components(q->b),
                  .sum = f->sum,
                  .fresh = q->fresh && first,
-                 .gw_fresh = f->direct,
                  .prefetch = true,
                  .z_row = q->to.row,
                  .z_tile = q->to.tile,
                  .z_step = q->to.step};
-    if (f->back && t->count) {
-        const block_lines x = frame_lines(f, t->path[0], 0);
-        m.x = x.v + g * T * x.row;
+    for (size_t i = 0; i < t->count; i++)
+        m.paired = m.paired || t->from[i].v2;
+    if (f->back && q->count) {
+        const source x = rows_of(f, q->path[0], 0, 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
     }
-    for (m.first = 0; m.first < rows; m.first += m.rows) {
+    return m;
+}
+
+/* Rows of a group: as many at once as are staged if no other batch adds to them. */
+static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
+{
+    const frame *f = q->f;
+    const size_t rows = min_of(T, f->n - g * T);
+    const size_t room = STAGED / sizeof(real) / (q->to.row + 1) + 1;
+    const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
+    mix_job m = job_of(q, t, first);
+    for (; m.first < rows; m.first += m.rows) {
         m.rows = min_of(part, rows - m.first);
         if (q->wanted)
             m.z = q->to.v + (q->staged ? 0 : (g * T + m.first) * q->to.row);
-        if (m.x && (q->wanted || f->r->gw)) /* without gw too: the same bits of gx */
+        if (f->back && t->count && (q->wanted || f->r->gw)) /* no gw: the same bits of gx */
             kernels.mix_back(&m);
         else if (q->wanted)
             kernels.mix(&m);
@@ -156,17 +231,16 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     }
 }
 
-static void y_gradients(const results *q, const batch *t, size_t g)
+static void y_gradients(const results *q, size_t g)
 {
     const frame *f = q->f;
-    for (size_t i = 0; i < t->count; i++) {
-        const block_lines x = frame_lines(f, t->path[i], 0);
-        source a = t->from[i];
-        a.v = x.v + g * T * x.row;
-        a.row = x.row, a.tile = x.tile, a.step = x.step;
-        a.n = (int)components(q->b);
-        kernels.mix_matrix(min_of(T, f->n - g * T), tiles_of_row(q), &a, &t->from[i], f->dM);
-        build_back(f, t->path[i], t->v[i], g, f->dM);
+    for (size_t i = 0; i < q->count; i++) {
+        const size_t path = q->path[i], channels = e3tp_cg_block(f->p, path, 1)->mul;
+        for (size_t v = 0; v < channels && !e3tp_cg_rests(f, path); v++) {
+            source x, gz = rows_of(f, path, 2, g);
+            if (weighted_x(f, path, v, g, &x))
+                add_to_gy(f, path, v, g * T, min_of(T, f->n - g * T), tiles_of_row(q), &x, &gz);
+        }
     }
 }
 
@@ -180,9 +254,9 @@ static void run_block(const results *q)
             gather(q, g, &c, &t);
             run_batch(q, &t, g, first, c.at == q->count);
             first = false;
-            if (q->f->back && q->f->r->gy)
-                y_gradients(q, &t, g);
         } while (c.at < q->count);
+        if (q->f->back && q->f->r->gy)
+            y_gradients(q, g);
     }
 }
 
@@ -196,7 +270,7 @@ static results results_of(const frame *f, size_t i)
                  .path = list->path + list->at[i],
                  .count = list->at[i + 1] - list->at[i],
                  .wanted = !f->back || f->r->gx};
-    q.fresh = q.wanted && f->direct && !(f->back && f->r->sx == 0);
+    q.fresh = q.wanted && e3tp_cg_leaves_unpacked(f, k);
     q.staged = q.fresh && !f->in_place[k];
     if (q.staged)
         q.to =

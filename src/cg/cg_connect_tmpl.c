@@ -79,7 +79,7 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
     if (f->r->gx)
         kernels.mix(&m);
     if (f->r->gy)
-        kernels.mix_matrix(n, s->tiles, &x, &g, f->dM + r / T * s->matrix + r % T);
+        add_to_gy(f, s->path, s->v, r, n, s->tiles, &x, &g);
 }
 
 static size_t weight_row(const frame *f, const shared_path *s, size_t r)
@@ -147,8 +147,6 @@ static void connect_back(const frame *f, const shared_path *s)
         connect_rows_back(f, s, r, n);
         multiply_rows_back(f, s, r, n);
     }
-    for (size_t g = 0; g < groups_of(f) && f->r->gy; g++)
-        build_back(f, s->path, s->v, g, f->dM + g * s->matrix);
 }
 
 static void build_matrices(const frame *f, const shared_path *s)

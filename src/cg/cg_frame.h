@@ -22,10 +22,11 @@ typedef struct frame {
     bool weighted;    /* only paths that have weights */
     bool direct;      /* blocks of results go to the caller one by one */
     bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
+    const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
     real *v[4];       /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];       /* their gradients; [2]: z before its factors */
     real *lw, *lgw;   /* lines of the weights, and of their gradients */
-    real *M, *dM, *turned_M, *mid, *gmid;
+    real *M, *turned_M, *mid, *gmid;
     real *turned; /* a matrix of weights, transposed */
 } frame;
 
@@ -82,10 +83,22 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
     return f->plan->path[path].in_place && !f->r->iw;
 }
 
+/* Whether gradients of weights are written once each, not added up. */
+static inline bool e3tp_cg_overwrites(const frame *f)
+{
+    return f->direct && !f->tangent;
+}
+
 /* Whether kernels write the gradients of the weights of a path where the caller wants them. */
 static inline bool e3tp_cg_writes_weights(const frame *f, size_t path)
 {
-    return f->direct && e3tp_cg_reads_weights(f, path) && f->r->sw != 0;
+    return e3tp_cg_overwrites(f) && e3tp_cg_reads_weights(f, path) && f->r->sw != 0;
+}
+
+/* Whether results of operand k (0 gx, 2 z), unless all rows add to one, are never packed. */
+static inline bool e3tp_cg_leaves_unpacked(const frame *f, int k)
+{
+    return f->direct && (k == 0 ? f->r->sx : f->r->sz) != 0;
 }
 
 /* Whether a path has no part in what is under way. */

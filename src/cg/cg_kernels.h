@@ -19,21 +19,26 @@ typedef struct e3tp_cg_entry {
 } e3tp_cg_entry;
 
 /* Channels that share y. A source is a path with one channel of y: what it adds to component k of a
-   block of results is w sum_i M[i][k] v[i], for each row and tile of channels. Of at most T rows:
+   block of results is sum_i M[i][k] w v[i], for each row and tile of channels. Of at most T rows:
 
-     v   component i < n of tile t of row r at v + r * row + t * tile + i * step, any alignment
-     M   element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
-     w   line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
-     gw  the gradient of w, as w */
-#define E3TP_CG_SOURCE(real)    \
-    {                           \
-        const real *v;          \
-        size_t row, tile, step; \
-        int n;                  \
-        const real *M, *w;      \
-        size_t w_row;           \
-        real *gw;               \
-        size_t gw_row;          \
+     v        component i < n of tile t of row r at v + r * row + t * tile + i * step, any alignment
+     M        element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
+     w        line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
+     v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
+     x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
+              as w does, x as the job says. gw_fresh: written, else added to
+     only_gw  mix_back: adds nothing to the results */
+#define E3TP_CG_SOURCE(real)     \
+    {                            \
+        const real *v, *v2;      \
+        size_t row, tile, step;  \
+        int n;                   \
+        const real *M, *w, *w2;  \
+        size_t w_row;            \
+        const real *x;           \
+        real *gw;                \
+        size_t gw_row;           \
+        int gw_fresh, only_gw;   \
     }
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
@@ -42,17 +47,17 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
    t of the i-th of these rows at z + i * z_row + t * z_tile + k * z_step, any alignment.
 
      sum       all rows add to one row of z, ascending
-     fresh     z is written, else added to; of mix_back gw too
+     fresh     z is written, else added to
+     paired    some sources have v2; not for mix_back
      prefetch  the next row's weights are fetched
-     x         mix_back: as v, absolute rows; what gw is the product with */
+     x_row, x_tile, x_step  of all x, rows as of v */
 #define E3TP_CG_MIX(real, source)              \
     {                                          \
         size_t first, rows, tiles, count;      \
         const source *from;                    \
-        int n, sum, fresh, gw_fresh, prefetch; \
+        int n, sum, fresh, paired, prefetch; \
         real *z;                               \
         size_t z_row, z_tile, z_step;          \
-        const real *x;                         \
         size_t x_row, x_tile, x_step;          \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
@@ -65,11 +70,11 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    dot         line += sum over components a b
    build       M[i][k] += c sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
                from M; entries with o = i, i = k, j = j
-   build_back  gy[j] += c sum c_e dM[i][k]; entries with o = j, i = i, j = k
    mix         above
    mix_back    of one source at least, where M[i][k] takes results to operands: u_k = sum_i M[i][k]
                v_i, z[k] += w u_k (NULL: not wanted), and for each source gw = sum_k x_k u_k
-   mix_matrix  dM[i][k] = sum over channels w v_i g_k, layout of M; g as a source
+   mix_y       gy[j] += c sum over channels and entries c_e (w v_i + w2 v2_i) g_k, row r of lanes;
+               entries with o = j, i = i, j = k
    connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
                in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
                fetched too (0: nothing)
@@ -88,10 +93,10 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
             real *line, size_t line_stride))                                                       \
     X(build, (const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step, const real *y,  \
               real *M))                                                                            \
-    X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *dM, real *gy)) \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
-    X(mix_matrix, (size_t rows, size_t tiles, const source *v, const source *g, real *dM))         \
+    X(mix_y, (size_t rows, size_t tiles, const source *v, const source *g, const e3tp_cg_entry *e, \
+              size_t ne, double c, real *gy))                                                      \
     X(connect,                                                                                     \
       (size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_row,       \
        size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile))          \

@@ -110,19 +110,6 @@ static void build(const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k
     }
 }
 
-static void build_back(const e3tp_cg_entry *e, size_t ne, double c, int n3, const real *dM,
-                       real *gy)
-{
-    for (size_t s = 0; s < ne; s++) {
-        const v_real ce = v_set1((real)(c * e[s].c));
-        const real *m = dM + (e[s].i * n3 + e[s].j) * T;
-        real *at = gy + e[s].o * T;
-        V_UNROLL
-        for (int v = 0; v < NV; v++)
-            v_store(at + v * V_LANES, v_fma(ce, v_load(m + v * V_LANES), v_load(at + v * V_LANES)));
-    }
-}
-
 /* Kernels take two vectors for each broadcast: halves of a tile, or where a tile is one vector two
    tiles, and with the registers that such tiers have more results. */
 enum { PAIR = 2, PAIR_TILES = NV == 1 ? 2 : 1, MOST_RESULTS = NV == 1 ? 9 : 5 };
@@ -133,35 +120,69 @@ V_INLINE size_t apart(size_t tile)
     return NV == 1 ? tile : (size_t)V_LANES;
 }
 
-/* nv vectors of row r. */
-V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t r, size_t at,
-                           v_real *to)
+V_INLINE void clear_sums(const int n, v_real *acc)
 {
-    const real *w = s->w ? s->w + r * s->w_row + at : NULL;
+    V_UNROLL
+    for (int q = 0; q < n; q++)
+        acc[q] = v_zero();
+}
+
+/* nv vectors of a line; NULL: ones. */
+V_INLINE void load_line(const int nv, const real *w, v_real *to)
+{
     V_UNROLL
     for (int v = 0; v < nv; v++)
         to[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
-    if (w && prefetch)
-        __builtin_prefetch(w + s->w_row);
 }
 
-/* acc += M a for kt results and nv vectors, over n components, with w NULL: ones. All but n are
-   literals, n may be. */
-V_INLINE void multiply(const int n, const int kt, const int nv, const real *a, size_t step,
-                       size_t next, const real *M, size_t m_step, const v_real *w, v_real *acc)
+/* Weights of row r of a source, and with w2 given the second ones where they are there. */
+V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t r, size_t at,
+                           v_real *w, v_real *w2)
+{
+    const size_t line = r * s->w_row + at;
+    load_line(nv, s->w ? s->w + line : NULL, w);
+    if (w2)
+        clear_sums(nv, w2);
+    if (w2 && s->v2)
+        load_line(nv, s->w2 + line, w2);
+    if (s->w && prefetch)
+        __builtin_prefetch(s->w + line + s->w_row);
+}
+
+/* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
+typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
+
+/* nv vectors, `next` apart, from element `at` of v on. */
+V_INLINE void operand(const weighing how, const int nv, const source *s, size_t at, size_t next,
+                      const v_real *w, const v_real *w2, v_real *to)
 {
     V_UNROLL
-    for (int i = 0; i < n; i++, a += step, M += m_step) {
-        v_real ai[PAIR];
-        V_UNROLL
-        for (int v = 0; v < nv; v++)
-            ai[v] = w ? v_loadu(a + (size_t)v * next) * w[v] : v_loadu(a + (size_t)v * next);
+    for (int v = 0; v < nv; v++) {
+        to[v] = v_loadu(s->v + at + (size_t)v * next);
+        to[v] = how == PLAIN ? to[v] : to[v] * w[v];
+    }
+    if (how != PAIRED || !s->v2)
+        return;
+    V_UNROLL
+    for (int v = 0; v < nv; v++)
+        to[v] = v_fma(v_loadu(s->v2 + at + (size_t)v * next), w2[v], to[v]);
+}
+
+/* acc += M a for kt results and nv vectors, over n components; all but n are literals, n may be. */
+V_INLINE void multiply(const weighing how, const int n, const int kt, const int nv, const source *s,
+                       size_t at, const real *M, size_t m_step, const v_real *w, const v_real *w2,
+                       v_real *acc)
+{
+    V_UNROLL
+    for (int i = 0; i < n; i++, at += s->step, M += m_step) {
+        v_real a[PAIR];
+        operand(how, nv, s, at, apart(s->tile), w, w2, a);
         V_UNROLL
         for (int q = 0; q < kt; q++) {
             const v_real c = v_set1(M[q * T]);
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, ai[v], acc[q * nv + v]);
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
         }
     }
 }
@@ -186,36 +207,34 @@ V_INLINE void multiply(const int n, const int kt, const int nv, const real *a, s
     }
 
 /* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0. */
-V_INLINE void add_source(const int n, const int kt, const int nv, const source *s, int N, size_t r,
-                         size_t t, int k, int lane, const v_real *w, v_real *acc)
+V_INLINE void add_source(const weighing how, const int n, const int kt, const int nv,
+                         const source *s, int N, size_t r, size_t t, int k, int lane,
+                         const v_real *w, const v_real *w2, v_real *acc)
 {
-    const real *a = s->v + r * s->row + t * s->tile + lane, *M = s->M + (size_t)(k * T) + r;
+    const real *M = s->M + (size_t)(k * T) + r;
     const size_t m_step = (size_t)(N * T);
+    size_t at = r * s->row + t * s->tile + (size_t)lane;
     if (n > 0)
-        multiply(n, kt, nv, a, s->step, apart(s->tile), M, m_step, w, acc);
-    for (int i = 0; n == 0 && i < s->n; i++, a += s->step, M += m_step)
-        multiply(1, kt, nv, a, s->step, apart(s->tile), M, m_step, w, acc);
+        multiply(how, n, kt, nv, s, at, M, m_step, w, w2, acc);
+    for (int i = 0; n == 0 && i < s->n; i++, at += s->step, M += m_step)
+        multiply(how, 1, kt, nv, s, at, M, m_step, w, w2, acc);
 }
 
-V_INLINE void clear_sums(const int n, v_real *acc)
-{
-    V_UNROLL
-    for (int q = 0; q < n; q++)
-        acc[q] = v_zero();
-}
+enum { ANY = -1, ANY_PAIRED = -2 };
 
 /* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
-   source as a literal (0: others), or -1: as many sources as there are. */
+   source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
                        size_t rows, size_t t, int lane, int k)
 {
     const size_t at = t * T + (size_t)lane;
-    v_real acc[MOST_RESULTS * PAIR], w[PAIR];
+    const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
+    v_real acc[MOST_RESULTS * PAIR], w[PAIR], w2[PAIR];
     clear_sums(kt * nv, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++)
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
-            load_weights(nv, s, m->prefetch, r, at, w);
-#define ADD(literal) add_source(literal, kt, nv, s, m->n, r, t, k, lane, w, acc)
+            load_weights(nv, s, m->prefetch, r, at, w, how == PAIRED ? w2 : NULL);
+#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, t, k, lane, w, w2, acc)
             if (only >= 0)
                 ADD(only);
             else
@@ -255,10 +274,12 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 V_INLINE void mix_results(const int kt, const mix_job *m, int k)
 {
 #define ONLY(literal) mix_tiles(literal, kt, m, k)
-    if (m->count == 1 && !m->sum)
+    if (m->paired)
+        ONLY(ANY_PAIRED);
+    else if (m->count == 1 && !m->sum)
         BY_COMPONENTS(m->from->n, ONLY)
     else
-        ONLY(-1);
+        ONLY(ANY);
 }
 
 /* How many of n results are taken at once: as many as registers hold, no single one left over. */
@@ -304,20 +325,22 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
                                v_real *gw)
 {
     const size_t r = m->first + row;
-    const real *x = m->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
+    const real *x = s->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
     real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
     v_real u[MOST_RESULTS * PAIR];
     clear_sums(kt * nv, u);
-    add_source(n, kt, nv, s, m->n, r, t, k, lane, NULL, u);
-    V_UNROLL
-    for (int q = 0; q < kt; q++, x += m->x_step)
+    add_source(PLAIN, n, kt, nv, s, m->n, r, t, k, lane, NULL, NULL, u);
+    if (s->gw) {
         V_UNROLL
-    for (int v = 0; v < nv; v++)
-        gw[v] = v_fma(v_loadu(x + (size_t)v * apart(m->x_tile)), u[q * nv + v], gw[v]);
-    if (!m->z)
+        for (int q = 0; q < kt; q++, x += m->x_step)
+            V_UNROLL
+        for (int v = 0; v < nv; v++)
+            gw[v] = v_fma(v_loadu(x + (size_t)v * apart(m->x_tile)), u[q * nv + v], gw[v]);
+    }
+    if (!m->z || s->only_gw)
         return;
     v_real w[PAIR];
-    load_weights(nv, s, m->prefetch, r, t * T + (size_t)lane, w);
+    load_weights(nv, s, m->prefetch, r, t * T + (size_t)lane, w, NULL);
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
@@ -349,7 +372,7 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
     real *to = s->gw ? s->gw + (m->first + row) * s->gw_row + t * T + (size_t)lane : NULL;
     V_UNROLL
     for (int v = 0; v < nv && to; v++, to += V_LANES)
-        v_storeu(to, m->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+        v_storeu(to, s->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
 }
 
 V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,
@@ -380,24 +403,30 @@ static void mix_back(const mix_job *m)
     BY_COMPONENTS(m->n, ROWS)
 }
 
-enum { ROWS_OF_MATRIX = 3, COLUMNS_OF_MATRIX = 4, MOST_COLUMNS = 49 };
+enum {
+    ROWS_OF_MATRIX = 3,
+    COLUMNS_OF_MATRIX = 4,
+    MOST_ELEMENTS = 25 * 49,     /* v to l = 12, g to 24 */
+    MOST_ENTRIES = 2 * 25 * 25,  /* of a coupling tensor */
+    MOST_Y = 32                  /* components of y, whole vectors */
+};
 
-/* ni x nk elements of dM, all channels of row r, as vectors of lanes; ni and nk literals. */
+/* ni x nk elements of sum over channels v_i g_k for row r, as vectors of lanes; ni, nk literals. */
 V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, const source *a,
                           const source *g, int i, int k, v_real *D)
 {
-    const real *x = a->v + r * a->row + (size_t)i * a->step;
+    const size_t x = r * a->row + (size_t)i * a->step;
     const real *y = g->v + r * g->row + (size_t)k * g->step;
-    const real *w = a->w ? a->w + r * a->w_row : NULL;
     v_real acc[ROWS_OF_MATRIX * COLUMNS_OF_MATRIX];
     clear_sums(ni * nk, acc);
-    for (size_t t = 0; t < tiles; t++, x += a->tile, y += g->tile)
+    for (size_t t = 0; t < tiles; t++, y += g->tile)
         for (int lane = 0; lane < T; lane += V_LANES) {
-            v_real xi[ROWS_OF_MATRIX];
-            const v_real wt = w ? v_loadu(w + t * T + (size_t)lane) : v_set1(1);
+            v_real xi[ROWS_OF_MATRIX], w[2];
+            load_weights(1, a, false, r, t * T + (size_t)lane, w, w + 1);
             V_UNROLL
             for (int p = 0; p < ni; p++)
-                xi[p] = wt * v_loadu(x + (size_t)p * a->step + lane);
+                operand(PAIRED, 1, a, x + t * a->tile + (size_t)p * a->step + (size_t)lane, 0, w,
+                        w + 1, xi + p);
             V_UNROLL
             for (int q = 0; q < nk; q++) {
                 const v_real yk = v_loadu(y + (size_t)q * g->step + lane);
@@ -410,7 +439,7 @@ V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, co
     for (int p = 0; p < ni; p++)
         V_UNROLL
     for (int q = 0; q < nk; q++)
-        D[p * g->n + k + q] = acc[p * nk + q];
+        D[(i + p) * g->n + k + q] = acc[p * nk + q];
 }
 
 V_INLINE void matrix_rows(const int ni, size_t r, size_t tiles, const source *a, const source *g,
@@ -427,28 +456,46 @@ V_INLINE void matrix_rows(const int ni, size_t r, size_t tiles, const source *a,
         matrix_part(ni, 1, r, tiles, a, g, i, k, D);
 }
 
-static void mix_matrix(size_t rows, size_t tiles, const source *from, const source *to, real *dM)
+V_INLINE void matrix_of(size_t r, size_t tiles, const source *a, const source *g, v_real *D)
+{
+    for (int i = 0, now; i < a->n; i += now) {
+        now = a->n - i >= 5 || a->n - i == 3 ? 3 : a->n - i >= 2 ? 2 : 1;
+        if (now == 3)
+            matrix_rows(3, r, tiles, a, g, i, D);
+        else if (now == 2)
+            matrix_rows(2, r, tiles, a, g, i, D);
+        else
+            matrix_rows(1, r, tiles, a, g, i, D);
+    }
+}
+
+/* Lanes are summed last, once for each component of y. */
+static void mix_y(size_t rows, size_t tiles, const source *from, const source *to,
+                  const e3tp_cg_entry *e, size_t ne, double c, real *gy)
 {
     const source own[2] = {*from, *to}, *a = &own[0], *g = &own[1];
-    v_real D[ROWS_OF_MATRIX * MOST_COLUMNS + V_BYTES / sizeof(real)];
-    for (size_t r = 0; r < rows; r++)
-        for (int i = 0, now; i < a->n; i += now) {
-            now = a->n - i >= 5 || a->n - i == 3 ? 3 : a->n - i >= 2 ? 2 : 1;
-            if (now == 3)
-                matrix_rows(3, r, tiles, a, g, i, D);
-            else if (now == 2)
-                matrix_rows(2, r, tiles, a, g, i, D);
-            else
-                matrix_rows(1, r, tiles, a, g, i, D);
-            const int n = now * g->n;
-            clear_sums(V_LANES, D + n);
-            for (int e = 0; e < n; e += V_LANES) {
-                real one[V_BYTES / sizeof(real)];
-                v_storeu(one, v_sums(D + e));
-                for (int v = 0; v < V_LANES && e + v < n; v++)
-                    dM[(size_t)(i * g->n + e + v) * T + r] = one[v];
-            }
+    v_real D[MOST_ELEMENTS], sum[MOST_Y];
+    real ce[MOST_ENTRIES];
+    const int n = ne ? e[ne - 1].o + 1 : 0;
+    for (size_t s = 0; s < ne; s++)
+        ce[s] = (real)(c * e[s].c);
+    for (size_t r = 0; r < rows; r++) {
+        matrix_of(r, tiles, a, g, D);
+        clear_sums(MOST_Y, sum);
+        for (size_t s = 0; s < ne;) {
+            const int o = e[s].o;
+            v_real acc = v_zero();
+            for (; s < ne && e[s].o == o; s++)
+                acc = v_fma(v_set1(ce[s]), D[e[s].i * g->n + e[s].j], acc);
+            sum[o] = acc;
         }
+        for (int o = 0; o < n; o += V_LANES) {
+            real one[V_BYTES / sizeof(real)];
+            v_storeu(one, v_sums(sum + o));
+            for (int v = 0; v < V_LANES && o + v < n; v++)
+                gy[(size_t)(o + v) * T + r] += one[v];
+        }
+    }
 }
 
 /* ---- all channels with all ---- */

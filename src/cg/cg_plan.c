@@ -324,7 +324,7 @@ static void choose_scratch(e3tp_cg_plan *g)
         if (g->path[i].channels) {
             const bool joined = p->paths[i].mode == E3TP_UVW;
             g->max_matrix = most(g->max_matrix,
-                                 joined ? n1 * n3 * T * groups : most(MATRIX_LINES, n1 * n3) * T);
+                                 joined ? n1 * n3 * T * groups : most(MATRIX_LINES, 2 * n1 * n3) * T);
             g->max_middle = most(g->max_middle, most(n1, n3) * ((b1->mul + T - 1) / T * T) * T);
             g->max_turned = most(g->max_turned, b1->mul * bo->mul);
         } else if (e3tp_cg_connects(&p->paths[i])) {
@@ -367,7 +367,7 @@ static void lay_out(e3tp_cg_plan *g)
     for (int i = 0; i < 2; i++) {
         s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
     s->turned = e3tp_take(&s->total, T, g->max_turned, true);
     s->total_second = s->total;

@@ -77,7 +77,7 @@ typedef struct e3tp_cg_path {
 typedef struct e3tp_cg_layout {
     size_t v[4], g[4]; /* packed operands (3: y with rows as lanes), and their gradients */
     size_t lines[2];   /* of the weights, and of their gradients */
-    size_t matrix[3];  /* of uvu and uvw paths, their gradients, and of uvw paths turned */
+    size_t matrix[2];  /* of uvu and uvw paths, and of uvw paths turned */
     size_t middle[2];  /* products of uvw paths, and their gradients */
     size_t turned;     /* a matrix of weights of a uvw path, transposed */
     size_t total;

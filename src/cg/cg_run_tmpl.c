@@ -99,7 +99,7 @@ static void pack_weights(const frame *f)
 /* The kernels of uvw with shared y add straight to the caller's rows. */
 static void clear_weight_gradients(const frame *f)
 {
-    if (f->direct)
+    if (e3tp_cg_overwrites(f))
         return;
     memset(f->lgw, 0, f->plan->lines * T * sizeof(real));
     for (size_t i = 0; i < f->p->npaths; i++) {
@@ -302,17 +302,11 @@ static void unpack_y_gradient(const frame *f)
         unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
-/* Whether gradients of x are packed first. */
-static bool packs_x_gradient(const frame *f)
-{
-    return !f->direct || f->r->sx == 0;
-}
-
 static void begin_gradients(const frame *f)
 {
     if (!f->in_place[2])
         pack(f, 2, f->r->gz, f->r->sz, NULL);
-    if (packs_x_gradient(f))
+    if (!e3tp_cg_leaves_unpacked(f, 0))
         clear(f, f->g[0], 0);
     clear(f, f->g[1], 1);
     clear(f, f->g[3], 3);
@@ -320,7 +314,7 @@ static void begin_gradients(const frame *f)
 
 static void end_gradients(const frame *f)
 {
-    if (f->r->gx && packs_x_gradient(f))
+    if (f->r->gx && !e3tp_cg_leaves_unpacked(f, 0))
         unpack(f, 0, f->g[0], f->r->gx, f->r->sx);
     if (f->r->gy)
         unpack_y_gradient(f);
@@ -390,20 +384,35 @@ static void run_terms(const frame *own, const frame *tangent)
         run_term(own, tangent, terms[i]);
 }
 
+/* Paths of shared y alone take all terms at once. */
+static void run_direct(const frame *own)
+{
+    frame f = *own;
+    if (f.r->gx || f.r->gy || f.r->gw)
+        channel_paths(&f);
+    f.v[2] = own->g[2];
+    f.back = false;
+    if (f.r->z)
+        channel_paths(&f);
+}
+
 static void second_order(const frame *own, const frame *tangent)
 {
     const e3tp_rows *r = own->r;
     const bool gradients = r->gx || r->gy || r->gw;
     pack_operands(own);
     pack_operands(tangent);
-    if (r->z)
+    if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
         clear(own, own->g[2], 2);
     if (gradients)
         begin_gradients(own);
     if (r->gw)
         clear_weight_gradients(own);
-    run_terms(own, tangent);
-    if (r->z)
+    if (own->direct)
+        run_direct(own);
+    else
+        run_terms(own, tangent);
+    if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
         unpack(own, 2, own->g[2], r->z, r->sz);
     if (r->gw)
         unpack_weight_gradients(own);
@@ -423,8 +432,7 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
                .lw = at + s->lines[0],
                .lgw = at + s->lines[1],
                .M = at + s->matrix[0],
-               .dM = at + s->matrix[1],
-               .turned_M = at + s->matrix[2],
+               .turned_M = at + s->matrix[1],
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1],
                .turned = at + s->turned};
@@ -435,6 +443,13 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
     return f;
 }
 
+static void set_direct(frame *f, bool direct)
+{
+    f->direct = direct;
+    f->in_place[0] = direct && f->plan->whole[0] && !f->r->ix;
+    f->in_place[2] = direct && f->plan->whole[2];
+}
+
 static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     frame f = frame_of(plan, r, scratch);
@@ -442,9 +457,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     f.back = pass == E3TP_BACKWARD;
     f.fresh = pass == E3TP_FORWARD;
     f.folded = pass == E3TP_FORWARD;
-    f.direct = plan->direct && !f.sum;
-    f.in_place[0] = f.direct && plan->whole[0] && !r->ix;
-    f.in_place[2] = f.direct && plan->whole[2];
+    set_direct(&f, plan->direct && !f.sum);
     if (pass == E3TP_FORWARD)
         forward(&f);
     else
@@ -458,6 +471,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     real *at = scratch;
     frame own = frame_of(plan, r, at);
     own.back = true;
+    set_direct(&own, plan->direct);
     frame tangent = own;
     e3tp_rows rows = *r;
     rows.x = t->x, rows.y = t->y, rows.w = t->w;
@@ -465,6 +479,8 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     for (int k = 0; k < 4; k++)
         tangent.v[k] = at + s->t[k];
     tangent.lw = at + s->t_lines;
+    if (own.direct)
+        own.tangent = &tangent;
     second_order(&own, &tangent);
 }
 

@@ -39,14 +39,15 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
                y.v + (g * y.b->mul + v) * y.stride, M);
 }
 
-/* Adds to gy what the gradient dM of such a matrix gives. */
-static inline void build_back(const frame *f, size_t path, size_t v, size_t g, const real *dM)
+/* Adds to gy what n rows of x, from the r-th on, and of the cotangents of the products give. */
+static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t r, size_t n, size_t tiles,
+                             const source *x, const source *g)
 {
     const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path].triple];
     const tiles_of y = frame_block(f, path, 3);
     E3TP_NAME(e3tp_cg_kernels)
-        .build_back(t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff, 2 * t->l[2] + 1, dM,
-                    y.g + (g * y.b->mul + v) * y.stride);
+        .mix_y(n, tiles, x, g, t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff,
+               y.g + (r / T * y.b->mul + v) * y.stride + r % T);
 }
 
 #endif
