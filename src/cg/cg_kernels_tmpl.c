@@ -469,30 +469,53 @@ V_INLINE void matrix_of(size_t r, size_t tiles, const source *a, const source *g
     }
 }
 
+/* A coupling tensor for sums over the elements of such a matrix: terms of y_o from end[o - 1] to
+   end[o]. */
+typedef struct y_terms {
+    struct {
+        size_t at;
+        real c;
+    } of[MOST_ENTRIES];
+    size_t end[MOST_Y];
+    int n;
+} y_terms;
+
+static void read_terms(y_terms *y, const e3tp_cg_entry *e, size_t ne, double c, int columns)
+{
+    y->n = ne ? e[ne - 1].o + 1 : 0;
+    size_t s = 0;
+    for (int o = 0; o < y->n; o++) {
+        for (; s < ne && e[s].o == o; s++) {
+            y->of[s].at = (size_t)(e[s].i * columns + e[s].j);
+            y->of[s].c = (real)(c * e[s].c);
+        }
+        y->end[o] = s;
+    }
+}
+
 /* Lanes are summed last, once for each component of y. */
 static void mix_y(size_t rows, size_t tiles, const source *from, const source *to,
                   const e3tp_cg_entry *e, size_t ne, double c, real *gy)
 {
     const source own[2] = {*from, *to}, *a = &own[0], *g = &own[1];
     v_real D[MOST_ELEMENTS], sum[MOST_Y];
-    real ce[MOST_ENTRIES];
-    const int n = ne ? e[ne - 1].o + 1 : 0;
-    for (size_t s = 0; s < ne; s++)
-        ce[s] = (real)(c * e[s].c);
+    y_terms y;
+    read_terms(&y, e, ne, c, g->n);
     for (size_t r = 0; r < rows; r++) {
         matrix_of(r, tiles, a, g, D);
-        clear_sums(MOST_Y, sum);
-        for (size_t s = 0; s < ne;) {
-            const int o = e[s].o;
+        size_t s = 0;
+        for (int o = 0; o < y.n; o++) {
             v_real acc = v_zero();
-            for (; s < ne && e[s].o == o; s++)
-                acc = v_fma(v_set1(ce[s]), D[e[s].i * g->n + e[s].j], acc);
+            for (; s < y.end[o]; s++)
+                acc = v_fma(v_set1(y.of[s].c), D[y.of[s].at], acc);
             sum[o] = acc;
         }
-        for (int o = 0; o < n; o += V_LANES) {
+        for (int o = y.n; o % V_LANES; o++)
+            sum[o] = v_zero();
+        for (int o = 0; o < y.n; o += V_LANES) {
             real one[V_BYTES / sizeof(real)];
             v_storeu(one, v_sums(sum + o));
-            for (int v = 0; v < V_LANES && o + v < n; v++)
+            for (int v = 0; v < V_LANES && o + v < y.n; v++)
                 gy[(size_t)(o + v) * T + r] += one[v];
         }
     }
