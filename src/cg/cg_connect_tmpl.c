@@ -127,7 +127,7 @@ static void connect_rows_back(const frame *f, const shared_path *s, size_t r, si
     memset(f->gmid, 0, n * mid_row * sizeof(real));
     if (f->r->sw || f->r->iw) {
         kernels.connect_back(m1, mo, s->z.d, f->mid, (const real *)f->r->w + at, row, g,
-                             s->z.stride, f->gmid, gw);
+                             s->z.stride, f->gmid, gw, !f->second);
         return;
     }
     kernels.connect(n, mo, m1, s->z.d, 0, g, s->z_row, s->z.stride, f->turned, m1, f->gmid, mid_row,

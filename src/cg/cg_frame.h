@@ -19,13 +19,14 @@ typedef struct frame {
     bool back;        /* the backward pass */
     bool fresh;       /* blocks of z that some member is the first to write were not cleared */
     bool folded;      /* lines of weights hold the coefficients too, where lanes kernels add to z */
+    bool second;      /* second order: gradients of weights are added up */
     bool weighted;    /* only paths that have weights */
     bool direct;      /* blocks of results go to the caller one by one */
     bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
     const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
-    real *v[4];       /* packed x, y, z (gz in the backward pass), y with rows as lanes */
-    real *g[4];       /* their gradients; [2]: z before its factors */
-    real *lw, *lgw;   /* lines of the weights, and of their gradients */
+    real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
+    real *g[4];     /* their gradients; [2]: z before its factors */
+    real *lw, *lgw; /* lines of the weights, and of their gradients */
     real *M, *turned_M, *mid, *gmid;
     real *turned; /* a matrix of weights, transposed */
 } frame;
@@ -86,7 +87,7 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 /* Whether gradients of weights are written once each, not added up. */
 static inline bool e3tp_cg_overwrites(const frame *f)
 {
-    return f->direct && !f->tangent;
+    return f->direct && !f->second;
 }
 
 /* Whether kernels write the gradients of the weights of a path where the caller wants them. */

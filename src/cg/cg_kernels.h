@@ -28,17 +28,17 @@ typedef struct e3tp_cg_entry {
      x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
               as w does, x as the job says. gw_fresh: written, else added to
      only_gw  mix_back: adds nothing to the results */
-#define E3TP_CG_SOURCE(real)     \
-    {                            \
-        const real *v, *v2;      \
-        size_t row, tile, step;  \
-        int n;                   \
-        const real *M, *w, *w2;  \
-        size_t w_row;            \
-        const real *x;           \
-        real *gw;                \
-        size_t gw_row;           \
-        int gw_fresh, only_gw;   \
+#define E3TP_CG_SOURCE(real)    \
+    {                           \
+        const real *v, *v2;     \
+        size_t row, tile, step; \
+        int n;                  \
+        const real *M, *w, *w2; \
+        size_t w_row;           \
+        const real *x;          \
+        real *gw;               \
+        size_t gw_row;          \
+        int gw_fresh, only_gw;  \
     }
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
@@ -51,14 +51,14 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      paired    some sources have v2; not for mix_back
      prefetch  the next row's weights are fetched
      x_row, x_tile, x_step  of all x, rows as of v */
-#define E3TP_CG_MIX(real, source)              \
-    {                                          \
-        size_t first, rows, tiles, count;      \
-        const source *from;                    \
+#define E3TP_CG_MIX(real, source)            \
+    {                                        \
+        size_t first, rows, tiles, count;    \
+        const source *from;                  \
         int n, sum, fresh, paired, prefetch; \
-        real *z;                               \
-        size_t z_row, z_tile, z_step;          \
-        size_t x_row, x_tile, x_step;          \
+        real *z;                             \
+        size_t z_row, z_tile, z_step;        \
+        size_t x_row, x_tile, x_step;        \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;
@@ -80,7 +80,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
                fetched too (0: nothing)
    outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
-               NULL: none; t in tiles n3 T apart
+               NULL: none, fresh: written; t in tiles n3 T apart
  */
 #define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
@@ -103,7 +103,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
     X(outer, (size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,              \
               size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row))   \
     X(connect_back, (size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,     \
-                     const real *g, size_t g_tile, real *gt, real *gW))
+                     const real *g, size_t g_tile, real *gt, real *gW, int fresh))
 
 #define E3TP_CG_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_cg_kernels_f32 {

@@ -406,9 +406,9 @@ static void mix_back(const mix_job *m)
 enum {
     ROWS_OF_MATRIX = 3,
     COLUMNS_OF_MATRIX = 4,
-    MOST_ELEMENTS = 25 * 49,     /* v to l = 12, g to 24 */
-    MOST_ENTRIES = 2 * 25 * 25,  /* of a coupling tensor */
-    MOST_Y = 32                  /* components of y, whole vectors */
+    MOST_ELEMENTS = 25 * 49,    /* v to l = 12, g to 24 */
+    MOST_ENTRIES = 2 * 25 * 25, /* of a coupling tensor */
+    MOST_Y = 32                 /* components of y, whole vectors */
 };
 
 /* ni x nk elements of sum over channels v_i g_k for row r, as vectors of lanes; ni, nk literals. */
@@ -528,6 +528,14 @@ V_INLINE v_real load_some(const real *p, size_t n)
     return n >= (size_t)V_LANES ? v_loadu(p) : v_load_n(p, (int)n);
 }
 
+V_INLINE void store_some(real *p, v_real v, size_t n)
+{
+    if (n >= (size_t)V_LANES)
+        v_storeu(p, v);
+    else
+        v_store_n(p, v, (int)n);
+}
+
 /* Pairs of a row and a component that share each load of the weights: with the vectors of a tile
    as many sums as registers hold. */
 enum { PAIRS = 12 / NV };
@@ -618,12 +626,8 @@ V_INLINE void outer_vector(const int U, size_t rows, int n3, size_t n, const rea
                 acc[q] = v_fma(v_set1(t[q][r * t_row + (size_t)(k * T)]), gk, acc[q]);
         }
     V_UNROLL
-    for (int q = 0; q < U; q++) {
-        if (n >= (size_t)V_LANES)
-            v_storeu(W + (size_t)q * w_row, acc[q]);
-        else
-            v_store_n(W + (size_t)q * w_row, acc[q], (int)n);
-    }
+    for (int q = 0; q < U; q++)
+        store_some(W + (size_t)q * w_row, acc[q], n);
 }
 
 static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
@@ -645,28 +649,73 @@ static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size
     }
 }
 
-static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
-                         const real *g, size_t g_tile, real *gt, real *gW)
+/* One row of connect_back. */
+typedef struct back_job {
+    size_t m1, mo, w_row, g_tile, t_tile;
+    const real *t, *W, *g;
+    real *gt, *gW;
+} back_job;
+
+enum { MOST_SUMS = 10 };
+
+/* Weights u .. u + U - 1, components k .. k + K - 1: literals. */
+V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh, size_t u, int k)
 {
-    for (size_t u = 0; u < m1; u++)
-        for (int k = 0; k < n3; k++) {
-            const size_t at = u / T * (size_t)(n3 * T) + u % T + (size_t)(k * T);
-            const v_real tu = v_set1(t[at]);
-            v_real acc = v_zero();
-            for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
-                const v_real gk = v_load(g + o / T * g_tile + o % T + k * T);
-                acc = v_fma(load_some(W + u * w_row + o, mo - o), gk, acc);
-                if (!gW)
-                    continue;
-                real *p = gW + u * w_row + o;
-                const v_real sum = v_fma(tu, gk, load_some(p, mo - o));
-                if (mo - o >= (size_t)V_LANES)
-                    v_storeu(p, sum);
-                else
-                    v_store_n(p, sum, (int)(mo - o));
-            }
-            gt[at] += v_sum(acc);
+    v_real acc[MOST_SUMS + V_BYTES / sizeof(real)];
+    const real *t = j->t + u / T * j->t_tile + u % T + (size_t)(k * T);
+    clear_sums(U * K, acc);
+    for (size_t o = 0; o < j->mo; o += (size_t)V_LANES) {
+        const size_t left = j->mo - o;
+        v_real w[4], gw[4], gk[MOST_SUMS];
+        V_UNROLL
+        for (int q = 0; q < K; q++)
+            gk[q] = v_load(j->g + o / T * j->g_tile + o % T + (size_t)((k + q) * T));
+        V_UNROLL
+        for (int p = 0; p < U; p++) {
+            const size_t at = (u + (size_t)p) * j->w_row + o;
+            w[p] = load_some(j->W + at, left);
+            V_UNROLL
+            for (int q = 0; q < K; q++)
+                acc[p * K + q] = v_fma(w[p], gk[q], acc[p * K + q]);
+            if (!j->gW)
+                continue;
+            gw[p] = fresh ? v_zero() : load_some(j->gW + at, left);
+            V_UNROLL
+            for (int q = 0; q < K; q++)
+                gw[p] = v_fma(v_set1(t[p + q * T]), gk[q], gw[p]);
+            store_some(j->gW + at, gw[p], left);
         }
+    }
+    clear_sums(V_LANES, acc + U * K);
+    for (int e = 0; e < U * K; e += V_LANES) {
+        real one[V_BYTES / sizeof(real)];
+        v_storeu(one, v_sums(acc + e));
+        for (int v = 0; v < V_LANES && e + v < U * K; v++)
+            j->gt[u / T * j->t_tile + u % T + (size_t)((e + v) / K + (k + (e + v) % K) * T)] +=
+                one[v];
+    }
+}
+
+V_INLINE void back_parts(const int U, const int K, const back_job *j, bool fresh, int k)
+{
+    size_t u = 0;
+    for (; u + (size_t)U <= j->m1; u += (size_t)U) /* U divides T */
+        back_part(U, K, j, fresh, u, k);
+    for (; u < j->m1; u++)
+        back_part(1, K, j, fresh, u, k);
+}
+
+static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
+                         const real *g, size_t g_tile, real *gt, real *gW, int fresh)
+{
+    const back_job j = {m1, mo, w_row, g_tile, (size_t)n3 * T, t, W, g, gt, gW};
+    int k = 0;
+    for (; n3 - k >= 5; k += 5)
+        back_parts(2, 5, &j, fresh && k == 0, k);
+    for (; n3 - k >= 3; k += 3)
+        back_parts(2, 3, &j, fresh && k == 0, k);
+    for (; k < n3; k++)
+        back_parts(4, 1, &j, fresh && k == 0, k);
 }
 
 #define STRUCT_(r) e3tp_cg_kernels_##r

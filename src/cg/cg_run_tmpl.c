@@ -96,7 +96,7 @@ static void pack_weights(const frame *f)
             fold_coefficient(f, i, rows);
 }
 
-/* The kernels of uvw with shared y add straight to the caller's rows. */
+/* The kernels of uvw with shared y write straight to the caller's rows, or add to them. */
 static void clear_weight_gradients(const frame *f)
 {
     if (e3tp_cg_overwrites(f))
@@ -105,7 +105,7 @@ static void clear_weight_gradients(const frame *f)
     for (size_t i = 0; i < f->p->npaths; i++) {
         const e3tp_coupling *c = &f->p->paths[i];
         if (f->plan->path[i].channels && c->mode == E3TP_UVW)
-            for (size_t r = 0; r < f->n && f->r->sw; r++)
+            for (size_t r = 0; r < f->n && f->r->sw && f->second; r++)
                 memset((real *)f->r->gw + (size_t)f->r->sw * r + c->w_offset, 0,
                        c->w_count * sizeof(real));
     }
@@ -471,6 +471,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     real *at = scratch;
     frame own = frame_of(plan, r, at);
     own.back = true;
+    own.second = true;
     set_direct(&own, plan->direct);
     frame tangent = own;
     e3tp_rows rows = *r;

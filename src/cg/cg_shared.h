@@ -40,8 +40,8 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
 }
 
 /* Adds to gy what n rows of x, from the r-th on, and of the cotangents of the products give. */
-static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t r, size_t n, size_t tiles,
-                             const source *x, const source *g)
+static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t r, size_t n,
+                             size_t tiles, const source *x, const source *g)
 {
     const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path].triple];
     const tiles_of y = frame_block(f, path, 3);

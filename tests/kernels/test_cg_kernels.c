@@ -24,7 +24,7 @@ static const e3tp_cg_entry entries[ENTRIES] = {{0, 0, 0, 1},  {2, 4, 0, -2}, {1,
 
 typedef struct mix_shape {
     size_t first, rows, tiles, count;
-    int n, sum, weighted, packed, fresh;
+    int n, sum, weighted, packed, fresh, paired;
 } mix_shape;
 
 static int small_integer(size_t i)
