@@ -357,11 +357,8 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
     v_real gw[PAIR];
     clear_sums(nv, gw);
 #define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, t, k, lane, gw)
-    if (N > 0 && N <= MOST_RESULTS) {
-        RESULTS(N <= MOST_RESULTS ? N : 1, 0);
-    } else if (N == 7) {
-        RESULTS(4, 0);
-        RESULTS(3, 4);
+    if (N > 0) {
+        RESULTS(N, 0);
     } else {
         int k = 0;
         for (; m->n - k >= 3; k += 3)
@@ -378,10 +375,11 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
 V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,
                            size_t row)
 {
+    const int nv = N > MOST_RESULTS ? 1 : PAIR; /* of many results one vector at a time */
     size_t t = 0;
     for (; t + PAIR_TILES <= m->tiles; t += PAIR_TILES)
-        for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
-            mix_back_tile(n, N, PAIR, m, s, first, row, t, lane);
+        for (int lane = 0; lane < T * PAIR_TILES; lane += nv * V_LANES)
+            mix_back_tile(n, N, nv, m, s, first, row, t, lane);
     if (t < m->tiles)
         mix_back_tile(n, N, 1, m, s, first, row, t, 0);
 }
