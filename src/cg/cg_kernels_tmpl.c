@@ -110,14 +110,26 @@ static void build(const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k
     }
 }
 
-/* Kernels take two vectors for each broadcast: halves of a tile, or where a tile is one vector two
-   tiles, and with the registers that such tiers have more results. */
-enum { PAIR = 2, PAIR_TILES = NV == 1 ? 2 : 1, MOST_RESULTS = NV == 1 ? 9 : 5 };
+/* Kernels take two vectors for each broadcast, or four where results are few: parts of one tile or
+   of several. Where a tile is one vector there are registers for more results. */
+enum {
+    PAIR = 2,
+    PAIR_TILES = NV == 1 ? 2 : 1,
+    MOST_RESULTS = NV == 1 ? 9 : 5,
+    MOST_VECTORS = 4,
+    SUMS = 20
+};
 
-/* From the first vector to the second, where tiles are so far apart. */
-V_INLINE size_t apart(size_t tile)
+/* How many vectors for kt results. */
+V_INLINE int vectors_for(const int kt)
 {
-    return NV == 1 ? tile : (size_t)V_LANES;
+    return kt <= (NV == 1 ? 5 : 1) ? MOST_VECTORS : PAIR;
+}
+
+/* From the first vector to the v-th, where tiles are so far apart. */
+V_INLINE size_t vector_at(const int v, size_t tile)
+{
+    return (size_t)(v / NV) * tile + (size_t)(v % NV * V_LANES);
 }
 
 V_INLINE void clear_sums(const int n, v_real *acc)
@@ -152,20 +164,20 @@ V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
 typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
 
-/* nv vectors, `next` apart, from element `at` of v on. */
-V_INLINE void operand(const weighing how, const int nv, const source *s, size_t at, size_t next,
-                      const v_real *w, const v_real *w2, v_real *to)
+/* nv vectors from element `at` of v on. */
+V_INLINE void operand(const weighing how, const int nv, const source *s, size_t at, const v_real *w,
+                      const v_real *w2, v_real *to)
 {
     V_UNROLL
     for (int v = 0; v < nv; v++) {
-        to[v] = v_loadu(s->v + at + (size_t)v * next);
+        to[v] = v_loadu(s->v + at + vector_at(v, s->tile));
         to[v] = how == PLAIN ? to[v] : to[v] * w[v];
     }
     if (how != PAIRED || !s->v2)
         return;
     V_UNROLL
     for (int v = 0; v < nv; v++)
-        to[v] = v_fma(v_loadu(s->v2 + at + (size_t)v * next), w2[v], to[v]);
+        to[v] = v_fma(v_loadu(s->v2 + at + vector_at(v, s->tile)), w2[v], to[v]);
 }
 
 /* acc += M a for kt results and nv vectors, over n components; all but n are literals, n may be. */
@@ -175,8 +187,8 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
 {
     V_UNROLL
     for (int i = 0; i < n; i++, at += s->step, M += m_step) {
-        v_real a[PAIR];
-        operand(how, nv, s, at, apart(s->tile), w, w2, a);
+        v_real a[MOST_VECTORS];
+        operand(how, nv, s, at, w, w2, a);
         V_UNROLL
         for (int q = 0; q < kt; q++) {
             const v_real c = v_set1(M[q * T]);
@@ -229,7 +241,7 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
 {
     const size_t at = t * T + (size_t)lane;
     const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
-    v_real acc[MOST_RESULTS * PAIR], w[PAIR], w2[PAIR];
+    v_real acc[SUMS], w[MOST_VECTORS], w2[MOST_VECTORS];
     clear_sums(kt * nv, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++)
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
@@ -245,7 +257,7 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *to = z + (size_t)v * apart(m->z_tile);
+        real *to = z + vector_at(v, m->z_tile);
         v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
     }
 }
@@ -258,15 +270,18 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
         s = *m.from;
         m.from = &s;
     }
+    const int nv = vectors_for(kt), rest = NV < PAIR ? NV : PAIR;
+    const int step = nv > NV ? nv / NV : 1;
     const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
     for (size_t row = 0; row < m.rows; row += together) {
         const size_t rows = only < 0 ? together : 1;
         size_t t = 0;
-        for (; t + PAIR_TILES <= m.tiles; t += PAIR_TILES)
-            for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
-                mix_tile(only, kt, PAIR, &m, row, rows, t, lane, k);
-        if (t < m.tiles)
-            mix_tile(only, kt, 1, &m, row, rows, t, 0, k);
+        for (; t + (size_t)step <= m.tiles; t += (size_t)step)
+            for (int lane = 0; lane < step * T; lane += nv * V_LANES)
+                mix_tile(only, kt, nv, &m, row, rows, t, lane, k);
+        for (; t < m.tiles; t++)
+            for (int lane = 0; lane < T; lane += rest * V_LANES)
+                mix_tile(only, kt, rest, &m, row, rows, t, lane, k);
     }
 }
 
@@ -327,7 +342,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     const size_t r = m->first + row;
     const real *x = s->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
     real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
-    v_real u[MOST_RESULTS * PAIR];
+    v_real u[SUMS];
     clear_sums(kt * nv, u);
     add_source(PLAIN, n, kt, nv, s, m->n, r, t, k, lane, NULL, NULL, u);
     if (s->gw) {
@@ -335,7 +350,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
         for (int q = 0; q < kt; q++, x += m->x_step)
             V_UNROLL
         for (int v = 0; v < nv; v++)
-            gw[v] = v_fma(v_loadu(x + (size_t)v * apart(m->x_tile)), u[q * nv + v], gw[v]);
+            gw[v] = v_fma(v_loadu(x + vector_at(v, m->x_tile)), u[q * nv + v], gw[v]);
     }
     if (!m->z || s->only_gw)
         return;
@@ -345,7 +360,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *to = z + (size_t)v * apart(m->z_tile);
+        real *to = z + vector_at(v, m->z_tile);
         v_storeu(to, first ? w[v] * u[q * nv + v] : v_fma(w[v], u[q * nv + v], v_loadu(to)));
     }
 }
@@ -423,7 +438,7 @@ V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, co
             load_weights(1, a, false, r, t * T + (size_t)lane, w, w + 1);
             V_UNROLL
             for (int p = 0; p < ni; p++)
-                operand(PAIRED, 1, a, x + t * a->tile + (size_t)p * a->step + (size_t)lane, 0, w,
+                operand(PAIRED, 1, a, x + t * a->tile + (size_t)p * a->step + (size_t)lane, w,
                         w + 1, xi + p);
             V_UNROLL
             for (int q = 0; q < nk; q++) {
