@@ -270,7 +270,7 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
         s = *m.from;
         m.from = &s;
     }
-    const int nv = vectors_for(kt), rest = NV < PAIR ? NV : PAIR;
+    const int nv = vectors_for(kt), rest = NV == 1 ? 1 : PAIR;
     const int step = nv > NV ? nv / NV : 1;
     const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
     for (size_t row = 0; row < m.rows; row += together) {
