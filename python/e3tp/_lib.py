@@ -186,24 +186,26 @@ class Handle:
     def __init__(self, pointer, destroy, what):
         self._pointer, self._destroy, self._what = pointer, destroy, what
         self._users = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
 
     def __enter__(self):
-        with self._changed:
+        with self._lock:
             if self._pointer is None:
                 raise ValueError(f"{self._what} is closed")
             self._users += 1
             return self._pointer
 
     def __exit__(self, *_):
-        with self._changed:
+        with self._lock:
             self._users -= 1
-            self._changed.notify_all()
+            if self._pointer is None:
+                self._idle.notify_all()
 
     def close(self):
-        with self._changed:
+        with self._idle:
             pointer, self._pointer = self._pointer, None
-            self._changed.wait_for(lambda: self._users == 0)
+            self._idle.wait_for(lambda: self._users == 0)
         if pointer is not None:
             self._destroy(pointer)
 

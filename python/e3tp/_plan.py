@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _lib
 from ._lib import Buffers, Handle, check, choice, lib
-from .arrays import broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
+from .arrays import address, broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
 from .irreps import Irreps
 
 MODES = {"uvw": 0, "uvu": 1, "uvv": 2, "uuw": 3, "uuu": 4, "uvuv": 5, "uvu<v": 6, "u<vw": 7}
@@ -18,6 +18,7 @@ _PASSES = {
     _lib.DOUBLE_BACKWARD: lib.e3tp_double_backward,
     _lib.JVP: lib.e3tp_jvp,
 }
+_OPERANDS = frozenset(("x", "y", "w", "index"))
 _FIELDS = {"dx": "ggx", "dy": "ggy", "dw": "ggw", "dz": "hz"}  # of e3tp_buffers; others have their own name
 
 
@@ -64,10 +65,10 @@ class Descriptor:
 
 
 class _Operand:
-    """An operand of a call: its array, its own batch axes, and how the library walks through its rows."""
+    """An operand of a call: its shape, and how the library walks through its rows."""
 
-    def __init__(self, array, axes, batch, width, batch_last, shared):
-        self.shape = array.shape
+    def __init__(self, shape, axes, batch, width, batch_last, shared):
+        self.shape = shape
         padded = (1,) * (len(batch) - len(axes)) + axes
         self._padded = (width,) + padded if batch_last else padded + (width,)
         self._full = (width,) + batch if batch_last else batch + (width,)
@@ -95,8 +96,8 @@ class _Table:
 
     stride = _lib.PACKED
 
-    def __init__(self, array):
-        self.shape = array.shape
+    def __init__(self, shape):
+        self.shape = shape
 
     def rows(self, array):
         return array
@@ -106,6 +107,32 @@ class _Table:
 
     def deliver(self, gradient, out):
         pass
+
+
+class _Batch:
+    """What the shapes of a call's arrays fix.
+
+    axes      the batch axes
+    operands  slot -> _Operand or _Table
+    shapes    slot -> shape, of z too
+    buffers   bytes of an e3tp_buffers that lacks the pointers
+    """
+
+    def __init__(self, axes, operands, shape_z, index_rows):
+        self.axes, self.operands = axes, operands
+        self.shapes = {slot: operand.shape for slot, operand in operands.items()} | {"z": shape_z}
+        strides = {f"stride_{slot}": operand.stride for slot, operand in operands.items()}
+        self.buffers = bytes(
+            Buffers(
+                size=ctypes.sizeof(Buffers),
+                batch=size_of(axes),
+                index_rows=index_rows,
+                **{"stride_w": _lib.PACKED, "stride_z": _lib.PACKED, **strides},
+            )
+        )
+
+
+_MOST_BATCHES = 64  # shapes that a plan remembers
 
 
 class Plan:
@@ -133,45 +160,53 @@ class Plan:
         self._width = {slot: lib.e3tp_plan_width(plan, k) for k, slot in enumerate("xyzw")}
         self._batch_last = {slot for slot, name in zip("xyz", layouts) if name == "batch_last"}
         self._shared = shared
+        self._batches = {}
         self.weight_numel = self._width["w"]
         self.method = lib.e3tp_plan_method(plan).decode()
         self.isa = lib.e3tp_plan_isa(plan).decode()
 
-    def _array(self, name, value):
-        """An array for the library, checked as far as it alone can be, and its batch axes. Slot: the last letter."""
+    def _batch_axes(self, name, shape):
+        """Of an array of that shape, checked as far as it alone can be. Slot: the last letter."""
         slot = name[-1]
-        array = readable(name, value, self.dtype)
         width, feature = self._width[slot], 0 if slot in self._batch_last else -1
-        if array.ndim == 0 or array.shape[feature] != width:
+        if not shape or shape[feature] != width:
             where = "first" if feature == 0 else "last"
-            raise ValueError(f"{name}: shape {array.shape}, expected a {where} axis of {width}")
-        axes = array.shape[1:] if feature == 0 else array.shape[:-1]
+            raise ValueError(f"{name}: shape {shape}, expected a {where} axis of {width}")
+        axes = shape[1:] if feature == 0 else shape[:-1]
         if slot == "w" and self._shared and axes:
-            raise ValueError(f"{name}: shape {array.shape}, expected ({width},): the weights are shared")
-        return array, axes
+            raise ValueError(f"{name}: shape {shape}, expected ({width},): the weights are shared")
+        return axes
 
-    def _operands(self, given):
-        """The batch axes, and of x, y and, where there are weights, w: slot -> array, slot -> _Operand."""
-        slots = "xyw" if self._takes_weights(given) else "xy"
-        index = self._index(given.get("index"), "w" in slots)
-        arrays = {slot: self._array(slot, given[slot]) for slot in slots}
-        axes = {slot: found for slot, (_, found) in arrays.items()}
-        if index is not None:
+    def _make_batch(self, given, index_shape):
+        """given: slot -> shape, of x, y and, where there are weights, w; index_shape: None without an index."""
+        axes = {slot: self._batch_axes(slot, shape) for slot, shape in given.items()}
+        if index_shape is not None:
             if len(axes.pop("w")) != 1:
-                raise ValueError(f"w: shape {arrays['w'][0].shape}, expected a table (rows, {self.weight_numel})")
-            axes["index"] = index.shape
+                raise ValueError(f"w: shape {given['w']}, expected a table (rows, {self.weight_numel})")
+            axes["index"] = index_shape
         batch = broadcast_axes(**axes)
         operands = {
-            slot: _Table(array)
+            slot: _Table(shape)
             if slot not in axes
             else _Operand(
-                array, axes[slot], batch, self._width[slot], slot in self._batch_last, slot == "w" and self._shared
+                shape, axes[slot], batch, self._width[slot], slot in self._batch_last, slot == "w" and self._shared
             )
-            for slot, (array, _) in arrays.items()
+            for slot, shape in given.items()
         }
-        if index is not None:
-            arrays["index"] = np.ascontiguousarray(np.broadcast_to(index, batch)), None
-        return batch, {slot: array for slot, (array, _) in arrays.items()}, operands
+        z = (self._width["z"],) + batch if "z" in self._batch_last else batch + (self._width["z"],)
+        return _Batch(batch, operands, z, 0 if index_shape is None else given["w"][0])
+
+    def _batch_of(self, arrays, index):
+        """The same for arrays, remembered: a loop calls with the same shapes again and again."""
+        index_shape = None if index is None else index.shape
+        key = (index_shape, *(array.shape for array in arrays.values()))
+        batch = self._batches.get(key)
+        if batch is None:
+            batch = self._make_batch({slot: array.shape for slot, array in arrays.items()}, index_shape)
+            if len(self._batches) >= _MOST_BATCHES:
+                self._batches.clear()
+            self._batches[key] = batch
+        return batch
 
     def _index(self, index, weights):
         """Rows of a table of weights as the library reads them; None: there is no table."""
@@ -203,47 +238,47 @@ class Plan:
         wanted  name -> None or the array to write to, for every output: z, gx, ..., hx, ..., dz
         Returns name -> array.
         """
-        batch, arrays, operands = self._operands(given)
-        shapes = {slot: operand.shape for slot, operand in operands.items()}
-        shapes["z"] = (self._width["z"],) + batch if "z" in self._batch_last else batch + (self._width["z"],)
-        fields = {slot: operands[slot].rows(array) if slot in operands else array for slot, array in arrays.items()}
+        slots = "xyw" if self._takes_weights(given) else "xy"
+        index = self._index(given.get("index"), "w" in slots)
+        arrays = {slot: readable(slot, given[slot], self.dtype) for slot in slots}
+        batch = self._batch_of(arrays, index)
+        operands = batch.operands
+        fields = {slot: operands[slot].rows(array) for slot, array in arrays.items()}
+        if index is not None:
+            fields["index"] = np.ascontiguousarray(np.broadcast_to(index, batch.axes))
         for name, value in given.items():
-            if name not in ("x", "y", "w", "index") and value is not None:
-                fields[_FIELDS.get(name, name)] = self._companion(name, value, shapes, operands)
-        outs = {
-            name: result("out" if name in ("z", "dz") else f"out, {name}", out, shapes[name[-1]], self.dtype)
-            for name, out in wanted.items()
-            if name[-1] in shapes
-        }
-        written = {name: out if name[-1] == "z" else operands[name[-1]].gradient(out) for name, out in outs.items()}
-        fields.update((_FIELDS.get(name, name), array) for name, array in written.items())
-        self._call(number, size_of(batch), {slot: o.stride for slot, o in operands.items()}, fields)
+            if value is not None and name not in _OPERANDS:
+                fields[_FIELDS.get(name, name)] = self._companion(name, value, batch)
+        outs, written = {}, {}
+        for name, out in wanted.items():
+            slot = name[-1]
+            if slot not in batch.shapes:
+                continue
+            out = result("out" if name in ("z", "dz") else f"out, {name}", out, batch.shapes[slot], self.dtype)
+            outs[name] = out
+            written[name] = fields[_FIELDS.get(name, name)] = out if slot == "z" else operands[slot].gradient(out)
+        self._call(number, batch, fields)
         for name, out in outs.items():
             if name[-1] != "z":
                 operands[name[-1]].deliver(written[name], out)
         return outs
 
-    def _companion(self, name, value, shapes, operands):
+    def _companion(self, name, value, batch):
         """A cotangent or tangent, as the library reads it: an array of the shape of what it belongs to."""
         slot = name[-1]
-        if slot not in shapes:
+        if slot not in batch.shapes:
             raise ValueError(f"{name}: shape {np.shape(value)}, expected None: the product has no weights")
-        array = self._array(name, value)[0]
-        if array.shape != shapes[slot]:
-            raise ValueError(f"{name}: shape {array.shape}, expected {shapes[slot]}")
-        return array if slot == "z" else operands[slot].rows(array)
+        array = readable(name, value, self.dtype)
+        if array.shape != batch.shapes[slot]:
+            self._batch_axes(name, array.shape)
+            raise ValueError(f"{name}: shape {array.shape}, expected {batch.shapes[slot]}")
+        return array if slot == "z" else batch.operands[slot].rows(array)
 
-    def _call(self, number, rows, strides, fields):
-        buffers = Buffers(
-            size=ctypes.sizeof(Buffers),
-            batch=rows,
-            stride_x=strides["x"],
-            stride_y=strides["y"],
-            stride_w=strides.get("w", _lib.PACKED),
-            stride_z=_lib.PACKED,
-            index_rows=len(fields["w"]) if "index" in fields else 0,
-            **{name: array.ctypes.data for name, array in fields.items()},
-        )
+    def _call(self, number, batch, fields):
+        """fields: name in e3tp_buffers -> array; the caller keeps them."""
+        buffers = Buffers.from_buffer_copy(batch.buffers)
+        for name, array in fields.items():
+            setattr(buffers, name, address(array))
         with self._handle as plan:
             status = _PASSES[number](plan, buffers)
             if status:

