@@ -5,13 +5,13 @@
 #include "problems.h"
 #include "suite.h"
 
-enum { BATCH = 517, MUL = 33, INPUTS = 7, OUTPUTS = 8, THREADS = 4, VARIANTS = THREADS + 1 };
+enum { BATCH = 517, MUL = 33, INPUTS = 7, OUTPUTS = 9, THREADS = 4, VARIANTS = THREADS + 1 };
 
-/* x, y, w, gz, ggx, ggy, ggw; z, gx, gy, gw, hz, hx, hy, hw */
+/* x, y, w, gz, ggx, ggy, ggw; z, gx, gy, gw, hz, hx, hy, hw, dz */
 static const e3tp_operand in_operand[INPUTS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z,
                                                 E3TP_X, E3TP_Y, E3TP_W};
-static const e3tp_operand out_operand[OUTPUTS] = {E3TP_Z, E3TP_X, E3TP_Y, E3TP_W,
-                                                  E3TP_Z, E3TP_X, E3TP_Y, E3TP_W};
+static const e3tp_operand out_operand[OUTPUTS] = {E3TP_Z, E3TP_X, E3TP_Y, E3TP_W, E3TP_Z,
+                                                  E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
 
 /* A host's loop that runs backwards, and counts its calls. */
 static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
@@ -84,6 +84,8 @@ static void execute(const e3tp_plan *p, product_call *c)
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
+    b.hz = c->out[8];
+    ck_assert_int_eq(e3tp_jvp(p, &b), E3TP_OK);
 }
 
 /* Returns whether the method serves the problem. */
