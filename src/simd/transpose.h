@@ -96,13 +96,30 @@ V_INLINE int v_has_place(const int d, const int j, const int m)
     return 0;
 }
 
-/* to[m * step ..] = component m of the lanes; d odd, a literal, at most V_MOST_ZIPPED. */
-V_INLINE void v_unzip(const int d, const real *from, real *to, size_t step)
+/* Of the lanes that n elements make the vector from element `at` on, zero beyond. */
+V_INLINE v_real v_load_part(const real *from, size_t n, size_t at)
+{
+    if (at + (size_t)V_LANES <= n)
+        return v_loadu(from + at);
+    return at < n ? v_load_n(from + at, (int)(n - at)) : v_zero();
+}
+
+V_INLINE void v_store_part(real *to, size_t n, size_t at, v_real v)
+{
+    if (at + (size_t)V_LANES <= n)
+        v_storeu(to + at, v);
+    else if (at < n)
+        v_store_n(to + at, v, (int)(n - at));
+}
+
+/* to[m * step ..] = component m of the lanes, of which n elements are there; d odd, a literal, at
+   most V_MOST_ZIPPED. */
+V_INLINE void v_unzip(const int d, const real *from, size_t n, real *to, size_t step)
 {
     v_real r[V_MOST_ZIPPED];
     V_UNROLL
     for (int j = 0; j < d; j++)
-        r[j] = v_loadu(from + j * V_LANES);
+        r[j] = v_load_part(from, n, (size_t)(j * V_LANES));
     V_UNROLL
     for (int m = 0; m < d; m++) {
         v_real s = r[0];
@@ -119,7 +136,7 @@ V_INLINE void v_unzip(const int d, const real *from, real *to, size_t step)
 }
 
 /* The reverse. */
-V_INLINE void v_zip(const int d, const real *from, size_t step, real *to)
+V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t n)
 {
     v_real r[V_MOST_ZIPPED];
     V_UNROLL
@@ -137,7 +154,7 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to)
         for (int m = 1; m < d; m++)
             if (v_has_place(d, j, m))
                 s = v_merge(v_places(d, j, m), r[m], s);
-        v_storeu(to + j * V_LANES, s);
+        v_store_part(to, n, (size_t)(j * V_LANES), s);
     }
 }
 

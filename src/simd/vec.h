@@ -103,7 +103,13 @@ V_INLINE v_real v_load_n(const real *p, int n)
 }
 V_INLINE void v_store_n(real *p, v_real v, int n)
 {
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(E3TP_TIER_AVX512)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
     memcpy(p, &v, (size_t)n * sizeof(real));
+#endif
 }
 
 /* Lane by lane a where the mask is set, else b. */

@@ -121,6 +121,12 @@ static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, re
 /* Any strides, any number of lanes; the others are zeroed. */
 static void gather_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
 {
+    if (l->step == 1 && !l->index) {
+        for (size_t m = 0; m < d; m++)
+            for (size_t v = 0; v < T; v += (size_t)V_LANES)
+                v_store(to + m * T + v, v_load_part(from + l->base + m * step, l->n, v));
+        return;
+    }
     for (size_t m = 0; m < d; m++, to += T) {
         for (size_t k = 0; k < l->n; k++)
             to[k] = from[lane_at(l, l->index != NULL, k) + m * step];
@@ -131,6 +137,12 @@ static void gather_any(const lanes_of *l, size_t step, size_t d, const real *fro
 
 static void scatter_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
 {
+    if (l->step == 1 && !l->index) {
+        for (size_t m = 0; m < d; m++)
+            for (size_t v = 0; v < T; v += (size_t)V_LANES)
+                v_store_part(to + l->base + m * step, l->n, v, v_load(from + m * T + v));
+        return;
+    }
     for (size_t m = 0; m < d; m++, from += T)
         for (size_t k = 0; k < l->n; k++)
             to[lane_at(l, l->index != NULL, k) + m * step] = from[k];
@@ -145,19 +157,19 @@ V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
         v_store(to + v * V_LANES, v_set1(*from));
 }
 
-/* T lanes of w components each, one lane after the other; w a literal. */
-V_INLINE void gather_run(const int w, const real *from, real *to)
+/* Lanes of w components each, one lane after the other, n elements in all; w a literal. */
+V_INLINE void gather_run(const int w, const real *from, size_t n, real *to)
 {
     V_UNROLL
     for (int v = 0; v < T; v += V_LANES)
-        v_unzip(w, from + v * w, to + v, T);
+        v_unzip(w, from + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, to + v, T);
 }
 
-V_INLINE void scatter_run(const int w, real *to, const real *from)
+V_INLINE void scatter_run(const int w, real *to, size_t n, const real *from)
 {
     V_UNROLL
     for (int v = 0; v < T; v += V_LANES)
-        v_zip(w, from + v, T, to + v * w);
+        v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0);
 }
 
 V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
@@ -196,28 +208,37 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
     return channels && m->channel == m->d && zipped ? (form)m->d : LANES;
 }
 
+V_INLINE bool is_run(const form how)
+{
+    return how == RUN_3 || how == RUN_5 || how == RUN_7;
+}
+
 V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l, const real *from,
                         real *to)
 {
-    if (l->n < T || how == ANY)
+    if (l->n < T && is_run(how))
+        gather_run((int)how, from + l->base, l->n * (size_t)how, to);
+    else if (l->n < T || how == ANY)
         gather_any(l, m->component, m->d, from, to);
     else if (how == ONE)
         spread_lane(from + l->base, m->component, m->d, to);
     else if (how == LANES)
         gather_contiguous(l, m->d, from, to);
     else
-        gather_run((int)how, from + l->base, to);
+        gather_run((int)how, from + l->base, T * (size_t)how, to);
 }
 
 V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l,
                           const real *from, real *to)
 {
-    if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
+    if (l->n < T && is_run(how))
+        scatter_run((int)how, to + l->base, l->n * (size_t)how, from);
+    else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LANES)
         scatter_contiguous(l, m->d, from, to);
     else
-        scatter_run((int)how, to + l->base, from);
+        scatter_run((int)how, to + l->base, T * (size_t)how, from);
 }
 
 /* Rows and channels from one tile to the next. */

@@ -23,8 +23,8 @@
     X(sum, real, (const real *in))                                               \
     X(select, void, (const real *mask, const real *a, const real *b, real *out)) \
     X(permute, void, (const real *a, const int *index, real *out))               \
-    X(unzip, void, (int d, const real *from, real *to))                          \
-    X(zip, void, (int d, const real *from, real *to))
+    X(unzip, void, (int d, const real *from, size_t n, real *to))                \
+    X(zip, void, (int d, const real *from, real *to, size_t n))
 
 #define VEC_OPS_MEMBER(name, type, args) type(*name) args;
 #define VEC_OPS_STRUCT(r, real)            \

@@ -90,24 +90,24 @@ static void permute(const real *a, const int *index, real *out)
     v_storeu(out, v_permute(v_loadu(a), i));
 }
 
-static void unzip(int d, const real *from, real *to)
+static void unzip(int d, const real *from, size_t n, real *to)
 {
     if (d == 3)
-        v_unzip(3, from, to, TILE_LANES);
+        v_unzip(3, from, n, to, TILE_LANES);
     else if (d == 5)
-        v_unzip(5, from, to, TILE_LANES);
+        v_unzip(5, from, n, to, TILE_LANES);
     else
-        v_unzip(7, from, to, TILE_LANES);
+        v_unzip(7, from, n, to, TILE_LANES);
 }
 
-static void zip(int d, const real *from, real *to)
+static void zip(int d, const real *from, real *to, size_t n)
 {
     if (d == 3)
-        v_zip(3, from, TILE_LANES, to);
+        v_zip(3, from, TILE_LANES, to, n);
     else if (d == 5)
-        v_zip(5, from, TILE_LANES, to);
+        v_zip(5, from, TILE_LANES, to, n);
     else
-        v_zip(7, from, TILE_LANES, to);
+        v_zip(7, from, TILE_LANES, to, n);
 }
 
 extern const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec);
