@@ -4,6 +4,8 @@
 #ifndef TEST_VEC_OPS_H
 #define TEST_VEC_OPS_H
 
+#include <stddef.h>
+
 #include "core/cpu.h"
 #include "e3tp_config.h"
 
