@@ -169,6 +169,8 @@ static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
 
 static void channel_paths(const frame *f)
 {
+    if (!f->plan->y_rows)
+        return;
     E3TP_NAME(e3tp_cg_channels)(f);
     for (size_t i = 0; i < f->p->npaths; i++)
         if (f->plan->path[i].channels && f->p->paths[i].mode == E3TP_UVW && !e3tp_cg_rests(f, i))
