@@ -7,7 +7,11 @@
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 #define tile_kernels E3TP_NAME(e3tp_tile_kernels)
 
-enum { MOST_SOURCES = 64, STAGED = 16 << 10 /* bytes of results that wait for the caller */ };
+enum {
+    MOST_SOURCES = 64,
+    STAGED = 16 << 10, /* bytes of results that wait for the caller */
+    AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
+};
 
 /* A block of results. Staged: in scratch, and from there to the caller. */
 typedef struct results {
@@ -197,12 +201,13 @@ static mix_job job_of(const results *q, const batch *t, bool first)
                  .n = (int)components(q->b),
                  .sum = f->sum,
                  .fresh = q->fresh && first,
-                 .prefetch = true,
                  .z_row = q->to.row,
                  .z_tile = q->to.tile,
                  .z_step = q->to.step};
     for (size_t i = 0; i < t->count; i++)
         m.paired = m.paired || t->from[i].v2;
+    if (f->r->sw && !f->r->iw)
+        m.prefetch = f->sum ? T : AHEAD;
     if (f->back && q->count) {
         const source x = rows_of(f, q->path[0], 0, 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;

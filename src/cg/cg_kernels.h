@@ -49,16 +49,16 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
      paired    some sources have v2; not for mix_back
-     prefetch  the next row's weights are fetched
+     prefetch  weights of so many rows further on are fetched (0: none)
      x_row, x_tile, x_step  of all x, rows as of v */
-#define E3TP_CG_MIX(real, source)            \
-    {                                        \
-        size_t first, rows, tiles, count;    \
-        const source *from;                  \
-        int n, sum, fresh, paired, prefetch; \
-        real *z;                             \
-        size_t z_row, z_tile, z_step;        \
-        size_t x_row, x_tile, x_step;        \
+#define E3TP_CG_MIX(real, source)                   \
+    {                                               \
+        size_t first, rows, tiles, count, prefetch; \
+        const source *from;                         \
+        int n, sum, fresh, paired;                  \
+        real *z;                                    \
+        size_t z_row, z_tile, z_step;               \
+        size_t x_row, x_tile, x_step;               \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

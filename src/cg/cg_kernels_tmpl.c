@@ -148,7 +148,7 @@ V_INLINE void load_line(const int nv, const real *w, v_real *to)
 }
 
 /* Weights of row r of a source, and with w2 given the second ones where they are there. */
-V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t r, size_t at,
+V_INLINE void load_weights(const int nv, const source *s, size_t prefetch, size_t r, size_t at,
                            v_real *w, v_real *w2)
 {
     const size_t line = r * s->w_row + at;
@@ -157,8 +157,10 @@ V_INLINE void load_weights(const int nv, const source *s, bool prefetch, size_t 
         clear_sums(nv, w2);
     if (w2 && s->v2)
         load_line(nv, s->w2 + line, w2);
-    if (s->w && prefetch)
-        __builtin_prefetch(s->w + line + s->w_row);
+    V_UNROLL
+    for (int v = 0; v < nv; v += NV) /* a line each */
+        if (s->w && prefetch)
+            __builtin_prefetch(s->w + line + prefetch * s->w_row + v * V_LANES);
 }
 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
@@ -435,7 +437,7 @@ V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, co
     for (size_t t = 0; t < tiles; t++, y += g->tile)
         for (int lane = 0; lane < T; lane += V_LANES) {
             v_real xi[ROWS_OF_MATRIX], w[2];
-            load_weights(1, a, false, r, t * T + (size_t)lane, w, w + 1);
+            load_weights(1, a, 0, r, t * T + (size_t)lane, w, w + 1);
             V_UNROLL
             for (int p = 0; p < ni; p++)
                 operand(PAIRED, 1, a, x + t * a->tile + (size_t)p * a->step + (size_t)lane, w,

@@ -28,11 +28,12 @@ static void clear(const frame *f, real *packed, int k)
 static void clear_results(const frame *f)
 {
     const e3tp_packed *q = &f->plan->packed[2];
+    const size_t rows = f->sum ? 1 : f->n;
     if (!f->fresh)
         clear(f, f->v[2], 2);
     for (size_t i = 0; f->fresh && i < f->p->nblocks[2]; i++) {
         const e3tp_block *b = &f->p->blocks[2][i];
-        const size_t count = e3tp_tile_count(f->plan->lanes, T, f->n, b->mul);
+        const size_t count = e3tp_tile_count(f->plan->lanes, T, rows, b->mul);
         for (size_t t = 0; t < count && !f->plan->written[i]; t++)
             memset(f->v[2] + q->at[i] + t * q->stride[i], 0,
                    (2 * (size_t)b->l + 1) * T * sizeof(real));

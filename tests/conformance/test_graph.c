@@ -27,19 +27,30 @@ static double *numbers(size_t n)
     return a;
 }
 
-static e3tp_plan *layer(int threads)
+/* A few paths of odd multiplicity; wide: a layer whose messages are long, so that more rows are
+   summed at a time than have messages of their own. */
+static void set_paths(e3tp_desc *d, int wide)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "17x0e+17x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o");
+    e3tp_desc_set_irreps_text(d, E3TP_X, wide ? "128x0e+128x1o" : "17x0e+17x1o");
+    e3tp_desc_set_irreps_text(d, E3TP_Y, wide ? "0e+1o+2e+3o" : "0e+1o");
+    if (wide) {
+        e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
+        return;
+    }
     e3tp_desc_set_irreps_text(d, E3TP_Z, "17x0e+17x1o+17x1o");
     const e3tp_path paths[3] = {e3tp_path_init(0, 0, 0, E3TP_UVU, 1),
                                 e3tp_path_init(0, 1, 1, E3TP_UVU, 1),
                                 e3tp_path_init(1, 0, 2, E3TP_UVU, 1)};
     for (int i = 0; i < 3; i++)
         e3tp_desc_add_path(d, &paths[i]);
+}
+
+static e3tp_plan *layer(int threads, int wide)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
+    set_paths(d, wide);
     e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
     e3tp_desc_set_dtype(d, E3TP_F64);
     e3tp_desc_set_isa(d, tier);
@@ -51,6 +62,7 @@ static e3tp_plan *layer(int threads)
 
 typedef struct fixture {
     int64_t receivers[EDGES], senders[EDGES];
+    size_t width_x, width_y, width_w;
     double *x, *y, *w;
 } fixture;
 
@@ -68,21 +80,24 @@ static void copy_weights(void *ctx, const int64_t *e, size_t n, void *w)
 {
     const fixture *f = ctx;
     for (size_t k = 0; k < n; k++)
-        memcpy((double *)w + k * 51, f->w + e[k] * 51, 51 * sizeof(double));
+        memcpy((double *)w + k * f->width_w, f->w + (size_t)e[k] * f->width_w,
+               f->width_w * sizeof(double));
 }
 
 static void reference(const e3tp_plan *p, const fixture *f, double scale, double *z)
 {
     const size_t nz = e3tp_plan_width(p, E3TP_Z);
-    double message[200];
+    double *message = malloc(nz * sizeof *message);
     memset(z, 0, NODES * nz * sizeof *z);
     for (int e = 0; e < EDGES; e++) {
         e3tp_buffers b = e3tp_buffers_init(1);
-        b.x = f->x + f->senders[e] * 68, b.y = f->y + e * 4, b.w = f->w + e * 51, b.z = message;
+        b.x = f->x + (size_t)f->senders[e] * f->width_x, b.y = f->y + (size_t)e * f->width_y;
+        b.w = f->w + (size_t)e * f->width_w, b.z = message;
         ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
         for (size_t i = 0; i < nz; i++)
             z[(size_t)f->receivers[e] * nz + i] += scale * message[i];
     }
+    free(message);
 }
 
 START_TEST(against_a_loop)
@@ -90,8 +105,11 @@ START_TEST(against_a_loop)
     fixture f;
     state = 5;
     edges(&f, _i % 2);
-    f.x = numbers(SENDERS * 68), f.y = numbers(EDGES * 4), f.w = numbers(EDGES * 51);
-    e3tp_plan *p = layer(1), *threaded = layer(4);
+    e3tp_plan *p = layer(1, _i / 4), *threaded = layer(4, _i / 4);
+    f.width_x = e3tp_plan_width(p, E3TP_X), f.width_y = e3tp_plan_width(p, E3TP_Y);
+    f.width_w = e3tp_plan_width(p, E3TP_W);
+    f.x = numbers(SENDERS * f.width_x), f.y = numbers(EDGES * f.width_y);
+    f.w = numbers(EDGES * f.width_w);
     const size_t nz = NODES * e3tp_plan_width(p, E3TP_Z);
     double *z = numbers(nz), *expected = numbers(nz), *again = numbers(nz);
     reference(p, &f, 0.25, expected);
@@ -104,9 +122,9 @@ START_TEST(against_a_loop)
     ck_assert_int_eq(e3tp_conv_create(&ct, threaded, 0.25, NULL, 0), E3TP_OK);
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
     b.x = f.x, b.y = f.y, b.z = z;
-    b.make_weights = _i < 2 ? NULL : copy_weights;
+    b.make_weights = _i % 4 < 2 ? NULL : copy_weights;
     b.make_weights_ctx = &f;
-    b.w = _i < 2 ? f.w : NULL;
+    b.w = _i % 4 < 2 ? f.w : NULL;
     ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
     for (size_t i = 0; i < nz; i++)
         ck_assert_double_eq_tol(z[i], expected[i], 1e-12);
@@ -121,7 +139,7 @@ END_TEST
 
 START_TEST(no_edges)
 {
-    e3tp_plan *p = layer(1);
+    e3tp_plan *p = layer(1, 0);
     e3tp_graph *g;
     e3tp_conv *c;
     const size_t nz = 3 * e3tp_plan_width(p, E3TP_Z);
@@ -153,7 +171,7 @@ int main(int argc, char **argv)
         return 77;
     Suite *s = suite_create("graph");
     TCase *t = tcase_create(name);
-    tcase_add_loop_test(t, against_a_loop, 0, 4);
+    tcase_add_loop_test(t, against_a_loop, 0, 8);
     tcase_add_test(t, no_edges);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
