@@ -31,7 +31,7 @@ static double *numbers(size_t n)
    summed at a time than have messages of their own. */
 static void set_paths(e3tp_desc *d, int wide)
 {
-    e3tp_desc_set_irreps_text(d, E3TP_X, wide ? "128x0e+128x1o" : "17x0e+17x1o");
+    e3tp_desc_set_irreps_text(d, E3TP_X, wide ? "96x0e+96x1o" : "17x0e+17x1o");
     e3tp_desc_set_irreps_text(d, E3TP_Y, wide ? "0e+1o+2e+3o" : "0e+1o");
     if (wide) {
         e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
