@@ -247,7 +247,7 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     clear_sums(kt * nv, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++)
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
-            load_weights(nv, s, m->prefetch, r, at, w, how == PAIRED ? w2 : NULL);
+            load_weights(nv, s, k == 0 ? m->prefetch : 0, r, at, w, how == PAIRED ? w2 : NULL);
 #define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, t, k, lane, w, w2, acc)
             if (only >= 0)
                 ADD(only);
@@ -357,7 +357,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     if (!m->z || s->only_gw)
         return;
     v_real w[PAIR];
-    load_weights(nv, s, m->prefetch, r, t * T + (size_t)lane, w, NULL);
+    load_weights(nv, s, k == 0 ? m->prefetch : 0, r, t * T + (size_t)lane, w, NULL);
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
