@@ -553,7 +553,7 @@ V_INLINE void store_some(real *p, v_real v, size_t n)
 
 /* Pairs of a row and a component that share each load of the weights: with the vectors of a tile
    as many sums as registers hold. */
-enum { PAIRS = 12 / NV };
+enum { PAIRS = 12 / NV, FIVE = PAIRS < 5 ? PAIRS : 5 };
 
 /* nv vectors of a tile of outputs, P pairs; n: how many of the outputs are there, all if `whole`.
  */
@@ -610,7 +610,8 @@ static void connect(size_t rows, size_t m1, size_t mo, int n3, size_t ahead, con
     for (size_t first = 0, now; first < all; first += now) {
         const real *from[PAIRS];
         real *to[PAIRS];
-        now = all - first >= PAIRS ? PAIRS : all - first >= 3 ? 3 : 1;
+        const size_t left = all - first;
+        now = left >= PAIRS ? PAIRS : left >= FIVE ? FIVE : left >= 3 ? 3 : 1;
         for (size_t q = 0; q < now; q++) {
             const size_t r = (first + q) / (size_t)n3, k = (first + q) % (size_t)n3;
             from[q] = t + r * t_row + k * T;
@@ -618,6 +619,8 @@ static void connect(size_t rows, size_t m1, size_t mo, int n3, size_t ahead, con
         }
         if (now == PAIRS)
             connect_pairs(PAIRS, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
+        else if (now == FIVE)
+            connect_pairs(FIVE, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
         else if (now == 3)
             connect_pairs(3, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
         else
