@@ -94,14 +94,19 @@ static size_t rows_together(const frame *f, size_t r)
     return f->r->sw || f->r->iw ? 1 : min_of(f->n - r, T);
 }
 
+/* From a row's weights to the next row's, if they are to be fetched meanwhile. */
+static size_t ahead_of(const frame *f, size_t r)
+{
+    return f->r->sw && !f->r->iw && r + 1 < f->n ? (size_t)f->r->sw : 0;
+}
+
 static void connect(const frame *f, const shared_path *s)
 {
     const size_t mo = s->z.b->mul;
     for (size_t r = 0, n; r < f->n; r += n) {
         n = rows_together(f, r);
         multiply_rows(f, s, r, n);
-        const size_t ahead = f->r->sw && !f->r->iw && r + 1 < f->n ? (size_t)f->r->sw : 0;
-        kernels.connect(n, s->x.b->mul, mo, s->z.d, ahead, f->mid, s->tiles * mid_tile(s),
+        kernels.connect(n, s->x.b->mul, mo, s->z.d, ahead_of(f, r), f->mid, s->tiles * mid_tile(s),
                         mid_tile(s), (const real *)f->r->w + weight_row(f, s, r), s->y.b->mul * mo,
                         s->z.v + r * s->z_row, s->z_row, s->z.stride);
     }
@@ -126,8 +131,8 @@ static void connect_rows_back(const frame *f, const shared_path *s, size_t r, si
     real *gw = f->r->gw ? (real *)f->r->gw + at : NULL;
     memset(f->gmid, 0, n * mid_row * sizeof(real));
     if (f->r->sw || f->r->iw) {
-        kernels.connect_back(m1, mo, s->z.d, f->mid, (const real *)f->r->w + at, row, g,
-                             s->z.stride, f->gmid, gw, !f->second);
+        kernels.connect_back(m1, mo, s->z.d, ahead_of(f, r), f->mid, (const real *)f->r->w + at,
+                             row, g, s->z.stride, f->gmid, gw, !f->second);
         return;
     }
     kernels.connect(n, mo, m1, s->z.d, 0, g, s->z_row, s->z.stride, f->turned, m1, f->gmid, mid_row,

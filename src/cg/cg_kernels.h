@@ -80,7 +80,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
                fetched too (0: nothing)
    outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w],
-               NULL: none, fresh: written; t in tiles n3 T apart
+               NULL: none, fresh: written; t in tiles n3 T apart; `ahead` as in connect, of W and gW
  */
 #define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
@@ -102,8 +102,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
        size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile))          \
     X(outer, (size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,              \
               size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row))   \
-    X(connect_back, (size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,     \
-                     const real *g, size_t g_tile, real *gt, real *gW, int fresh))
+    X(connect_back, (size_t m1, size_t mo, int n3, size_t ahead, const real *t, const real *W,     \
+                     size_t w_row, const real *g, size_t g_tile, real *gt, real *gW, int fresh))
 
 #define E3TP_CG_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_cg_kernels_f32 {

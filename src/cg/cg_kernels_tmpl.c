@@ -669,7 +669,7 @@ static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size
 
 /* One row of connect_back. */
 typedef struct back_job {
-    size_t m1, mo, w_row, g_tile, t_tile;
+    size_t m1, mo, ahead, w_row, g_tile, t_tile;
     const real *t, *W, *g;
     real *gt, *gW;
 } back_job;
@@ -692,6 +692,11 @@ V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh,
         for (int p = 0; p < U; p++) {
             const size_t at = (u + (size_t)p) * j->w_row + o;
             w[p] = load_some(j->W + at, left);
+            if (k == 0 && j->ahead) {
+                __builtin_prefetch(j->W + at + j->ahead);
+                if (j->gW)
+                    __builtin_prefetch(j->gW + at + j->ahead, 1);
+            }
             V_UNROLL
             for (int q = 0; q < K; q++)
                 acc[p * K + q] = v_fma(w[p], gk[q], acc[p * K + q]);
@@ -723,10 +728,10 @@ V_INLINE void back_parts(const int U, const int K, const back_job *j, bool fresh
         back_part(1, K, j, fresh, u, k);
 }
 
-static void connect_back(size_t m1, size_t mo, int n3, const real *t, const real *W, size_t w_row,
-                         const real *g, size_t g_tile, real *gt, real *gW, int fresh)
+static void connect_back(size_t m1, size_t mo, int n3, size_t ahead, const real *t, const real *W,
+                         size_t w_row, const real *g, size_t g_tile, real *gt, real *gW, int fresh)
 {
-    const back_job j = {m1, mo, w_row, g_tile, (size_t)n3 * T, t, W, g, gt, gW};
+    const back_job j = {m1, mo, ahead, w_row, g_tile, (size_t)n3 * T, t, W, g, gt, gW};
     int k = 0;
     for (; n3 - k >= 5; k += 5)
         back_parts(2, 5, &j, fresh && k == 0, k);

@@ -316,7 +316,7 @@ static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int
                     want[u * w_row + o] =
                         (fresh && c == 0 ? 0 : want[u * w_row + o]) + (double)t[at] * go;
             }
-    k->connect_back(m1, mo, n3, t, W, w_row, g, g_tile, gt, weights ? gW : NULL, fresh);
+    k->connect_back(m1, mo, n3, m1 % 3, t, W, w_row, g, g_tile, gt, weights ? gW : NULL, fresh);
     NAME(same)(3, wt, "connect_back, gt");
     NAME(same)(4, want, "connect_back, gW");
 }
