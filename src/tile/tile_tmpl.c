@@ -7,9 +7,10 @@
 enum { T = 64 / sizeof(real) };
 
 /* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
-   they run on, the components of a lane fill memory up to the next lane. */
+   they run on, the components of a lane fill memory up to the next lane. Those of a later row start
+   at `later`. */
 typedef struct lanes_of {
-    size_t base, step, n;
+    size_t base, step, n, later;
     const int64_t *index;
     bool runs;
 } lanes_of;
@@ -157,6 +158,18 @@ V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
         v_store(to + v * V_LANES, v_set1(*from));
 }
 
+/* A whole tile of such lanes of w components as follow. */
+V_INLINE void fetch_run(const int w, const real *from, const int to_write)
+{
+    V_UNROLL
+    for (int q = 0; q < w; q++) {
+        if (to_write)
+            __builtin_prefetch(from + q * T, 1);
+        else
+            __builtin_prefetch(from + q * T);
+    }
+}
+
 /* Lanes of w components each, one lane after the other, n elements in all; w a literal. */
 V_INLINE void gather_run(const int w, const real *from, size_t n, real *to)
 {
@@ -177,12 +190,22 @@ V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
     return (m->index ? (size_t)m->index[r] : r) * m->row;
 }
 
+/* The same place ROWS_AHEAD rows on, perhaps beyond the last, to be fetched while this row is at
+   work: one row is too near, and memory that follows on in a row may be another operand's turn. */
+enum { ROWS_AHEAD = 2 };
+V_INLINE size_t later_row(const e3tp_tile_map *m, size_t r)
+{
+    const size_t later = r + ROWS_AHEAD;
+    return row_at(m, m->index && later >= m->rows ? r : later);
+}
+
 V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, size_t u)
 {
     if (lanes == E3TP_LANES_CHANNELS)
         return (lanes_of){.base = row_at(m, row) + u * m->channel,
                           .step = m->channel,
                           .n = m->mul - u < T ? m->mul - u : T,
+                          .later = later_row(m, row) + u * m->channel,
                           .runs = m->channel == m->d && m->component == 1};
     /* Other rows may belong to other threads: they never run on. */
     return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
@@ -224,8 +247,10 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
         spread_lane(from + l->base, m->component, m->d, to);
     else if (how == LANES)
         gather_contiguous(l, m->d, from, to);
-    else
+    else {
+        fetch_run((int)how, from + l->later, 0);
         gather_run((int)how, from + l->base, T * (size_t)how, to);
+    }
 }
 
 V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l,
@@ -237,8 +262,10 @@ V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LANES)
         scatter_contiguous(l, m->d, from, to);
-    else
+    else {
+        fetch_run((int)how, to + l->later, 1);
         scatter_run((int)how, to + l->base, T * (size_t)how, from);
+    }
 }
 
 /* Rows and channels from one tile to the next. */
