@@ -18,6 +18,21 @@ typedef struct e3tp_cg_entry {
     double c;
 } e3tp_cg_entry;
 
+/* Four non-zeros of equal size: with p = a[i] b[j] + s a[i2] b[j2] and q = a[i] b[j2] + t a[i2]
+   b[j], out[o] += c p and out[o2] += d q. Groups of those with the same o and o2, in them by kinds:
+   of signs s = + t = +, s = + t = -, s = - t = +, s = - t = -; then of two non-zeros, p = a[i] b[j]
+   with q = a[i] b[j2], and with q = a[i2] b[j]. */
+typedef struct e3tp_cg_quad {
+    int16_t i, i2, j, j2;
+    double c, d;
+} e3tp_cg_quad;
+
+enum { E3TP_CG_QUAD_KINDS = 6 };
+typedef struct e3tp_cg_quad_group {
+    int16_t o, o2;
+    size_t end[E3TP_CG_QUAD_KINDS]; /* in the list of all; a group begins where the last one ends */
+} e3tp_cg_quad_group;
+
 /* Channels that share y. A source is a path with one channel of y: what it adds to component k of a
    block of results is sum_i M[i][k] w v[i], for each row and tile of channels. Of at most T rows:
 
@@ -65,6 +80,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
 
 /* table       out[o] += c w sum c_e a[i] b[j] over a table, tile by tile; w NULL: ones, else of any
                alignment, as in scale_add
+   quads       the same over the quads of n groups
    scale_add   z += w a, d components
    scale       a *= w, d components
    dot         line += sum over components a b
@@ -86,6 +102,9 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
               real *out, size_t out_stride))                                                       \
+    X(quads, (const e3tp_cg_quad_group *g, size_t n, const e3tp_cg_quad *e, double c,              \
+              size_t tiles, const real *a, size_t a_stride, const real *b, size_t b_stride,        \
+              const real *w, size_t w_stride, real *out, size_t out_stride))                       \
     X(scale_add, (size_t tiles, int d, const real *a, size_t a_stride, const real *w,              \
                   size_t w_stride, real *z, size_t z_stride))                                      \
     X(scale, (size_t tiles, int d, const real *w, size_t w_stride, real *a, size_t a_stride))      \

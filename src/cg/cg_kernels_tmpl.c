@@ -15,6 +15,13 @@ typedef MIX(E3TP_REAL) mix_job;
 #define SOURCE(r) SOURCE_(r)
 typedef SOURCE(E3TP_REAL) source;
 
+V_INLINE void clear_sums(const int n, v_real *acc)
+{
+    V_UNROLL
+    for (int q = 0; q < n; q++)
+        acc[q] = v_zero();
+}
+
 /* ---- lanes with operands of their own ---- */
 
 /* Tables run with four vectors per entry, so that each constant feeds four multiplications. */
@@ -60,6 +67,76 @@ static void table(const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, con
     for (; t < tiles; t++)
         table_tiles(1, e, ne, c, a + t * as, as, b + t * bs, bs, w ? w + t * ws : NULL, ws,
                     out + t * os, os);
+}
+
+/* Where operands and results of a call over tiles lie. */
+typedef struct tile_args {
+    const real *a, *b, *w;
+    real *out;
+    size_t as, bs, ws, os;
+} tile_args;
+
+/* acc: sums of c p, then of d q, for n tiles; n and kind literals. */
+V_INLINE void add_quad(const int n, const int kind, const e3tp_cg_quad *e, const tile_args *t,
+                       v_real *acc)
+{
+    const v_real c = v_set1((real)e->c), d = v_set1((real)e->d);
+    V_UNROLL
+    for (int v = 0; v < n * NV; v++) {
+        const size_t at = (size_t)(v % NV * V_LANES);
+        const real *a = t->a + (size_t)(v / NV) * t->as + at;
+        const real *b = t->b + (size_t)(v / NV) * t->bs + at;
+        const v_real x = v_load(a + e->i * T), x2 = v_load(a + e->i2 * T);
+        const v_real y = v_load(b + e->j * T), y2 = v_load(b + e->j2 * T);
+        const v_real p = kind >= 4   ? x * y
+                         : kind >= 2 ? v_fnma(x2, y2, x * y)
+                                     : v_fma(x2, y2, x * y);
+        const v_real q = kind == 4   ? x * y2
+                         : kind == 5 ? x2 * y
+                         : kind % 2  ? v_fnma(x2, y, x * y2)
+                                     : v_fma(x2, y, x * y2);
+        acc[v] = v_fma(c, p, acc[v]);
+        acc[n * NV + v] = v_fma(d, q, acc[n * NV + v]);
+    }
+}
+
+V_INLINE void quads_tiles(const int n, const e3tp_cg_quad_group *g, size_t groups,
+                          const e3tp_cg_quad *e, double c, const tile_args *t)
+{
+    const e3tp_cg_quad *at = e;
+    for (const e3tp_cg_quad_group *end = g + groups; g < end; g++) {
+        v_real acc[2 * GROUP * NV];
+        clear_sums(2 * n * NV, acc);
+        V_UNROLL
+        for (int kind = 0; kind < E3TP_CG_QUAD_KINDS; kind++)
+            for (; at < e + g->end[kind]; at++)
+                add_quad(n, kind, at, t, acc);
+        V_UNROLL
+        for (int v = 0; v < n * NV; v++) {
+            const size_t tile = (size_t)(v / NV), lane = (size_t)(v % NV * V_LANES);
+            v_real w = v_set1((real)c);
+            if (t->w)
+                w *= v_loadu(t->w + tile * t->ws + lane);
+            real *z = t->out + tile * t->os + lane, *z1 = z + g->o * T, *z2 = z + g->o2 * T;
+            v_store(z1, v_fma(w, acc[v], v_load(z1)));
+            v_store(z2, v_fma(w, acc[n * NV + v], v_load(z2)));
+        }
+    }
+}
+
+static void quads(const e3tp_cg_quad_group *g, size_t n, const e3tp_cg_quad *e, double c,
+                  size_t tiles, const real *a, size_t as, const real *b, size_t bs, const real *w,
+                  size_t ws, real *out, size_t os)
+{
+    for (size_t t = 0, now; t < tiles; t += now) {
+        const tile_args at = {a + t * as, b + t * bs, w ? w + t * ws : NULL, out + t * os, as, bs,
+                              ws,         os};
+        now = tiles - t >= GROUP ? GROUP : 1;
+        if (now == GROUP)
+            quads_tiles(GROUP, g, n, e, c, &at);
+        else
+            quads_tiles(1, g, n, e, c, &at);
+    }
 }
 
 static void scale_add(size_t tiles, int d, const real *a, size_t as, const real *w, size_t ws,
@@ -130,13 +207,6 @@ V_INLINE int vectors_for(const int kt)
 V_INLINE size_t vector_at(const int v, size_t tile)
 {
     return (size_t)(v / NV) * tile + (size_t)(v % NV * V_LANES);
-}
-
-V_INLINE void clear_sums(const int n, v_real *acc)
-{
-    V_UNROLL
-    for (int q = 0; q < n; q++)
-        acc[q] = v_zero();
 }
 
 /* nv vectors of a line; NULL: ones. */

@@ -227,13 +227,19 @@ static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg
                             size_t count, size_t tiles, line_up a, line_up b, const pair_target *to)
 {
     for (size_t i = 0; i < count; i++) {
-        const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[m[i].path].triple];
+        const e3tp_cg_triple *triple = &f->plan->triples[f->plan->path[m[i].path].triple];
+        const e3tp_cg_table *t = &triple->table[target];
         const pair_target *o = &to[m[i].place];
         const size_t now = o->z_stride == 0 ? 1 : tiles;
-        for (size_t at = 0; o->z && at < tiles; at += now)
-            kernels.table(t->to[target], t->n, (double)o->c * t->sign[target], now,
-                          a.v + at * a.stride, a.stride, b.v + at * b.stride, b.stride,
-                          o->w ? o->w + at * o->w_stride : NULL, o->w_stride, o->z, o->z_stride);
+        const double c = (double)o->c * triple->sign[target];
+        for (size_t at = 0; o->z && at < tiles; at += now) {
+            const real *x = a.v + at * a.stride, *y = b.v + at * b.stride,
+                       *w = o->w ? o->w + at * o->w_stride : NULL;
+            kernels.quads(t->groups, t->ngroups, t->quads, c, now, x, a.stride, y, b.stride, w,
+                          o->w_stride, o->z, o->z_stride);
+            kernels.table(t->rest, t->nrest, c, now, x, a.stride, y, b.stride, w, o->w_stride, o->z,
+                          o->z_stride);
+        }
     }
 }
 

@@ -163,6 +163,20 @@ static void choose_forms(e3tp_cg_plan *g)
     }
 }
 
+/* Of operands without kernels of pairs, where some path runs lane by lane. */
+static e3tp_status make_tables(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
+{
+    for (size_t i = 0; i < g->ntriples && g->y_lanes; i++)
+        for (int k = 0; k < E3TP_CG_TARGETS; k++) {
+            e3tp_cg_triple *t = &g->triples[i];
+            const int *role = e3tp_cg_role[k];
+            const int l[3] = {t->l[role[0]], t->l[role[1]], t->l[role[2]]};
+            if (!e3tp_cg_has_pair(l[0], l[1]))
+                E3TP_TRY(e3tp_cg_table_create(&t->table[k], l, t->to[k], t->n, a, why));
+        }
+    return E3TP_OK;
+}
+
 static bool is_shared(const e3tp_cg_plan *g, size_t path)
 {
     return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
@@ -392,6 +406,8 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
         s = make_layouts(g, a, why);
     }
     if (s == E3TP_OK)
+        s = make_tables(g, a, why);
+    if (s == E3TP_OK)
         s = make_lists(g, a, why);
     if (s == E3TP_OK)
         s = e3tp_cg_make_groups(g, a, why);
@@ -411,6 +427,9 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
         return;
     for (int k = 0; k < 4; k++)
         e3tp_packed_destroy(&g->packed[k], a);
+    for (size_t i = 0; i < g->ntriples; i++)
+        for (int k = 0; k < E3TP_CG_TARGETS; k++)
+            e3tp_cg_table_destroy(&g->triples[i].table[k], a);
     for (int k = 0; k < E3TP_CG_TARGETS; k++) {
         e3tp_free(a, g->order[k]);
         e3tp_free(a, g->groups[k]);

@@ -19,11 +19,20 @@ typedef enum e3tp_cg_target {
 /* The operands (0 x, 1 y, 2 z or gz) that each target reads, and the one that it writes. */
 extern const int e3tp_cg_role[E3TP_CG_TARGETS][3];
 
+/* What remains of a tensor when its non-zeros are taken four at a time. */
+typedef struct e3tp_cg_table {
+    e3tp_cg_quad *quads;
+    e3tp_cg_quad_group *groups;
+    e3tp_cg_entry *rest; /* by o */
+    size_t ngroups, nrest;
+} e3tp_cg_table;
+
 /* The tensor of one triple of degrees, sorted for each target. */
 typedef struct e3tp_cg_triple {
     int l[3];
     size_t n;
     e3tp_cg_entry *to[E3TP_CG_TARGETS];
+    e3tp_cg_table table[E3TP_CG_TARGETS]; /* where the target's operands have no kernel of pairs */
     double sign[E3TP_CG_TARGETS]; /* of the tensor, legs exchanged, against that of cg_pairs.h */
 } e3tp_cg_triple;
 
@@ -146,6 +155,11 @@ typedef struct e3tp_cg_runner {
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
                                 e3tp_message *why);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
+/* A tensor in the order of a target, of degrees l of its operands and its result. Freed by destroy,
+   after a failure too. */
+e3tp_status e3tp_cg_table_create(e3tp_cg_table *t, const int l[3], const e3tp_cg_entry *e,
+                                 size_t ne, const e3tp_allocator *a, e3tp_message *why);
+void e3tp_cg_table_destroy(e3tp_cg_table *t, const e3tp_allocator *a);
 /* A step of creation, when forms and layouts are chosen: order, groups and written. */
 e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */

@@ -54,6 +54,36 @@ static void NAME(check_table)(const KERNELS *k, size_t tiles, int weighted)
     NAME(same)(3, want, "table");
 }
 
+static void NAME(check_quads)(const KERNELS *k, size_t tiles, int weighted)
+{
+    static const double s[] = {1, 1, -1, -1, 0, 0}, t[] = {1, -1, 1, -1, 0, 1},
+                        r[] = {1, 1, 1, 1, 1, 0};
+    const size_t T = NAME(T), as = 4 * T, bs = 6 * T, ws = 2 * T, os = 8 * T;
+    const REAL *a = NAME(integers)(0), *b = NAME(integers)(1), *w = NAME(integers)(2);
+    REAL *out = NAME(integers)(3);
+    double *want = NAME(expect)(3);
+    for (size_t tile = 0; tile < tiles; tile++)
+        for (size_t g = 0, e = 0; g < QUAD_GROUPS; g++)
+            for (int kind = 0; kind < E3TP_CG_QUAD_KINDS; kind++)
+                for (; e < quad_groups[g].end[kind]; e++)
+                    for (size_t v = 0; v < T; v++) {
+                        const e3tp_cg_quad *q = &quads[e];
+                        const REAL *at = a + tile * as + v, *bt = b + tile * bs + v;
+                        const double x = (double)at[(size_t)q->i * T],
+                                     x2 = (double)at[(size_t)q->i2 * T],
+                                     y = (double)bt[(size_t)q->j * T],
+                                     y2 = (double)bt[(size_t)q->j2 * T],
+                                     c = 2 * (weighted ? (double)w[tile * ws + v] : 1);
+                        double *z = want + tile * os + v;
+                        z[(size_t)quad_groups[g].o * T] += c * q->c * (x * y + s[kind] * x2 * y2);
+                        z[(size_t)quad_groups[g].o2 * T] +=
+                            c * q->d * (r[kind] * x * y2 + t[kind] * x2 * y);
+                    }
+    k->quads(quad_groups, QUAD_GROUPS, quads, 2, tiles, a, as, b, bs, weighted ? w : NULL, ws, out,
+             os);
+    NAME(same)(3, want, "quads");
+}
+
 static void NAME(check_lines)(const KERNELS *k, size_t tiles, int d)
 {
     const size_t T = NAME(T), as = ((size_t)d + 1) * T, bs = ((size_t)d + 2) * T, ws = 3 * T;
@@ -353,6 +383,7 @@ static size_t NAME(check_kernels)(const KERNELS *k)
     for (size_t tiles = 1; tiles <= 9; tiles++)
         for (int i = 0; i < 2; i++) {
             NAME(check_table)(k, tiles, i);
+            NAME(check_quads)(k, tiles, i);
             NAME(check_lines)(k, tiles, (int)tiles + 4 * i);
         }
     NAME(check_build)(k, 5, 1);
@@ -366,7 +397,7 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             (k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3, true);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2, n3 % 4 == 1);
         }
-    return 11; /* those above */
+    return 12; /* those above */
 }
 
 #undef NAME

@@ -22,6 +22,14 @@ static const e3tp_cg_entry entries[ENTRIES] = {{0, 0, 0, 1},  {2, 4, 0, -2}, {1,
                                                {0, 4, 3, -1}, {1, 2, 3, 2},  {2, 1, 3, 1},
                                                {2, 2, 4, 1},  {0, 1, 5, -3}, {1, 0, 6, 2}};
 
+/* Every kind, in two groups, one of which lacks some. */
+enum { QUAD_GROUPS = 2 };
+static const e3tp_cg_quad quads[] = {{0, 2, 1, 3, 2, -2}, {0, 2, 0, 4, 1, 1},  {1, 2, 1, 3, 3, 3},
+                                     {0, 2, 1, 3, 1, -1}, {1, 1, 0, 4, -2, 2}, {0, 2, 2, 2, 1, 3},
+                                     {0, 1, 4, 0, 2, 2},  {1, 1, 1, 3, 1, 1}};
+static const e3tp_cg_quad_group quad_groups[QUAD_GROUPS] = {{0, 6, {1, 2, 3, 4, 5, 6}},
+                                                            {5, 1, {6, 7, 7, 7, 8, 8}}};
+
 typedef struct mix_shape {
     size_t first, rows, tiles, count;
     int n, sum, weighted, packed, fresh, paired;
