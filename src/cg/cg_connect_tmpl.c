@@ -29,20 +29,23 @@ static shared_path shared_of(const frame *f, size_t path)
     return s;
 }
 
-/* Products of n rows, r the first, all in one group of T: in scratch, tile after tile. */
+/* From tile to tile of the products in scratch. */
 static size_t mid_tile(const shared_path *s)
 {
     return (size_t)s->z.d * T;
 }
 
+static source x_from(const shared_path *s, size_t r)
+{
+    return (source){
+        .v = s->x.v + r * s->x_row, .row = s->x_row, .tile = s->x.stride, .step = T, .n = s->x.d};
+}
+
+/* Products of n rows, r the first, all in one group of T. */
 static void multiply_rows(const frame *f, const shared_path *s, size_t r, size_t n)
 {
-    const source x = {.v = s->x.v + r * s->x_row,
-                      .row = s->x_row,
-                      .tile = s->x.stride,
-                      .step = T,
-                      .n = s->x.d,
-                      .M = f->M + r / T * s->matrix + r % T};
+    source x = x_from(s, r);
+    x.M = f->M + r / T * s->matrix + r % T;
     const mix_job m = {.rows = n,
                        .tiles = s->tiles,
                        .count = 1,
@@ -65,8 +68,7 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
                       .step = T,
                       .n = s->z.d,
                       .M = f->turned_M + r / T * s->matrix + r % T};
-    const source x = {
-        .v = s->x.v + r * s->x_row, .row = s->x_row, .tile = s->x.stride, .step = T, .n = s->x.d};
+    const source x = x_from(s, r);
     const mix_job m = {.rows = n,
                        .tiles = s->tiles,
                        .count = 1,

@@ -17,8 +17,6 @@ typedef struct frame {
     size_t n;
     bool sum;         /* one row of z for all */
     bool back;        /* the backward pass */
-    bool fresh;       /* blocks of z that some member is the first to write were not cleared */
-    bool folded;      /* lines of weights hold the coefficients too, where lanes kernels add to z */
     bool second;      /* second order: gradients of weights are added up */
     bool weighted;    /* only paths that have weights */
     bool direct;      /* blocks of results go to the caller one by one */
@@ -70,10 +68,10 @@ static inline block_lines caller_lines(const frame *f, int k, const e3tp_block *
                          (size_t)(k == 0 ? f->r->sx : f->r->sz), T, b->mul};
 }
 
-/* The block of x or z (backward gz) of a path. */
+/* The block of x, or in the backward pass of gz, of a path. */
 static inline block_lines frame_lines(const frame *f, size_t path, int k)
 {
-    const void *from = k == 0 ? f->r->x : f->back ? f->r->gz : f->r->z;
+    const void *from = k == 0 ? f->r->x : f->r->gz;
     return f->in_place[k] ? caller_lines(f, k, e3tp_cg_block(f->p, path, k), from)
                           : packed_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k), f->v);
 }
@@ -102,6 +100,13 @@ static inline bool e3tp_cg_leaves_unpacked(const frame *f, int k)
     return f->direct && (k == 0 ? f->r->sx : f->r->sz) != 0;
 }
 
+/* The forward pass itself: blocks of z that some member is the first to write are not cleared, and
+   lines of weights hold the coefficients too, where lanes kernels add to z. */
+static inline bool e3tp_cg_is_forward(const frame *f)
+{
+    return !f->back && !f->second;
+}
+
 /* Whether a path has no part in what is under way. */
 static inline bool e3tp_cg_rests(const frame *f, size_t path)
 {
@@ -117,7 +122,7 @@ static inline bool e3tp_cg_one_line(const frame *f)
 /* Whether the kernels of pairs weight the results of a path, in the pass under way. */
 static inline bool e3tp_cg_folds(const frame *f, size_t path)
 {
-    return f->folded && !e3tp_cg_connects(&f->p->paths[path]) && !e3tp_cg_reads_weights(f, path) &&
+    return e3tp_cg_is_forward(f) && !e3tp_cg_connects(&f->p->paths[path]) &&
            !f->plan->path[path].channels;
 }
 

@@ -146,8 +146,8 @@ static bool in_lines(const e3tp_cg_plan *g, const e3tp_cg_member *m, size_t coun
     bool yes = true;
     for (size_t i = 0; i < count; i++) {
         const e3tp_cg_path *q = &g->path[m[i].path];
-        yes = yes && g->problem->paths[m[i].path].has_weight && !q->in_place &&
-              q->lines == first->lines + i && q->line_step == first->line_step;
+        yes = yes && g->problem->paths[m[i].path].has_weight && q->lines == first->lines + i &&
+              q->line_step == first->line_step;
     }
     return yes;
 }

@@ -22,6 +22,15 @@ V_INLINE void clear_sums(const int n, v_real *acc)
         acc[q] = v_zero();
 }
 
+/* sum[e] = v_sum(acc[e]) for e < n; both have room for a vector more, of lanes and of sums, and acc
+ * is used up. */
+V_INLINE void sum_lanes(const int n, v_real *acc, real *sum)
+{
+    clear_sums(V_LANES, acc + n);
+    for (int e = 0; e < n; e += V_LANES)
+        v_storeu(sum + e, v_sums(acc + e));
+}
+
 /* ---- lanes with operands of their own ---- */
 
 /* Tables run with four vectors per entry, so that each constant feeds four multiplications. */
@@ -35,9 +44,7 @@ V_INLINE void table_tiles(const int n, const e3tp_cg_entry *e, size_t ne, double
     for (size_t s = 0; s < ne;) {
         const int o = e[s].o;
         v_real acc[GROUP * NV];
-        V_UNROLL
-        for (int v = 0; v < n * NV; v++)
-            acc[v] = v_zero();
+        clear_sums(n * NV, acc);
         for (; s < ne && e[s].o == o; s++) {
             const v_real ce = v_set1((real)(c * e[s].c));
             const real *ai = a + e[s].i * T, *bj = b + e[s].j * T;
@@ -379,29 +386,20 @@ V_INLINE int results_of(int n)
 
 static void mix(const mix_job *m)
 {
+#define TAKE(kt)                   \
+    case kt:                       \
+        if ((kt) <= MOST_RESULTS)  \
+            mix_results(kt, m, k); \
+        break;
     for (int k = 0, now; k < m->n; k += now)
         switch (now = results_of(m->n - k)) {
-        case 1:
-            mix_results(1, m, k);
-            break;
-        case 2:
-            mix_results(2, m, k);
-            break;
-        case 3:
-            mix_results(3, m, k);
-            break;
-        case 4:
-            mix_results(4 < MOST_RESULTS ? 4 : 1, m, k);
-            break;
-        case 5:
-            mix_results(5, m, k);
-            break;
-        case 7:
-            mix_results(7 < MOST_RESULTS ? 7 : 1, m, k);
-            break;
-        default:
-            mix_results(MOST_RESULTS, m, k);
-            break;
+            TAKE(1)
+            TAKE(2)
+            TAKE(3)
+            TAKE(4)
+            TAKE(5)
+            TAKE(7)
+            TAKE(9)
         }
 }
 
@@ -583,43 +581,26 @@ static void mix_y(size_t rows, size_t tiles, const source *from, const source *t
                   const e3tp_cg_entry *e, size_t ne, double c, real *gy)
 {
     const source own[2] = {*from, *to}, *a = &own[0], *g = &own[1];
-    v_real D[MOST_ELEMENTS], sum[MOST_Y];
+    v_real D[MOST_ELEMENTS], acc[MOST_Y + V_BYTES / sizeof(real)];
+    real sum[MOST_Y + V_BYTES / sizeof(real)];
     y_terms y;
     read_terms(&y, e, ne, c, g->n);
     for (size_t r = 0; r < rows; r++) {
         matrix_of(r, tiles, a, g, D);
         size_t s = 0;
         for (int o = 0; o < y.n; o++) {
-            v_real acc = v_zero();
+            v_real of_o = v_zero();
             for (; s < y.end[o]; s++)
-                acc = v_fma(v_set1(y.of[s].c), D[y.of[s].at], acc);
-            sum[o] = acc;
+                of_o = v_fma(v_set1(y.of[s].c), D[y.of[s].at], of_o);
+            acc[o] = of_o;
         }
-        for (int o = y.n; o % V_LANES; o++)
-            sum[o] = v_zero();
-        for (int o = 0; o < y.n; o += V_LANES) {
-            real one[V_BYTES / sizeof(real)];
-            v_storeu(one, v_sums(sum + o));
-            for (int v = 0; v < V_LANES && o + v < y.n; v++)
-                gy[(size_t)(o + v) * T + r] += one[v];
-        }
+        sum_lanes(y.n, acc, sum);
+        for (int o = 0; o < y.n; o++)
+            gy[(size_t)o * T + r] += sum[o];
     }
 }
 
 /* ---- all channels with all ---- */
-
-V_INLINE v_real load_some(const real *p, size_t n)
-{
-    return n >= (size_t)V_LANES ? v_loadu(p) : v_load_n(p, (int)n);
-}
-
-V_INLINE void store_some(real *p, v_real v, size_t n)
-{
-    if (n >= (size_t)V_LANES)
-        v_storeu(p, v);
-    else
-        v_store_n(p, v, (int)n);
-}
 
 /* Pairs of a row and a component that share each load of the weights: with the vectors of a tile
    as many sums as registers hold. */
@@ -632,9 +613,7 @@ V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_
                               size_t w_row, real *const *z, size_t at)
 {
     v_real acc[PAIRS * NV];
-    V_UNROLL
-    for (int q = 0; q < P * nv; q++)
-        acc[q] = v_zero();
+    clear_sums(P * nv, acc);
     for (size_t u = 0; u < m1; u++, W += w_row) {
         const size_t lane = u / T * t_tile + u % T;
         v_real w[NV];
@@ -642,7 +621,7 @@ V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_
             __builtin_prefetch(W + ahead);
         V_UNROLL
         for (int v = 0; v < nv; v++)
-            w[v] = whole ? v_loadu(W + v * V_LANES) : load_some(W, n);
+            w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, n, 0);
         V_UNROLL
         for (int q = 0; q < P; q++) {
             const v_real c = v_set1(t[q][lane]);
@@ -705,7 +684,7 @@ V_INLINE void outer_vector(const int U, size_t rows, int n3, size_t n, const rea
     v_real acc[4];
     V_UNROLL
     for (int q = 0; q < U; q++)
-        acc[q] = load_some(W + (size_t)q * w_row, n);
+        acc[q] = v_load_part(W + (size_t)q * w_row, n, 0);
     for (size_t r = 0; r < rows; r++)
         for (int k = 0; k < n3; k++) {
             const v_real gk = v_load(g + r * g_row + k * T);
@@ -715,7 +694,7 @@ V_INLINE void outer_vector(const int U, size_t rows, int n3, size_t n, const rea
         }
     V_UNROLL
     for (int q = 0; q < U; q++)
-        store_some(W + (size_t)q * w_row, acc[q], n);
+        v_store_part(W + (size_t)q * w_row, n, 0, acc[q]);
 }
 
 static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
@@ -754,14 +733,14 @@ V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh,
     clear_sums(U * K, acc);
     for (size_t o = 0; o < j->mo; o += (size_t)V_LANES) {
         const size_t left = j->mo - o;
-        v_real w[4], gw[4], gk[MOST_SUMS];
+        v_real gk[MOST_SUMS];
         V_UNROLL
         for (int q = 0; q < K; q++)
             gk[q] = v_load(j->g + o / T * j->g_tile + o % T + (size_t)((k + q) * T));
         V_UNROLL
         for (int p = 0; p < U; p++) {
             const size_t at = (u + (size_t)p) * j->w_row + o;
-            w[p] = load_some(j->W + at, left);
+            const v_real w = v_load_part(j->W + at, left, 0);
             if (k == 0 && j->ahead) {
                 __builtin_prefetch(j->W + at + j->ahead);
                 if (j->gW)
@@ -769,24 +748,21 @@ V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh,
             }
             V_UNROLL
             for (int q = 0; q < K; q++)
-                acc[p * K + q] = v_fma(w[p], gk[q], acc[p * K + q]);
+                acc[p * K + q] = v_fma(w, gk[q], acc[p * K + q]);
             if (!j->gW)
                 continue;
-            gw[p] = fresh ? v_zero() : load_some(j->gW + at, left);
+            v_real gw = fresh ? v_zero() : v_load_part(j->gW + at, left, 0);
             V_UNROLL
             for (int q = 0; q < K; q++)
-                gw[p] = v_fma(v_set1(t[p + q * T]), gk[q], gw[p]);
-            store_some(j->gW + at, gw[p], left);
+                gw = v_fma(v_set1(t[p + q * T]), gk[q], gw);
+            v_store_part(j->gW + at, left, 0, gw);
         }
     }
-    clear_sums(V_LANES, acc + U * K);
-    for (int e = 0; e < U * K; e += V_LANES) {
-        real one[V_BYTES / sizeof(real)];
-        v_storeu(one, v_sums(acc + e));
-        for (int v = 0; v < V_LANES && e + v < U * K; v++)
-            j->gt[u / T * j->t_tile + u % T + (size_t)((e + v) / K + (k + (e + v) % K) * T)] +=
-                one[v];
-    }
+    real sum[MOST_SUMS + V_BYTES / sizeof(real)];
+    sum_lanes(U * K, acc, sum);
+    V_UNROLL
+    for (int e = 0; e < U * K; e++)
+        j->gt[u / T * j->t_tile + u % T + (size_t)(e / K + (k + e % K) * T)] += sum[e];
 }
 
 V_INLINE void back_parts(const int U, const int K, const back_job *j, bool fresh, int k)

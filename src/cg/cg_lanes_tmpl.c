@@ -349,7 +349,7 @@ static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const
     size_t z_stride = 0;
     for (size_t i = 0; i < g->count; i++) {
         const line_up to = block_at(f->v, &m[i], E3TP_CG_TO_Z, 2, way);
-        if (f->fresh && m[i].first && !way->again)
+        if (e3tp_cg_is_forward(f) && m[i].first && !way->again)
             clear_tiles(&m[i], to, way->tiles);
         z[m[i].place] = to.v + degree_of(&m[i]) * T;
         z_stride = to.stride;
@@ -433,7 +433,8 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
 {
     const e3tp_cg_member *m = f->plan->order[target] + g->first;
     real *const *results = target == E3TP_CG_TO_Z ? f->v : f->g;
-    pair_set *set = target == E3TP_CG_TO_Z && g->ready && f->folded ? set_of(g, m) : NULL;
+    pair_set *set =
+        target == E3TP_CG_TO_Z && g->ready && e3tp_cg_is_forward(f) ? set_of(g, m) : NULL;
     if (set) {
         run_set(f, set, g, m, way);
         return;
@@ -453,7 +454,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
     for (size_t k = 0; k < g->count; k++) {
         out[k] = (result){block_at(results, &m[k], target, 2, way),
                           weight_line(f, m[k].path, way, 0), coefficient(f, &m[k])};
-        fresh = target == E3TP_CG_TO_Z && f->fresh && m[k].first && !way->again;
+        fresh = target == E3TP_CG_TO_Z && e3tp_cg_is_forward(f) && m[k].first && !way->again;
         if (e3tp_cg_rests(f, m[k].path))
             out[k].z = (line_up){NULL, 0};
         else if (fresh && !scaling)

@@ -21,17 +21,15 @@ static void unpack(const frame *f, int k, const real *from, void *to, ptrdiff_t 
 
 static void clear(const frame *f, real *packed, int k)
 {
-    packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, k == 2 && f->sum ? 1 : f->n, packed);
+    packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, packed);
 }
 
-/* Clears the blocks of z that paths add to. */
+/* Clears the blocks of z that paths add to; no member is the first to write them. */
 static void clear_results(const frame *f)
 {
     const e3tp_packed *q = &f->plan->packed[2];
     const size_t rows = f->sum ? 1 : f->n;
-    if (!f->fresh)
-        clear(f, f->v[2], 2);
-    for (size_t i = 0; f->fresh && i < f->p->nblocks[2]; i++) {
+    for (size_t i = 0; i < f->p->nblocks[2]; i++) {
         const e3tp_block *b = &f->p->blocks[2][i];
         const size_t count = e3tp_tile_count(f->plan->lanes, T, rows, b->mul);
         for (size_t t = 0; t < count && !f->plan->written[i]; t++)
@@ -458,8 +456,6 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     frame f = frame_of(plan, r, scratch);
     f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
     f.back = pass == E3TP_BACKWARD;
-    f.fresh = pass == E3TP_FORWARD;
-    f.folded = pass == E3TP_FORWARD;
     set_direct(&f, plan->direct && !f.sum);
     if (pass == E3TP_FORWARD)
         forward(&f);

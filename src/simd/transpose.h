@@ -96,22 +96,6 @@ V_INLINE int v_has_place(const int d, const int j, const int m)
     return 0;
 }
 
-/* Of the lanes that n elements make the vector from element `at` on, zero beyond. */
-V_INLINE v_real v_load_part(const real *from, size_t n, size_t at)
-{
-    if (at + (size_t)V_LANES <= n)
-        return v_loadu(from + at);
-    return at < n ? v_load_n(from + at, (int)(n - at)) : v_zero();
-}
-
-V_INLINE void v_store_part(real *to, size_t n, size_t at, v_real v)
-{
-    if (at + (size_t)V_LANES <= n)
-        v_storeu(to + at, v);
-    else if (at < n)
-        v_store_n(to + at, v, (int)(n - at));
-}
-
 /* to[m * step ..] = component m of the lanes, of which n elements are there; d odd, a literal, at
    most V_MOST_ZIPPED. */
 V_INLINE void v_unzip(const int d, const real *from, size_t n, real *to, size_t step)

@@ -112,6 +112,21 @@ V_INLINE void v_store_n(real *p, v_real v, int n)
 #endif
 }
 
+/* Of n elements the vector from element `at` on, zero beyond; and the reverse. */
+V_INLINE v_real v_load_part(const real *p, size_t n, size_t at)
+{
+    if (at + (size_t)V_LANES <= n)
+        return v_loadu(p + at);
+    return at < n ? v_load_n(p + at, (int)(n - at)) : v_zero();
+}
+V_INLINE void v_store_part(real *p, size_t n, size_t at, v_real v)
+{
+    if (at + (size_t)V_LANES <= n)
+        v_storeu(p + at, v);
+    else if (at < n)
+        v_store_n(p + at, v, (int)(n - at));
+}
+
 /* Lane by lane a where the mask is set, else b. */
 V_INLINE v_real v_select(v_int mask, v_real a, v_real b)
 {
