@@ -21,7 +21,12 @@ E3TP_BEGIN_DECLS
 /* WHAT is computed. */
 typedef enum e3tp_op {
     E3TP_OP_TENSOR_PRODUCT = 0, /* e3nn's TensorProduct: irreps, paths, weights */
-    E3TP_OP_GAUNT = 1 /* product of two functions on the sphere, projected to given degrees */
+    E3TP_OP_GAUNT = 1,    /* product of two functions on the sphere, projected to given degrees */
+    E3TP_OP_BRACKET = 2,  /* their Poisson bracket r.(grad x x grad y) */
+    E3TP_OP_COMPLETE = 3, /* both: every coupling of degrees */
+    E3TP_OP_MATRIX = 4,   /* product of two matrices that stand for them */
+    E3TP_OP_CROSS = 5,    /* cross product of two vector fields on the sphere */
+    E3TP_OP_DOT = 6       /* their dot product, a function */
 } e3tp_op;
 
 /* HOW it is computed. AUTO chooses only among methods that compute the same map. */
@@ -189,21 +194,45 @@ E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, c
 /* E3NN_044: a path with a degree above 11 is then INVALID. */
 E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
-/* GAUNT. Degrees of x, y, z: distinct, ascending, 0..12 for x and y, 0..24 for z; per degree one
-   block of `channels` copies, parity (-1)^l.
+/* Products of signals: all operations but TENSOR_PRODUCT. Degrees of x, y, z: distinct, ascending,
+   0..12 for x and y, 0..24 for z. Blocks of `channels` copies:
 
-     z[l3] = c[l3] sum a[l1] b[l2] g(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
+   - functions       one per degree l, parity (-1)^l
 
-   g is e3tp_gaunt_strength; with weights a row is a [n1][C], b [n2][C], c [n3][C] in one piece. */
+   - pseudo          one per degree l >= 1, parity (-1)^(l+1)
+
+   - vector fields   per degree j one for each l = j-1, j, j+1 that exists, ascending, parity
+   (-1)^(l+1): harmonics V^(j,l)_k = sqrt(2j+1) W(l,1,j) : Y_l e_k; a cross product has (-1)^l
+
+     z[l3] = c[l3] sum a[l1] b[l2] kappa(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
+
+   - GAUNT     functions to functions; kappa is e3tp_gaunt_strength (arXiv 2401.10216)
+
+   - BRACKET   functions to pseudo; e3tp_bracket_strength (arXiv 2605.15073)
+
+   - COMPLETE  functions to functions, then pseudo; one or the other
+
+   - MATRIX    the same blocks, by Z = X Y with X = sum x W(h,h,l): (-1)^l3 {l1 l2 l3; h h h}, the
+   6j symbol, of which some are zero by accident (Unke and Maennel, arXiv 2401.07595)
+
+   - CROSS, DOT  vector fields to vector fields, or to functions (arXiv 2602.21466)
+
+   e3tp_plan_irreps gives the blocks, e3tp_plan_path_coefficient the kappas. With weights a row is
+   a [n1][C], b [n2][C], c [n3][C] in one piece, n counting blocks. */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
+/* MATRIX: h, matrices of 2h + 1 rows, 2h at least the largest degree; LEAST (default): the smallest
+   such; FULL: the smallest that loses no coupling by accident. */
+#define E3TP_SPIN_LEAST (-1)
+#define E3TP_SPIN_FULL (-2)
+E3TP_API e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin);
 
 /* Both. */
 E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default F32 */
-E3TP_API e3tp_status e3tp_desc_set_weights(e3tp_desc *d,
-                                           e3tp_weights kind); /* default: SHARED for products with
-                                                                   weighted paths, NONE for gaunt */
+E3TP_API e3tp_status
+e3tp_desc_set_weights(e3tp_desc *d, e3tp_weights kind); /* default: SHARED for products with
+                                                            weighted paths, NONE for signals */
 /* TENSOR_PRODUCT; default BY_CHANNEL. BY_PATH: a row of weights is one number for each weighted
    path whose blocks have channels, in the order of the paths. */
 E3TP_API e3tp_status e3tp_desc_set_weight_shape(e3tp_desc *d, e3tp_weight_shape shape);
@@ -253,6 +282,12 @@ E3TP_API double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass);  /* estimate
 E3TP_API size_t e3tp_plan_num_paths(const e3tp_plan *p);
 E3TP_API double e3tp_plan_path_coefficient(const e3tp_plan *p,
                                            size_t path); /* e3nn's final coefficient; NaN outside */
+/* The blocks of x, y and z that a path couples; INVALID outside. A product of signals has a path
+   for each kappa that is not zero. */
+E3TP_API e3tp_status e3tp_plan_path_blocks(const e3tp_plan *p, size_t path, uint32_t blocks[3]);
+/* The blocks of x, y or z, at most cap of them to out (NULL: none); returns how many there are. */
+E3TP_API size_t e3tp_plan_irreps(const e3tp_plan *p, e3tp_operand which, e3tp_irrep *out,
+                                 size_t cap);
 /* Text for people and bug reports; snprintf rules: returns the length needed, writes at most cap
  * bytes. */
 E3TP_API size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap);

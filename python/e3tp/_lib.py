@@ -11,7 +11,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_ui
 
 ABI = 1
 FORWARD, BACKWARD, DOUBLE_BACKWARD, JVP = range(4)
-OPERATIONS = {"tensor_product": 0, "gaunt": 1}
+OPERATIONS = {"tensor_product": 0, "gaunt": 1, "bracket": 2, "complete": 3, "matrix": 4, "vector": 5, "dot": 6}
 METHODS = {"auto": 0, "cg": 1, "gaunt": 2, "grid": 3, "matrix": None}  # None: no number in this ABI
 SIGNS = {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}
 PACKED = -(2**63)
@@ -80,6 +80,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_sign", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_degrees", c_int, (c_void_p, c_int, POINTER(c_int), c_size_t)),
     ("e3tp_desc_set_channels", c_int, (c_void_p, c_size_t)),
+    ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weights", c_int, (c_void_p, c_int)),
@@ -95,7 +96,10 @@ _PROTOTYPES = (
     ("e3tp_plan_method", c_char_p, (c_void_p,)),
     ("e3tp_plan_isa", c_char_p, (c_void_p,)),
     ("e3tp_plan_describe", c_size_t, (c_void_p, c_char_p, c_size_t)),
+    ("e3tp_plan_num_paths", c_size_t, (c_void_p,)),
     ("e3tp_plan_path_coefficient", c_double, (c_void_p, c_size_t)),
+    ("e3tp_plan_path_blocks", c_int, (c_void_p, c_size_t, POINTER(ctypes.c_uint32))),
+    ("e3tp_plan_irreps", c_size_t, (c_void_p, c_int, POINTER(Irrep), c_size_t)),
     ("e3tp_forward", c_int, (c_void_p, POINTER(Buffers))),
     ("e3tp_backward", c_int, (c_void_p, POINTER(Buffers))),
     ("e3tp_double_backward", c_int, (c_void_p, POINTER(Buffers))),
@@ -270,12 +274,8 @@ def method_number(name):
 
 def methods(kind):
     """Names of the methods that can serve a kind of product, "tensor_product" or a kind of SignalProduct."""
-    operation = choice("kind", kind, {**dict.fromkeys(KINDS), **OPERATIONS})
-    return tuple(
-        name
-        for name, number in METHODS.items()
-        if number and operation is not None and lib.e3tp_method_serves(number, operation)
-    )
+    operation = choice("kind", kind, {name: OPERATIONS[name] for name in ("tensor_product", *KINDS)})
+    return tuple(name for name, number in METHODS.items() if number and lib.e3tp_method_serves(number, operation))
 
 
 KINDS = ("gaunt", "bracket", "complete", "matrix", "vector")

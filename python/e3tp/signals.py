@@ -7,14 +7,14 @@ import itertools
 import numpy as np
 
 from . import _lib
-from ._lib import KINDS, Unsupported, choice, integer
+from ._lib import KINDS, Unsupported, choice, integer, lib
 from ._plan import Descriptor, Plan
 from .arrays import broadcast_axes, readable, result, sum_to
 from .irreps import Irreps
-from .math import gaunt_strength
 
 WEIGHTS = {None: 0, "shared": 1, "row": 2}
 QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
+_FULL = -2  # E3TP_SPIN_FULL
 
 
 def _degrees(name, lmax):
@@ -25,19 +25,25 @@ def _degrees(name, lmax):
 
 
 class SignalProduct(Plan):
-    """Product of two functions on the sphere, degree by degree of the result; per channel
+    """Product of two signals on the sphere, irrep by irrep of the result; per channel
 
         z[l3] = c[l3] sum_{l1,l2} a[l1] b[l2] kappa(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
 
-    kind       "gaunt": the pointwise product, kappa = gaunt_strength; others are not built yet
+    kind       "gaunt"     product of functions; l1+l2+l3 even, kappa = gaunt_strength
+               "bracket"   their Poisson bracket; l1+l2+l3 odd, kappa = bracket_strength, a pseudo-function
+               "complete"  both, gaunt's results before bracket's
+               "matrix"    product of matrices that stand for functions; kappa = (-1)^l3 {l1 l2 l3; h h h}, the 6j
+               "vector"    product of vector fields in the harmonics V^(j,l), j-1 <= l <= j+1, ascending by j, then l
     lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
-    channels   C; the irreps are Cx0e+Cx1o+...
-    weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per degree; "row": the same behind batch axes
+    channels   C; the irreps of functions are Cx0e+Cx1o+...
+    weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per irrep; "row": the same behind batch axes
     rank       1; sums of several products are not built yet
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
-    spin, product   belong to kinds that are not built yet
-    method     "auto" or a name of methods("gaunt")
+    spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
+               no coupling is zero by accident (describe() lists those that are)
+    product    of "vector": "cross", a vector field, or "dot", a function
+    method     "auto" or a name of methods(kind)
     dtype, layout, isa, threads   as in TensorProduct
 
     Attributes: irreps_in1, irreps_in2, irreps_out, kappa (n1, n2, n_out), weight_numel, method, isa, dtype.
@@ -63,31 +69,41 @@ class SignalProduct(Plan):
         spin=None,
         product="cross",
     ):
-        _refuse(kind, rank, spin, product)
+        operation = _operation(kind, rank, spin, product)
         names = ("lmax1", "lmax2", "lmax_out")
-        self.degrees = tuple(_degrees(name, lmax) for name, lmax in zip(names, (lmax1, lmax2, lmax_out)))
+        lists = [_degrees(name, lmax) for name, lmax in zip(names, (lmax1, lmax2, lmax_out))]
         self.kind, self.weights = kind, weights
         self.channels = integer("channels", channels, 0, 2**32 - 1)
-        with Descriptor(kind) as desc:
-            for which, degrees in enumerate(self.degrees):
+        with Descriptor(operation) as desc:
+            for which, degrees in enumerate(lists):
                 desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
             desc.set("channels", self.channels)
             desc.set("weights", choice("weights", weights, WEIGHTS))
+            if spin is not None:
+                desc.set("spin", _FULL if spin == "full" else integer("spin", spin))
             rule = choice("quadrature", quadrature, QUADRATURES)
             desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
             self._freeze(desc, dtype, layout, method, isa, threads, weights == "shared")
-        self.irreps_in1, self.irreps_in2, self.irreps_out = (
-            Irreps((self.channels, (l, (-1) ** l)) for l in degrees) for degrees in self.degrees
-        )
+        self._introspect()
         self._letters = "xyabc" if weights else "xy"
         # The library takes one row of weights, a then b then c: letter, rows, place in it.
-        ends = list(itertools.accumulate(len(degrees) * self.channels for degrees in self.degrees))
-        self._parts = [
-            (letter, len(degrees), slice(start, end))
-            for letter, degrees, start, end in zip("abc", self.degrees, [0] + ends, ends)
-        ]
-        strengths = [gaunt_strength(*degrees) for degrees in itertools.product(*self.degrees)]
-        self.kappa = np.reshape(strengths, [len(degrees) for degrees in self.degrees]).astype(np.float64)
+        counts = self.kappa.shape
+        ends = list(itertools.accumulate(n * self.channels for n in counts))
+        self._parts = [(letter, n, slice(e - n * self.channels, e)) for letter, n, e in zip("abc", counts, ends)]
+
+    def _introspect(self):
+        """irreps_in1, irreps_in2, irreps_out and kappa, as the library has them."""
+        lists, block = [], (ctypes.c_uint32 * 3)()
+        with self._handle as plan:
+            for which in range(3):
+                found = (_lib.Irrep * lib.e3tp_plan_irreps(plan, which, None, 0))()
+                lib.e3tp_plan_irreps(plan, which, found, len(found))
+                lists.append(Irreps((i.mul, (i.l, i.parity)) for i in found))
+            self.irreps_in1, self.irreps_in2, self.irreps_out = lists
+            self.kappa = np.zeros([len(irreps) for irreps in lists])
+            for path in range(lib.e3tp_plan_num_paths(plan)):
+                lib.e3tp_plan_path_blocks(plan, path, block)
+                self.kappa[tuple(block)] = lib.e3tp_plan_path_coefficient(plan, path)
 
     def __repr__(self):
         return (
@@ -201,13 +217,14 @@ def _grid(grid):
     return tuple(integer(f"grid, {name}", n, 1) for name, n in zip(("n_theta", "n_phi"), grid))
 
 
-def _refuse(kind, rank, spin, product):
-    """What the contract names and is not built yet, and what belongs to another kind."""
+def _operation(kind, rank, spin, product):
+    """The library's name of a kind; refuses what is not built yet, and what belongs to another kind."""
     choice("kind", kind, dict.fromkeys(KINDS))
     choice("product", product, dict.fromkeys(("cross", "dot")))
-    if kind not in _lib.OPERATIONS:
-        raise Unsupported(f"kind: {kind!r} is not built yet; built: 'gaunt'")
     if integer("rank", rank, 1) > 1:
         raise Unsupported(f"rank: {rank}, sums of several products are not built yet; add {rank} products of rank 1")
-    if spin is not None:
+    if spin is not None and kind != "matrix":
         raise ValueError(f"spin: {spin!r}, expected None: only the kind 'matrix' has a spin")
+    if product == "dot" and kind != "vector":
+        raise ValueError("product: 'dot', expected 'cross': only the kind 'vector' has two products")
+    return "dot" if product == "dot" else kind

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "problem/signals.h"
 
 static e3tp_status keep(e3tp_desc *d, e3tp_status s, const e3tp_message *m)
 {
@@ -46,7 +47,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     if (!out)
         return E3TP_E_INVALID;
     *out = NULL;
-    if (op != E3TP_OP_TENSOR_PRODUCT && op != E3TP_OP_GAUNT)
+    if (!e3tp_op_name(op))
         return E3TP_E_INVALID;
     e3tp_desc *d = e3tp_zalloc(NULL, 1, sizeof *d);
     if (!d)
@@ -55,6 +56,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     d->spec.weights = -1;
     d->accumulation = -1;
     d->spec.channels = 1;
+    d->spec.spin = E3TP_SPIN_LEAST;
     *out = d;
     return E3TP_OK;
 }
@@ -141,7 +143,7 @@ e3tp_status e3tp_desc_set_irreps_text(e3tp_desc *d, e3tp_operand which, const ch
 
 e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l, size_t n)
 {
-    CHECK(d, d->spec.op == E3TP_OP_GAUNT, "set_degrees: the operation takes irreps, not degrees");
+    CHECK(d, e3tp_op_is_signal(d->spec.op), "set_degrees: the operation takes irreps, not degrees");
     CHECK(d, is_xyz(which), "set_degrees: operand %d, expected x, y or z", (int)which);
     CHECK(d, l || n == 0, "set_degrees: the list for %c is NULL", operand_letter[which]);
     const int lmax = lmax_of(which);
@@ -151,7 +153,7 @@ e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l
               operand_letter[which], l[i], i, lmax);
     e3tp_irrep s[LMAX_OUT + 1];
     for (size_t i = 0; i < n; i++)
-        s[i] = (e3tp_irrep){1, (uint16_t)l[i], (int8_t)(l[i] % 2 ? -1 : 1)};
+        s[i] = (e3tp_irrep){1, (uint16_t)l[i], 1};
     return replace_irreps(d, which, s, n);
 }
 
@@ -222,10 +224,19 @@ e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign)
 
 e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
 {
-    CHECK(d, d->spec.op == E3TP_OP_GAUNT,
+    CHECK(d, e3tp_op_is_signal(d->spec.op),
           "set_channels: the irreps of this operation have multiplicities");
     CHECK(d, channels <= UINT32_MAX, "channels: %zu is above 2^32 - 1", channels);
     d->spec.channels = channels;
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin)
+{
+    CHECK(d, d->spec.op == E3TP_OP_MATRIX, "set_spin: only matrix products have a spin");
+    CHECK(d, spin >= E3TP_SPIN_FULL && spin <= E3TP_SO3_LMAX,
+          "spin: %d, expected 0..%d, E3TP_SPIN_LEAST or E3TP_SPIN_FULL", spin, E3TP_SO3_LMAX);
+    d->spec.spin = spin;
     return E3TP_OK;
 }
 

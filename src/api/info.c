@@ -2,6 +2,7 @@
 /* What the library is and was built with. */
 #include "api/objects.h"
 #include "e3tp_config.h"
+#include "problem/signals.h"
 
 const char *e3tp_status_string(e3tp_status s)
 {
@@ -58,8 +59,8 @@ const char *e3tp_method_name(e3tp_method m)
 
 int e3tp_method_serves(e3tp_method m, e3tp_op op)
 {
-    const int known = op == E3TP_OP_TENSOR_PRODUCT || op == E3TP_OP_GAUNT;
-    return known && e3tp_backend_of(m) && (op == E3TP_OP_GAUNT || m != E3TP_METHOD_GAUNT);
+    const e3tp_backend *b = e3tp_backend_of(m);
+    return e3tp_op_name(op) && b && (b->operations >> op & 1);
 }
 
 static const char *yes_no(int have)

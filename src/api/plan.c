@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "problem/signals.h"
 
 static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
 {
@@ -14,7 +15,7 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
     if (d->accumulation == E3TP_F32 && d->spec.dtype == E3TP_F64)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED,
                          "accumulation in float32 of float64 data would lose what they hold");
-    p->weight_by_path = d->weight_shape == E3TP_WEIGHT_BY_PATH && d->spec.op != E3TP_OP_GAUNT;
+    p->weight_by_path = d->weight_shape == E3TP_WEIGHT_BY_PATH;
     p->wide = d->accumulation == E3TP_F64 && d->spec.dtype == E3TP_F32;
     E3TP_TRY(e3tp_isa_choose(d->isa, &p->tier, why));
     E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
@@ -149,7 +150,26 @@ size_t e3tp_plan_num_paths(const e3tp_plan *p)
 
 double e3tp_plan_path_coefficient(const e3tp_plan *p, size_t path)
 {
-    return p && path < p->problem->nuser ? p->problem->user_coeff[path] : NAN;
+    return p && path < p->problem->nuser ? p->problem->user[path].coeff : NAN;
+}
+
+e3tp_status e3tp_plan_path_blocks(const e3tp_plan *p, size_t path, uint32_t blocks[3])
+{
+    if (!p || !blocks || path >= p->problem->nuser)
+        return E3TP_E_INVALID;
+    memcpy(blocks, p->problem->user[path].block, sizeof p->problem->user[path].block);
+    return E3TP_OK;
+}
+
+size_t e3tp_plan_irreps(const e3tp_plan *p, e3tp_operand which, e3tp_irrep *out, size_t cap)
+{
+    if (!p || which < E3TP_X || which > E3TP_Z)
+        return 0;
+    const e3tp_block *b = p->problem->blocks[which];
+    const size_t n = p->problem->nblocks[which];
+    for (size_t i = 0; out && i < n && i < cap; i++)
+        out[i] = (e3tp_irrep){(uint32_t)b[i].mul, (uint16_t)b[i].l, (int8_t)b[i].parity};
+    return n;
 }
 
 size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
@@ -165,6 +185,7 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
                 p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
                 p->problem->weight_numel, p->parallel.threads);
     e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n", f.flops, f.bytes);
+    e3tp_signal_describe(p->problem, buf, cap, &used);
     p->backend->describe(p->state, buf, cap, &used);
     for (size_t i = 0; i < p->choice.n; i++) {
         const e3tp_candidate *k = &p->choice.candidate[i];

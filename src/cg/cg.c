@@ -161,6 +161,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
 const e3tp_backend e3tp_backend_cg = {
     .name = "cg",
     .method = E3TP_METHOD_CG,
+    .operations = ~0u,
     .applicable = applicable,
     .cost = cost,
     .create = create,

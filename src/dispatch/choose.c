@@ -5,6 +5,16 @@
 
 #include "core/checked.h"
 #include "dispatch/dispatch.h"
+#include "problem/signals.h"
+
+static bool serves(const e3tp_backend *b, const e3tp_problem *p, e3tp_message *why)
+{
+    if (b->operations >> p->op & 1)
+        return b->applicable(p, why);
+    e3tp_fail(why, E3TP_E_UNSUPPORTED, "%s: the method does not serve the operation %s", b->name,
+              e3tp_op_name(p->op));
+    return false;
+}
 
 static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method, e3tp_tier tier)
 {
@@ -17,7 +27,7 @@ static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
         e3tp_candidate *k = &c->candidate[c->n++];
         k->backend = b;
         k->why.text[0] = '\0';
-        k->applicable = b->applicable(p, &k->why);
+        k->applicable = serves(b, p, &k->why);
         if (k->applicable && method == E3TP_METHOD_AUTO && b->is_exact && !b->is_exact(p)) {
             k->applicable = false;
             e3tp_fail(&k->why, E3TP_E_UNSUPPORTED,

@@ -31,12 +31,6 @@ static const e3tp_gaunt_runner *const runners[2][E3TP_TIER_COUNT] = {
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
-    if (p->op != E3TP_OP_GAUNT) {
-        e3tp_fail(why, E3TP_E_UNSUPPORTED,
-                  "gaunt: it multiplies functions on the sphere, and a product of irreps by paths "
-                  "is none");
-        return false;
-    }
     if (p->grid_theta || p->grid_phi || p->quadrature != E3TP_GAUSS_LEGENDRE || p->allow_aliasing) {
         e3tp_fail(why, E3TP_E_UNSUPPORTED,
                   "gaunt: a grid was set, and this method has none, its Fourier series are exact");
@@ -153,6 +147,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
 const e3tp_backend e3tp_backend_gaunt = {
     .name = "gaunt",
     .method = E3TP_METHOD_GAUNT,
+    .operations = 1u << E3TP_OP_GAUNT,
     .applicable = applicable,
     .cost = cost,
     .create = create,

@@ -141,6 +141,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
 const e3tp_backend e3tp_backend_grid = {
     .name = "grid",
     .method = E3TP_METHOD_GRID,
+    .operations = 1u << E3TP_OP_TENSOR_PRODUCT | 1u << E3TP_OP_GAUNT,
     .applicable = applicable,
     .is_exact = is_exact,
     .cost = cost,

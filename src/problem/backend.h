@@ -49,7 +49,9 @@ static inline e3tp_counts e3tp_count(const e3tp_problem *p, e3tp_pass pass, doub
 typedef struct e3tp_backend {
     const char *name;
     e3tp_method method;
-    /* Whether it computes the problem's map; if not, the sentence in why ("gaunt: ... because
+    unsigned operations; /* that it serves: bit e3tp_op */
+    /* Whether it computes the problem's map, which is of one of its operations; if not, the
+     * sentence in why ("gaunt: ... because
      * ..."). */
     bool (*applicable)(const e3tp_problem *p, e3tp_message *why);
     /* Whether what it computes for p is the product itself: where not, AUTO leaves it out. NULL:

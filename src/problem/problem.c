@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks a problem and brings it into normal form: offsets, e3nn's coefficients, Gaunt paths. */
+/* Checks a problem and brings it into normal form: offsets, e3nn's coefficients, paths of
+   signals. */
 #include "problem/problem.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/checked.h"
+#include "problem/signals.h"
 #include "so3/wigner.h"
 
 static const char *const operand_names[3] = {"x", "y", "z"};
@@ -75,10 +77,9 @@ static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, 
     return s;
 }
 
-static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which,
+static e3tp_status make_blocks(e3tp_problem *p, int which, const e3tp_irrep *irreps, size_t n,
                                const e3tp_allocator *a, e3tp_message *why)
 {
-    const size_t n = s->nirreps[which];
     e3tp_block *b = e3tp_alloc(a, n, sizeof *b);
     if (!b)
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the blocks of %s", operand_names[which]);
@@ -86,12 +87,11 @@ static e3tp_status make_blocks(e3tp_problem *p, const e3tp_spec *s, int which,
     p->nblocks[which] = n;
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        const e3tp_irrep ir = s->irreps[which][i];
-        const size_t mul = s->op == E3TP_OP_GAUNT ? s->channels : ir.mul;
-        b[i] = (e3tp_block){ir.l, ir.parity, mul, at};
+        const e3tp_irrep ir = irreps[i];
+        b[i] = (e3tp_block){ir.l, ir.parity, ir.mul, at};
         size_t width;
-        if (!e3tp_mul_size(mul, 2 * (size_t)ir.l + 1, &width) || !e3tp_add_size(at, width, &at) ||
-            at > PTRDIFF_MAX / sizeof(double))
+        if (!e3tp_mul_size(ir.mul, 2 * (size_t)ir.l + 1, &width) ||
+            !e3tp_add_size(at, width, &at) || at > PTRDIFF_MAX / sizeof(double))
             return e3tp_fail(why, E3TP_E_SHAPE, "irreps of %s: the width of a row overflows",
                              operand_names[which]);
     }
@@ -188,62 +188,123 @@ static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const
                                       e3tp_message *why)
 {
     p->paths = e3tp_alloc(a, s->npaths, sizeof *p->paths);
-    p->user_coeff = e3tp_alloc(a, s->npaths, sizeof *p->user_coeff);
-    if (!p->paths || !p->user_coeff)
+    p->user = e3tp_alloc(a, s->npaths, sizeof *p->user);
+    if (!p->paths || !p->user)
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", s->npaths);
     for (size_t i = 0; i < s->npaths; i++)
         E3TP_TRY(check_path(p, i, &s->paths[i], why));
     for (size_t i = 0; i < s->npaths; i++) {
         const e3tp_path *q = &s->paths[i];
         const path_shape shape = path_shape_of(p, q);
-        p->user_coeff[p->nuser++] = coefficient(p, s, q);
+        const double coeff = coefficient(p, s, q);
+        p->user[p->nuser++] = (e3tp_user_path){{q->in1, q->in2, q->out}, coeff};
         if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0)
             continue;
         const size_t count = q->has_weight ? shape.count : 0;
-        p->paths[p->npaths++] =
-            (e3tp_coupling){q->in1,           q->in2,          q->out, q->mode, q->has_weight != 0,
-                            p->user_coeff[i], p->weight_numel, count};
+        p->paths[p->npaths++] = (e3tp_coupling){
+            q->in1, q->in2, q->out, q->mode, q->has_weight != 0, coeff, p->weight_numel, count};
         p->weight_numel += count;
     }
     return E3TP_OK;
 }
 
-static size_t count_gaunt_paths(const e3tp_problem *p, e3tp_coupling *out)
+/* The harmonics of the three operands. */
+typedef struct signal_lists {
+    size_t n[3];
+    e3tp_harmonic of[3][E3TP_MOST_HARMONICS];
+} signal_lists;
+
+static e3tp_status make_signal_blocks(e3tp_problem *p, const e3tp_spec *s, signal_lists *h,
+                                      const e3tp_allocator *a, e3tp_message *why)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < p->nblocks[0]; i++)
-        for (size_t j = 0; j < p->nblocks[1]; j++)
-            for (size_t k = 0; k < p->nblocks[2]; k++) {
-                const double g =
-                    e3tp_gaunt_strength(p->blocks[0][i].l, p->blocks[1][j].l, p->blocks[2][k].l);
-                if (g == 0)
-                    continue;
-                if (out)
-                    out[n] = (e3tp_coupling){(uint32_t)i, (uint32_t)j, (uint32_t)k, E3TP_UUU,
-                                             false,       g,           0,           0};
-                n++;
-            }
-    return n;
+    e3tp_irrep irreps[E3TP_MOST_HARMONICS];
+    for (int k = 0; k < 3; k++) {
+        h->n[k] = e3tp_signal_harmonics(s->op, k, s->irreps[k], s->nirreps[k], h->of[k]);
+        for (size_t i = 0; i < h->n[k]; i++)
+            irreps[i] = (e3tp_irrep){(uint32_t)s->channels, (uint16_t)h->of[k][i].j,
+                                     (int8_t)h->of[k][i].parity};
+        E3TP_TRY(make_blocks(p, k, irreps, h->n[k], a, why));
+    }
+    return E3TP_OK;
 }
 
-static e3tp_status make_gaunt_paths(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
-                                    e3tp_message *why)
+static e3tp_status choose_spin(e3tp_problem *p, const e3tp_spec *s, e3tp_message *why)
 {
-    p->npaths = s->channels ? count_gaunt_paths(p, NULL) : 0;
-    p->paths = e3tp_alloc(a, p->npaths, sizeof *p->paths);
-    p->user_coeff = e3tp_alloc(a, p->npaths, sizeof *p->user_coeff);
-    if (!p->paths || !p->user_coeff)
-        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", p->npaths);
-    if (s->channels)
-        count_gaunt_paths(p, p->paths);
-    p->nuser = p->npaths;
-    for (size_t i = 0; i < p->npaths; i++)
-        p->user_coeff[i] = p->paths[i].coeff;
+    if (s->op != E3TP_OP_MATRIX)
+        return E3TP_OK;
+    const int least = e3tp_signal_least_spin(s);
+    p->spin = s->spin == E3TP_SPIN_LEAST  ? least
+              : s->spin == E3TP_SPIN_FULL ? e3tp_signal_full_spin(s)
+                                          : s->spin;
+    if (p->spin < 0)
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED,
+                         "spin: no spin up to %d keeps every coupling of these degrees",
+                         E3TP_SO3_LMAX);
+    if (p->spin < least)
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "spin: matrices of spin %d hold degrees to %d; these degrees need spin %d",
+                         p->spin, 2 * p->spin, least);
+    return E3TP_OK;
+}
+
+/* The strengths that are not zero, ascending by x, y, z; kappa [n1][n2][n3]. */
+static void list_signal_paths(e3tp_problem *p, const double *kappa)
+{
+    const size_t n2 = p->nblocks[1], n3 = p->nblocks[2], all = p->nblocks[0] * n2 * n3;
+    for (size_t at = 0; at < all; at++)
+        if (kappa[at] != 0) {
+            const e3tp_user_path q = {
+                {(uint32_t)(at / (n2 * n3)), (uint32_t)(at / n3 % n2), (uint32_t)(at % n3)},
+                kappa[at]};
+            p->user[p->nuser++] = q;
+            if (p->channels)
+                p->paths[p->npaths++] = (e3tp_coupling){
+                    q.block[0], q.block[1], q.block[2], E3TP_UUU, false, q.coeff, 0, 0};
+        }
+}
+
+static e3tp_status make_signal_paths(e3tp_problem *p, const signal_lists *h,
+                                     const e3tp_allocator *a, e3tp_message *why)
+{
+    const size_t n2 = h->n[1], n3 = h->n[2], all = h->n[0] * n2 * n3;
+    double *kappa = e3tp_alloc(a, all, sizeof *kappa);
+    if (!kappa)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu strengths", all);
+    size_t n = 0;
+    for (size_t at = 0; at < all; at++) {
+        kappa[at] = e3tp_signal_strength(p->op, p->spin, &h->of[0][at / (n2 * n3)],
+                                         &h->of[1][at / n3 % n2], &h->of[2][at % n3]);
+        n += kappa[at] != 0;
+    }
+    p->paths = e3tp_alloc(a, n, sizeof *p->paths);
+    p->user = e3tp_alloc(a, n, sizeof *p->user);
+    const bool ok = p->paths && p->user;
+    if (ok)
+        list_signal_paths(p, kappa);
+    e3tp_free(a, kappa);
+    return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", n);
+}
+
+static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
+                                e3tp_message *why)
+{
+    signal_lists h;
+    E3TP_TRY(make_signal_blocks(p, s, &h, a, why));
+    E3TP_TRY(choose_spin(p, s, why));
     p->channels = s->channels;
+    E3TP_TRY(make_signal_paths(p, &h, a, why));
     p->factor_weights = s->weights > E3TP_WEIGHTS_NONE;
     if (p->factor_weights)
         p->weight_numel = (p->nblocks[0] + p->nblocks[1] + p->nblocks[2]) * s->channels;
     return E3TP_OK;
+}
+
+static e3tp_status make_product(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
+                                e3tp_message *why)
+{
+    for (int k = 0; k < 3; k++)
+        E3TP_TRY(make_blocks(p, k, s->irreps[k], s->nirreps[k], a, why));
+    return make_product_paths(p, s, a, why);
 }
 
 static e3tp_weights weight_kind(const e3tp_problem *p, const e3tp_spec *s)
@@ -256,10 +317,7 @@ static e3tp_weights weight_kind(const e3tp_problem *p, const e3tp_spec *s)
 static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                          e3tp_message *why)
 {
-    for (int which = 0; which < 3; which++)
-        E3TP_TRY(make_blocks(p, s, which, a, why));
-    E3TP_TRY(s->op == E3TP_OP_GAUNT ? make_gaunt_paths(p, s, a, why)
-                                    : make_product_paths(p, s, a, why));
+    E3TP_TRY((e3tp_op_is_signal(s->op) ? make_signals : make_product)(p, s, a, why));
     p->weights = weight_kind(p, s);
     if (p->weight_numel && p->weights == E3TP_WEIGHTS_NONE)
         return e3tp_fail(why, E3TP_E_INVALID, "weights: NONE, but the paths take %zu weights",
@@ -276,8 +334,8 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the problem");
     p->op = s->op;
     p->dtype = s->dtype;
-    /* The conventions differ for odd l1 + l2 + l3 only, which this operation has not. */
-    p->sign = s->op == E3TP_OP_GAUNT ? E3TP_SIGN_E3NN : s->sign;
+    /* The strengths are those of one convention. */
+    p->sign = e3tp_op_is_signal(s->op) ? E3TP_SIGN_E3NN : s->sign;
     for (int k = 0; k < 3; k++)
         p->layout[k] = s->layout[k];
     p->grid_theta = s->grid_theta;
@@ -302,6 +360,6 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a)
     for (int k = 0; k < 3; k++)
         e3tp_free(a, p->blocks[k]);
     e3tp_free(a, p->paths);
-    e3tp_free(a, p->user_coeff);
+    e3tp_free(a, p->user);
     e3tp_free(a, p);
 }

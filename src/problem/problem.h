@@ -4,9 +4,9 @@
 
        z[out] += coeff * [w *] W(l1,l2,l3) : x[in1] (x) y[in2]          (mode of e3nn)
 
-   A gaunt product is one block per degree with mul = channels and a `uuu` path, without weights of
-   its own, for every coupled triple, coeff = e3tp_gaunt_strength; its weights are factors per
-   degree and channel. */
+   A product of signals is one block per harmonic (signals.h) with mul = channels and a `uuu` path,
+   without weights of its own, for every coupled triple, coeff = e3tp_signal_strength; its weights
+   are factors per block and channel. */
 #ifndef E3TP_PROBLEM_H
 #define E3TP_PROBLEM_H
 
@@ -32,6 +32,12 @@ typedef struct e3tp_coupling {
     size_t w_count;  /* 0 without weight */
 } e3tp_coupling;
 
+/* A path as the user knows it: its blocks and coefficient. */
+typedef struct e3tp_user_path {
+    uint32_t block[3];
+    double coeff;
+} e3tp_user_path;
+
 typedef struct e3tp_problem {
     e3tp_op op;
     e3tp_dtype dtype;
@@ -44,15 +50,16 @@ typedef struct e3tp_problem {
     e3tp_coupling *paths; /* in e3nn's order; without zero-size paths */
     size_t weight_numel;  /* elements per weight row, 0: none */
     e3tp_weights weights; /* NONE, SHARED (one row for the batch), ROW */
-    bool factor_weights;  /* gaunt: row = a [n1][C], b [n2][C], c [n3][C], one after the other */
-    size_t channels;      /* gaunt: C */
+    bool factor_weights;  /* signals: row = a [n1][C], b [n2][C], c [n3][C], one after the other */
+    size_t channels;      /* signals: C */
+    int spin;             /* matrix: h */
     int grid_theta, grid_phi; /* 0: smallest exact */
     e3tp_quadrature quadrature;
     bool allow_aliasing;
     size_t batch_hint; /* 0: none */
     e3tp_planner_lock planner_lock;
-    size_t nuser;       /* paths as the user gave them, zero-size ones included */
-    double *user_coeff; /* their coefficients */
+    size_t nuser;         /* zero-size paths included */
+    e3tp_user_path *user; /* [nuser] */
 } e3tp_problem;
 
 /* The problem as the user said it: what a descriptor holds. Lists are owned by the descriptor. */
@@ -62,7 +69,7 @@ typedef struct e3tp_spec {
     e3tp_sign sign;
     e3tp_layout layout[3];
     size_t nirreps[3];
-    e3tp_irrep *irreps[3]; /* gaunt: one per degree, mul filled in at creation */
+    e3tp_irrep *irreps[3]; /* signals: l is a degree, the rest does not count */
     double *var[3];        /* NULL: ones */
     size_t npaths;
     e3tp_path *paths;
@@ -70,6 +77,7 @@ typedef struct e3tp_spec {
     e3tp_path_norm path_norm;
     int weights; /* -1: default */
     size_t channels;
+    int spin; /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;
     bool allow_aliasing;

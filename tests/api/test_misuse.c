@@ -108,10 +108,10 @@ static void free_only(void *block, void *ctx)
     (void)block, (void)ctx;
 }
 
-static e3tp_desc *gaunt(void)
+static e3tp_desc *signals(e3tp_op op)
 {
     e3tp_desc *d;
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
     return d;
 }
 
@@ -127,7 +127,7 @@ static e3tp_desc *gaunt(void)
         e3tp_desc_destroy(d);                                                              \
     } while (0)
 #define PRODUCT_REFUSED(call, word) REFUSED(product("2x1o", "2x1o", "2x0e"), call, word)
-#define GAUNT_REFUSED(call, word) REFUSED(gaunt(), call, word)
+#define GAUNT_REFUSED(call, word) REFUSED(signals(E3TP_OP_GAUNT), call, word)
 
 START_TEST(setters_of_products)
 {
@@ -184,6 +184,41 @@ START_TEST(setters_of_gaunt)
     GAUNT_REFUSED(e3tp_desc_set_grid(d, -4, -4, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 1001, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 4, (e3tp_quadrature)9, 0), "quadrature");
+    GAUNT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
+    PRODUCT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
+    REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, -3), "spin");
+    REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, E3TP_SO3_LMAX + 1), "spin");
+}
+END_TEST
+
+/* Signals by methods that have no way to them, and a spin that is too small. */
+START_TEST(signals_not_served)
+{
+    const int degrees[] = {0, 1, 2, 3};
+    static const e3tp_op ops[] = {E3TP_OP_BRACKET, E3TP_OP_COMPLETE, E3TP_OP_MATRIX, E3TP_OP_CROSS,
+                                  E3TP_OP_DOT};
+    static const e3tp_method methods[] = {E3TP_METHOD_AUTO, E3TP_METHOD_CG, E3TP_METHOD_GAUNT,
+                                          E3TP_METHOD_GRID};
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        for (size_t m = 0; m < COUNT_OF(methods); m++) {
+            e3tp_desc *d = signals(ops[i]);
+            e3tp_plan *p;
+            for (int k = 0; k < 3; k++)
+                e3tp_desc_set_degrees(d, (e3tp_operand)k, degrees, 4);
+            e3tp_desc_set_method(d, methods[m]);
+            const int served = m == 0 || e3tp_method_serves(methods[m], ops[i]);
+            ck_assert_int_eq(e3tp_plan_create(&p, d), served ? E3TP_OK : E3TP_E_UNSUPPORTED);
+            ck_assert(served || strlen(e3tp_desc_message(d)) > 10);
+            e3tp_plan_destroy(p);
+            e3tp_desc_destroy(d);
+        }
+    e3tp_desc *d = signals(E3TP_OP_MATRIX);
+    e3tp_plan *p;
+    e3tp_desc_set_degrees(d, E3TP_X, degrees, 4);
+    e3tp_desc_set_spin(d, 1);
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(e3tp_desc_message(d), "spin 2"));
+    e3tp_desc_destroy(d);
 }
 END_TEST
 
@@ -252,7 +287,7 @@ START_TEST(plans_that_cannot_be)
     }
     if (e3tp_method_name(E3TP_METHOD_GRID)) { /* degree 2 + 2 + 2 needs four rows */
         const int l[3] = {0, 1, 2};
-        d = gaunt();
+        d = signals(E3TP_OP_GAUNT);
         for (int k = 0; k < 3; k++)
             e3tp_desc_set_degrees(d, (e3tp_operand)k, l, 3);
         e3tp_desc_set_grid(d, 2, 3, E3TP_GAUSS_LEGENDRE, 0);
@@ -334,6 +369,7 @@ START_TEST(null_descriptors)
         e3tp_desc_set_allocator(NULL, NULL, NULL, NULL),
         e3tp_desc_set_parallel_for(NULL, NULL, NULL),
         e3tp_desc_set_planner_lock(NULL, NULL, NULL, NULL),
+        e3tp_desc_set_spin(NULL, 1),
     };
     for (size_t i = 0; i < COUNT_OF(s); i++)
         ck_assert_int_eq(s[i], E3TP_E_INVALID);
@@ -356,7 +392,14 @@ START_TEST(plans_asked_amiss)
         ck_assert(isnan(e3tp_plan_bytes(q, (e3tp_pass)9)));
         ck_assert(isnan(e3tp_plan_cost(q, (e3tp_pass)9)));
         ck_assert(isnan(e3tp_plan_path_coefficient(q, 5)));
+        uint32_t blocks[3];
+        ck_assert_int_eq(e3tp_plan_path_blocks(q, 5, blocks), E3TP_E_INVALID);
+        ck_assert_int_eq(e3tp_plan_path_blocks(q, 0, NULL), E3TP_E_INVALID);
+        ck_assert_uint_eq(e3tp_plan_irreps(q, E3TP_W, NULL, 0), 0);
     }
+    e3tp_irrep found[2] = {{0}, {7, 7, 7}};
+    ck_assert_uint_eq(e3tp_plan_irreps(p, E3TP_X, found, 2), 1);
+    ck_assert(found[0].mul == 2 && found[0].l == 1 && found[0].parity == -1 && found[1].l == 7);
     ck_assert_uint_eq(e3tp_plan_num_paths(NULL), 0);
     ck_assert_str_eq(e3tp_plan_method(NULL), "");
     ck_assert_str_eq(e3tp_plan_isa(NULL), "");
@@ -424,7 +467,7 @@ START_TEST(whole_products)
     refuse_product(d, (e3tp_product)6, NULL, E3TP_E_INVALID, "product 6");
     d = product("70000x0e", "70000x0e", "0e");
     refuse_product(d, E3TP_PRODUCT_FULL, NULL, E3TP_E_SHAPE, "copies");
-    d = gaunt();
+    d = signals(E3TP_OP_GAUNT);
     refuse_product(d, E3TP_PRODUCT_FULL, NULL, E3TP_E_INVALID, "set_product");
 }
 END_TEST
@@ -438,6 +481,7 @@ int main(void)
     tcase_add_test(t, setters_of_products);
     tcase_add_test(t, setters_of_gaunt);
     tcase_add_test(t, setters_of_both);
+    tcase_add_test(t, signals_not_served);
     tcase_add_test(t, plans_that_cannot_be);
     tcase_add_test(t, rows_too_wide);
     tcase_add_test(t, tiers_that_are_not_there);

@@ -297,12 +297,219 @@ class Grids(unittest.TestCase):
             self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
 
 
+KINDS = {
+    "bracket": dict(),
+    "complete": dict(),
+    "matrix": dict(),
+    "cross": dict(product="cross"),
+    "dot": dict(product="dot"),
+}
+
+
+def made(name, *lmax, **options):
+    """A product of one of KINDS in float64."""
+    kind = "vector" if name in ("cross", "dot") else name
+    return e3tp.SignalProduct(kind, *lmax, dtype=np.float64, **KINDS[name], **options)
+
+
+def harmonics(lmax, points):
+    return e3tp.spherical_harmonics(range(lmax + 1), points, True)
+
+
+def gradients(lmax, points, step=1e-4):
+    """Tangential gradients of the harmonics at unit vectors: (points, 3, harmonics), by differences of fourth order."""
+    out = []
+    for axis in np.eye(3) * step:
+        values = [harmonics(lmax, points + k * axis) for k in (-2, -1, 1, 2)]
+        out.append((values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step))
+    return np.stack(out, 1)
+
+
+def fields(lmax, points):
+    """Vector harmonics V^(j,l) at points: (points, 3, coefficients)."""
+    out = []
+    for j in range(lmax + 1):
+        for l in range(abs(j - 1), j + 2):
+            w = np.sqrt(2 * j + 1) * e3tp.wigner_3j(l, 1, j)
+            out.append(np.einsum("pa,akm->pkm", e3tp.spherical_harmonics(l, points, True), w))
+    return np.concatenate(out, 2)
+
+
+def matrices(x, h):
+    """Coefficients of degrees 0, 1, ... as a matrix of spin h."""
+    return sum(e3tp.wigner_3j(h, h, l) @ x[l * l : (l + 1) ** 2] for l in range(int(np.sqrt(len(x)))))
+
+
+class Kinds(unittest.TestCase):
+    points = e3tp.spherical_harmonics(1, rng.standard_normal((20, 3)), True) * np.sqrt(4 * np.pi / 3)
+
+    def test_irreps(self):
+        for name, lists in (
+            ("bracket", ("2x0e+2x1o", "2x0e+2x1o+2x2e", "2x1e+2x2o")),
+            ("complete", ("2x0e+2x1o", "2x0e+2x1o+2x2e", "2x0e+2x1o+2x2e+2x1e+2x2o")),
+            ("matrix", ("2x0e+2x1o", "2x0e+2x1o+2x2e", "2x0e+2x1o+2x2e+2x1e+2x2o")),
+            ("cross", ("2x0e+2x1o+2x1e+2x1o", "2x0e+2x1o+2x1e+2x1o+2x2e+2x2o+2x2e", None)),
+            ("dot", ("2x0e+2x1o+2x1e+2x1o", "2x0e+2x1o+2x1e+2x1o+2x2e+2x2o+2x2e", "2x0e+2x1o+2x2e")),
+        ):
+            with made(name, 1, 2, 2, channels=2) as p:
+                flipped = "2x0o+2x1e+2x1o+2x1e+2x2o+2x2e+2x2o"
+                for got, want in zip((p.irreps_in1, p.irreps_in2, p.irreps_out), (*lists[:2], lists[2] or flipped)):
+                    self.assertEqual(got, Irreps(want), name)
+                self.assertEqual(p.kappa.shape, tuple(len(i) for i in (p.irreps_in1, p.irreps_in2, p.irreps_out)))
+
+    def test_counts(self):
+        # Couplings of 0..L with 0..L to 0..2L: all, and those of odd l1+l2+l3.
+        for L in range(1, 6):
+            every, odd = (L + 1) * (2 * L * L + 4 * L + 3) // 3, L * (L + 1) * (2 * L + 1) // 6
+            for name, count in (("bracket", odd), ("complete", every), ("matrix", every)):
+                with made(name, L, L, 2 * L) as p:
+                    self.assertEqual(np.count_nonzero(p.kappa), count, (name, L))
+
+    def test_bracket(self):
+        # r . (grad f x grad g) at points of the sphere.
+        for L1, L2 in ((1, 1), (2, 3), (4, 2)):
+            with made("bracket", L1, L2, L1 + L2) as p:
+                x, y = (rng.standard_normal((L + 1) ** 2) for L in (L1, L2))
+                f, g = gradients(L1, self.points) @ x, gradients(L2, self.points) @ y
+                want = np.einsum("pk,pk->p", self.points, np.cross(f, g))
+                np.testing.assert_allclose(harmonics(L1 + L2, self.points)[:, 1:] @ p(x, y), want, atol=1e-9)
+                self.assertTrue(np.all(p.kappa >= 0))
+
+    def test_bracket_identities(self):
+        with made("bracket", 4, 4, 8) as p:
+            x, y = operands(p)
+            np.testing.assert_allclose(p(x, y), -p(y, x), atol=1e-13)
+            np.testing.assert_allclose(p(x, x), 0, atol=1e-13)
+
+    def test_complete(self):
+        for lmax in ((3, 2, 5), ([1, 3], 2, [0, 2, 3])):
+            with made("complete", *lmax) as p, made("bracket", *lmax) as odd:
+                even = e3tp.SignalProduct("gaunt", *lmax, dtype=np.float64)
+                x, y = operands(p)
+                np.testing.assert_allclose(p(x, y), np.concatenate([even(x, y), odd(x, y)], 1), atol=1e-13)
+
+    def test_matrix(self):
+        for lmax, spin in ((1, None), (2, None), (3, None), (2, 3), (4, 6)):
+            h = spin or (lmax + 1) // 2
+            with made("matrix", lmax, lmax, lmax, spin=spin) as p:
+                self.assertIn(f"spin {h}", p.describe())
+                x, y = (rng.standard_normal((lmax + 1) ** 2) for _ in range(2))
+                X, Y = matrices(x, h), matrices(y, h)
+                half = [(X @ Y + s * X.T @ Y.T) / 2 for s in (1, -1)]
+                # l1+l2+l3 is even in the symmetric part of the first half and the antisymmetric one of the second.
+                want = [
+                    np.einsum("ijm,ij->m", e3tp.wigner_3j(h, h, l), half[(l + odd) % 2])
+                    for odd in (0, 1)
+                    for l in range(odd, lmax + 1)
+                ]
+                np.testing.assert_allclose(p(x, y), np.concatenate(want), atol=1e-13)
+
+    def test_spin(self):
+        # The 6j symbol {3 5 6; 6 6 6} is zero, so are its permutations, and no other to l = 6.
+        with made("matrix", 6, 6, 12) as p, made("matrix", 6, 6, 12, spin="full") as full:
+            self.assertEqual(np.count_nonzero(p.kappa), 231 - 6)
+            self.assertIn("zero by accident: 3 x 5 -> 6", p.describe())
+            self.assertEqual(np.count_nonzero(full.kappa), 231)
+            self.assertNotIn("by accident", full.describe())
+        for options in (dict(spin=1), dict(spin=49), dict(spin=-1)):
+            with self.assertRaisesRegex(ValueError, "spin"):
+                made("matrix", 3, 3, 3, **options)
+
+    def test_vector(self):
+        for L1, L2 in ((0, 1), (1, 1), (2, 1), (2, 3)):
+            F, G = fields(L1, self.points), fields(L2, self.points)
+            x, y = rng.standard_normal(F.shape[2]), rng.standard_normal(G.shape[2])
+            with made("cross", L1, L2, L1 + L2) as p:
+                got = fields(L1 + L2, self.points) @ p(x, y)
+                np.testing.assert_allclose(got, np.cross(F @ x, G @ y), atol=1e-12)
+            with made("dot", L1, L2, L1 + L2) as p:
+                got = harmonics(L1 + L2, self.points) @ p(x, y)
+                np.testing.assert_allclose(got, np.einsum("pk,pk->p", F @ x, G @ y), atol=1e-12)
+
+    def test_definition(self):
+        degrees = ((1, 2, 3), (3, 3, 4), ([1, 3], [2], [1, 2, 5]))
+        for name, channels, lmax in itertools.product(KINDS, (1, 3, 17), degrees):
+            for kind in (None, "shared", "row"):
+                with made(name, *lmax, channels=channels, weights=kind) as p:
+                    given = operands(p)
+                    if kind:
+                        given += factors(p, *((5,) if kind == "row" else ()))
+                    want = product(p, *given)
+                    np.testing.assert_allclose(p(*given), want, atol=1e-12 * max(1, np.abs(want).max()))
+
+    def test_single_precision(self):
+        for name in KINDS:
+            kind = "vector" if name in ("cross", "dot") else name
+            with e3tp.SignalProduct(kind, 4, 3, 5, channels=5, **KINDS[name]) as p:
+                x, y = operands(p)
+                want = product(p, x, y)
+                got = p(x.astype(np.float32), y.astype(np.float32))
+                np.testing.assert_allclose(got, want, atol=2e-6 * np.abs(want).max())
+
+    def test_passes(self):
+        for name, kind in itertools.product(KINDS, (None, "shared", "row")):
+            with made(name, 2, 1, 3, channels=2, weights=kind) as p:
+                given = [*operands(p), *(factors(p, *((5,) if kind == "row" else ())) if kind else [])]
+                gz = rng.standard_normal((5, p.irreps_out.dim))
+                along, changes = zip(*slopes(p, given, rng))
+                for g, d, change in zip(p.backward(*given, gz), along, changes):
+                    self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=9)
+                np.testing.assert_allclose(p.jvp(*given, *along), sum(changes), atol=1e-11)
+
+                def cotangents(*arrays):
+                    return sum(np.vdot(g, gg) for g, gg in zip(p.backward(*arrays), along))
+
+                found = p.double_backward(*given, gz, *along)
+                for h, (d, change) in zip(found, slopes(cotangents, [*given, gz], rng)):
+                    self.assertAlmostEqual(change, np.vdot(h, d), places=8)
+
+    def test_layouts(self):
+        for name, layout in itertools.product(KINDS, LAYOUTS):
+            with made(name, 2, 2, 3, channels=3, layout=layout) as p:
+                given = operands(p)
+                turned = [relaid(a, i, layout) for a, i in zip(given, (p.irreps_in1, p.irreps_in2))]
+                want = relaid(product(p, *given), p.irreps_out, layout)
+                np.testing.assert_allclose(p(*turned), want, atol=1e-12)
+
+    def test_equivariance(self):
+        R = -e3tp.wigner_D(1, 0.3, 0.7, 1.1)
+        for name in KINDS:
+            with made(name, 3, 2, 4, channels=2) as p:
+                x, y = (a[0] for a in operands(p, 1))
+                D1, D2, D3 = (i.D_from_matrix(R) for i in (p.irreps_in1, p.irreps_in2, p.irreps_out))
+                np.testing.assert_allclose(p(D1 @ x, D2 @ y), D3 @ p(x, y), atol=1e-12)
+
+    def test_high_degrees(self):
+        for name, lmax in itertools.product(("bracket", "complete", "matrix"), ((12, 12, 24), (12, 3, 13))):
+            with made(name, *lmax) as p:
+                x, y = operands(p, 2)
+                want = product(p, x, y)
+                np.testing.assert_allclose(p(x, y), want, atol=1e-11 * np.abs(want).max())
+
+    def test_zero(self):
+        # Products that no coupling reaches are legal, and described.
+        for p in (e3tp.SignalProduct("gaunt", [3], [3], [3]), made("bracket", 0, 2, 2), made("bracket", 1, 1, 0)):
+            with p:
+                self.assertIn("the product is zero", p.describe())
+                x, y = (a.astype(p.dtype) for a in operands(p))
+                np.testing.assert_array_equal(p(x, y), np.zeros((5, p.irreps_out.dim)))
+
+    def test_empty(self):
+        for name in KINDS:
+            with made(name, 1, 2, 2, channels=0, weights="shared") as p, made(name, 1, 2, 2) as one:
+                np.testing.assert_array_equal(p.kappa, one.kappa)
+                self.assertEqual(p(*operands(p), *factors(p)).shape, (5, 0))
+
+
 class Refusals(unittest.TestCase):
     def test_kinds(self):
         for kind in ("bracket", "complete", "matrix", "vector"):
-            if not e3tp.methods(kind):
-                with self.assertRaisesRegex(e3tp.Unsupported, kind):
-                    e3tp.SignalProduct(kind, 1, 1, 1)
+            self.assertIn("cg", e3tp.methods(kind))
+            for method in set(METHODS) - set(e3tp.methods(kind)):
+                with self.assertRaisesRegex(e3tp.Unsupported, method):
+                    e3tp.SignalProduct(kind, 1, 1, 1, method=method)
+        with self.assertRaisesRegex(ValueError, "product"):
+            e3tp.SignalProduct("gaunt", 1, 1, 1, product="dot")
         with self.assertRaisesRegex(ValueError, "kind"):
             e3tp.SignalProduct("mine", 1, 1, 1)
 

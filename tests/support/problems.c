@@ -49,11 +49,17 @@ static const product products[] = {
 
 static const struct {
     const char *name;
+    e3tp_op op;
     int l[3][6];
     size_t n[3];
-} gaunts[] = {
-    {"gaunt", {{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {4, 3, 5}},
-    {"gaunt of lists", {{1, 3}, {0, 2, 5}, {0, 3, 6}}, {2, 3, 3}},
+} signals[] = {
+    {"gaunt", E3TP_OP_GAUNT, {{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {4, 3, 5}},
+    {"gaunt of lists", E3TP_OP_GAUNT, {{1, 3}, {0, 2, 5}, {0, 3, 6}}, {2, 3, 3}},
+    {"bracket", E3TP_OP_BRACKET, {{0, 1, 2}, {1, 2}, {0, 1, 2, 3}}, {3, 2, 4}},
+    {"complete", E3TP_OP_COMPLETE, {{0, 1, 2}, {1, 2}, {0, 1, 3}}, {3, 2, 3}},
+    {"matrix", E3TP_OP_MATRIX, {{0, 1, 2}, {0, 1}, {0, 1, 2, 3}}, {3, 2, 4}},
+    {"cross", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
+    {"dot", E3TP_OP_DOT, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
 };
 
 static bool is_product(problem_kind kind)
@@ -65,7 +71,7 @@ const char *problem_name(problem_kind kind)
 {
     if (kind == PROBLEM_PAIRS)
         return "pairs";
-    return is_product(kind) ? products[kind].name : gaunts[kind - PROBLEM_GAUNT].name;
+    return is_product(kind) ? products[kind].name : signals[kind - PROBLEM_GAUNT].name;
 }
 
 static void describe_product(e3tp_desc *d, const problem *p)
@@ -118,11 +124,11 @@ static void describe_pairs(e3tp_desc *d, const problem *p)
     e3tp_desc_set_weights(d, p->weights == E3TP_WEIGHTS_NONE ? E3TP_WEIGHTS_SHARED : p->weights);
 }
 
-static void describe_gaunt(e3tp_desc *d, const problem *p)
+static void describe_signals(e3tp_desc *d, const problem *p)
 {
     const int i = (int)(p->kind - PROBLEM_GAUNT);
     for (int k = 0; k < 3; k++)
-        e3tp_desc_set_degrees(d, (e3tp_operand)k, gaunts[i].l[k], gaunts[i].n[k]);
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, signals[i].l[k], signals[i].n[k]);
     e3tp_desc_set_channels(d, p->mul);
     e3tp_desc_set_weights(d, p->weights);
 }
@@ -130,14 +136,15 @@ static void describe_gaunt(e3tp_desc *d, const problem *p)
 e3tp_desc *problem_desc(const problem *p)
 {
     e3tp_desc *d;
-    const e3tp_op op = is_product(p->kind) ? E3TP_OP_TENSOR_PRODUCT : E3TP_OP_GAUNT;
+    const e3tp_op op =
+        is_product(p->kind) ? E3TP_OP_TENSOR_PRODUCT : signals[p->kind - PROBLEM_GAUNT].op;
     ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
     if (p->kind == PROBLEM_PAIRS)
         describe_pairs(d, p);
     else if (is_product(p->kind))
         describe_product(d, p);
     else
-        describe_gaunt(d, p);
+        describe_signals(d, p);
     for (int k = 0; k < 3; k++)
         e3tp_desc_set_layout(d, (e3tp_operand)k, p->layout[k]);
     e3tp_desc_set_dtype(d, p->dtype);
@@ -153,7 +160,8 @@ e3tp_desc *problem_desc(const problem *p)
 
 static bool may_refuse(const problem *p)
 {
-    return is_product(p->kind) && p->method != E3TP_METHOD_AUTO && p->method != E3TP_METHOD_CG;
+    const bool gaunt = p->kind == PROBLEM_GAUNT || p->kind == PROBLEM_GAUNT_LISTS;
+    return !gaunt && p->method != E3TP_METHOD_AUTO && p->method != E3TP_METHOD_CG;
 }
 
 e3tp_plan *problem_plan(const problem *p)

@@ -16,6 +16,11 @@ typedef enum problem_kind {
     PROBLEM_PAIRS,       /* uvv, uvuv, uvu<v, uuw and u<vw in one plan, of fewer channels */
     PROBLEM_GAUNT,       /* degrees 0..3 x 0..2 -> 0..4 */
     PROBLEM_GAUNT_LISTS, /* degrees with gaps */
+    PROBLEM_BRACKET,
+    PROBLEM_COMPLETE,
+    PROBLEM_MATRIX,
+    PROBLEM_CROSS,
+    PROBLEM_DOT,
     PROBLEMS
 } problem_kind;
 
@@ -27,7 +32,7 @@ typedef struct problem {
     e3tp_dtype dtype;
     e3tp_isa isa;
     e3tp_layout layout[3];
-    e3tp_weights weights; /* NONE: paths, or the gaunt product, without weights (uvw, pairs: as
+    e3tp_weights weights; /* NONE: paths, or signals, without weights (uvw, pairs: as
                              SHARED) */
     e3tp_effort effort;
     int threads;
@@ -41,8 +46,8 @@ typedef struct problem {
 const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
-/* The plan, or NULL where the method refuses with a sentence what it may refuse: a product for a
-   method other than cg. Anything else fails the test. */
+/* The plan, or NULL where the method refuses with a sentence what it may refuse: all but Gaunt
+   products, for a method other than cg. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
 /* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */

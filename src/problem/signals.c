@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "problem/signals.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* What an operand holds. Natural: parity (-1)^l of functions, (-1)^(l+1) of vector fields; pseudo:
+   the opposite, and of functions no degree 0, as nothing couples to it. */
+enum { NATURAL = 1, PSEUDO = 2, FIELD = 4 };
+
+static double even_or_odd(int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                          const e3tp_harmonic *z)
+{
+    (void)spin;
+    return e3tp_gaunt_strength(x->l, y->l, z->l) + e3tp_bracket_strength(x->l, y->l, z->l);
+}
+
+static double sixj(int a, int b, int c, int d, int e, int f)
+{
+    double v = NAN;
+    e3tp_wigner_6j(a, b, c, d, e, f, &v);
+    return v;
+}
+
+static double of_matrices(int h, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                          const e3tp_harmonic *z)
+{
+    return (z->l % 2 ? -1 : 1) * sixj(x->l, y->l, z->l, h, h, h);
+}
+
+/* {l1 l2 l3; 1 1 s; j1 j2 j3} (Varshalovich et al., 10.2.4), of which one triad holds s1 = 1, so
+   that there are three terms at most; what is left of a cancellation is zero. */
+static double ninej(const e3tp_harmonic *x, const e3tp_harmonic *y, const e3tp_harmonic *z, int s)
+{
+    double sum = 0, size = 0;
+    for (int k = abs(y->j - 1); k <= y->j + 1; k++) {
+        const double term = (2 * k + 1) * sixj(x->l, 1, x->j, y->j, z->j, k) *
+                            sixj(y->l, 1, y->j, 1, k, s) * sixj(z->l, s, z->j, k, x->l, y->l);
+        sum += term;
+        size += fabs(term);
+    }
+    return fabs(sum) > 1e-14 * size ? sum : 0;
+}
+
+static double of_fields(const e3tp_harmonic *x, const e3tp_harmonic *y, const e3tp_harmonic *z,
+                        int s, double c)
+{
+    const double g = e3tp_gaunt_strength(x->l, y->l, z->l);
+    const double n = (2.0 * x->j + 1) * (2.0 * y->j + 1) * (2.0 * z->j + 1);
+    return g == 0 ? 0 : c * g * sqrt(n) * ninej(x, y, z, s);
+}
+
+static double of_cross(int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                       const e3tp_harmonic *z)
+{
+    (void)spin;
+    return of_fields(x, y, z, 1, sqrt(6));
+}
+
+static double of_dot(int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                     const e3tp_harmonic *z)
+{
+    (void)spin;
+    return of_fields(x, y, z, 0, sqrt(3));
+}
+
+typedef struct signal_rule {
+    const char *name;
+    int in, out;
+    double (*strength)(int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                       const e3tp_harmonic *z);
+} signal_rule;
+
+static const signal_rule rules[] = {
+    [E3TP_OP_TENSOR_PRODUCT] = {"tensor product", 0, 0, NULL},
+    [E3TP_OP_GAUNT] = {"gaunt", NATURAL, NATURAL, even_or_odd},
+    [E3TP_OP_BRACKET] = {"bracket", NATURAL, PSEUDO, even_or_odd},
+    [E3TP_OP_COMPLETE] = {"complete", NATURAL, NATURAL | PSEUDO, even_or_odd},
+    [E3TP_OP_MATRIX] = {"matrix", NATURAL, NATURAL | PSEUDO, of_matrices},
+    [E3TP_OP_CROSS] = {"cross", NATURAL | FIELD, PSEUDO | FIELD, of_cross},
+    [E3TP_OP_DOT] = {"dot", NATURAL | FIELD, NATURAL, of_dot},
+};
+
+const char *e3tp_op_name(e3tp_op op)
+{
+    return (size_t)op < sizeof rules / sizeof *rules ? rules[op].name : NULL;
+}
+
+static size_t add_functions(int kind, const e3tp_irrep *degrees, size_t n, e3tp_harmonic *out)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int l = degrees[i].l;
+        if (kind == NATURAL || l > 0)
+            out[made++] = (e3tp_harmonic){l, l, (kind == NATURAL) == (l % 2 == 0) ? 1 : -1};
+    }
+    return made;
+}
+
+static size_t add_fields(int kind, const e3tp_irrep *degrees, size_t n, e3tp_harmonic *out)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int j = degrees[i].l;
+        for (int l = j ? j - 1 : 1; l <= j + 1; l++)
+            out[made++] = (e3tp_harmonic){j, l, (kind & NATURAL) == (l % 2) ? 1 : -1};
+    }
+    return made;
+}
+
+size_t e3tp_signal_harmonics(e3tp_op op, int which, const e3tp_irrep *degrees, size_t n,
+                             e3tp_harmonic *out)
+{
+    const int kind = which == 2 ? rules[op].out : rules[op].in;
+    if (kind & FIELD)
+        return add_fields(kind, degrees, n, out);
+    size_t made = 0;
+    if (kind & NATURAL)
+        made += add_functions(NATURAL, degrees, n, out);
+    if (kind & PSEUDO)
+        made += add_functions(PSEUDO, degrees, n, out + made);
+    return made;
+}
+
+double e3tp_signal_strength(e3tp_op op, int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
+                            const e3tp_harmonic *z)
+{
+    return x->parity * y->parity == z->parity ? rules[op].strength(spin, x, y, z) : 0;
+}
+
+static bool couple(int l1, int l2, int l3)
+{
+    return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
+}
+
+int e3tp_signal_least_spin(const e3tp_spec *s)
+{
+    int most = 0;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < s->nirreps[k]; i++)
+            most = s->irreps[k][i].l > most ? s->irreps[k][i].l : most;
+    return (most + 1) / 2;
+}
+
+static bool has_zeros(const e3tp_spec *s, int h)
+{
+    for (size_t a = 0; a < s->nirreps[0]; a++)
+        for (size_t b = 0; b < s->nirreps[1]; b++)
+            for (size_t c = 0; c < s->nirreps[2]; c++) {
+                const int l[3] = {s->irreps[0][a].l, s->irreps[1][b].l, s->irreps[2][c].l};
+                if (couple(l[0], l[1], l[2]) && sixj(l[0], l[1], l[2], h, h, h) == 0)
+                    return true;
+            }
+    return false;
+}
+
+int e3tp_signal_full_spin(const e3tp_spec *s)
+{
+    for (int h = e3tp_signal_least_spin(s); h <= E3TP_SO3_LMAX; h++)
+        if (!has_zeros(s, h))
+            return h;
+    return -1;
+}
+
+/* Triples of degrees in the triangle whose 6j symbol is zero. */
+static void describe_zeros(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->nblocks[0]; i++)
+        for (size_t j = 0; j < p->nblocks[1]; j++)
+            for (size_t k = 0; k < p->nblocks[2]; k++) {
+                const e3tp_block *x = &p->blocks[0][i], *y = &p->blocks[1][j],
+                                 *z = &p->blocks[2][k];
+                if (x->parity * y->parity == z->parity && couple(x->l, y->l, z->l) &&
+                    sixj(x->l, y->l, z->l, p->spin, p->spin, p->spin) == 0)
+                    e3tp_append(buf, cap, used, "%s %d x %d -> %d",
+                                n++ ? "," : "zero by accident:", x->l, y->l, z->l);
+            }
+    if (n)
+        e3tp_append(buf, cap, used, "\n");
+}
+
+void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
+{
+    if (p->op == E3TP_OP_MATRIX) {
+        e3tp_append(buf, cap, used, "matrix: spin %d, matrices of %d x %d\n", p->spin,
+                    2 * p->spin + 1, 2 * p->spin + 1);
+        describe_zeros(p, buf, cap, used);
+    }
+    if (e3tp_op_is_signal(p->op) && p->nuser == 0)
+        e3tp_append(buf, cap, used, "%s: no degrees couple, the product is zero\n",
+                    e3tp_op_name(p->op));
+}
