@@ -42,7 +42,7 @@ wigner_3j = functools.lru_cache(maxsize=None)(e3tp.wigner_3j)
 class PathProduct:
     """The instruction product, every path its own output and weight, without normalisation."""
 
-    name, copies, sharing = "paths", "one per path", "a weight per path"
+    kind, copies, sharing = None, "one per path", "a weight per path"
 
     def __init__(self, ins, outs, natural, method):
         irreps = "+".join(f"1x{l}{eo(l)}" for l in ins)
@@ -74,24 +74,24 @@ class PathProduct:
         return self.plan.backward(x, y, w, gz, needs=("w",))[2]
 
 
-class GauntProduct:
-    """The pointwise product of two signals with factors per degree: one output copy per degree."""
+class SignalProduct:
+    """A product of two signals with factors per irrep: one output copy per degree and parity."""
 
-    name, copies, sharing = "gaunt", "one per degree", "factors a[l1] b[l2] c[l3]"
+    kind, copies, sharing = None, "one per degree and parity", "factors a[l1] b[l2] c[l3]"
 
     def __init__(self, ins, outs, natural, method):
-        self.degrees = list(outs)
-        sizes = [len(ins), len(ins), len(self.degrees)]
-        self.weights, self.cuts = sum(sizes), np.cumsum(sizes)[:2]
         self.plan = e3tp.SignalProduct(
-            "gaunt",
+            self.kind,
             list(ins),
             list(ins),
-            self.degrees,
+            list(outs),
             weights="row",
             dtype=np.float64,
             method=method,
         )
+        self.degrees = [ir.l for _, ir in self.plan.irreps_out]
+        sizes = self.plan.kappa.shape
+        self.weights, self.cuts = sum(sizes), np.cumsum(sizes)[:2]
 
     def factors(self, w):
         return [f[..., None] for f in np.split(w, self.cuts, axis=-1)]
@@ -103,6 +103,22 @@ class GauntProduct:
         return np.concatenate(
             [g[..., 0] for g in self.plan.backward(x, y, *self.factors(w), gz)[2:]], axis=-1
         )
+
+
+class GauntProduct(SignalProduct):
+    kind = "gaunt"
+
+
+class BracketProduct(SignalProduct):
+    kind = "bracket"
+
+
+class CompleteProduct(SignalProduct):
+    kind = "complete"
+
+
+class MatrixProduct(SignalProduct):
+    kind = "matrix"
 
 
 # ---- what a plan does ----
@@ -117,13 +133,14 @@ def reachable_paths(product, ins):
     """[(l1, l2, l3, strength, probe)] and the largest stray part; probe: where |W| is largest, (i, j, k, W there)."""
     dim = sum(2 * l + 1 for l in ins)
     basis, found, stray = np.eye(dim), [], 0.0
+    parity = [ir.p for _, ir in product.plan.irreps_out]
     for l1, i in zip(ins, places(ins)):
         x, y = np.repeat(basis[i], dim, axis=0), np.tile(basis, (2 * l1 + 1, 1))
         z = product.forward(x, y, np.ones((len(x), product.weights))).reshape(2 * l1 + 1, dim, -1)
-        for l3, k in zip(product.degrees, places(product.degrees)):
+        for l3, p, k in zip(product.degrees, parity, places(product.degrees)):
             for l2, j in zip(ins, places(ins)):
                 part = z[:, j, k]
-                if abs(l1 - l2) <= l3 <= l1 + l2:
+                if abs(l1 - l2) <= l3 <= l1 + l2 and p == (-1) ** (l1 + l2):
                     w = wigner_3j(l1, l2, l3)
                     strength = float(np.sum(part * w))
                     part = part - strength * w
@@ -208,6 +225,18 @@ CLOSED = {  # paths, expressivity
     ("c128", "natural"): lambda L: (count(L, L, 0),) * 2,
     ("c128", "all"): lambda L: (count(L, L, 0) + count(L, L, 1),) * 2,
     ("c128", "gaunt"): lambda L: (count(L, L, 0), 3 * L + 1),
+    ("mimo", "bracket"): lambda L: (L * (L + 1) * (2 * L + 1) // 6, 4 * L - 3),
+    ("c128", "bracket"): lambda L: (count(L, L, 1), 3 * L - 2),
+    ("simo", "bracket"): lambda L: (L,) * 2,
+    ("mimo", "complete"): lambda L: (count(L, 2 * L, 0) + count(L, 2 * L, 1), 6 * L),
+    ("c128", "complete"): lambda L: (count(L, L, 0) + count(L, L, 1), 4 * L + 1),
+    ("simo", "complete"): lambda L: (2 * L + 1,) * 2,
+    ("mimo", "matrix"): lambda L: (count(L, 2 * L, 0) + count(L, 2 * L, 1) - 6 * (L == 6), 6 * L),
+    ("c128", "matrix"): lambda L: (
+        count(L, L, 0) + count(L, L, 1) - {5: 3, 6: 3, 7: 6, 8: 6}.get(L, 0),
+        4 * L + 1,
+    ),
+    ("simo", "matrix"): lambda L: (2 * L + 1,) * 2,
     ("simo", "all"): lambda L: (2 * L + 1,) * 2,
     ("simo", "natural"): lambda L: (L + 1,) * 2,
     ("simo", "gaunt"): lambda L: (L + 1,) * 2,
@@ -236,6 +265,9 @@ PRODUCTS = [  # kind of closed form, class, natural parity only, methods
     ("all", PathProduct, False, ["cg"]),
     ("natural", PathProduct, True, ["cg", "gaunt", "grid"]),
     ("gaunt", GauntProduct, True, ["cg", "gaunt", "grid"]),
+    ("bracket", BracketProduct, False, ["cg"]),
+    ("complete", CompleteProduct, False, ["cg"]),
+    ("matrix", MatrixProduct, False, ["cg"]),
 ]
 
 
@@ -250,20 +282,20 @@ def study(setting, kind, cls, natural, method, L):
     powers, law = exponents(product, found, sum(2 * l + 1 for l in ins))
     ranks = ranks_by_channels(powers.shape, powers.tobytes())
     paths, gamma = CLOSED[setting, kind](L)
-    known = CHANNELS.get(setting, []) if kind == "gaunt" else [1] * L
+    known = CHANNELS.get(setting, []) if kind == "gaunt" else [] if cls.kind else [1] * L
     channels = known[L - 1] if len(known) >= L else None
-    strange = kind == "gaunt" and any(
-        abs(s - e3tp.gaunt_strength(*p)) > EXACT for *p, s, _ in found
+    strange = kind in ("gaunt", "bracket", "complete") and any(
+        abs(s - e3tp.gaunt_strength(*p) - e3tp.bracket_strength(*p)) > EXACT for *p, s, _ in found
     )
     errors = max(stray, law)
     group = (
-        "SO(3), and O(3) with outputs of both parities" if kind == "all" else "O(3), natural parity"
+        "SO(3), and O(3) with outputs of both parities" if not natural else "O(3), natural parity"
     )
     return {
         "case": "expressivity",
         "name": f"{setting}.{L}",
         "problem": f"{kind} {degree_text(ins)} x {degree_text(ins)} -> {degree_text(outs)}",
-        "op": "gaunt" if cls is GauntProduct else "tp",
+        "op": cls.kind or "tp",
         "method": method,
         "isa": product.plan.isa,
         "dtype": "f64",
