@@ -42,9 +42,10 @@ wigner_3j = functools.lru_cache(maxsize=None)(e3tp.wigner_3j)
 class PathProduct:
     """The instruction product, every path its own output and weight, without normalisation."""
 
-    kind, copies, sharing = None, "one per path", "a weight per path"
+    copies, sharing = "one per path", "a weight per path"
 
-    def __init__(self, ins, outs, natural, method):
+    def __init__(self, kind, ins, outs, method):
+        natural = kind == "natural"
         irreps = "+".join(f"1x{l}{eo(l)}" for l in ins)
         instructions, irreps_out, self.degrees = [], [], []
         for i, l1 in enumerate(ins):
@@ -77,11 +78,11 @@ class PathProduct:
 class SignalProduct:
     """A product of two signals with factors per irrep: one output copy per degree and parity."""
 
-    kind, copies, sharing = None, "one per degree and parity", "factors a[l1] b[l2] c[l3]"
+    copies, sharing = "one per degree and parity", "factors a[l1] b[l2] c[l3]"
 
-    def __init__(self, ins, outs, natural, method):
+    def __init__(self, kind, ins, outs, method):
         self.plan = e3tp.SignalProduct(
-            self.kind,
+            kind,
             list(ins),
             list(ins),
             list(outs),
@@ -103,22 +104,6 @@ class SignalProduct:
         return np.concatenate(
             [g[..., 0] for g in self.plan.backward(x, y, *self.factors(w), gz)[2:]], axis=-1
         )
-
-
-class GauntProduct(SignalProduct):
-    kind = "gaunt"
-
-
-class BracketProduct(SignalProduct):
-    kind = "bracket"
-
-
-class CompleteProduct(SignalProduct):
-    kind = "complete"
-
-
-class MatrixProduct(SignalProduct):
-    kind = "matrix"
 
 
 # ---- what a plan does ----
@@ -214,28 +199,26 @@ def ranks_by_channels(shape, raw):
 
 # ---- closed forms, and generic dimensions known before ----
 
-CHANNELS = {  # of the Gaunt product, L = 1, 2, ...
-    "mimo": [1, 2, 3, 4, 5, 7, 8, 10],
-    "c128": [1, 2, 3, 4, 5, 6, 7],
+CHANNELS = {  # L = 1, 2, ...
+    ("mimo", "gaunt"): [1, 2, 3, 4, 5, 7, 8, 10],
+    ("c128", "gaunt"): [1, 2, 3, 4, 5, 6, 7],
 }
+ZEROS = {"mimo": {6: 6}, "c128": {5: 3, 6: 3, 7: 6, 8: 6}}  # 6j symbols that vanish by accident, of the least spin
 CLOSED = {  # paths, expressivity
     ("mimo", "all"): lambda L: ((L + 1) * (2 * L * L + 4 * L + 3) // 3,) * 2,
     ("mimo", "natural"): lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6,) * 2,
     ("mimo", "gaunt"): lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6, 4 * L + 1),
-    ("c128", "natural"): lambda L: (count(L, L, 0),) * 2,
-    ("c128", "all"): lambda L: (count(L, L, 0) + count(L, L, 1),) * 2,
-    ("c128", "gaunt"): lambda L: (count(L, L, 0), 3 * L + 1),
+    ("c128", "natural"): lambda L: (count(L, L, [0]),) * 2,
+    ("c128", "all"): lambda L: (count(L, L),) * 2,
+    ("c128", "gaunt"): lambda L: (count(L, L, [0]), 3 * L + 1),
     ("mimo", "bracket"): lambda L: (L * (L + 1) * (2 * L + 1) // 6, 4 * L - 3),
-    ("c128", "bracket"): lambda L: (count(L, L, 1), 3 * L - 2),
+    ("c128", "bracket"): lambda L: (count(L, L, [1]), 3 * L - 2),
     ("simo", "bracket"): lambda L: (L,) * 2,
-    ("mimo", "complete"): lambda L: (count(L, 2 * L, 0) + count(L, 2 * L, 1), 6 * L),
-    ("c128", "complete"): lambda L: (count(L, L, 0) + count(L, L, 1), 4 * L + 1),
+    ("mimo", "complete"): lambda L: (count(L, 2 * L), 6 * L),
+    ("c128", "complete"): lambda L: (count(L, L), 4 * L + 1),
     ("simo", "complete"): lambda L: (2 * L + 1,) * 2,
-    ("mimo", "matrix"): lambda L: (count(L, 2 * L, 0) + count(L, 2 * L, 1) - 6 * (L == 6), 6 * L),
-    ("c128", "matrix"): lambda L: (
-        count(L, L, 0) + count(L, L, 1) - {5: 3, 6: 3, 7: 6, 8: 6}.get(L, 0),
-        4 * L + 1,
-    ),
+    ("mimo", "matrix"): lambda L: (count(L, 2 * L) - ZEROS["mimo"].get(L, 0), 6 * L),
+    ("c128", "matrix"): lambda L: (count(L, L) - ZEROS["c128"].get(L, 0), 4 * L + 1),
     ("simo", "matrix"): lambda L: (2 * L + 1,) * 2,
     ("simo", "all"): lambda L: (2 * L + 1,) * 2,
     ("simo", "natural"): lambda L: (L + 1,) * 2,
@@ -245,10 +228,10 @@ CLOSED = {  # paths, expressivity
 }
 
 
-def count(L, top, odd):
-    """Triangles (l1, l2, l3), l1 and l2 <= L, l3 <= top, of even or odd sum."""
+def count(L, top, odds=(0, 1)):
+    """Triangles (l1, l2, l3), l1 and l2 <= L, l3 <= top, of even (0) or odd (1) sum, or of both."""
     return sum(
-        (l1 + l2 + l3) % 2 == odd
+        (l1 + l2 + l3) % 2 in odds
         for l1 in range(L + 1)
         for l2 in range(L + 1)
         for l3 in range(abs(l1 - l2), min(l1 + l2, top) + 1)
@@ -261,13 +244,13 @@ SETTINGS = {  # the protocol's: degrees in, degrees out
     "siso": lambda L: ([L], [L]),
     "c128": lambda L: (range(L + 1), range(L + 1)),
 }
-PRODUCTS = [  # kind of closed form, class, natural parity only, methods
-    ("all", PathProduct, False, ["cg"]),
-    ("natural", PathProduct, True, ["cg", "gaunt", "grid"]),
-    ("gaunt", GauntProduct, True, ["cg", "gaunt", "grid"]),
-    ("bracket", BracketProduct, False, ["cg"]),
-    ("complete", CompleteProduct, False, ["cg"]),
-    ("matrix", MatrixProduct, False, ["cg"]),
+PRODUCTS = [  # kind of closed form, class, methods
+    ("all", PathProduct, ["cg"]),
+    ("natural", PathProduct, ["cg", "gaunt", "grid"]),
+    ("gaunt", SignalProduct, ["cg", "gaunt", "grid"]),
+    ("bracket", SignalProduct, ["cg"]),
+    ("complete", SignalProduct, ["cg"]),
+    ("matrix", SignalProduct, ["cg"]),
 ]
 
 
@@ -275,27 +258,29 @@ def degree_text(degrees):
     return f"{degrees[0]}..{degrees[-1]}" if len(degrees) > 1 else str(degrees[0])
 
 
-def study(setting, kind, cls, natural, method, L):
+def study(setting, kind, cls, method, L):
     ins, outs = SETTINGS[setting](L)
-    product = cls(list(ins), list(outs), natural, method)
+    product = cls(kind, list(ins), list(outs), method)
     found, stray = reachable_paths(product, list(ins))
     powers, law = exponents(product, found, sum(2 * l + 1 for l in ins))
     ranks = ranks_by_channels(powers.shape, powers.tobytes())
     paths, gamma = CLOSED[setting, kind](L)
-    known = CHANNELS.get(setting, []) if kind == "gaunt" else [] if cls.kind else [1] * L
+    known = [1] * L if cls is PathProduct else CHANNELS.get((setting, kind), [])
     channels = known[L - 1] if len(known) >= L else None
     strange = kind in ("gaunt", "bracket", "complete") and any(
         abs(s - e3tp.gaunt_strength(*p) - e3tp.bracket_strength(*p)) > EXACT for *p, s, _ in found
     )
     errors = max(stray, law)
     group = (
-        "SO(3), and O(3) with outputs of both parities" if not natural else "O(3), natural parity"
+        "O(3), natural parity"
+        if kind in ("natural", "gaunt")
+        else "SO(3), and O(3) with outputs of both parities"
     )
     return {
         "case": "expressivity",
         "name": f"{setting}.{L}",
         "problem": f"{kind} {degree_text(ins)} x {degree_text(ins)} -> {degree_text(outs)}",
-        "op": cls.kind or "tp",
+        "op": "tp" if cls is PathProduct else kind,
         "method": method,
         "isa": product.plan.isa,
         "dtype": "f64",
@@ -330,13 +315,13 @@ def study(setting, kind, cls, natural, method, L):
 
 def cases(top):
     for setting in SETTINGS:
-        for kind, cls, natural, methods in PRODUCTS:
+        for kind, cls, methods in PRODUCTS:
             if (setting, kind) not in CLOSED:
                 continue
             for method in methods:
                 for L in range(1, top + 1):
                     if setting != "siso" or L % 2 == 0:
-                        yield setting, kind, cls, natural, method, L
+                        yield setting, kind, cls, method, L
 
 
 def disagreements(rows):
@@ -365,7 +350,7 @@ def main():
     )
     with open(options.out, "a") as out:
         for case in cases(4 if options.quick else 8):
-            setting, kind, _, _, method, L = case
+            setting, kind, _, method, L = case
             if (setting, kind, method) in refused:
                 continue
             start = time.perf_counter()

@@ -280,8 +280,8 @@ E3TP_API double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass); /* needed p
 E3TP_API double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass); /* operands per row */
 E3TP_API double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass);  /* estimated seconds per row */
 E3TP_API size_t e3tp_plan_num_paths(const e3tp_plan *p);
-E3TP_API double e3tp_plan_path_coefficient(const e3tp_plan *p,
-                                           size_t path); /* e3nn's final coefficient; NaN outside */
+E3TP_API double e3tp_plan_path_coefficient(
+    const e3tp_plan *p, size_t path); /* e3nn's final coefficient, of signals kappa; NaN outside */
 /* The blocks of x, y and z that a path couples; INVALID outside. A product of signals has a path
    for each kappa that is not zero. */
 E3TP_API e3tp_status e3tp_plan_path_blocks(const e3tp_plan *p, size_t path, uint32_t blocks[3]);

@@ -22,6 +22,13 @@ _OPERANDS = frozenset(("x", "y", "w", "index"))
 _FIELDS = {"dx": "ggx", "dy": "ggy", "dw": "ggw", "dz": "hz"}  # of e3tp_buffers; others have their own name
 
 
+def irreps_from(function, pointer, which):
+    """The irreps of x, y or z that e3tp_desc_irreps or e3tp_plan_irreps gives."""
+    blocks = (_lib.Irrep * function(pointer, which, None, 0))()
+    function(pointer, which, blocks, len(blocks))
+    return Irreps((b.mul, (b.l, b.parity)) for b in blocks)
+
+
 class Descriptor:
     """e3tp_desc. Setters may fail silently: the descriptor keeps the first failure, and plan() raises it."""
 
@@ -46,11 +53,7 @@ class Descriptor:
         """Irreps of x, y and z, and paths, as the library makes them for a product of e3nn's."""
         status = lib.e3tp_desc_set_product(self._pointer, kind, kept, count)
         check(status, lib.e3tp_desc_message(self._pointer).decode())
-        irreps = []
-        for which in range(3):
-            blocks = (_lib.Irrep * lib.e3tp_desc_irreps(self._pointer, which, None, 0))()
-            lib.e3tp_desc_irreps(self._pointer, which, blocks, len(blocks))
-            irreps.append(Irreps((b.mul, (b.l, b.parity)) for b in blocks))
+        irreps = [irreps_from(lib.e3tp_desc_irreps, self._pointer, which) for which in range(3)]
         paths = (_lib.Path * lib.e3tp_desc_paths(self._pointer, None, 0))()
         lib.e3tp_desc_paths(self._pointer, paths, len(paths))
         names = {number: name for name, number in MODES.items()}

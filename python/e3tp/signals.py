@@ -8,9 +8,8 @@ import numpy as np
 
 from . import _lib
 from ._lib import KINDS, Unsupported, choice, integer, lib
-from ._plan import Descriptor, Plan
+from ._plan import Descriptor, Plan, irreps_from
 from .arrays import broadcast_axes, readable, result, sum_to
-from .irreps import Irreps
 
 WEIGHTS = {None: 0, "shared": 1, "row": 2}
 QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
@@ -93,12 +92,9 @@ class SignalProduct(Plan):
 
     def _introspect(self):
         """irreps_in1, irreps_in2, irreps_out and kappa, as the library has them."""
-        lists, block = [], (ctypes.c_uint32 * 3)()
+        block = (ctypes.c_uint32 * 3)()
         with self._handle as plan:
-            for which in range(3):
-                found = (_lib.Irrep * lib.e3tp_plan_irreps(plan, which, None, 0))()
-                lib.e3tp_plan_irreps(plan, which, found, len(found))
-                lists.append(Irreps((i.mul, (i.l, i.parity)) for i in found))
+            lists = [irreps_from(lib.e3tp_plan_irreps, plan, which) for which in range(3)]
             self.irreps_in1, self.irreps_in2, self.irreps_out = lists
             self.kappa = np.zeros([len(irreps) for irreps in lists])
             for path in range(lib.e3tp_plan_num_paths(plan)):

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/objects.h"
+#include "so3/wigner.h"
 
 /* A path that was found; `block` is its block of z where the product makes these, else out counts.
  */
@@ -109,7 +110,7 @@ static void search_pair(search *s, size_t i, size_t j)
     const int l1 = s->x[i].l, l2 = s->y[j].l, parity = s->x[i].parity * s->y[j].parity;
     if (gives_z(s->kind)) {
         for (size_t k = 0; k < s->nz; k++)
-            if (s->z[k].parity == parity && s->z[k].l >= abs(l1 - l2) && s->z[k].l <= l1 + l2)
+            if (s->z[k].parity == parity && e3tp_so3_triangle(l1, l2, s->z[k].l))
                 enter_pair(s, i, j, s->z[k], k);
         return;
     }

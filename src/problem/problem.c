@@ -99,11 +99,6 @@ static e3tp_status make_blocks(e3tp_problem *p, int which, const e3tp_irrep *irr
     return E3TP_OK;
 }
 
-static bool triangle(int l1, int l2, int l3)
-{
-    return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
-}
-
 static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *q,
                               e3tp_message *why)
 {
@@ -125,7 +120,7 @@ static e3tp_status check_path(const e3tp_problem *p, size_t i, const e3tp_path *
         return e3tp_fail(why, E3TP_E_INVALID, "path %zu: parity of %d%c x %d%c is not that of %d%c",
                          i, b1->l, b1->parity > 0 ? 'e' : 'o', b2->l, b2->parity > 0 ? 'e' : 'o',
                          bo->l, bo->parity > 0 ? 'e' : 'o');
-    if (!triangle(b1->l, b2->l, bo->l))
+    if (!e3tp_so3_triangle(b1->l, b2->l, bo->l))
         return e3tp_fail(why, E3TP_E_INVALID,
                          "path %zu: l = %d is outside %d..%d, what %d x %d can give", i, bo->l,
                          abs(b1->l - b2->l), b1->l + b2->l, b1->l, b2->l);

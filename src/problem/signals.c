@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "so3/wigner.h"
+
 /* What an operand holds. Natural: parity (-1)^l of functions, (-1)^(l+1) of vector fields; pseudo:
    the opposite, and of functions no degree 0, as nothing couples to it. */
 enum { NATURAL = 1, PSEUDO = 2, FIELD = 4 };
@@ -125,12 +127,8 @@ size_t e3tp_signal_harmonics(e3tp_op op, int which, const e3tp_irrep *degrees, s
 double e3tp_signal_strength(e3tp_op op, int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
                             const e3tp_harmonic *z)
 {
-    return x->parity * y->parity == z->parity ? rules[op].strength(spin, x, y, z) : 0;
-}
-
-static bool couple(int l1, int l2, int l3)
-{
-    return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
+    const bool couple = x->parity * y->parity == z->parity && e3tp_so3_triangle(x->j, y->j, z->j);
+    return couple ? rules[op].strength(spin, x, y, z) : 0;
 }
 
 int e3tp_signal_least_spin(const e3tp_spec *s)
@@ -148,7 +146,7 @@ static bool has_zeros(const e3tp_spec *s, int h)
         for (size_t b = 0; b < s->nirreps[1]; b++)
             for (size_t c = 0; c < s->nirreps[2]; c++) {
                 const int l[3] = {s->irreps[0][a].l, s->irreps[1][b].l, s->irreps[2][c].l};
-                if (couple(l[0], l[1], l[2]) && sixj(l[0], l[1], l[2], h, h, h) == 0)
+                if (e3tp_so3_triangle(l[0], l[1], l[2]) && sixj(l[0], l[1], l[2], h, h, h) == 0)
                     return true;
             }
     return false;
@@ -162,21 +160,22 @@ int e3tp_signal_full_spin(const e3tp_spec *s)
     return -1;
 }
 
-/* Triples of degrees in the triangle whose 6j symbol is zero. */
+/* Triples that might couple and have no path; paths ascend by x, y, z. */
 static void describe_zeros(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < p->nblocks[0]; i++)
-        for (size_t j = 0; j < p->nblocks[1]; j++)
-            for (size_t k = 0; k < p->nblocks[2]; k++) {
-                const e3tp_block *x = &p->blocks[0][i], *y = &p->blocks[1][j],
-                                 *z = &p->blocks[2][k];
-                if (x->parity * y->parity == z->parity && couple(x->l, y->l, z->l) &&
-                    sixj(x->l, y->l, z->l, p->spin, p->spin, p->spin) == 0)
-                    e3tp_append(buf, cap, used, "%s %d x %d -> %d",
-                                n++ ? "," : "zero by accident:", x->l, y->l, z->l);
-            }
-    if (n)
+    const size_t n2 = p->nblocks[1], n3 = p->nblocks[2], all = p->nblocks[0] * n2 * n3;
+    size_t path = 0, zeros = 0;
+    for (size_t at = 0; at < all; at++) {
+        const size_t i = at / (n2 * n3), j = at / n3 % n2, k = at % n3;
+        const e3tp_block *x = &p->blocks[0][i], *y = &p->blocks[1][j], *z = &p->blocks[2][k];
+        const uint32_t *next = path < p->nuser ? p->user[path].block : NULL;
+        if (next && next[0] == i && next[1] == j && next[2] == k)
+            path++;
+        else if (x->parity * y->parity == z->parity && e3tp_so3_triangle(x->l, y->l, z->l))
+            e3tp_append(buf, cap, used, "%s %d x %d -> %d",
+                        zeros++ ? "," : "zero by accident:", x->l, y->l, z->l);
+    }
+    if (zeros)
         e3tp_append(buf, cap, used, "\n");
 }
 

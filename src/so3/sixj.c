@@ -7,18 +7,13 @@
    Racah's formula (Racah 1942, eq. 36) with its factorials grouped into binomials, as in Johansson
    and Forssen, SIAM J. Sci. Comput. 38 (2016) A376. |S| < 2^(7j+1). */
 #include "so3/bigint.h"
+#include "so3/wigner.h"
 
 #include "e3tp/so3.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { LMAX = E3TP_SO3_LMAX, ROW = 2 * LMAX + 1 };
-
-static int triangle(int a, int b, int c)
-{
-    return c >= abs(a - b) && c <= a + b;
-}
 
 /* Multinomial (s+1) s! / ((s-2a)! (s-2b)! (s-2c)!) = 1 / D^2 */
 static long double inverse_delta2(int a, int b, int c)
@@ -81,8 +76,8 @@ e3tp_status e3tp_wigner_6j(int j1, int j2, int j3, int j4, int j5, int j6, doubl
         return st;
     const int s[4] = {j1 + j2 + j3, j1 + j5 + j6, j4 + j2 + j6, j4 + j5 + j3};
     *out = 0.0;
-    if (!triangle(j1, j2, j3) || !triangle(j1, j5, j6) || !triangle(j4, j2, j6) ||
-        !triangle(j4, j5, j3))
+    if (!e3tp_so3_triangle(j1, j2, j3) || !e3tp_so3_triangle(j1, j5, j6) ||
+        !e3tp_so3_triangle(j4, j2, j6) || !e3tp_so3_triangle(j4, j5, j3))
         return E3TP_OK;
     long double v = racah_sum(j, s) * sqrtl(inverse_delta2(j1, j2, j3));
     v /= sqrtl(inverse_delta2(j1, j5, j6)) * sqrtl(inverse_delta2(j4, j2, j6));

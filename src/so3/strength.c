@@ -7,11 +7,11 @@
    Varshalovich et al., Quantum Theory of Angular Momentum, 8.5.2, for the 3j symbols (l1 l2 l3; 0 0
    0) and (l1 l2 l3; 1 -1 0). */
 #include "so3/bigint.h"
+#include "so3/wigner.h"
 
 #include "e3tp/so3.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* Largest degree whose binomials stay inside the range of a double where long double is no wider.
  */
@@ -26,7 +26,7 @@ static int check(int l1, int l2, int l3, int parity)
         return 0;
     if (l1 > STRENGTH_LMAX || l2 > STRENGTH_LMAX || l3 > STRENGTH_LMAX)
         return -1;
-    return l3 >= abs(l1 - l2) && l3 <= l1 + l2 && ((l1 + l2 + l3) & 1) == parity;
+    return e3tp_so3_triangle(l1, l2, l3) && ((l1 + l2 + l3) & 1) == parity;
 }
 
 /* (p+q+r)! / (p! q! r!) */

@@ -3,6 +3,9 @@
 #ifndef E3TP_SO3_WIGNER_H
 #define E3TP_SO3_WIGNER_H
 
+#include <stdbool.h>
+#include <stdlib.h>
+
 #include "e3tp/so3.h"
 
 /* One non-zero of W: indices m + l, that is 0..2l. */
@@ -10,6 +13,12 @@ typedef struct e3tp_coupling_entry {
     int16_t m1, m2, m3;
     double value;
 } e3tp_coupling_entry;
+
+/* Whether degrees couple: |l1 - l2| <= l3 <= l1 + l2. */
+static inline bool e3tp_so3_triangle(int l1, int l2, int l3)
+{
+    return l3 >= abs(l1 - l2) && l3 <= l1 + l2;
+}
 
 /* As e3tp_wigner_3j. */
 e3tp_status e3tp_so3_wigner_3j(int l1, int l2, int l3, e3tp_sign sign, double *out);

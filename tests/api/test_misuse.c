@@ -209,11 +209,17 @@ START_TEST(signals_not_served)
             const int served = m == 0 || e3tp_method_serves(methods[m], ops[i]);
             ck_assert_int_eq(e3tp_plan_create(&p, d), served ? E3TP_OK : E3TP_E_UNSUPPORTED);
             ck_assert(served || strlen(e3tp_desc_message(d)) > 10);
+            ck_assert(served || strstr(e3tp_desc_message(d), e3tp_method_name(methods[m])));
             e3tp_plan_destroy(p);
             e3tp_desc_destroy(d);
         }
-    e3tp_desc *d = signals(E3TP_OP_MATRIX);
+    e3tp_desc *d = product("2x1o", "2x1o", "2x0e");
     e3tp_plan *p;
+    e3tp_desc_set_method(d, E3TP_METHOD_GAUNT);
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_E_UNSUPPORTED);
+    ck_assert(strncmp(e3tp_desc_message(d), "gaunt: ", 7) == 0);
+    e3tp_desc_destroy(d);
+    d = signals(E3TP_OP_MATRIX);
     e3tp_desc_set_degrees(d, E3TP_X, degrees, 4);
     e3tp_desc_set_spin(d, 1);
     ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_E_INVALID);

@@ -297,19 +297,14 @@ class Grids(unittest.TestCase):
             self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
 
 
-KINDS = {
-    "bracket": dict(),
-    "complete": dict(),
-    "matrix": dict(),
-    "cross": dict(product="cross"),
-    "dot": dict(product="dot"),
-}
+KINDS = ("bracket", "complete", "matrix", "cross", "dot")
 
 
-def made(name, *lmax, **options):
-    """A product of one of KINDS in float64."""
-    kind = "vector" if name in ("cross", "dot") else name
-    return e3tp.SignalProduct(kind, *lmax, dtype=np.float64, **KINDS[name], **options)
+def made(name, *lmax, dtype=np.float64, **options):
+    """A product of one of KINDS, or "gaunt"."""
+    if name in ("cross", "dot"):
+        return e3tp.SignalProduct("vector", *lmax, product=name, dtype=dtype, **options)
+    return e3tp.SignalProduct(name, *lmax, dtype=dtype, **options)
 
 
 def harmonics(lmax, points):
@@ -383,8 +378,7 @@ class Kinds(unittest.TestCase):
 
     def test_complete(self):
         for lmax in ((3, 2, 5), ([1, 3], 2, [0, 2, 3])):
-            with made("complete", *lmax) as p, made("bracket", *lmax) as odd:
-                even = e3tp.SignalProduct("gaunt", *lmax, dtype=np.float64)
+            with made("complete", *lmax) as p, made("gaunt", *lmax) as even, made("bracket", *lmax) as odd:
                 x, y = operands(p)
                 np.testing.assert_allclose(p(x, y), np.concatenate([even(x, y), odd(x, y)], 1), atol=1e-13)
 
@@ -439,8 +433,7 @@ class Kinds(unittest.TestCase):
 
     def test_single_precision(self):
         for name in KINDS:
-            kind = "vector" if name in ("cross", "dot") else name
-            with e3tp.SignalProduct(kind, 4, 3, 5, channels=5, **KINDS[name]) as p:
+            with made(name, 4, 3, 5, channels=5, dtype=np.float32) as p:
                 x, y = operands(p)
                 want = product(p, x, y)
                 got = p(x.astype(np.float32), y.astype(np.float32))
