@@ -63,12 +63,12 @@ def machine(rows, command):
     m = next(
         (r for r in rows if r["case"] == "machine"), {"cpu": "unknown", "cores": 0, "build": ""}
     )
-    timed = [r for r in rows if r["case"] in ("product", "layer") and r["peak_gflops"]]
+    timed = [r for r in rows if r["case"] in ("product", "layer") and r["best_peak_gflops"]]
     peaks, reads = {}, {}
     for r in timed:
         on = f"on {r['threads']} thread{'s' * (r['threads'] > 1)}"
         key = f"{r['isa']} {r['dtype']} {on}"
-        peaks[key] = max(peaks.get(key, 0), r["peak_gflops"])
+        peaks[key] = max(peaks.get(key, 0), r["best_peak_gflops"])
         reads[on] = max(reads.get(on, 0), r["dram_gbs"] or 0)
     text = "; ".join(f"{key} {value:.0f} Gflop/s" for key, value in sorted(peaks.items()))
     memory = "; ".join(f"{value:.0f} GB/s {on}" for on, value in sorted(reads.items()))
