@@ -3,6 +3,7 @@
 #include "grid/grid.h"
 
 #include "grid/grid_paths.h"
+#include "problem/signals.h"
 
 #define DECLARE(tier)                                                                       \
     extern const e3tp_grid_runner e3tp_grid_runner_f32_##tier, e3tp_grid_runner_f64_##tier, \
@@ -35,7 +36,7 @@ static const e3tp_grid_runner *const path_runners[2][E3TP_TIER_COUNT] =
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
     e3tp_grid_shape shape;
-    return (p->op == E3TP_OP_GAUNT || e3tp_grid_serves_paths(p, why)) &&
+    return (e3tp_op_is_signal(p->op) || e3tp_grid_serves_paths(p, why)) &&
            e3tp_grid_choose(&shape, p, why);
 }
 
@@ -78,20 +79,20 @@ static double path_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
-    return p->op == E3TP_OP_GAUNT ? signal_cost(p, tier, pass) : path_cost(p, tier, pass);
+    return e3tp_op_is_signal(p->op) ? signal_cost(p, tier, pass) : path_cost(p, tier, pass);
 }
 
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
                           const e3tp_allocator *a, e3tp_message *why)
 {
-    const bool gaunt = p->op == E3TP_OP_GAUNT;
+    const bool signals = e3tp_op_is_signal(p->op);
     const e3tp_grid_runner *runner =
-        gaunt ? signal_runners[p->dtype][tier] : path_runners[p->dtype][tier];
+        signals ? signal_runners[p->dtype][tier] : path_runners[p->dtype][tier];
     if (!runner)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: tier %s is not compiled in",
                          e3tp_tier_name(tier));
-    E3TP_TRY(gaunt ? e3tp_grid_plan_create(state, p, tier, a, why)
-                   : e3tp_grid_paths_create(state, p, tier, a, why));
+    E3TP_TRY(signals ? e3tp_grid_plan_create(state, p, tier, a, why)
+                     : e3tp_grid_paths_create(state, p, tier, a, why));
     ((e3tp_grid_base *)*state)->run = runner->run;
     return E3TP_OK;
 }
@@ -141,7 +142,8 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
 const e3tp_backend e3tp_backend_grid = {
     .name = "grid",
     .method = E3TP_METHOD_GRID,
-    .operations = 1u << E3TP_OP_TENSOR_PRODUCT | 1u << E3TP_OP_GAUNT,
+    .operations = 1u << E3TP_OP_TENSOR_PRODUCT | 1u << E3TP_OP_GAUNT | 1u << E3TP_OP_BRACKET |
+                  1u << E3TP_OP_COMPLETE,
     .applicable = applicable,
     .is_exact = is_exact,
     .cost = cost,

@@ -2,8 +2,6 @@
 /* Transforms and products of signals, compiled once per tier and real. Exports one const struct. */
 #include "grid/grid_kernels.h"
 
-#include <stdbool.h>
-
 #include "simd/vec.h"
 
 enum {
@@ -18,9 +16,10 @@ enum {
 /* Tiles that gather up to so many inputs have code of their own: the loop over them is unrolled. */
 enum { FEW = 6 };
 
-/* How a tile is repeated: in and out move on by the steps. */
+/* How a tile is repeated: in and out move on by the steps. adds: to what is in out. */
 typedef struct walk {
     size_t in_step, out_step, count;
+    bool adds;
 } walk;
 
 /* Up to TILE_ARGS every loop bound but n is a literal after inlining: the accumulators stay in
@@ -108,12 +107,13 @@ V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, con
             else
                 sum_any(rows, n, gathers, A, list, in + pass, &s);
             V_UNROLL
-            for (int r = 0; r < rows; r++)
+            for (int r = 0; r < rows; r++) {
+                real *to = out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]) + pass;
                 V_UNROLL
-            for (int i = 0; i < WIDE; i++)
-                v_store(out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]) + pass +
-                            i * LANES,
-                        s.v[r][i]);
+                for (int i = 0; i < WIDE; i++)
+                    v_store(to + i * LANES,
+                            !gathers && w->adds ? v_load(to + i * LANES) + s.v[r][i] : s.v[r][i]);
+            }
         }
 }
 
@@ -152,16 +152,17 @@ static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table
                        const int32_t *lists, const real *in, size_t in_step, real *out,
                        size_t out_step, size_t count)
 {
-    const walk w = {in_step, out_step, count};
+    const walk w = {in_step, out_step, count, false};
     for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
         gather_code[s->rows - 1][s->n <= FEW ? s->n : 0](&w, s->n, table + s->matrix,
                                                          lists + s->list, in, out + s->base);
 }
 
 static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,
-                    const real *in, size_t in_step, real *out, size_t out_step, size_t count)
+                    const real *in, size_t in_step, real *out, size_t out_step, size_t count,
+                    bool adds)
 {
-    const walk w = {in_step, out_step, count};
+    const walk w = {in_step, out_step, count, adds};
     for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
         scatter_code[s->rows - 1](&w, s->n, table + s->matrix, lists + s->list, in + s->base, out);
 }
@@ -187,7 +188,7 @@ V_INLINE void hemisphere(const int sign, const real *x, const real *y, v_real z[
     }
 }
 
-static void multiply(const real *x, const real *y, real *z, size_t points)
+V_INLINE void multiply_points(const bool adds, const real *x, const real *y, real *z, size_t points)
 {
     for (; points; points--, x += APART, y += APART, z += APART)
         for (int at = 0; at < T; at += LANES) {
@@ -196,10 +197,20 @@ static void multiply(const real *x, const real *y, real *z, size_t points)
             hemisphere(-1, x + at, y + at, south);
             V_UNROLL
             for (int r = 0; r < 4; r++) {
-                v_store(z + at + 2 * r * T, north[r] + south[r]);
-                v_store(z + at + (2 * r + 1) * T, north[r] - south[r]);
+                real *even = z + at + 2 * r * T, *odd = even + T;
+                const v_real sum = north[r] + south[r], difference = north[r] - south[r];
+                v_store(even, adds ? v_load(even) + sum : sum);
+                v_store(odd, adds ? v_load(odd) + difference : difference);
             }
         }
+}
+
+static void multiply(const real *x, const real *y, real *z, size_t points, bool adds)
+{
+    if (adds)
+        multiply_points(true, x, y, z, points);
+    else
+        multiply_points(false, x, y, z, points);
 }
 
 static void weigh(size_t nblocks, const int32_t *d, const real *w, const real *in, real *out)

@@ -197,14 +197,17 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
     e3tp_grid_paths *g = ctx;
     for (int l = 0; l <= E3TP_GRID_INPUT_LMAX; l++)
         if (g->uses_degree[l])
-            e3tp_grid_add_transform(&g->of_degree[l], t, b, &(e3tp_grid_band){l, 0}, 1, false);
+            e3tp_grid_add_transform(
+                &g->of_degree[l], t, b,
+                &(e3tp_grid_signal){E3TP_GRID_VALUE, false, 1, &(e3tp_grid_band){l, 0}});
     for (size_t i = 0; i < g->nsets; i++) {
         e3tp_grid_band bands[E3TP_GRID_BANDS];
         size_t n = 0;
         for (int l = 0; l <= E3TP_GRID_LMAX; l++)
             if (g->sets[i].degrees >> l & 1)
                 bands[n++] = (e3tp_grid_band){l, line_of(g->sets[i].degrees, l)};
-        e3tp_grid_add_transform(&g->sets[i].of, t, b, bands, n, true);
+        e3tp_grid_add_transform(&g->sets[i].of, t, b,
+                                &(e3tp_grid_signal){E3TP_GRID_VALUE, true, n, bands});
     }
 }
 

@@ -158,7 +158,7 @@ static void each_element(const frame *f, const e3tp_grid_pair *pair, size_t u, s
 static void add_product(const frame *f, const real *a, const real *b, real *sum)
 {
     real *product = f->base + f->at.product;
-    kernels.multiply(a, b, product, f->points);
+    kernels.multiply(a, b, product, f->points, false);
     kernels.accumulate(f->points * E3TP_GRID_CLASSES, 1, NULL, product, sum);
 }
 
@@ -170,7 +170,7 @@ static void run_pair(const frame *f, const e3tp_grid_pair *pair, size_t u, size_
          *product = f->base + f->at.product, *slots = f->base + f->at.slots,
          *summed = f->base + f->at.summed;
     if (!f->back || f->gw) {
-        kernels.multiply(x, y, product, f->points);
+        kernels.multiply(x, y, product, f->points, false);
         analyse_all(form, &set->of, product, slots, f->base + f->at.analysed);
     }
     if (!f->back) {

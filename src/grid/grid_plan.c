@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plans of the Gaunt product: lanes, tables, the layout of the scratch. */
+/* Plans of products of functions: terms, lanes, tables, the layout of the scratch. */
 #include "grid/grid_plan.h"
 
 /* Lanes over channels where they fill the tiles to 4/5, or where calls are smaller than a tile;
@@ -16,14 +16,41 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return C && 5 * C >= 4 * padded && adjacent < 2 ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
-/* The blocks of operand k that couple; returns their number. */
-static size_t find_bands(const e3tp_problem *p, int k, e3tp_grid_band *bands)
+/* What stands on the samples for y and z. The bracket by parts: the integral of {x, y} Y is that of
+   x {y, Y}, and {f, g} = df/dphi dg/dx - df/dx dg/dphi. */
+static const struct {
+    e3tp_grid_kind y, z;
+} term_kinds[] = {{E3TP_GRID_VALUE, E3TP_GRID_VALUE},
+                  {E3TP_GRID_D_PHI, E3TP_GRID_D_X},
+                  {E3TP_GRID_D_X, E3TP_GRID_MINUS_D_PHI}};
+
+/* The terms of an operation. */
+static const struct {
+    size_t first, count;
+} op_terms[] = {[E3TP_OP_GAUNT] = {0, 1}, [E3TP_OP_BRACKET] = {1, 2}, [E3TP_OP_COMPLETE] = {0, 3}};
+
+static size_t signals_of(e3tp_op op, int k)
+{
+    return k == 0 ? 1 : op_terms[op].count;
+}
+
+static e3tp_grid_kind kind_of(e3tp_op op, int k, size_t signal)
+{
+    const size_t term = op_terms[op].first + signal;
+    return k == 0 ? E3TP_GRID_VALUE : k == 1 ? term_kinds[term].y : term_kinds[term].z;
+}
+
+/* Blocks of operand k that couple and that the kind of signal serves: of z the value has natural
+   parity, the derivatives the opposite. Returns their number. */
+static size_t find_bands(const e3tp_problem *p, int k, e3tp_grid_kind kind, e3tp_grid_band *bands)
 {
     size_t n = 0, line = 0;
     for (size_t i = 0; i < p->nblocks[k]; i++) {
-        if (e3tp_grid_uses(p, k, i))
-            bands[n++] = (e3tp_grid_band){p->blocks[k][i].l, line};
-        line += 2 * (size_t)p->blocks[k][i].l + 1;
+        const e3tp_block *b = &p->blocks[k][i];
+        const bool natural = b->parity == (b->l % 2 ? -1 : 1);
+        if (e3tp_grid_uses(p, k, i) && (k < 2 || natural == (kind == E3TP_GRID_VALUE)))
+            bands[n++] = (e3tp_grid_band){b->l, line};
+        line += 2 * (size_t)b->l + 1;
     }
     return n;
 }
@@ -31,31 +58,48 @@ static size_t find_bands(const e3tp_problem *p, int k, e3tp_grid_band *bands)
 /* What an e3tp_grid_add needs. */
 typedef struct transforms {
     const e3tp_problem *problem;
-    e3tp_grid_transform *of; /* [3] */
+    e3tp_grid_transform (*of)[E3TP_GRID_TERMS]; /* [3] */
 } transforms;
 
 static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
 {
     const transforms *all = ctx;
+    const e3tp_problem *p = all->problem;
     e3tp_grid_band bands[E3TP_GRID_BANDS];
     for (int k = 0; k < 3; k++)
-        e3tp_grid_add_transform(&all->of[k], t, b, bands, find_bands(all->problem, k, bands),
-                                k == 2);
+        for (size_t i = 0; i < signals_of(p->op, k); i++) {
+            const e3tp_grid_kind kind = kind_of(p->op, k, i);
+            const e3tp_grid_signal s = {kind, k == 2, find_bands(p, k, kind, bands), bands};
+            e3tp_grid_add_transform(&all->of[k][i], t, b, &s);
+        }
 }
 
 /* Measured on avx2, in multiply-adds of a line: a folded sample's eight classes multiplied. */
 static const double sample_work = 50.0;
 static const double sample_flops = 80;
-/* Share of all six transforms: x, y to samples, z back; backward x, y, gz, and gx, gy. */
-static const double share[2] = {3.0 / 6, 5.0 / 6};
+
+/* Products of signals in a pass: every term forward; backward two of its three. */
+static double products(const e3tp_problem *p, int back)
+{
+    return (double)((1 + back) * (int)op_terms[p->op].count);
+}
+
+/* Share of all transforms, there and back: forward x, y to samples and z back; backward all to
+   samples, x and y back. */
+static double share(const e3tp_problem *p, int back)
+{
+    const double n = (double)op_terms[p->op].count;
+    return back ? (2 + 3 * n) / (2 + 4 * n) : 0.5;
+}
 
 static void set_flops(e3tp_grid_plan *g)
 {
+    const e3tp_problem *p = g->base.problem;
     for (int back = 0; back < 2; back++)
         g->base.flops[back] =
-            (double)g->base.problem->channels *
-            (share[back] * 2 * g->base.form.tables.fma +
-             (1 + back) * sample_flops * (double)e3tp_grid_points(&g->base.form.shape));
+            (double)p->channels *
+            (share(p, back) * 2 * g->base.form.tables.fma +
+             products(p, back) * sample_flops * (double)e3tp_grid_points(&g->base.form.shape));
 }
 
 bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier)
@@ -63,14 +107,14 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     e3tp_grid_shape shape;
     if (!e3tp_grid_choose(&shape, p, NULL))
         return false;
-    e3tp_grid_transform of[3];
+    e3tp_grid_transform of[3][E3TP_GRID_TERMS];
     transforms ctx = {p, of};
     e3tp_grid_basis b = {.shape = &shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
     const e3tp_grid_tables t = e3tp_grid_choose_form(&b, add_transforms, &ctx);
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
     for (int back = 0; back < 2; back++)
-        w->lines[back] = share[back] * e3tp_grid_transform_work(&t) +
-                         (1 + back) * sample_work * (double)e3tp_grid_points(&shape);
+        w->lines[back] = share(p, back) * e3tp_grid_transform_work(&t) +
+                         products(p, back) * sample_work * (double)e3tp_grid_points(&shape);
     w->dense = !b.separable;
     w->tiles =
         choose_lanes(p) == E3TP_LANES_CHANNELS ? (double)((C + T - 1) / T) : (double)C / (double)T;
@@ -85,12 +129,16 @@ static void set_sizes(e3tp_grid_plan *g)
     g->base.lanes = choose_lanes(p);
     g->row_step = g->base.lanes == E3TP_LANES_ROWS ? T : 1;
     g->group_tiles = g->base.lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
-    for (int k = 0; k < 3; k++)
+    g->terms = op_terms[p->op].count;
+    for (int k = 0; k < 3; k++) {
+        g->signals[k] = signals_of(p->op, k);
+        g->clear[k] = g->signals[k] > 1;
         for (size_t i = 0; i < p->nblocks[k]; i++) {
             g->d[k][i] = 2 * p->blocks[k][i].l + 1;
             g->components[k] += (size_t)g->d[k][i];
-            g->idle[k] = g->idle[k] || !e3tp_grid_uses(p, k, i);
+            g->clear[k] = g->clear[k] || !e3tp_grid_uses(p, k, i);
         }
+    }
 }
 
 /* Some kilobytes of operands and results: calls that pack single tiles cost as much as packing. */
@@ -112,11 +160,12 @@ static void set_block_rows(e3tp_grid_plan *g)
     g->base.block_rows = rows < least ? least : rows;
 }
 
-/* Runs of rings as equal as can be, with samples of two operands of about a first-level cache. */
+/* Runs of rings as equal as can be, with samples of the signals of x and y of about a first-level
+   cache. */
 static void set_chunk(e3tp_grid_plan *g)
 {
     const size_t ring = g->base.form.ring_step * e3tp_dtype_size(g->base.problem->dtype);
-    const size_t fit = ((size_t)16 << 10) / ring, rings = g->base.form.rings;
+    const size_t fit = ((size_t)32 << 10) / ((1 + g->terms) * ring), rings = g->base.form.rings;
     g->chunk = g->base.form.separable && fit > 1 ? e3tp_grid_cut_rows(rings, fit).tile : 1;
 }
 
@@ -163,17 +212,19 @@ e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
     e3tp_grid_layout l = {0};
     for (int k = 0; k < 3; k++) {
         const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
-                     components = g->components[k] * T,
-                     slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k].slots) * T;
+                     components = g->components[k] * T;
         l.in[k] = e3tp_take(&l.total, T, tiles * components, false);
         l.out[k] = e3tp_take(&l.total, T, tiles * components, false);
         l.w[k] = e3tp_take(&l.total, T, row * factors, false);
         l.gw[k] = e3tp_take(&l.total, T, tiles * factors, false);
         l.scaled[k] = e3tp_take(&l.total, T, factors ? components : 0, false);
-        l.slots[k] = e3tp_take(&l.total, T, slots, true);
-        l.back[k] = e3tp_take(&l.total, T, slots, true);
-        l.points[k] = e3tp_take(&l.total, T, samples, true);
-        l.product[k] = e3tp_take(&l.total, T, chunk, true);
+        for (size_t i = 0; i < g->signals[k]; i++) {
+            const size_t slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k][i].slots) * T;
+            l.slots[k][i] = e3tp_take(&l.total, T, slots, true);
+            l.back[k][i] = e3tp_take(&l.total, T, slots, true);
+            l.points[k][i] = e3tp_take(&l.total, T, samples, true);
+            l.product[k][i] = e3tp_take(&l.total, T, chunk, true);
+        }
     }
     return l;
 }

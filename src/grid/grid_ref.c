@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums over samples, with the scalar harmonics of so3. */
+/* Sums over samples, with the scalar harmonics of so3 and their gradients. */
 #include "grid/grid_ref.h"
 
 #include <math.h>
@@ -13,8 +13,14 @@ enum { LMAX = 24, HARMONICS = (LMAX + 1) * (LMAX + 1) };
 static const double pi = 3.14159265358979323846;
 
 typedef struct sample {
-    double weight, Y[HARMONICS]; /* index l^2 + l + m */
+    size_t n;                                             /* harmonics */
+    double weight, r[3], Y[HARMONICS], dY[3 * HARMONICS]; /* Y: l^2 + l + m; dY: [3][n] */
 } sample;
+
+/* A signal at a sample; or the weights with which value and gradient of a harmonic enter. */
+typedef struct jet {
+    double value, slope[3];
+} jet;
 
 /* The largest degree of all operands. */
 static int top_degree(const e3tp_problem *p)
@@ -33,8 +39,10 @@ static bool set_harmonics(sample *s, int top, double x, double phi, double weigh
         ls[l] = l;
     const double rho = sqrt((1 - x) * (1 + x)); /* the polar axis is y, phi runs from z to x */
     const double v[3] = {rho * sin(phi), x, rho * cos(phi)};
+    memcpy(s->r, v, sizeof s->r);
     s->weight = weight;
-    return e3tp_sh_eval(ls, (size_t)top + 1, 0, E3TP_SH_INTEGRAL, v, 1, s->Y, NULL) == E3TP_OK;
+    s->n = (size_t)(top + 1) * (size_t)(top + 1);
+    return e3tp_sh_eval(ls, (size_t)top + 1, 0, E3TP_SH_INTEGRAL, v, 1, s->Y, s->dY) == E3TP_OK;
 }
 
 static bool is_used(const e3tp_problem *p, int k, size_t block)
@@ -55,58 +63,93 @@ static size_t factor_place(const e3tp_problem *p, int k, size_t i, size_t u)
     return i * p->channels + u;
 }
 
-/* Value at the sample of the signal of channel u, with factors; and its part of block i without. */
-static double block_value(const e3tp_problem *p, const sample *s, int k, size_t i, size_t u,
-                          const double *v)
+static double dot(const double a[3], const double b[3])
 {
-    const e3tp_block *b = &p->blocks[k][i];
-    const size_t l = (size_t)b->l, d = 2 * l + 1;
-    double sum = 0;
-    if (!is_used(p, k, i))
-        return 0;
-    for (size_t m = 0; m < d; m++)
-        sum += s->Y[l * l + m] * v[b->offset + u * d + m];
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+/* c = f a x b */
+static void cross(double f, const double a[3], const double b[3], double c[3])
+{
+    for (int i = 0; i < 3; i++) {
+        const int j = (i + 1) % 3, k = (i + 2) % 3;
+        c[i] = f * (a[j] * b[k] - a[k] * b[j]);
+    }
+}
+
+/* Value and gradient of the signal of channel u, with factors, of blocks whose parity is that of
+   the degree, or the opposite. */
+static jet signal(const e3tp_problem *p, const sample *s, int k, bool natural, size_t u,
+                  const double *v, const double *w)
+{
+    jet sum = {0};
+    for (size_t i = 0; i < p->nblocks[k]; i++) {
+        const e3tp_block *b = &p->blocks[k][i];
+        const size_t l = (size_t)b->l, d = 2 * l + 1;
+        const double factor = w ? w[factor_place(p, k, i, u)] : 1;
+        if (!is_used(p, k, i) || natural != (b->parity == (l % 2 ? -1 : 1)))
+            continue;
+        for (size_t m = 0; m < d; m++) {
+            const double c = factor * v[b->offset + u * d + m];
+            sum.value += c * s->Y[l * l + m];
+            for (int j = 0; j < 3; j++)
+                sum.slope[j] += c * s->dY[(size_t)j * s->n + l * l + m];
+        }
+    }
     return sum;
 }
 
-static double value(const e3tp_problem *p, const sample *s, int k, size_t u, const double *v,
-                    const double *w)
-{
-    double sum = 0;
-    for (size_t i = 0; i < p->nblocks[k]; i++)
-        sum += (w ? w[factor_place(p, k, i, u)] : 1) * block_value(p, s, k, i, u, v);
-    return sum;
-}
-
-/* out += factor * weight * f * Y; gw += the part of the factor's gradient. */
-static void project(const e3tp_problem *p, const sample *s, int k, size_t u, double f,
-                    const double *own, const double *w, double *out, double *gw)
+/* out += factor * weight * (value Y + slope . grad Y); gw += the part of the factor's gradient.
+   Blocks of natural parity take `of`, the others `twin`. */
+static void project(const e3tp_problem *p, const sample *s, int k, size_t u, const jet *of,
+                    const jet *twin, const double *own, const double *w, double *out, double *gw)
 {
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
         const size_t l = (size_t)b->l, d = 2 * l + 1, at = factor_place(p, k, i, u);
+        const jet *f = b->parity == (l % 2 ? -1 : 1) ? of : twin;
         if (!is_used(p, k, i))
             continue;
-        for (size_t m = 0; m < d; m++)
-            out[b->offset + u * d + m] += (w ? w[at] : 1) * s->weight * f * s->Y[l * l + m];
-        if (gw)
-            gw[at] += s->weight * f * block_value(p, s, k, i, u, own);
+        for (size_t m = 0; m < d; m++) {
+            double part = f->value * s->Y[l * l + m];
+            for (size_t j = 0; j < 3; j++)
+                part += f->slope[j] * s->dY[j * s->n + l * l + m];
+            part *= s->weight;
+            out[b->offset + u * d + m] += (w ? w[at] : 1) * part;
+            if (gw)
+                gw[at] += part * own[b->offset + u * d + m];
+        }
     }
+}
+
+/* Of the integral of x y g + x {y, h}, {y, h} = r . (grad y x grad h): g, h are z's signals of
+   either parity. */
+static void add_channel(const e3tp_problem *p, const sample *s, size_t u,
+                        const e3tp_grid_ref_row *r)
+{
+    const double *w = p->factor_weights ? r->w : NULL;
+    double *gw = p->factor_weights && r->gz ? r->gw : NULL;
+    const jet x = signal(p, s, 0, true, u, r->x, w), y = signal(p, s, 1, true, u, r->y, w);
+    const jet product = {.value = x.value * y.value};
+    jet bracket = {0};
+    cross(x.value, s->r, y.slope, bracket.slope);
+    project(p, s, 2, u, &product, &bracket, r->gz, w, r->z, gw);
+    if (!r->gz)
+        return;
+    const jet g = signal(p, s, 2, true, u, r->gz, w), h = signal(p, s, 2, false, u, r->gz, w);
+    double turned[3];
+    cross(1, s->r, y.slope, turned);
+    const jet of_x = {.value = g.value * y.value + dot(turned, h.slope)};
+    project(p, s, 0, u, &of_x, &of_x, r->x, w, r->gx, gw);
+    jet of_y = {.value = x.value * g.value};
+    cross(x.value, h.slope, s->r, of_y.slope);
+    project(p, s, 1, u, &of_y, &of_y, r->y, w, r->gy, gw);
 }
 
 static void add_sample(const e3tp_problem *p, const sample *s, const e3tp_grid_ref_row *r)
 {
-    const double *w = p->factor_weights ? r->w : NULL;
-    double *gw = p->factor_weights && r->gz ? r->gw : NULL;
-    for (size_t u = 0; u < p->channels; u++) {
-        const double x = value(p, s, 0, u, r->x, w), y = value(p, s, 1, u, r->y, w);
-        project(p, s, 2, u, x * y, r->gz, w, r->z, gw);
-        if (!r->gz)
-            continue;
-        const double g = value(p, s, 2, u, r->gz, w);
-        project(p, s, 0, u, g * y, r->x, w, r->gx, gw);
-        project(p, s, 1, u, g * x, r->y, w, r->gy, gw);
-    }
+    for (size_t u = 0; u < p->channels; u++)
+        add_channel(p, s, u, r);
 }
 
 bool e3tp_grid_ref(const e3tp_problem *p, int n_theta, int n_phi, const e3tp_grid_ref_row *r)

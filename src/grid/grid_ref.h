@@ -12,7 +12,8 @@ typedef struct e3tp_grid_ref_row {
     double *z, *gx, *gy, *gw;
 } e3tp_grid_ref_row;
 
-/* A Gaunt product on n_theta x n_phi samples, exact or not. Blocks that couple with nothing take
+/* A Gaunt, bracket or complete product on n_theta x n_phi samples, exact or not. The
+   bracket is the sum of x {y, Y}. Blocks that couple with nothing take
    no part. False: no memory. */
 bool e3tp_grid_ref(const e3tp_problem *p, int n_theta, int n_phi, const e3tp_grid_ref_row *r);
 

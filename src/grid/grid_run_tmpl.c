@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A block of rows of the Gaunt product: packs a lane tile, takes it through samples, unpacks it.
-   Compiled once per tier and real; exports one const struct.
+/* A block of rows of a product of functions: packs a lane tile, takes it through samples, unpacks
+   it. Compiled once per tier and real; exports one const struct.
 
    The three operands are alike: with signals of x, y and gz on the samples, gx is the analysis of
-   gz y, gy of gz x, and z of x y. Operand k is transformed where some result other than its own is
-   wanted. */
+   gz y, gy of gz x, and z of x y, summed over the terms. Operand k is transformed where some result
+   other than its own is wanted. */
 #include <string.h>
 
 #include "grid/grid_plan.h"
@@ -17,8 +17,8 @@
    order.
  */
 typedef struct memory {
-    e3tp_tile_map map[E3TP_GRID_BANDS];
-    size_t start[E3TP_GRID_BANDS], n;
+    e3tp_tile_map map[E3TP_GRID_BLOCKS];
+    size_t start[E3TP_GRID_BLOCKS], n;
 } memory;
 
 /* Lane tiles that are packed together: tiles d .. d + nd - 1 of each row (lanes over rows: of each
@@ -38,7 +38,7 @@ typedef struct frame {
     bool wanted[3];          /* results gx, gy, z; with gradients of the factors all three */
     bool needed[3];          /* operands x, y, gz */
     bool shared[3];          /* one row of the operand serves all */
-    int in_place;            /* operand whose samples give way to the only product, or -1 */
+    int in_place;            /* operand whose samples give way to the products, or -1 */
     bool factors, gradients; /* of factor weights */
 } frame;
 
@@ -127,30 +127,43 @@ static void unpack_factors(const frame *f, int k, spot s)
 
 /* ---- samples */
 
-/* Samples of operand k on the rings from `ring` on: all are kept where they serve later tiles, or
-   where products of the dense form replace them. */
-static real *points_at(const frame *f, int k, size_t ring)
+/* Samples of signal t of operand k on the rings from `ring` on: all are kept where they serve later
+   tiles, or where products of the dense form replace them. */
+static real *points_at(const frame *f, int k, size_t t, size_t ring)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
     const bool kept = f->shared[k] || (k == f->in_place && !form->separable);
-    return f->base + f->at.points[k] + (kept ? ring_at(form, ring) : 0);
+    return f->base + f->at.points[k][t] + (kept ? ring_at(form, ring) : 0);
 }
 
 /* Products of the rings at hand; the dense form keeps all for its analysis. */
-static real *product_at(const frame *f, int k, size_t ring)
+static real *product_at(const frame *f, int k, size_t t, size_t ring)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
-    real *all = f->base + (f->in_place < 0 ? f->at.product[k] : f->at.points[f->in_place]);
+    real *all = f->base + (f->in_place < 0 ? f->at.product[k][t] : f->at.points[f->in_place][t]);
     return all + (form->separable ? 0 : ring_at(form, ring));
 }
 
-/* Result k on `count` rings from `ring` on: the product of the other two signals. */
-static void multiply(const frame *f, int k, size_t ring, size_t count)
+/* What term t adds to a signal of result k on `count` rings from `ring` on: the product of the
+   other two signals. Terms of x add to its one signal. */
+static void multiply(const frame *f, int k, size_t t, size_t ring, size_t count)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
     const int a = k == 0 ? 1 : 0, b = k == 2 ? 1 : 2;
-    kernels.multiply(points_at(f, a, ring), points_at(f, b, ring), product_at(f, k, ring),
-                     (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
+    kernels.multiply(points_at(f, a, a ? t : 0, ring), points_at(f, b, t, ring),
+                     product_at(f, k, k ? t : 0, ring),
+                     (ring_at(form, ring + count) - ring_at(form, ring)) / POINT, k == 0 && t);
+}
+
+/* Result k on `count` rings from `ring` on. */
+static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
+{
+    const e3tp_grid_plan *g = f->plan;
+    for (size_t t = 0; t < g->terms; t++)
+        multiply(f, k, t, ring, count);
+    for (size_t i = 0; g->base.form.separable && i < g->signals[k]; i++)
+        rings_to_slots(&g->base.form, &g->of[k][i], product_at(f, k, i, ring), ring, count,
+                       f->base + f->at.back[k][i]);
 }
 
 /* in: components of a tile of each operand; out: of each result. fresh: the operand's samples are
@@ -160,29 +173,24 @@ static void multiply_tile(const frame *f, const real *const in[3], real *const o
 {
     const e3tp_grid_plan *g = f->plan;
     const e3tp_grid_form *form = &g->base.form;
-    const real *from[3] = {0};
+    const real *from[3][E3TP_GRID_TERMS] = {0};
     for (int k = 0; k < 3; k++)
-        if (fresh[k])
-            from[k] = to_slots(form, &g->of[k], in[k], f->base + f->at.slots[k]);
+        for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
+            from[k][i] = to_slots(form, &g->of[k][i], in[k], f->base + f->at.slots[k][i]);
     for (size_t ring = 0; ring < form->rings; ring += g->chunk) {
-        const size_t left = form->rings - ring, count = left < g->chunk ? left : g->chunk;
+        const size_t count = fewer(form->rings - ring, g->chunk);
         for (int k = 0; k < 3; k++)
-            if (fresh[k])
-                to_points(form, &g->of[k], from[k], ring, count, points_at(f, k, ring));
-        for (int k = 0; k < 3; k++) {
-            if (!f->wanted[k])
-                continue;
-            multiply(f, k, ring, count);
-            if (form->separable)
-                rings_to_slots(form, &g->of[k], product_at(f, k, ring), ring, count,
-                               f->base + f->at.back[k]);
-        }
+            for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
+                to_points(form, &g->of[k][i], from[k][i], ring, count, points_at(f, k, i, ring));
+        for (int k = 0; k < 3; k++)
+            if (f->wanted[k])
+                multiply_rings(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (f->wanted[k])
-            to_coefficients(form, &g->of[k],
-                            form->separable ? f->base + f->at.back[k] : product_at(f, k, 0),
-                            out[k]);
+        for (size_t i = 0; f->wanted[k] && i < g->signals[k]; i++)
+            to_coefficients(form, &g->of[k][i],
+                            form->separable ? f->base + f->at.back[k][i] : product_at(f, k, i, 0),
+                            out[k], g->signals[k] > 1);
 }
 
 /* ---- a tile */
@@ -213,7 +221,7 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
         out[k] = f->base + f->at.out[k] + i * size;
         w[k] = f->base + f->at.w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
         fresh[k] = f->needed[k] && (first || !f->shared[k]);
-        if (f->wanted[k] && g->idle[k])
+        if (f->wanted[k] && g->clear[k])
             memset(out[k], 0, size * sizeof(real));
         if (f->factors && fresh[k]) {
             kernels.weigh(p->nblocks[k], g->d[k], w[k], in[k], f->base + f->at.scaled[k]);
@@ -264,7 +272,7 @@ static void set_frame(frame *f, const e3tp_grid_plan *g, e3tp_pass pass, const e
         f->shared[k] = stride[k] == 0 && (!f->factors || r->sw == 0);
     }
     f->shared[2] = f->shared[2] && back;
-    f->in_place = back ? -1 : !f->shared[0] ? 0 : !f->shared[1] ? 1 : -1;
+    f->in_place = back ? -1 : !f->shared[0] && g->terms == 1 ? 0 : !f->shared[1] ? 1 : -1;
     for (int k = 0; k < 3; k++)
         f->needed[k] =
             (k != 0 && f->wanted[0]) || (k != 1 && f->wanted[1]) || (k != 2 && f->wanted[2]);

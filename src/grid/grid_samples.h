@@ -57,17 +57,17 @@ V_INLINE void rings_to_slots(const e3tp_grid_form *g, const e3tp_grid_transform 
     size_t n;
     const e3tp_grid_step *s = steps_of(g, t, E3TP_GRID_FROM_POINTS, 0, &n);
     kernels.analyse(s, n, g->tables.table, g->tables.lists, points, g->ring_step,
-                    slots + ring * POINT, POINT, count);
+                    slots + ring * POINT, POINT, count, false);
 }
 
-/* Coefficients from all slots (separable) or from all samples (dense). */
+/* Coefficients from all slots (separable) or from all samples (dense); adds: to what is in out. */
 V_INLINE void to_coefficients(const e3tp_grid_form *g, const e3tp_grid_transform *t,
-                              const real *from, real *out)
+                              const real *from, real *out, bool adds)
 {
     size_t n;
     const e3tp_grid_step *s =
         steps_of(g, t, g->separable ? E3TP_GRID_FROM_SLOTS : E3TP_GRID_FROM_POINTS, 0, &n);
-    kernels.analyse(s, n, g->tables.table, g->tables.lists, from, 0, out, 0, 1);
+    kernels.analyse(s, n, g->tables.table, g->tables.lists, from, 0, out, 0, 1, adds);
 }
 
 /* All samples of a signal, and coefficients from all samples. */
@@ -85,7 +85,7 @@ V_INLINE void analyse_all(const e3tp_grid_form *g, const e3tp_grid_transform *t,
 {
     if (g->separable)
         rings_to_slots(g, t, samples, 0, g->rings, slots);
-    to_coefficients(g, t, g->separable ? slots : samples, out);
+    to_coefficients(g, t, g->separable ? slots : samples, out, false);
 }
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Size and nodes of a grid. A product of three harmonics of degrees l1, l2, l3 is a polynomial of
-   degree S = l1 + l2 + l3 with azimuthal orders to S: S + 1 equidistant samples in phi are exact,
-   and in cos theta a rule of degree S: Gauss-Legendre with n >= (S+1)/2, Fejer with n >= S + 1, or
-   S where S is odd (the remainder is antisymmetric). */
+   degree S = l1 + l2 + l3 with azimuthal orders to S (x {y, z}: S - 1): S + 1 equidistant samples
+   in phi are exact, and in cos theta a rule of degree S: Gauss-Legendre with n >= (S+1)/2, Fejer
+   with n >= S + 1, or S where S is odd (the remainder is antisymmetric). */
 #include "grid/grid_shape.h"
 
+#include "problem/signals.h"
 #include "so3/quadrature.h"
 
 static const double pi = 3.14159265358979323846;
@@ -41,9 +42,17 @@ static int sum_of_signals(const e3tp_problem *p)
     return least(a, b + c) + least(b, a + c) + least(c, a + b);
 }
 
+static int sum_of_degrees(const e3tp_problem *p)
+{
+    if (!e3tp_op_is_signal(p->op))
+        return sum_of_path(p);
+    const int sum = sum_of_signals(p);
+    return p->op == E3TP_OP_BRACKET && sum > 0 ? sum - 1 : sum;
+}
+
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why)
 {
-    *s = (e3tp_grid_shape){.sum = p->op == E3TP_OP_GAUNT ? sum_of_signals(p) : sum_of_path(p)};
+    *s = (e3tp_grid_shape){.sum = sum_of_degrees(p)};
     s->least_theta = p->quadrature == E3TP_GAUSS_LEGENDRE ? s->sum / 2 + 1 : s->sum | 1;
     s->least_phi = s->sum + 1;
     s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;

@@ -11,7 +11,7 @@
 typedef struct e3tp_grid_shape {
     int n_theta, n_phi, rings, points;
     bool quarter;
-    int sum; /* degrees that meet: l1 + l2 + l3 of samples to be integrated exactly */
+    int sum; /* degree of the polynomials to be integrated exactly */
     int least_theta, least_phi;
 } e3tp_grid_shape;
 

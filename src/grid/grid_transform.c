@@ -11,13 +11,15 @@ enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_GRID_CLASSES, ORDERS = 2 * LMAX + 1
 enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
 
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
-                          double *trig)
+                          double *slope, double *trig)
 {
-    for (int i = 0; i < s->rings; i++, legendre += LEGENDRE) {
-        e3tp_so3_legendre(LMAX, nodes->x[i], legendre);
+    for (int i = 0; i < s->rings; i++, legendre += LEGENDRE, slope += LEGENDRE) {
+        e3tp_so3_legendre_deriv(LMAX, nodes->x[i], legendre, slope);
         for (int l = 1; l <= LMAX; l++)
-            for (int m = 1; m <= l; m++)
+            for (int m = 1; m <= l; m++) {
                 legendre[E3TP_SO3_LEGENDRE_INDEX(l, m)] *= sqrt(2.0);
+                slope[E3TP_SO3_LEGENDRE_INDEX(l, m)] *= sqrt(2.0);
+            }
     }
     for (int j = 0; j < s->points; j++, trig += ORDERS)
         for (int m = 0; m <= LMAX; m++) {
@@ -26,6 +28,16 @@ void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes
                 trig[LMAX - m] = sin(m * nodes->phi[j]);
         }
 }
+
+/* How a kind differs from the value: it is even where that is odd in x, in phi; factor of m. */
+static const struct {
+    int odd_x, odd_phi, by_order;
+} kinds[] = {
+    [E3TP_GRID_VALUE] = {0, 0, 0},
+    [E3TP_GRID_D_X] = {1, 0, 0},
+    [E3TP_GRID_D_PHI] = {0, 1, -1},
+    [E3TP_GRID_MINUS_D_PHI] = {0, 1, 1},
+};
 
 /* What a matrix joins to its samples: a harmonic, or an order (l = -1). */
 typedef struct term {
@@ -39,20 +51,34 @@ typedef struct matrix {
     size_t first, samples;
     bool rings, points; /* the samples are rings, points of a ring, or both */
     bool analysis, weighted;
+    e3tp_grid_kind kind;
     size_t base, count; /* line of the first sample; times that it runs */
 } matrix;
+
+/* (cos m phi)' = -m sin m phi and (sin m phi)' = m cos m phi: the entry of -m, times -m. */
+static double along_ring(const e3tp_grid_basis *b, const matrix *a, size_t point, int m)
+{
+    const double *trig = b->trig + point * ORDERS + LMAX;
+    const int by_order = kinds[a->kind].by_order;
+    return (by_order ? by_order * m * trig[-m] : trig[m]) *
+           (a->weighted ? b->point_weight[point] : 1);
+}
+
+static double across_rings(const e3tp_grid_basis *b, const matrix *a, size_t ring, const term *t)
+{
+    const double *P = kinds[a->kind].odd_x ? b->slope : b->legendre;
+    return P[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(t->l, abs(t->m))] *
+           (a->weighted ? b->ring_weight[ring] : 1);
+}
 
 static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, const term *t)
 {
     const size_t points = a->points ? (size_t)b->shape->points : 1;
-    const size_t ring = sample / points, point = sample % points;
     double v = a->analysis && a->points ? 0.5 : 1;
     if (a->rings)
-        v *= b->legendre[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(t->l, abs(t->m))] *
-             (a->weighted ? b->ring_weight[ring] : 1);
+        v *= across_rings(b, a, sample / points, t);
     if (a->points)
-        v *= b->trig[point * ORDERS + (size_t)(LMAX + t->m)] *
-             (a->weighted ? b->point_weight[point] : 1);
+        v *= along_ring(b, a, sample % points, t->m);
     return v;
 }
 
@@ -100,31 +126,42 @@ static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matr
     t->lines += (double)(rows * a->count);
 }
 
-static int class_of(const e3tp_grid_basis *b, int l, int m)
+/* The class of (l, m): whether a kind's samples are odd in x, of odd order, odd in phi. */
+static int class_of(const e3tp_grid_basis *b, e3tp_grid_kind kind, int l, int m)
 {
-    return ((l + m) & 1) | (b->shape->quarter ? (m & 1) << 1 : 0) | (m < 0) << 2;
+    return (((l + m) & 1) ^ kinds[kind].odd_x) | (b->shape->quarter ? (m & 1) << 1 : 0) |
+           ((m < 0) ^ kinds[kind].odd_phi) << 2;
+}
+
+/* Derivatives by phi of order 0 are zero. */
+static bool is_zero(e3tp_grid_kind kind, int m)
+{
+    return m == 0 && kinds[kind].by_order;
 }
 
 /* The harmonics of class c; returns their number. */
-static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n, int c,
-                         term *out)
+static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_signal *s, int c, term *out)
 {
     size_t found = 0;
-    for (size_t i = 0; i < n; i++)
-        for (int m = -bands[i].l; m <= bands[i].l; m++)
-            if (class_of(b, bands[i].l, m) == c)
-                out[found++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
+    for (size_t i = 0; i < s->n; i++) {
+        const int l = s->bands[i].l;
+        for (int m = -l; m <= l; m++)
+            if (class_of(b, s->kind, l, m) == c && !is_zero(s->kind, m))
+                out[found++] = (term){l, m, s->bands[i].line + (size_t)(l + m)};
+    }
     return found;
 }
 
 /* Class c on `samples` samples from `first` on, which stand at line `base`. */
-static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
-                      size_t n, int c, const matrix *part)
+static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
+                      int c, const matrix *part)
 {
     term terms[(LMAX + 1) * (LMAX + 1)];
     matrix a = *part;
     a.terms = terms;
-    a.n = find_class(b, bands, n, c, terms);
+    a.n = find_class(b, s, c, terms);
+    a.kind = s->kind;
+    a.weighted = s->weighted;
     a.rings = a.points = true;
     a.count = 1;
     if (a.n || !a.analysis)
@@ -132,36 +169,37 @@ static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_
 }
 
 static void add_dense_synthesis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
-                                const e3tp_grid_band *bands, size_t n, bool weighted)
+                                const e3tp_grid_signal *s)
 {
     const e3tp_grid_cut runs = e3tp_grid_runs(b);
     for (size_t i = 0; i < runs.large + runs.small; i++)
         for (size_t c = 0; c < CLASSES; c++) {
             const matrix part = {.first = e3tp_grid_cut_first(runs, i),
                                  .samples = e3tp_grid_cut_size(runs, i),
-                                 .weighted = weighted,
                                  .base = c};
-            add_class(t, b, bands, n, (int)c, &part);
+            add_class(t, b, s, (int)c, &part);
         }
 }
 
 static void add_dense_analysis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
-                               const e3tp_grid_band *bands, size_t n, bool weighted)
+                               const e3tp_grid_signal *s)
 {
     const size_t samples = (size_t)b->shape->rings * (size_t)b->shape->points;
     for (size_t c = 0; c < CLASSES; c++) {
-        const matrix all = {.samples = samples, .analysis = true, .weighted = weighted, .base = c};
-        add_class(t, b, bands, n, (int)c, &all);
+        const matrix all = {.samples = samples, .analysis = true, .base = c};
+        add_class(t, b, s, (int)c, &all);
     }
 }
 
 /* The harmonics of order m whose l + m has the parity, with their lines. */
-static size_t find_degrees(const e3tp_grid_band *bands, size_t n, int parity, int m, term *out)
+static size_t find_degrees(const e3tp_grid_signal *s, int parity, int m, term *out)
 {
     size_t found = 0;
-    for (size_t i = 0; i < n; i++)
-        if (bands[i].l >= abs(m) && ((bands[i].l + m) & 1) == parity)
-            out[found++] = (term){bands[i].l, m, bands[i].line + (size_t)(bands[i].l + m)};
+    for (size_t i = 0; i < s->n; i++) {
+        const int l = s->bands[i].l;
+        if (l >= abs(m) && ((l + m) & 1) == parity)
+            out[found++] = (term){l, m, s->bands[i].line + (size_t)(l + m)};
+    }
     return found;
 }
 
@@ -170,36 +208,43 @@ static size_t slot_line(const e3tp_grid_basis *b, size_t slot)
     return slot / CLASSES * CLASSES * (size_t)b->shape->rings + slot % CLASSES;
 }
 
-/* Orders of a class that have harmonics, in slots from `slot` on. */
-static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n, int c,
-                          size_t slot, term *out)
+/* Parity of l + m of the harmonics of class c. */
+static int parity_of(e3tp_grid_kind kind, int c)
 {
+    return (c & 1) ^ kinds[kind].odd_x;
+}
+
+/* Orders of a class that have harmonics, in slots from `slot` on. */
+static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_signal *s, int c, size_t slot,
+                          term *out)
+{
+    const int parity = parity_of(s->kind, c), negative = (c >> 2) ^ kinds[s->kind].odd_phi;
     term degrees[LMAX + 1];
     size_t found = 0;
     for (int size = 0; size <= LMAX; size++) {
-        const int m = c & 4 ? -size : size;
-        if ((m == 0 && (c & 4)) || class_of(b, (c & 1) + size, m) != c)
-            continue;
-        if (find_degrees(bands, n, c & 1, m, degrees))
+        const int m = negative ? -size : size;
+        if (class_of(b, s->kind, parity + size, m) == c && !is_zero(s->kind, m) &&
+            find_degrees(s, parity, m, degrees))
             out[found] = (term){-1, m, slot_line(b, slot + found)}, found++;
     }
     return found;
 }
 
-static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_band *bands,
-                         size_t n, bool analysis, bool weighted)
+static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
+                         bool analysis)
 {
     term orders[LMAX + 1], degrees[LMAX + 1];
     size_t slot = 0;
     for (int c = 0; c < CLASSES; c++) {
-        const size_t found = find_orders(b, bands, n, c, slot, orders);
+        const size_t found = find_orders(b, s, c, slot, orders);
         for (size_t i = 0; i < found; i++, slot++) {
             const matrix a = {.terms = degrees,
-                              .n = find_degrees(bands, n, c & 1, orders[i].m, degrees),
+                              .n = find_degrees(s, parity_of(s->kind, c), orders[i].m, degrees),
                               .samples = (size_t)b->shape->rings,
                               .rings = true,
                               .analysis = analysis,
-                              .weighted = weighted,
+                              .weighted = s->weighted,
+                              .kind = s->kind,
                               .base = slot_line(b, slot),
                               .count = 1};
             add_matrix(t, b, &a);
@@ -209,17 +254,18 @@ static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3
 
 /* Returns the number of slots. */
 static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
-                            const e3tp_grid_band *bands, size_t n, bool analysis, bool weighted)
+                            const e3tp_grid_signal *s, bool analysis)
 {
     term orders[LMAX + 1];
     size_t slot = 0;
     for (int c = 0; c < CLASSES; c++) {
         const matrix a = {.terms = orders,
-                          .n = find_orders(b, bands, n, c, slot, orders),
+                          .n = find_orders(b, s, c, slot, orders),
                           .samples = (size_t)b->shape->points,
                           .points = true,
                           .analysis = analysis,
-                          .weighted = weighted,
+                          .weighted = s->weighted,
+                          .kind = s->kind,
                           .base = (size_t)c,
                           .count = (size_t)b->shape->rings};
         slot += a.n;
@@ -230,27 +276,26 @@ static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
 }
 
 void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
-                             const e3tp_grid_basis *b, const e3tp_grid_band *bands, size_t n,
-                             bool weighted)
+                             const e3tp_grid_basis *b, const e3tp_grid_signal *s)
 {
     const double before = tables->fma;
     t->slots = 0;
     t->first[E3TP_GRID_TO_SLOTS] = tables->nsteps;
     if (b->separable)
-        add_to_slots(tables, b, bands, n, false, weighted);
+        add_to_slots(tables, b, s, false);
     t->first[E3TP_GRID_TO_POINTS] = tables->nsteps;
     if (b->separable)
-        t->slots = add_to_points(tables, b, bands, n, false, weighted);
+        t->slots = add_to_points(tables, b, s, false);
     else
-        add_dense_synthesis(tables, b, bands, n, weighted);
+        add_dense_synthesis(tables, b, s);
     t->first[E3TP_GRID_FROM_POINTS] = tables->nsteps;
     if (b->separable)
-        add_to_points(tables, b, bands, n, true, weighted);
+        add_to_points(tables, b, s, true);
     else
-        add_dense_analysis(tables, b, bands, n, weighted);
+        add_dense_analysis(tables, b, s);
     t->first[E3TP_GRID_FROM_SLOTS] = tables->nsteps;
     if (b->separable)
-        add_to_slots(tables, b, bands, n, true, weighted);
+        add_to_slots(tables, b, s, true);
     t->first[E3TP_GRID_STAGES] = tables->nsteps;
     t->fma = (tables->fma - before) / 2;
 }

@@ -2,8 +2,8 @@
 /* Transforms between coefficients and folded samples, as lists of small matrices.
 
    A harmonic (l, m) belongs to the class with bits: l + |m| odd, |m| odd (quarter grids only), sin.
-   A signal is held as its eight classes on the folded samples; class c of a product is the sum of
-   products of classes d and c ^ d. Two forms:
+   A signal, or a derivative of it, is held as its eight classes on the folded samples; class c of a
+   product is the sum of products of classes d and c ^ d. Two forms:
      dense      a matrix per class over all folded samples; to points in runs of as many as a tile
                 has rows (E3TP_GRID_CLASSES steps each), so that a run's classes stay in the cache
      separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
@@ -50,13 +50,30 @@ typedef struct e3tp_grid_band {
     size_t line;
 } e3tp_grid_band;
 
+/* What stands on the samples, x = cos theta: the derivatives at fixed phi and at fixed x. */
+typedef enum e3tp_grid_kind {
+    E3TP_GRID_VALUE,
+    E3TP_GRID_D_X,
+    E3TP_GRID_D_PHI,
+    E3TP_GRID_MINUS_D_PHI
+} e3tp_grid_kind;
+
+/* A signal of n bands on the samples; weighted: quadrature weights in both directions. */
+typedef struct e3tp_grid_signal {
+    e3tp_grid_kind kind;
+    bool weighted;
+    size_t n;
+    const e3tp_grid_band *bands;
+} e3tp_grid_signal;
+
 typedef struct e3tp_grid_basis {
     const e3tp_grid_shape *shape;
     bool separable;
     e3tp_dtype dtype;
-    size_t rows;            /* of a tile: e3tp_grid_rows */
-    const double *legendre; /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0 */
-    const double *trig;     /* [points][49]: sin m phi at 24 - m, cos m phi at 24 + m */
+    size_t rows; /* of a tile: e3tp_grid_rows */
+    /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0, and its derivative by x */
+    const double *legendre, *slope;
+    const double *trig; /* [points][49]: sin m phi at 24 - m, cos m phi at 24 + m */
     const double *ring_weight, *point_weight;
 } e3tp_grid_basis;
 
@@ -73,14 +90,12 @@ static inline e3tp_grid_cut e3tp_grid_runs(const e3tp_grid_basis *b)
     return e3tp_grid_cut_rows((size_t)b->shape->rings * (size_t)b->shape->points, b->rows);
 }
 
-/* Appends the transform of bands [n] to the tables; weighted: quadrature weights in both
-   directions. */
+/* Appends the transform of a signal to the tables. */
 void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
-                             const e3tp_grid_basis *basis, const e3tp_grid_band *bands, size_t n,
-                             bool weighted);
+                             const e3tp_grid_basis *basis, const e3tp_grid_signal *signal);
 
-/* legendre [rings][..] and trig [points][49] of the basis for the nodes. */
+/* legendre, slope [rings][..] and trig [points][49] of the basis for the nodes. */
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
-                          double *trig);
+                          double *slope, double *trig);
 
 #endif

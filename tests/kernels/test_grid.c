@@ -63,21 +63,23 @@ static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, si
         e3tp_grid_step steps[MOST];                                                              \
         for (int i = 0; i < 3 * STEP; i++)                                                       \
             in[i] = (real)(i % 17 - 8);                                                          \
-        for (int way = 0; way < (n ? 2 : 1); way++) {                                            \
+        for (int way = 0; way < (n ? 3 : 1); way++) {                                            \
             const size_t listed = way ? rows : n, tiles = cut(steps, rows, n, way, T);           \
             for (size_t i = 0; i < tiles; i++)                                                   \
                 pack_##real(A, &steps[i], n);                                                    \
             for (size_t i = 0; i < listed; i++)                                                  \
                 list[i] = (int32_t)((listed - 1 - i) * T);                                       \
             memset(out, 0x7f, sizeof out);                                                       \
+            for (int i = 0; way == 2 && i < 3 * STEP; i++)                                       \
+                out[i] = 3;                                                                      \
             if (way)                                                                             \
-                f->analyse(steps, tiles, A, list, in, STEP, out, STEP, 3);                       \
+                f->analyse(steps, tiles, A, list, in, STEP, out, STEP, 3, way == 2);             \
             else                                                                                 \
                 f->synthesise(steps, tiles, A, list, in, STEP, out, STEP, 3);                    \
             for (size_t c = 0; c < 3; c++)                                                       \
                 for (size_t r = 0; r < rows; r++)                                                \
                     for (size_t lane = 0; lane < T; lane++) {                                    \
-                        double want = 0;                                                         \
+                        double want = way == 2 ? 3 : 0;                                          \
                         for (size_t k = 0; k < n; k++)                                           \
                             want += element(r, k) *                                              \
                                     (double)in[c * STEP + (way ? 8 * k : n - 1 - k) * T + lane]; \
@@ -86,19 +88,20 @@ static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, si
                     }                                                                            \
         }                                                                                        \
     }                                                                                            \
-    static void check_multiply_##real(const kernels_type *f, size_t points, int in_place)        \
+    static void check_multiply_##real(const kernels_type *f, size_t points, int in_place,        \
+                                      int adds)                                                  \
     {                                                                                            \
         enum { T = 64 / sizeof(real), SIZE = 9 * 8 * T };                                        \
         static _Alignas(64) real x[SIZE], y[SIZE], z[SIZE], keep[SIZE];                          \
         for (int i = 0; i < SIZE; i++)                                                           \
-            keep[i] = x[i] = (real)(i % 13 - 6), y[i] = (real)(i % 11 - 5);                      \
+            keep[i] = x[i] = (real)(i % 13 - 6), y[i] = (real)(i % 11 - 5), z[i] = 7;            \
         real *to = in_place ? x : z;                                                             \
-        f->multiply(x, y, to, points);                                                           \
+        f->multiply(x, y, to, points, adds);                                                     \
         for (size_t p = 0; p < points; p++)                                                      \
             for (size_t c = 0; c < 8; c++)                                                       \
                 for (size_t i = 0; i < T; i++) {                                                 \
-                    double want = 0;                                                             \
                     const size_t at = 8 * p * T + i;                                             \
+                    double want = !adds ? 0 : in_place ? (double)keep[at + c * T] : 7;           \
                     for (size_t d = 0; d < 8; d++)                                               \
                         want += 2 * (double)keep[at + d * T] * (double)y[at + (c ^ d) * T];      \
                     ck_assert_double_eq((double)to[at + c * T], want);                           \
@@ -137,9 +140,9 @@ START_TEST(kernels)
             check_matrix_double(f64_tiers[tier], rows, n);
         }
     for (size_t points = 0; points <= 8; points++)
-        for (int in_place = 0; in_place < 2; in_place++) {
-            check_multiply_float(f32_tiers[tier], points, in_place);
-            check_multiply_double(f64_tiers[tier], points, in_place);
+        for (int way = 0; way < 4; way++) {
+            check_multiply_float(f32_tiers[tier], points, way % 2, way / 2);
+            check_multiply_double(f64_tiers[tier], points, way % 2, way / 2);
         }
     check_factors_float(f32_tiers[tier]);
     check_factors_double(f64_tiers[tier]);
@@ -149,6 +152,9 @@ END_TEST
 typedef struct degrees {
     int n, l[13];
 } degrees;
+
+static const e3tp_op ops[] = {E3TP_OP_GAUNT, E3TP_OP_BRACKET, E3TP_OP_COMPLETE};
+enum { OPS = sizeof ops / sizeof *ops };
 
 /* Degrees of x, y, z and a grid that is exact for them, besides the default one. */
 static const struct {
@@ -173,6 +179,7 @@ static const int grids[][2] = {{0, 0}, {-1, -1}, {1, 1}, {2, 2}, {3, 5}, {2, 6},
 enum { GRIDS = sizeof grids / sizeof *grids, ROWS = 19, VARIANTS = 4 };
 
 typedef struct variant {
+    e3tp_op op;
     size_t channels;
     e3tp_layout layout[3];
     e3tp_weights weights;
@@ -181,10 +188,11 @@ typedef struct variant {
     int n_theta, n_phi, aliased;
 } variant;
 
-static variant variant_of(int product, int grid, int i)
+static variant variant_of(e3tp_op op, int product, int grid, int i)
 {
     static const size_t channels[] = {1, 3, 40, 17}; /* 40: lanes over channels, last tile half */
     variant v = {
+        .op = op,
         .channels = channels[i % 4],
         .layout = {(e3tp_layout)(i % 3), (e3tp_layout)((i + grid) % 3), (e3tp_layout)((i / 2) % 3)},
         .weights = (e3tp_weights)((i + product) % 3),
@@ -204,7 +212,7 @@ static e3tp_plan *plan_of(int product, const variant *v, e3tp_dtype t, e3tp_meth
 {
     e3tp_desc *d;
     e3tp_plan *p;
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    ck_assert_int_eq(e3tp_desc_create(&d, v->op), E3TP_OK);
     for (int k = 0; k < 3; k++) {
         const degrees *l = &products[product].of[k];
         e3tp_desc_set_degrees(d, (e3tp_operand)k, l->l, (size_t)l->n);
@@ -305,10 +313,11 @@ static void compare(const e3tp_problem *p, const arrays *a, int product, int gri
                 const double want = a->plain[k][r * a->width[k] + j],
                              got = get(p->dtype, a->own[k],
                                        place(p, operand_of[k], a->rows[k], r, j));
-                ck_assert_msg(fabs(got - want) <= (p->dtype == E3TP_F64 ? 1e-13 : 2e-5) * largest,
-                              "product %d, grid %d, variant %d, array %d: [%zu][%zu] = %.9g, "
-                              "expected %.9g",
-                              product, grid, i, k, r, j, got, want);
+                ck_assert_msg(
+                    fabs(got - want) <= (p->dtype == E3TP_F64 ? 1e-13 : 2e-5) * largest,
+                    "op %d, product %d, grid %d, variant %d, array %d: [%zu][%zu] = %.9g, "
+                    "expected %.9g",
+                    p->op, product, grid, i, k, r, j, got, want);
             }
     }
 }
@@ -323,17 +332,19 @@ static void smallest_grid(int product, const variant *v, int *n_theta, int *n_ph
         const int others = top[(k + 1) % 3] + top[(k + 2) % 3];
         sum += top[k] < others ? top[k] : others;
     }
+    sum -= v->op == E3TP_OP_BRACKET && sum > 0;
     *n_theta = v->quadrature == E3TP_GAUSS_LEGENDRE ? (sum + 2) / 2 : sum + (sum + 1) % 2;
     *n_phi = sum + 1;
 }
 
 START_TEST(sums_over_samples)
 {
-    const int product = _i / 2;
+    const int product = _i / 2 % PRODUCTS;
+    const e3tp_op op = ops[_i / 2 / PRODUCTS];
     const e3tp_dtype t = _i % 2 ? E3TP_F64 : E3TP_F32;
     for (int grid = 0; grid < GRIDS; grid++)
         for (int i = 0; i < (product < PRODUCTS - 2 ? VARIANTS : 1); i++) {
-            variant v = variant_of(product, grid, i + 3 * grid + _i);
+            variant v = variant_of(op, product, grid, i + 3 * grid + _i);
             e3tp_plan *p = plan_of(product, &v, t, E3TP_METHOD_GRID);
             arrays a;
             make_arrays(&a, p->problem, &v);
@@ -349,10 +360,10 @@ START_TEST(sums_over_samples)
 END_TEST
 
 /* Difference between the product on a grid, aliasing allowed, and the direct contraction. */
-static double deviation(int product, int n_theta, int n_phi, e3tp_quadrature q)
+static double deviation(e3tp_op op, int product, int n_theta, int n_phi, e3tp_quadrature q)
 {
     const variant v = {
-        .channels = 1, .quadrature = q, .n_theta = n_theta, .n_phi = n_phi, .aliased = 1};
+        .op = op, .channels = 1, .quadrature = q, .n_theta = n_theta, .n_phi = n_phi, .aliased = 1};
     e3tp_plan *grid = plan_of(product, &v, E3TP_F64, E3TP_METHOD_GRID),
               *cg = plan_of(product, &v, E3TP_F64, E3TP_METHOD_CG);
     arrays a;
@@ -369,11 +380,11 @@ static double deviation(int product, int n_theta, int n_phi, e3tp_quadrature q)
     return most;
 }
 
-static void check_refused(int product, int n_theta, int n_phi, e3tp_quadrature q)
+static void check_refused(e3tp_op op, int product, int n_theta, int n_phi, e3tp_quadrature q)
 {
     e3tp_desc *d;
     e3tp_plan *p;
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
     for (int k = 0; k < 3; k++)
         e3tp_desc_set_degrees(d, (e3tp_operand)k, products[product].of[k].l,
                               (size_t)products[product].of[k].n);
@@ -388,16 +399,17 @@ static void check_refused(int product, int n_theta, int n_phi, e3tp_quadrature q
 START_TEST(smallest_is_exact)
 {
     static const int with_all_degrees[] = {1, 3, 7, 8};
-    for (int i = 0; i < 8; i++) {
+    const e3tp_op op = ops[_i];
+    for (int i = op == E3TP_OP_BRACKET ? 2 : 0; i < 8; i++) {
         const int product = with_all_degrees[i / 2];
-        const variant v = {.quadrature = (e3tp_quadrature)(i % 2)};
+        const variant v = {.op = op, .quadrature = (e3tp_quadrature)(i % 2)};
         int n_theta, n_phi;
         smallest_grid(product, &v, &n_theta, &n_phi);
-        ck_assert_double_le(deviation(product, n_theta, n_phi, v.quadrature), 1e-13);
-        ck_assert_double_ge(deviation(product, n_theta - 1, n_phi, v.quadrature), 1e-3);
-        ck_assert_double_ge(deviation(product, n_theta, n_phi - 1, v.quadrature), 1e-3);
-        check_refused(product, n_theta - 1, n_phi, v.quadrature);
-        check_refused(product, n_theta, n_phi - 1, v.quadrature);
+        ck_assert_double_le(deviation(op, product, n_theta, n_phi, v.quadrature), 1e-13);
+        ck_assert_double_ge(deviation(op, product, n_theta - 1, n_phi, v.quadrature), 1e-3);
+        ck_assert_double_ge(deviation(op, product, n_theta, n_phi - 1, v.quadrature), 1e-3);
+        check_refused(op, product, n_theta - 1, n_phi, v.quadrature);
+        check_refused(op, product, n_theta, n_phi - 1, v.quadrature);
     }
 }
 END_TEST
@@ -406,7 +418,11 @@ END_TEST
 START_TEST(aliasing_is_not_chosen)
 {
     for (int exact = 0; exact < 2; exact++) {
-        const variant v = {.channels = 1, .n_theta = exact ? 17 : 2, .n_phi = 34, .aliased = 1};
+        const variant v = {.op = E3TP_OP_GAUNT,
+                           .channels = 1,
+                           .n_theta = exact ? 17 : 2,
+                           .n_phi = 34,
+                           .aliased = 1};
         e3tp_plan *p = plan_of(8, &v, E3TP_F32, E3TP_METHOD_AUTO);
         ck_assert(exact || strcmp(e3tp_plan_method(p), "grid") != 0);
         ck_assert(!exact || e3tp_plan_cost(p, E3TP_FORWARD) < 1);
@@ -420,8 +436,8 @@ int main(int argc, char **argv)
     tier = tier_under_test(argc, argv);
     TCase *tests = tcase_create("grid");
     tcase_add_test(tests, kernels);
-    tcase_add_loop_test(tests, sums_over_samples, 0, 2 * PRODUCTS);
-    tcase_add_test(tests, smallest_is_exact);
+    tcase_add_loop_test(tests, sums_over_samples, 0, 2 * PRODUCTS * OPS);
+    tcase_add_loop_test(tests, smallest_is_exact, 0, OPS);
     tcase_add_test(tests, aliasing_is_not_chosen);
     return run_case(tests, "grid");
 }

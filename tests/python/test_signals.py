@@ -297,7 +297,8 @@ class Grids(unittest.TestCase):
             self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
 
 
-KINDS = ("bracket", "complete", "matrix", "cross", "dot")
+KINDS = {"bracket": "bracket", "complete": "complete", "matrix": "matrix", "cross": "vector", "dot": "vector"}
+SERVED = [(name, method) for name, kind in KINDS.items() for method in e3tp.methods(kind)]
 
 
 def made(name, *lmax, dtype=np.float64, **options):
@@ -371,10 +372,12 @@ class Kinds(unittest.TestCase):
                 self.assertTrue(np.all(p.kappa >= 0))
 
     def test_bracket_identities(self):
-        with made("bracket", 4, 4, 8) as p:
-            x, y = operands(p)
-            np.testing.assert_allclose(p(x, y), -p(y, x), atol=1e-13)
-            np.testing.assert_allclose(p(x, x), 0, atol=1e-13)
+        for method in e3tp.methods("bracket"):
+            with made("bracket", 4, 4, 8, method=method) as p:
+                self.assertEqual(p.method, method)
+                x, y = operands(p)
+                np.testing.assert_allclose(p(x, y), -p(y, x), atol=1e-13)
+                np.testing.assert_allclose(p(x, x), 0, atol=1e-13)
 
     def test_complete(self):
         for lmax in ((3, 2, 5), ([1, 3], 2, [0, 2, 3])):
@@ -422,9 +425,9 @@ class Kinds(unittest.TestCase):
 
     def test_definition(self):
         degrees = ((1, 2, 3), (3, 3, 4), ([1, 3], [2], [1, 2, 5]))
-        for name, channels, lmax in itertools.product(KINDS, (1, 3, 17), degrees):
+        for (name, method), channels, lmax in itertools.product(SERVED, (1, 3, 17), degrees):
             for kind in (None, "shared", "row"):
-                with made(name, *lmax, channels=channels, weights=kind) as p:
+                with made(name, *lmax, channels=channels, weights=kind, method=method) as p:
                     given = operands(p)
                     if kind:
                         given += factors(p, *((5,) if kind == "row" else ()))
@@ -432,16 +435,16 @@ class Kinds(unittest.TestCase):
                     np.testing.assert_allclose(p(*given), want, atol=1e-12 * max(1, np.abs(want).max()))
 
     def test_single_precision(self):
-        for name in KINDS:
-            with made(name, 4, 3, 5, channels=5, dtype=np.float32) as p:
+        for name, method in SERVED:
+            with made(name, 4, 3, 5, channels=5, dtype=np.float32, method=method) as p:
                 x, y = operands(p)
                 want = product(p, x, y)
                 got = p(x.astype(np.float32), y.astype(np.float32))
                 np.testing.assert_allclose(got, want, atol=2e-6 * np.abs(want).max())
 
     def test_passes(self):
-        for name, kind in itertools.product(KINDS, (None, "shared", "row")):
-            with made(name, 2, 1, 3, channels=2, weights=kind) as p:
+        for (name, method), kind in itertools.product(SERVED, (None, "shared", "row")):
+            with made(name, 2, 1, 3, channels=2, weights=kind, method=method) as p:
                 given = [*operands(p), *(factors(p, *((5,) if kind == "row" else ())) if kind else [])]
                 gz = rng.standard_normal((5, p.irreps_out.dim))
                 along, changes = zip(*slopes(p, given, rng))
@@ -457,8 +460,8 @@ class Kinds(unittest.TestCase):
                     self.assertAlmostEqual(change, np.vdot(h, d), places=8)
 
     def test_layouts(self):
-        for name, layout in itertools.product(KINDS, LAYOUTS):
-            with made(name, 2, 2, 3, channels=3, layout=layout) as p:
+        for (name, method), layout in itertools.product(SERVED, LAYOUTS):
+            with made(name, 2, 2, 3, channels=3, layout=layout, method=method) as p:
                 given = operands(p)
                 turned = [relaid(a, i, layout) for a, i in zip(given, (p.irreps_in1, p.irreps_in2))]
                 want = relaid(product(p, *given), p.irreps_out, layout)
@@ -466,38 +469,44 @@ class Kinds(unittest.TestCase):
 
     def test_equivariance(self):
         R = -e3tp.wigner_D(1, 0.3, 0.7, 1.1)
-        for name in KINDS:
-            with made(name, 3, 2, 4, channels=2) as p:
+        for name, method in SERVED:
+            with made(name, 3, 2, 4, channels=2, method=method) as p:
                 x, y = (a[0] for a in operands(p, 1))
                 D1, D2, D3 = (i.D_from_matrix(R) for i in (p.irreps_in1, p.irreps_in2, p.irreps_out))
                 np.testing.assert_allclose(p(D1 @ x, D2 @ y), D3 @ p(x, y), atol=1e-12)
 
     def test_high_degrees(self):
-        for name, lmax in itertools.product(("bracket", "complete", "matrix"), ((12, 12, 24), (12, 3, 13))):
-            with made(name, *lmax) as p:
+        functions = [served for served in SERVED if served[0] in ("bracket", "complete", "matrix")]
+        for (name, method), lmax in itertools.product(functions, ((12, 12, 24), (12, 3, 13))):
+            with made(name, *lmax, method=method) as p:
                 x, y = operands(p, 2)
                 want = product(p, x, y)
                 np.testing.assert_allclose(p(x, y), want, atol=1e-11 * np.abs(want).max())
 
     def test_zero(self):
         # Products that no coupling reaches are legal, and described.
-        for p in (e3tp.SignalProduct("gaunt", [3], [3], [3]), made("bracket", 0, 2, 2), made("bracket", 1, 1, 0)):
+        zeros = [e3tp.SignalProduct("gaunt", [3], [3], [3])]
+        for method in e3tp.methods("bracket"):
+            zeros += [made("bracket", *lmax, method=method) for lmax in ((0, 2, 2), (1, 1, 0))]
+        for p in zeros:
             with p:
                 self.assertIn("the product is zero", p.describe())
                 x, y = (a.astype(p.dtype) for a in operands(p))
                 np.testing.assert_array_equal(p(x, y), np.zeros((5, p.irreps_out.dim)))
 
     def test_empty(self):
-        for name in KINDS:
-            with made(name, 1, 2, 2, channels=0, weights="shared") as p, made(name, 1, 2, 2) as one:
+        for name, method in SERVED:
+            options = dict(channels=0, weights="shared", method=method)
+            with made(name, 1, 2, 2, **options) as p, made(name, 1, 2, 2) as one:
                 np.testing.assert_array_equal(p.kappa, one.kappa)
                 self.assertEqual(p(*operands(p), *factors(p)).shape, (5, 0))
 
 
 class Refusals(unittest.TestCase):
     def test_kinds(self):
-        for kind in ("bracket", "complete", "matrix", "vector"):
-            self.assertIn("cg", e3tp.methods(kind))
+        served = {"bracket": {"cg", "grid"}, "complete": {"cg", "grid"}, "matrix": {"cg"}, "vector": {"cg"}}
+        for kind, methods in served.items():
+            self.assertEqual(set(e3tp.methods(kind)), methods & set(METHODS))
             for method in set(METHODS) - set(e3tp.methods(kind)):
                 with self.assertRaisesRegex(e3tp.Unsupported, method):
                     e3tp.SignalProduct(kind, 1, 1, 1, method=method)

@@ -160,8 +160,10 @@ e3tp_desc *problem_desc(const problem *p)
 
 static bool may_refuse(const problem *p)
 {
-    const bool gaunt = p->kind == PROBLEM_GAUNT || p->kind == PROBLEM_GAUNT_LISTS;
-    return !gaunt && p->method != E3TP_METHOD_AUTO && p->method != E3TP_METHOD_CG;
+    const bool gaunt = p->kind == PROBLEM_GAUNT || p->kind == PROBLEM_GAUNT_LISTS,
+               bracket = p->kind == PROBLEM_BRACKET || p->kind == PROBLEM_COMPLETE;
+    return p->method == E3TP_METHOD_GRID ? !gaunt && !bracket && p->kind != PROBLEM_EVEN
+                                         : p->method == E3TP_METHOD_GAUNT && !gaunt;
 }
 
 e3tp_plan *problem_plan(const problem *p)

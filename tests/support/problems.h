@@ -46,8 +46,9 @@ typedef struct problem {
 const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
-/* The plan, or NULL where the method refuses with a sentence what it may refuse: all but Gaunt
-   products, for a method other than cg. Anything else fails the test. */
+/* The plan, or NULL where the method refuses with a sentence what it may refuse: gaunt all but
+   Gaunt products; grid paths of odd sum or of other modes, and products of matrices or fields.
+   Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
 /* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */
