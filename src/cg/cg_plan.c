@@ -48,22 +48,12 @@ static size_t find_triple(e3tp_cg_plan *g, size_t path)
     return i;
 }
 
-/* Sign of the problem's convention against the present one. */
-static double relative_sign(const int l[3], e3tp_sign sign)
-{
-    e3tp_coupling_entry now, then;
-    if (sign == E3TP_SIGN_E3NN || e3tp_so3_coupling_sparse(l[0], l[1], l[2], sign, &then, 1) == 0 ||
-        e3tp_so3_coupling_sparse(l[0], l[1], l[2], E3TP_SIGN_E3NN, &now, 1) == 0)
-        return 1;
-    return now.value * then.value < 0 ? -1 : 1;
-}
-
 static void fill_triple(const e3tp_cg_plan *g, e3tp_cg_triple *t, e3tp_cg_entry *at,
                         e3tp_coupling_entry *buffer)
 {
     t->n =
         e3tp_so3_coupling_sparse(t->l[0], t->l[1], t->l[2], g->problem->sign, buffer, bound(t->l));
-    const double sign = relative_sign(t->l, g->problem->sign);
+    const double sign = e3tp_so3_coupling_sign(t->l[0], t->l[1], t->l[2], g->problem->sign);
     const double exchanged = (t->l[0] + t->l[1] + t->l[2]) % 2 ? -sign : sign;
     for (int k = 0; k < E3TP_CG_TARGETS; k++) {
         const int *role = e3tp_cg_role[k];

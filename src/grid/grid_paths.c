@@ -4,27 +4,26 @@
 
 #include <stdlib.h>
 
+#include "so3/wigner.h"
+
 static int degree(const e3tp_problem *p, int k, size_t block)
 {
     return p->blocks[k][block].l;
+}
+
+static bool is_odd(const e3tp_problem *p, const e3tp_coupling *c)
+{
+    return (degree(p, 0, c->in1) + degree(p, 1, c->in2) + degree(p, 2, c->out)) % 2;
 }
 
 bool e3tp_grid_serves_paths(const e3tp_problem *p, e3tp_message *why)
 {
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
-        const int l1 = degree(p, 0, c->in1), l2 = degree(p, 1, c->in2), l3 = degree(p, 2, c->out);
         if (c->mode != E3TP_UUU && c->mode != E3TP_UVU && c->mode != E3TP_UVW) {
             e3tp_fail(why, E3TP_E_UNSUPPORTED,
                       "grid: path %zu has mode %s, served are uuu, uvu and uvw", i,
                       e3tp_mode_name(c->mode));
-            return false;
-        }
-        if ((l1 + l2 + l3) % 2) {
-            e3tp_fail(why, E3TP_E_UNSUPPORTED,
-                      "grid: path %zu couples %d x %d -> %d, an odd sum, which products of signals "
-                      "do not have",
-                      i, l1, l2, l3);
             return false;
         }
     }
@@ -44,12 +43,24 @@ static double transform_work(const e3tp_grid_shape *s, int l)
     return (2 * l + 1) * points + line_work * E3TP_GRID_CLASSES * points;
 }
 
+/* Bits of the signals that paths want of a block of x or y. */
+static unsigned signals_of(const e3tp_problem *p, int k, size_t block)
+{
+    unsigned uses = 0;
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_coupling *c = &p->paths[i];
+        if ((k ? c->in2 : c->in1) == block)
+            uses |= k && is_odd(p, c) ? E3TP_GRID_USES_SLOPES : E3TP_GRID_USES_VALUE;
+    }
+    return uses;
+}
+
 static double block_work(const e3tp_problem *p, const e3tp_grid_shape *s, int k)
 {
     double work = 0;
     for (size_t i = 0; i < p->nblocks[k]; i++)
-        if (e3tp_grid_uses(p, k, i))
-            work += (double)p->blocks[k][i].mul * transform_work(s, p->blocks[k][i].l);
+        work += (double)(p->blocks[k][i].mul * e3tp_grid_signal_count(signals_of(p, k, i))) *
+                transform_work(s, p->blocks[k][i].l);
     return work;
 }
 
@@ -67,13 +78,15 @@ double e3tp_grid_paths_work(const e3tp_problem *p, const e3tp_grid_shape *s, e3t
     double work = (1 + back) * (block_work(p, s, 0) + block_work(p, s, 1));
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
-        const bool same = i && c[-1].in1 == c->in1 && c[-1].in2 == c->in2;
+        const bool odd = is_odd(p, c), same = i && c[-1].in1 == c->in1 && c[-1].in2 == c->in2 &&
+                                              is_odd(p, c - 1) == odd;
         const int d = 2 * degree(p, 2, c->out) + 1;
         double results;
-        const double n = joined(p, c, &results);
+        const double n = joined(p, c, &results), terms = 1 + odd;
         if (!same) /* paths of a pair stand together in most problems */
-            work += n * points * (sample_work + back * (2 * sample_work + 5 * E3TP_GRID_CLASSES));
-        work += n * (1 + back) * d * (points + 3 * line_work * results);
+            work += n * terms * points *
+                    (sample_work + back * (2 * sample_work + 5 * E3TP_GRID_CLASSES));
+        work += n * (1 + back) * d * (terms * points + 3 * line_work * results);
     }
     return work;
 }
@@ -85,14 +98,17 @@ static void set_flops(e3tp_grid_paths *g)
     double inputs = 0, outputs = 0, products = 0, lines = 0;
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++)
-            if (e3tp_grid_uses(p, k, i))
-                inputs += (double)p->blocks[k][i].mul * 2 * g->of_degree[degree(p, k, i)].fma;
+            for (int s = 0; s < E3TP_GRID_SIGNALS; s++)
+                if (signals_of(p, k, i) >> s & 1)
+                    inputs +=
+                        (double)p->blocks[k][i].mul * 2 * g->of_degree[degree(p, k, i)][s].fma;
     for (size_t i = 0; i < g->npairs; i++) {
         const double m1 = (double)p->blocks[0][g->pairs[i].in1].mul,
                      m2 = (double)p->blocks[1][g->pairs[i].in2].mul,
                      n = g->pairs[i].crossed ? m1 * m2 : m1;
-        outputs += n * 2 * g->sets[g->pairs[i].set].of.fma;
-        products += n * product;
+        for (size_t t = 0; t < g->pairs[i].terms; t++)
+            outputs += n * 2 * g->sets[g->pairs[i].set].of[t].fma;
+        products += n * product * (double)g->pairs[i].terms;
     }
     for (size_t i = 0; i < p->npaths; i++) {
         double results;
@@ -112,6 +128,8 @@ static int by_pair(const void *a, const void *b)
         return x->in1 < y->in1 ? -1 : 1;
     if (x->in2 != y->in2)
         return x->in2 < y->in2 ? -1 : 1;
+    if (x->odd != y->odd)
+        return x->odd ? 1 : -1;
     return x->path < y->path ? -1 : x->path > y->path;
 }
 
@@ -120,21 +138,27 @@ static void order_paths(e3tp_grid_paths *g)
     const e3tp_problem *p = g->base.problem;
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
-        const double strength =
-            e3tp_gaunt_strength(degree(p, 0, c->in1), degree(p, 1, c->in2), degree(p, 2, c->out));
-        g->couplings[i] = (e3tp_grid_coupling){c->in1, c->in2, i, 0, c->coeff / strength};
+        const int l1 = degree(p, 0, c->in1), l2 = degree(p, 1, c->in2), l3 = degree(p, 2, c->out);
+        const bool odd = is_odd(p, c);
+        const double strength = (odd ? e3tp_bracket_strength : e3tp_gaunt_strength)(l1, l2, l3);
+        g->couplings[i] = (e3tp_grid_coupling){
+            .in1 = c->in1,
+            .in2 = c->in2,
+            .odd = odd,
+            .path = i,
+            .scale = c->coeff * e3tp_so3_coupling_sign(l1, l2, l3, p->sign) / strength};
     }
     qsort(g->couplings, p->npaths, sizeof *g->couplings, by_pair);
 }
 
 /* The set of these degrees, new or met before. */
-static size_t set_of(e3tp_grid_paths *g, uint32_t degrees)
+static size_t set_of(e3tp_grid_paths *g, uint32_t degrees, bool odd)
 {
     size_t i = 0;
-    while (i < g->nsets && g->sets[i].degrees != degrees)
+    while (i < g->nsets && (g->sets[i].degrees != degrees || g->sets[i].odd != odd))
         i++;
     if (i == g->nsets) {
-        g->sets[i] = (e3tp_grid_set){.degrees = degrees};
+        g->sets[i] = (e3tp_grid_set){.degrees = degrees, .odd = odd};
         for (int l = 0; l <= E3TP_GRID_LMAX; l++)
             g->sets[i].lines += degrees >> l & 1 ? 2 * (size_t)l + 1 : 0;
         g->nsets++;
@@ -156,7 +180,12 @@ static void make_pair(e3tp_grid_paths *g, size_t first, size_t count)
     e3tp_grid_coupling *c = &g->couplings[first];
     e3tp_grid_pair *pair = &g->pairs[g->npairs++];
     uint32_t degrees = 0;
-    *pair = (e3tp_grid_pair){.in1 = c->in1, .in2 = c->in2, .first = first, .count = count};
+    *pair = (e3tp_grid_pair){.in1 = c->in1,
+                             .in2 = c->in2,
+                             .first = first,
+                             .count = count,
+                             .terms = c->odd ? 2 : 1,
+                             .signal = c->odd ? g->uses[c->in2] & E3TP_GRID_USES_VALUE : 0};
     for (size_t i = 0; i < count; i++) {
         const e3tp_coupling *path = &p->paths[c[i].path];
         degrees |= (uint32_t)1 << degree(p, 2, path->out);
@@ -164,8 +193,9 @@ static void make_pair(e3tp_grid_paths *g, size_t first, size_t count)
     }
     for (size_t i = 0; i < count; i++)
         c[i].line = line_of(degrees, degree(p, 2, p->paths[c[i].path].out));
-    pair->set = set_of(g, degrees);
-    g->uses_degree[degree(p, 0, c->in1)] = g->uses_degree[degree(p, 1, c->in2)] = true;
+    pair->set = set_of(g, degrees, c->odd);
+    g->uses_degree[degree(p, 0, c->in1)] |= E3TP_GRID_USES_VALUE;
+    g->uses_degree[degree(p, 1, c->in2)] |= g->uses[c->in2];
     if (g->kept[c->in2] != E3TP_GRID_ALL)
         g->kept[c->in2] = pair->crossed ? E3TP_GRID_ALL : E3TP_GRID_ONE;
 }
@@ -174,15 +204,19 @@ static void make_pairs(e3tp_grid_paths *g)
 {
     const e3tp_problem *p = g->base.problem;
     order_paths(g);
+    for (size_t j = 0; j < p->nblocks[1]; j++)
+        g->uses[j] = (unsigned char)signals_of(p, 1, j);
     for (size_t first = 0, n; first < p->npaths; first += n) {
         const e3tp_grid_coupling *c = &g->couplings[first];
-        for (n = 1; first + n < p->npaths && c[n].in1 == c->in1 && c[n].in2 == c->in2;)
+        for (n = 1; first + n < p->npaths && c[n].in1 == c->in1 && c[n].in2 == c->in2 &&
+                    c[n].odd == c->odd;)
             n++;
         make_pair(g, first, n);
     }
     for (size_t j = 0; j < p->nblocks[1]; j++) {
         g->slot[j] = g->nsignals;
-        g->nsignals += g->kept[j] == E3TP_GRID_ALL ? p->blocks[1][j].mul : g->kept[j];
+        g->nsignals += e3tp_grid_signal_count(g->uses[j]) *
+                       (g->kept[j] == E3TP_GRID_ALL ? p->blocks[1][j].mul : g->kept[j]);
     }
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++)
@@ -192,22 +226,32 @@ static void make_pairs(e3tp_grid_paths *g)
 
 /* ---- creation */
 
+/* Of the signals of x and y; of the results of odd sums, in the order of y's slopes (grid_plan.c).
+ */
+static const e3tp_grid_kind kind_of[E3TP_GRID_SIGNALS] = {E3TP_GRID_VALUE, E3TP_GRID_D_PHI,
+                                                          E3TP_GRID_D_X};
+static const e3tp_grid_kind kind_of_odd[2] = {E3TP_GRID_D_X, E3TP_GRID_MINUS_D_PHI};
+
 static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
 {
     e3tp_grid_paths *g = ctx;
     for (int l = 0; l <= E3TP_GRID_INPUT_LMAX; l++)
-        if (g->uses_degree[l])
-            e3tp_grid_add_transform(
-                &g->of_degree[l], t, b,
-                &(e3tp_grid_signal){E3TP_GRID_VALUE, false, 1, &(e3tp_grid_band){l, 0}});
+        for (int s = 0; s < E3TP_GRID_SIGNALS; s++)
+            if (g->uses_degree[l] >> s & 1)
+                e3tp_grid_add_transform(
+                    &g->of_degree[l][s], t, b,
+                    &(e3tp_grid_signal){kind_of[s], false, 1, &(e3tp_grid_band){l, 0}});
     for (size_t i = 0; i < g->nsets; i++) {
         e3tp_grid_band bands[E3TP_GRID_BANDS];
         size_t n = 0;
         for (int l = 0; l <= E3TP_GRID_LMAX; l++)
             if (g->sets[i].degrees >> l & 1)
                 bands[n++] = (e3tp_grid_band){l, line_of(g->sets[i].degrees, l)};
-        e3tp_grid_add_transform(&g->sets[i].of, t, b,
-                                &(e3tp_grid_signal){E3TP_GRID_VALUE, true, n, bands});
+        for (int s = 0; s < 1 + g->sets[i].odd; s++)
+            e3tp_grid_add_transform(
+                &g->sets[i].of[s], t, b,
+                &(e3tp_grid_signal){g->sets[i].odd ? kind_of_odd[s] : E3TP_GRID_VALUE, true, n,
+                                    bands});
     }
 }
 
@@ -222,6 +266,7 @@ static void destroy(void *plan, const e3tp_allocator *a)
     e3tp_free(a, g->sets);
     e3tp_free(a, g->slot);
     e3tp_free(a, g->kept);
+    e3tp_free(a, g->uses);
     e3tp_free(a, g);
 }
 
@@ -234,7 +279,8 @@ static e3tp_status build(e3tp_grid_paths *g, e3tp_tier tier, const e3tp_allocato
     g->sets = e3tp_alloc(a, p->npaths, sizeof *g->sets);
     g->slot = e3tp_alloc(a, p->nblocks[1], sizeof *g->slot);
     g->kept = e3tp_zalloc(a, p->nblocks[1], sizeof *g->kept);
-    if (!g->couplings || !g->pairs || !g->sets || !g->slot || !g->kept)
+    g->uses = e3tp_alloc(a, p->nblocks[1], sizeof *g->uses);
+    if (!g->couplings || !g->pairs || !g->sets || !g->slot || !g->kept || !g->uses)
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for %zu paths", p->npaths);
     make_pairs(g);
     if (!e3tp_grid_choose(&g->base.form.shape, p, why))
@@ -273,11 +319,13 @@ static size_t most_slots(const e3tp_grid_paths *g)
 {
     size_t most = 0;
     for (int l = 0; l <= E3TP_GRID_INPUT_LMAX; l++)
-        if (g->uses_degree[l] && g->of_degree[l].slots > most)
-            most = g->of_degree[l].slots;
+        for (int s = 0; s < E3TP_GRID_SIGNALS; s++)
+            if (g->of_degree[l][s].slots > most)
+                most = g->of_degree[l][s].slots;
     for (size_t i = 0; i < g->nsets; i++)
-        if (g->sets[i].of.slots > most)
-            most = g->sets[i].of.slots;
+        for (int s = 0; s < 2; s++)
+            if (g->sets[i].of[s].slots > most)
+                most = g->sets[i].of[s].slots;
     return e3tp_grid_slot_lines(&g->base.form.shape, most);
 }
 

@@ -3,8 +3,9 @@
    const struct.
 
    Channel by channel of x, and for it with every channel of y that it meets: the product of their
-   samples, analysed into all degrees that the pair's paths want. Backward the weighted gz of these
-   degrees become samples g once: gx collects g y, gy collects g x, as samples. */
+   samples, analysed into all degrees that the pair's paths want; for odd sums the products with
+   both slopes of y. Backward the weighted gz of these degrees become samples g once: gx collects g
+   y, gy collects g x, as samples. */
 #include <stdint.h>
 #include <string.h>
 
@@ -31,33 +32,44 @@ static real *tile_at(const frame *f, size_t at, int k, size_t block, size_t u)
     return f->base + at + q->at[block] + u * q->stride[block];
 }
 
-static const e3tp_grid_transform *transform_of(const frame *f, int k, size_t block)
+static const e3tp_grid_transform *transforms_of(const frame *f, int k, size_t block)
 {
-    return &f->plan->of_degree[f->p->blocks[k][block].l];
+    return f->plan->of_degree[f->p->blocks[k][block].l];
 }
 
 /* ---- signals of y */
 
-static real *y_signal(const frame *f, size_t at, size_t block, size_t v)
+/* Samples of the first signal of channel v; the others follow. */
+static real *y_signals(const frame *f, size_t at, size_t block, size_t v)
 {
-    const size_t i = f->plan->slot[block] + (f->plan->kept[block] == E3TP_GRID_ALL ? v : 0);
+    const size_t n = e3tp_grid_signal_count(f->plan->uses[block]);
+    const size_t i = f->plan->slot[block] + (f->plan->kept[block] == E3TP_GRID_ALL ? v * n : 0);
     return f->base + at + i * f->size;
 }
 
 static void enter_y(const frame *f, size_t block, size_t v)
 {
-    synthesise_all(&f->plan->base.form, transform_of(f, 1, block),
-                   tile_at(f, f->at.v[1], 1, block, v), f->base + f->at.slots,
-                   y_signal(f, f->at.y, block, v));
+    real *y = y_signals(f, f->at.y, block, v);
+    for (size_t s = 0; s < E3TP_GRID_SIGNALS; s++)
+        if (f->plan->uses[block] >> s & 1) {
+            synthesise_all(&f->plan->base.form, &transforms_of(f, 1, block)[s],
+                           tile_at(f, f->at.v[1], 1, block, v), f->base + f->at.slots, y);
+            y += f->size;
+        }
     if (f->gy)
-        memset(y_signal(f, f->at.gy, block, v), 0, f->size * sizeof(real));
+        memset(y_signals(f, f->at.gy, block, v), 0,
+               e3tp_grid_signal_count(f->plan->uses[block]) * f->size * sizeof(real));
 }
 
 static void leave_y(const frame *f, size_t block, size_t v)
 {
-    if (f->gy)
-        analyse_all(&f->plan->base.form, transform_of(f, 1, block), y_signal(f, f->at.gy, block, v),
-                    f->base + f->at.slots, tile_at(f, f->at.g[1], 1, block, v));
+    const real *gy = y_signals(f, f->at.gy, block, v);
+    for (size_t s = 0; s < E3TP_GRID_SIGNALS; s++)
+        if (f->plan->uses[block] >> s & 1) {
+            analyse_all(&f->plan->base.form, &transforms_of(f, 1, block)[s], gy,
+                        f->base + f->at.slots, tile_at(f, f->at.g[1], 1, block, v), true);
+            gy += f->size;
+        }
 }
 
 /* Channels from u to before `end` of the blocks of y that are kept so. */
@@ -162,31 +174,45 @@ static void add_product(const frame *f, const real *a, const real *b, real *sum)
     kernels.accumulate(f->points * E3TP_GRID_CLASSES, 1, NULL, product, sum);
 }
 
+/* Products of the pair's terms, analysed into all degrees of its set. */
+static void analyse_pair(const frame *f, const e3tp_grid_pair *pair, const real *y)
+{
+    real *product = f->base + f->at.product;
+    for (size_t t = 0; t < pair->terms; t++, y += f->size) {
+        kernels.multiply(f->base + f->at.x, y, product, f->points, false);
+        analyse_all(&f->plan->base.form, &f->plan->sets[pair->set].of[t], product,
+                    f->base + f->at.slots, f->base + f->at.analysed, t > 0);
+    }
+}
+
+/* From the summed gz of the pair's degrees. */
+static void add_gradients(const frame *f, const e3tp_grid_pair *pair, const real *y, real *gy)
+{
+    real *gz = f->base + f->at.gz;
+    for (size_t t = 0; t < pair->terms; t++, y += f->size, gy += f->size) {
+        synthesise_all(&f->plan->base.form, &f->plan->sets[pair->set].of[t], f->base + f->at.summed,
+                       f->base + f->at.slots, gz);
+        if (f->gx)
+            add_product(f, gz, y, f->base + f->at.gx);
+        if (f->gy)
+            add_product(f, gz, f->base + f->at.x, gy);
+    }
+}
+
 static void run_pair(const frame *f, const e3tp_grid_pair *pair, size_t u, size_t v)
 {
-    const e3tp_grid_form *form = &f->plan->base.form;
-    const e3tp_grid_set *set = &f->plan->sets[pair->set];
-    real *x = f->base + f->at.x, *y = y_signal(f, f->at.y, pair->in2, v),
-         *product = f->base + f->at.product, *slots = f->base + f->at.slots,
-         *summed = f->base + f->at.summed;
-    if (!f->back || f->gw) {
-        kernels.multiply(x, y, product, f->points, false);
-        analyse_all(form, &set->of, product, slots, f->base + f->at.analysed);
-    }
+    const size_t first = pair->signal * f->size;
+    const real *y = y_signals(f, f->at.y, pair->in2, v) + first;
+    if (!f->back || f->gw)
+        analyse_pair(f, pair, y);
     if (!f->back) {
         each_element(f, pair, u, v, add_result);
         return;
     }
-    memset(summed, 0, set->lines * T * sizeof(real));
+    memset(f->base + f->at.summed, 0, f->plan->sets[pair->set].lines * T * sizeof(real));
     each_element(f, pair, u, v, add_gradient);
-    if (!f->gx && !f->gy)
-        return;
-    real *gz = f->base + f->at.gz;
-    synthesise_all(form, &set->of, summed, slots, gz);
-    if (f->gx)
-        add_product(f, gz, y, f->base + f->at.gx);
-    if (f->gy)
-        add_product(f, gz, x, y_signal(f, f->at.gy, pair->in2, v));
+    if (f->gx || f->gy)
+        add_gradients(f, pair, y, y_signals(f, f->at.gy, pair->in2, v) + first);
 }
 
 /* Channel u of block i of x with all that it meets; returns the first pair of the next block. */
@@ -197,8 +223,8 @@ static size_t run_channel(const frame *f, size_t first, size_t u)
     const bool there = u < f->p->blocks[0][i].mul;
     real *slots = f->base + f->at.slots;
     if (there)
-        synthesise_all(&g->base.form, transform_of(f, 0, i), tile_at(f, f->at.v[0], 0, i, u), slots,
-                       f->base + f->at.x);
+        synthesise_all(&g->base.form, transforms_of(f, 0, i), tile_at(f, f->at.v[0], 0, i, u),
+                       slots, f->base + f->at.x);
     if (there && f->gx)
         memset(f->base + f->at.gx, 0, f->size * sizeof(real));
     for (; first < g->npairs && g->pairs[first].in1 == i; first++) {
@@ -208,8 +234,8 @@ static size_t run_channel(const frame *f, size_t first, size_t u)
             run_pair(f, pair, u, v);
     }
     if (there && f->gx)
-        analyse_all(&g->base.form, transform_of(f, 0, i), f->base + f->at.gx, slots,
-                    tile_at(f, f->at.g[0], 0, i, u));
+        analyse_all(&g->base.form, transforms_of(f, 0, i), f->base + f->at.gx, slots,
+                    tile_at(f, f->at.g[0], 0, i, u), false);
     return first;
 }
 
@@ -220,9 +246,11 @@ static void run_channels(const frame *f)
         each_y(f, E3TP_GRID_ONE, u, u + 1, enter_y);
         for (size_t pair = 0; pair < f->plan->npairs;)
             pair = run_channel(f, pair, u);
-        each_y(f, E3TP_GRID_ONE, u, u + 1, leave_y);
+        if (f->gy)
+            each_y(f, E3TP_GRID_ONE, u, u + 1, leave_y);
     }
-    each_y(f, E3TP_GRID_ALL, 0, SIZE_MAX, leave_y);
+    if (f->gy)
+        each_y(f, E3TP_GRID_ALL, 0, SIZE_MAX, leave_y);
 }
 
 /* ---- rows */

@@ -70,7 +70,7 @@ V_INLINE void to_coefficients(const e3tp_grid_form *g, const e3tp_grid_transform
     kernels.analyse(s, n, g->tables.table, g->tables.lists, from, 0, out, 0, 1, adds);
 }
 
-/* All samples of a signal, and coefficients from all samples. */
+/* All samples of a signal; coefficients from all samples, adds: to what is in out. */
 V_INLINE void synthesise_all(const e3tp_grid_form *g, const e3tp_grid_transform *t, const real *in,
                              real *slots, real *samples)
 {
@@ -81,11 +81,11 @@ V_INLINE void synthesise_all(const e3tp_grid_form *g, const e3tp_grid_transform 
 }
 
 V_INLINE void analyse_all(const e3tp_grid_form *g, const e3tp_grid_transform *t,
-                          const real *samples, real *slots, real *out)
+                          const real *samples, real *slots, real *out, bool adds)
 {
     if (g->separable)
         rings_to_slots(g, t, samples, 0, g->rings, slots);
-    to_coefficients(g, t, g->separable ? slots : samples, out, false);
+    to_coefficients(g, t, g->separable ? slots : samples, out, adds);
 }
 
 #endif

@@ -195,6 +195,13 @@ static void coupling_start(coupling *t, int l1, int l2, int l3, e3tp_sign sign)
     t->sign = s;
 }
 
+double e3tp_so3_coupling_sign(int l1, int l2, int l3, e3tp_sign sign)
+{
+    coupling t;
+    coupling_start(&t, l1, l2, l3, sign);
+    return t.sign;
+}
+
 e3tp_status e3tp_so3_coupling_check(int l1, int l2, int l3, e3tp_sign sign)
 {
     int top = max2(l1, max2(l2, l3));

@@ -26,6 +26,10 @@ e3tp_status e3tp_so3_wigner_3j(int l1, int l2, int l3, e3tp_sign sign, double *o
 /* The status that e3tp_so3_wigner_3j would give for these arguments (with a valid out). */
 e3tp_status e3tp_so3_coupling_check(int l1, int l2, int l3, e3tp_sign sign);
 
+/* +1, or -1 where W of the convention is that of E3TP_SIGN_E3NN times -1; the arguments as above.
+ */
+double e3tp_so3_coupling_sign(int l1, int l2, int l3, e3tp_sign sign);
+
 /* The non-zeros of W(l1, l2, l3), by an exact zero test, sorted by (m1, m2, m3); writes the first
    cap of them to out (NULL where cap is 0) and returns how many there are: at most 2
    (2l1+1)(2l2+1), and two at most for each (m1, m2). Returns 0 where e3tp_so3_coupling_check does

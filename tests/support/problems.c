@@ -161,9 +161,9 @@ e3tp_desc *problem_desc(const problem *p)
 static bool may_refuse(const problem *p)
 {
     const bool gaunt = p->kind == PROBLEM_GAUNT || p->kind == PROBLEM_GAUNT_LISTS,
-               bracket = p->kind == PROBLEM_BRACKET || p->kind == PROBLEM_COMPLETE;
-    return p->method == E3TP_METHOD_GRID ? !gaunt && !bracket && p->kind != PROBLEM_EVEN
-                                         : p->method == E3TP_METHOD_GAUNT && !gaunt;
+               other = p->kind == PROBLEM_PAIRS || p->kind == PROBLEM_MATRIX ||
+                       p->kind == PROBLEM_CROSS || p->kind == PROBLEM_DOT;
+    return (p->method == E3TP_METHOD_GRID && other) || (p->method == E3TP_METHOD_GAUNT && !gaunt);
 }
 
 e3tp_plan *problem_plan(const problem *p)

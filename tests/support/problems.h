@@ -11,7 +11,7 @@
 typedef enum problem_kind {
     PROBLEM_UUU,
     PROBLEM_UVU,  /* with a path of odd l1 + l2 + l3; the last has no weights */
-    PROBLEM_EVEN, /* uvu, every path even: products of signals can serve it */
+    PROBLEM_EVEN, /* uvu, every path even */
     PROBLEM_UVW,
     PROBLEM_PAIRS,       /* uvv, uvuv, uvu<v, uuw and u<vw in one plan, of fewer channels */
     PROBLEM_GAUNT,       /* degrees 0..3 x 0..2 -> 0..4 */
@@ -47,8 +47,8 @@ const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
 /* The plan, or NULL where the method refuses with a sentence what it may refuse: gaunt all but
-   Gaunt products; grid paths of odd sum or of other modes, and products of matrices or fields.
-   Anything else fails the test. */
+   Gaunt products; grid the modes of `pairs` and products of matrices or fields. Anything else
+   fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
 /* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */
