@@ -98,14 +98,14 @@ static void destroy(void *state, const e3tp_allocator *a)
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
     (void)pass;
-    return ((const e3tp_gaunt_plan *)state)->block_rows;
+    return ((const e3tp_gaunt_plan *)state)->tiles.block_rows;
 }
 
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     (void)pass;
     const e3tp_gaunt_plan *g = state;
-    return e3tp_gaunt_scratch_of(g).total * e3tp_dtype_size(g->problem->dtype);
+    return g->scratch * e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
@@ -141,7 +141,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
     const e3tp_gaunt_torus *t = &g->torus;
     e3tp_append(buf, cap, used, "gaunt: torus %d x %d, %s, lanes over %s, blocks of %zu rows\n",
                 t->n_theta, t->n_phi, e3tp_fft_engine(g->row[0]),
-                g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
+                g->tiles.lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->tiles.block_rows);
 }
 
 const e3tp_backend e3tp_backend_gaunt = {

@@ -34,9 +34,7 @@ typedef struct e3tp_gaunt_places {
    to_column the reverse, e_r = X[m] + conj(X[-m]), ..., and X = e + o, X' = e - o
    clear     lines of zeros at count points of each of n rows of `length` points
    multiply  out = a b, n lines
-   products  x, y, g = g y, g x, x y, n lines
-   scale     n lines of a times the line w
-   dot       out line = sum of n lines of a b */
+   products  x, y, g = g y, g x, x y, n lines */
 #define E3TP_GAUNT_KERNELS(X, real)                                                               \
     X(mix, (size_t nin, const uint16_t *in, size_t nout, const uint16_t *out, const real *M,      \
             const real *from, real *to))                                                          \
@@ -50,9 +48,7 @@ typedef struct e3tp_gaunt_places {
                   bool odd, const real *rows, size_t length, real *column))                       \
     X(clear, (size_t count, const uint16_t *points, size_t n, size_t length, real *rows))         \
     X(multiply, (size_t n, const real *a, const real *b, real *out))                              \
-    X(products, (size_t n, real * x, real * y, real * g))                                         \
-    X(scale, (size_t n, const real *w, const real *a, real *out))                                 \
-    X(dot, (size_t n, const real *a, const real *b, real *out))
+    X(products, (size_t n, real * x, real * y, real * g))
 
 #define E3TP_GAUNT_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_gaunt_kernels_f32 {

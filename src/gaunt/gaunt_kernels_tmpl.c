@@ -168,23 +168,6 @@ static void products(size_t n, real *x, real *y, real *g)
     }
 }
 
-static void scale(size_t n, const real *w, const real *a, real *out)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t v = 0; v < T; v += V_LANES)
-            v_store(out + i * T + v, v_load(w + v) * v_load(a + i * T + v));
-}
-
-static void dot(size_t n, const real *a, const real *b, real *out)
-{
-    for (size_t v = 0; v < T; v += V_LANES) {
-        v_real sum = v_zero();
-        for (size_t i = 0; i < n; i++)
-            sum = v_fma(v_load(a + i * T + v), v_load(b + i * T + v), sum);
-        v_store(out + v, sum);
-    }
-}
-
 #define STRUCT_(r) e3tp_gaunt_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

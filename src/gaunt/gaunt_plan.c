@@ -87,11 +87,8 @@ static e3tp_status make_side(e3tp_gaunt_plan *g, int k, const e3tp_allocator *a)
     s->nu = (size_t)t->u_top[k] + 1;
     s->columns = (size_t)t->m_top[k] / 2 + 1;
     s->odd_top = t->m_top[k] % 2;
-    for (size_t i = 0; i < g->problem->nblocks[k]; i++) {
-        const int l = g->problem->blocks[k][i].l;
-        s->lines += 2 * (size_t)l + 1;
-        s->partial = s->partial || l > t->degree[k];
-    }
+    for (size_t i = 0; i < g->problem->nblocks[k]; i++)
+        s->partial = s->partial || g->problem->blocks[k][i].l > t->degree[k];
     s->synthesis = e3tp_zalloc(a, s->columns * E3TP_GAUNT_MIXES, sizeof *s->synthesis);
     s->analysis = e3tp_zalloc(a, s->columns * E3TP_GAUNT_MIXES, sizeof *s->analysis);
     s->places = e3tp_alloc(a, s->columns, sizeof *s->places);
@@ -268,29 +265,6 @@ static e3tp_status make_conversions(e3tp_gaunt_plan *g, const e3tp_allocator *a)
 /* ---- the plan
  * ------------------------------------------------------------------------------------- */
 
-/* Lanes over channels where few of them stay empty, or where the batch is known to be smaller. */
-static e3tp_lanes choose_lanes(const e3tp_problem *p, size_t T)
-{
-    const double tiles = (double)((p->channels + T - 1) / T);
-    const double full = tiles > 0 ? (double)p->channels / (tiles * (double)T) : 0;
-    const double by_rows =
-        p->batch_hint && p->batch_hint < T ? (double)p->batch_hint / (double)T : 1;
-    return full >= 0.9 * by_rows ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
-}
-
-/* Packed operands of a block take at most 64 KB, where one row, or T of them, does not take more.
- */
-static size_t choose_rows(const e3tp_problem *p, e3tp_lanes lanes, size_t T)
-{
-    const size_t unit = lanes == E3TP_LANES_ROWS ? T : 1;
-    const size_t wide = lanes == E3TP_LANES_ROWS ? p->channels * T : (p->channels + T - 1) / T * T;
-    const size_t per_channel =
-        (p->dim[0] + p->dim[1] + p->dim[2]) / (p->channels ? p->channels : 1);
-    const size_t bytes = wide * per_channel * e3tp_dtype_size(p->dtype);
-    const size_t units = bytes ? 65536 / bytes : 0;
-    return unit * (units < 1 ? 1 : units > 16 ? 16 : units);
-}
-
 static e3tp_status make_transforms(e3tp_gaunt_plan *g, e3tp_tier tier, const e3tp_allocator *a,
                                    e3tp_message *why)
 {
@@ -315,13 +289,6 @@ static e3tp_status make_transforms(e3tp_gaunt_plan *g, e3tp_tier tier, const e3t
 static e3tp_status fill(e3tp_gaunt_plan *g, e3tp_tier tier, const e3tp_allocator *a,
                         e3tp_message *why)
 {
-    const e3tp_problem *p = g->problem;
-    const size_t T = e3tp_tile_lanes(p);
-    g->torus = e3tp_gaunt_torus_of(p);
-    g->lanes = choose_lanes(p, T);
-    g->block_rows = choose_rows(p, g->lanes, T);
-    for (int k = 0; k < 3; k++)
-        E3TP_TRY(e3tp_packed_create(&g->packed[k], p, k, g->lanes, true, g->block_rows, a, why));
     e3tp_status status = make_quads(g, a);
     for (int k = 0; k < 3 && status == E3TP_OK; k++)
         status = make_side(g, k, a);
@@ -332,6 +299,17 @@ static e3tp_status fill(e3tp_gaunt_plan *g, e3tp_tier tier, const e3tp_allocator
     return make_transforms(g, tier, a, why);
 }
 
+static void lay_out(e3tp_gaunt_plan *g)
+{
+    const size_t T = e3tp_tile_lanes(g->problem),
+                 rows = 2 * (size_t)(g->torus.pairs * g->torus.n_phi) * T;
+    g->spectrum = e3tp_take(&g->scratch, T, 4 * g->side[2].nu * T, false);
+    g->column_at = e3tp_take(&g->scratch, T, 2 * (size_t)g->torus.n_theta * T, false);
+    for (int k = 0; k < 3; k++)
+        g->rows_at[k] = e3tp_take(&g->scratch, T, rows, false);
+    g->row_bytes = rows * e3tp_dtype_size(g->problem->dtype);
+}
+
 e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p, e3tp_tier tier,
                                    const e3tp_allocator *a, e3tp_message *why)
 {
@@ -339,11 +317,14 @@ e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p,
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "gaunt: no memory for the plan");
     g->problem = p;
+    g->torus = e3tp_gaunt_torus_of(p);
+    e3tp_signal_tiles_set(&g->tiles, p, &g->scratch);
     const e3tp_status status = fill(g, tier, a, why);
     if (status != E3TP_OK) {
         e3tp_gaunt_plan_destroy(g, a);
         return status;
     }
+    lay_out(g);
     *out = g;
     return E3TP_OK;
 }
@@ -356,30 +337,10 @@ void e3tp_gaunt_plan_destroy(e3tp_gaunt_plan *g, const e3tp_allocator *a)
         e3tp_fft_destroy(g->column[i], a);
         e3tp_fft_destroy(g->row[i], a);
     }
-    for (int k = 0; k < 3; k++) {
-        e3tp_packed_destroy(&g->packed[k], a);
+    for (int k = 0; k < 3; k++)
         destroy_side(&g->side[k], a);
-    }
     e3tp_free(a, g->quad);
     e3tp_free(a, g->lists);
     e3tp_free(a, g->coeff);
     e3tp_free(a, g);
-}
-
-e3tp_gaunt_scratch e3tp_gaunt_scratch_of(const e3tp_gaunt_plan *g)
-{
-    const e3tp_problem *p = g->problem;
-    const size_t T = e3tp_tile_lanes(p);
-    const size_t tiles = e3tp_tile_count(g->lanes, T, g->block_rows, p->channels);
-    e3tp_gaunt_scratch s = {.spectrum = 4 * g->side[2].nu * T,
-                            .column = 2 * (size_t)g->torus.n_theta * T,
-                            .rows = 2 * (size_t)(g->torus.pairs * g->torus.n_phi) * T};
-    s.total = s.spectrum + s.column + 3 * s.rows;
-    for (int k = 0; k < 3; k++) {
-        s.packed[k] = tiles * g->side[k].lines * T;
-        s.weights[k] = p->factor_weights ? tiles * p->nblocks[k] * T : 0;
-        s.scaled[k] = g->side[k].lines * T;
-        s.total += 2 * (s.packed[k] + s.weights[k]) + s.scaled[k];
-    }
-    return s;
 }

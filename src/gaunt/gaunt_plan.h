@@ -5,7 +5,7 @@
 
 #include "fft/fft.h"
 #include "gaunt/gaunt_kernels.h"
-#include "problem/packed.h"
+#include "problem/signal_tiles.h"
 
 /* The torus: n_theta x n_phi samples, of which the rows 0..n_theta/2 are kept, by pairs. Bands: the
    largest degrees and, of x, y and their product, the largest u and m that take part. */
@@ -25,7 +25,6 @@ enum { E3TP_GAUNT_MIXES = 8 };
 
 /* One operand: its conversions, column by column (m = 2c and 2c + 1). */
 typedef struct e3tp_gaunt_side {
-    size_t lines;                         /* components of a tile */
     size_t nu;                            /* u_top + 1 */
     size_t columns;                       /* m_top/2 + 1 */
     bool odd_top;                         /* the last column has its odd m */
@@ -40,16 +39,16 @@ typedef struct e3tp_gaunt_side {
 typedef struct e3tp_gaunt_plan {
     const e3tp_problem *problem;
     e3tp_gaunt_torus torus;
-    e3tp_lanes lanes;
-    size_t block_rows;
+    e3tp_signal_tiles tiles;
     size_t rows_at_once; /* pairs of rows per transform: all, or 1 */
-    e3tp_packed packed[3];
     e3tp_gaunt_side side[3];
     e3tp_gaunt_quad *quad;        /* [pairs] */
     uint16_t *lists;              /* pool */
     void *coeff;                  /* pool, of the problem's dtype */
     double nonzeros[3];           /* multiply-adds of a conversion of one lane */
     e3tp_fft *column[2], *row[2]; /* [0] to samples, [1] to frequencies */
+    /* A worker's scratch, in elements: of a column, of the rows of each operand. */
+    size_t spectrum, column_at, rows_at[3], row_bytes, scratch;
     void (*run)(const struct e3tp_gaunt_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_gaunt_plan;
 
@@ -63,11 +62,5 @@ e3tp_gaunt_torus e3tp_gaunt_torus_of(const e3tp_problem *p);
 e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p, e3tp_tier tier,
                                    const e3tp_allocator *a, e3tp_message *why);
 void e3tp_gaunt_plan_destroy(e3tp_gaunt_plan *p, const e3tp_allocator *a);
-
-/* A worker's scratch, in elements, each a multiple of a line. */
-typedef struct e3tp_gaunt_scratch {
-    size_t packed[3], weights[3], scaled[3], spectrum, column, rows, total;
-} e3tp_gaunt_scratch;
-e3tp_gaunt_scratch e3tp_gaunt_scratch_of(const e3tp_gaunt_plan *p);
 
 #endif

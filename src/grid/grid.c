@@ -59,8 +59,8 @@ static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     if (!e3tp_grid_estimate(&w, p, tier))
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
-    return w.tiles * (w.lines[back] / (speed[tier] * (w.dense ? speed_of_dense : 1)) +
-                      w.packed * (back ? 2 : 1) * seconds_per_packed_line + seconds_per_tile);
+    return e3tp_signal_seconds(p, pass,
+                               w.lines[back] / (speed[tier] * (w.dense ? speed_of_dense : 1)));
 }
 
 /* A line is an element of T rows; calls of fewer rows cost as much. */

@@ -58,8 +58,6 @@ typedef struct e3tp_grid_step {
      analyse     out[list[r]]        = sum_k A[r][k] in[base + k * 8 T]
    `count` times, in and out moving on by in_step and out_step; adds: to what is in out.
    multiply    z[c] = 2 sum_d x[d] y[c ^ d] at each point; z may be x or y; adds: to what is in z
-   weigh       out[i][m] = w[i] in[i][m] for nblocks blocks of d[i] values one after the other
-   overlap     g[i] = sum_m a[i][m] b[i][m]
    accumulate  z[m] += c w a[m] for `lines` lines; w: one line, or NULL for ones */
 #define E3TP_GRID_KERNELS(X, real)                                                           \
     X(synthesise,                                                                            \
@@ -69,8 +67,6 @@ typedef struct e3tp_grid_step {
       (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
        const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds)) \
     X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))           \
-    X(weigh, (size_t nblocks, const int32_t *d, const real *w, const real *in, real *out))   \
-    X(overlap, (size_t nblocks, const int32_t *d, const real *a, const real *b, real *g))    \
     X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))
 
 #define E3TP_GRID_MEMBER(name, args) void(*name) args;

@@ -213,28 +213,6 @@ static void multiply(const real *x, const real *y, real *z, size_t points, bool 
         multiply_points(false, x, y, z, points);
 }
 
-static void weigh(size_t nblocks, const int32_t *d, const real *w, const real *in, real *out)
-{
-    for (size_t i = 0; i < nblocks; i++, w += T)
-        for (int32_t m = 0; m < d[i]; m++, in += T, out += T)
-            V_UNROLL
-    for (int at = 0; at < T; at += LANES)
-        v_store(out + at, v_load(w + at) * v_load(in + at));
-}
-
-static void overlap(size_t nblocks, const int32_t *d, const real *a, const real *b, real *g)
-{
-    for (size_t i = 0; i < nblocks; i++, g += T)
-        for (int at = 0; at < T; at += LANES) {
-            v_real s = v_zero();
-            for (int32_t m = 0; m < d[i]; m++)
-                s = v_fma(v_load(a + m * T + at), v_load(b + m * T + at), s);
-            v_store(g + at, s);
-            if (at + (int)LANES == T)
-                a += d[i] * T, b += d[i] * T;
-        }
-}
-
 static void accumulate(size_t lines, real c, const real *w, const real *a, real *z)
 {
     v_real f[T / LANES];

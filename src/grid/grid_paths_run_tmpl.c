@@ -129,7 +129,7 @@ static void add_weight_gradient(const frame *f, const element *e, const real *gz
     _Alignas(64) real line[T];
     const int32_t d = (int32_t)e->d;
     const real scale = (real)e->coupling->scale;
-    kernels.overlap(1, &d, f->base + f->at.analysed + e->coupling->line * T, gz, line);
+    tiles.overlap(1, &d, f->base + f->at.analysed + e->coupling->line * T, gz, line);
     if (f->r->sw)
         kernels.accumulate(1, scale, NULL, line, f->base + f->at.gw + e->weight * T);
     else

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Plans of products of functions: terms, lanes, tables, the layout of the scratch. */
+/* Plans of products of functions: terms, tables, the layout of the scratch. */
 #include "grid/grid_plan.h"
-
-/* Lanes over channels where they fill the tiles to 4/5, or where calls are smaller than a tile;
-   over rows where those are adjacent in memory. */
-static e3tp_lanes choose_lanes(const e3tp_problem *p)
-{
-    const size_t T = e3tp_tile_lanes(p), C = p->channels;
-    const size_t padded = (C + T - 1) / T * T;
-    size_t adjacent = 0;
-    for (int k = 0; k < 3; k++)
-        adjacent += p->layout[k] == E3TP_BATCH_LAST;
-    if (p->batch_hint && p->batch_hint < T && C > p->batch_hint)
-        return E3TP_LANES_CHANNELS;
-    return C && 5 * C >= 4 * padded && adjacent < 2 ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
-}
 
 /* What stands on the samples for y and z. The bracket by parts: the integral of {x, y} Y is that of
    x {y, Y}, and {f, g} = df/dphi dg/dx - df/dx dg/dphi. */
@@ -111,53 +97,23 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     transforms ctx = {p, of};
     e3tp_grid_basis b = {.shape = &shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
     const e3tp_grid_tables t = e3tp_grid_choose_form(&b, add_transforms, &ctx);
-    const size_t T = e3tp_tile_lanes(p), C = p->channels;
     for (int back = 0; back < 2; back++)
         w->lines[back] = share(p, back) * e3tp_grid_transform_work(&t) +
                          products(p, back) * sample_work * (double)e3tp_grid_points(&shape);
     w->dense = !b.separable;
-    w->tiles =
-        choose_lanes(p) == E3TP_LANES_CHANNELS ? (double)((C + T - 1) / T) : (double)C / (double)T;
-    w->packed = C ? (double)((p->dim[0] + p->dim[1] + p->dim[2]) / C) : 0;
     return true;
 }
 
-static void set_sizes(e3tp_grid_plan *g)
+static void set_signals(e3tp_grid_plan *g)
 {
     const e3tp_problem *p = g->base.problem;
-    const size_t T = e3tp_tile_lanes(p), C = p->channels;
-    g->base.lanes = choose_lanes(p);
-    g->row_step = g->base.lanes == E3TP_LANES_ROWS ? T : 1;
-    g->group_tiles = g->base.lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
     g->terms = op_terms[p->op].count;
     for (int k = 0; k < 3; k++) {
         g->signals[k] = signals_of(p->op, k);
         g->clear[k] = g->signals[k] > 1;
-        for (size_t i = 0; i < p->nblocks[k]; i++) {
-            g->d[k][i] = 2 * p->blocks[k][i].l + 1;
-            g->components[k] += (size_t)g->d[k][i];
+        for (size_t i = 0; i < p->nblocks[k]; i++)
             g->clear[k] = g->clear[k] || !e3tp_grid_uses(p, k, i);
-        }
     }
-}
-
-/* Some kilobytes of operands and results: calls that pack single tiles cost as much as packing. */
-static void set_together(e3tp_grid_plan *g)
-{
-    const size_t tile = 64 * (g->components[0] + g->components[1] + g->components[2] + 1);
-    const size_t fit = ((size_t)48 << 10) / tile;
-    g->together = fit < 1 ? 1 : fit;
-}
-
-/* Blocks of at most 64 rows and about 200 KB: small enough to share out among threads. */
-static void set_block_rows(e3tp_grid_plan *g)
-{
-    const e3tp_problem *p = g->base.problem;
-    const size_t least = g->row_step;
-    const size_t row =
-        (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
-    const size_t fit = ((size_t)192 << 10) / row, rows = fit < 64 ? fit / least * least : 64;
-    g->base.block_rows = rows < least ? least : rows;
 }
 
 /* Runs of rings as equal as can be, with samples of the signals of x and y of about a first-level
@@ -167,6 +123,22 @@ static void set_chunk(e3tp_grid_plan *g)
     const size_t ring = g->base.form.ring_step * e3tp_dtype_size(g->base.problem->dtype);
     const size_t fit = ((size_t)32 << 10) / ((1 + g->terms) * ring), rings = g->base.form.rings;
     g->chunk = g->base.form.separable && fit > 1 ? e3tp_grid_cut_rows(rings, fit).tile : 1;
+}
+
+static void lay_out(e3tp_grid_plan *g)
+{
+    const e3tp_grid_form *form = &g->base.form;
+    const size_t T = e3tp_tile_lanes(g->base.problem), samples = e3tp_grid_samples_size(form),
+                 chunk = form->separable ? g->chunk * form->ring_step : samples;
+    size_t *total = &g->base.scratch;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < g->signals[k]; i++) {
+            const size_t slots = e3tp_grid_slot_lines(&form->shape, g->of[k][i].slots) * T;
+            g->at.slots[k][i] = e3tp_take(total, T, slots, true);
+            g->at.back[k][i] = e3tp_take(total, T, slots, true);
+            g->at.points[k][i] = e3tp_take(total, T, samples, true);
+            g->at.product[k][i] = e3tp_take(total, T, chunk, true);
+        }
 }
 
 static void destroy(void *plan, const e3tp_allocator *a)
@@ -184,9 +156,10 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the plan");
     g->base.problem = p;
     g->base.destroy = destroy;
-    set_sizes(g);
-    set_together(g);
-    set_block_rows(g);
+    set_signals(g);
+    e3tp_signal_tiles_set(&g->tiles, p, &g->base.scratch);
+    g->base.lanes = g->tiles.lanes;
+    g->base.block_rows = g->tiles.block_rows;
     transforms ctx = {p, g->of};
     e3tp_status status = E3TP_E_UNSUPPORTED;
     if (e3tp_grid_choose(&g->base.form.shape, p, why))
@@ -197,34 +170,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     }
     set_chunk(g);
     set_flops(g);
-    g->base.scratch = e3tp_grid_lay_out(g).total;
+    lay_out(g);
     *out = g;
     return E3TP_OK;
-}
-
-e3tp_grid_layout e3tp_grid_lay_out(const e3tp_grid_plan *g)
-{
-    const e3tp_problem *p = g->base.problem;
-    const size_t T = e3tp_tile_lanes(p), tiles = g->together,
-                 row = tiles < g->group_tiles ? g->group_tiles : tiles,
-                 samples = e3tp_grid_samples_size(&g->base.form),
-                 chunk = g->base.form.separable ? g->chunk * g->base.form.ring_step : samples;
-    e3tp_grid_layout l = {0};
-    for (int k = 0; k < 3; k++) {
-        const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
-                     components = g->components[k] * T;
-        l.in[k] = e3tp_take(&l.total, T, tiles * components, false);
-        l.out[k] = e3tp_take(&l.total, T, tiles * components, false);
-        l.w[k] = e3tp_take(&l.total, T, row * factors, false);
-        l.gw[k] = e3tp_take(&l.total, T, tiles * factors, false);
-        l.scaled[k] = e3tp_take(&l.total, T, factors ? components : 0, false);
-        for (size_t i = 0; i < g->signals[k]; i++) {
-            const size_t slots = e3tp_grid_slot_lines(&g->base.form.shape, g->of[k][i].slots) * T;
-            l.slots[k][i] = e3tp_take(&l.total, T, slots, true);
-            l.back[k][i] = e3tp_take(&l.total, T, slots, true);
-            l.points[k][i] = e3tp_take(&l.total, T, samples, true);
-            l.product[k][i] = e3tp_take(&l.total, T, chunk, true);
-        }
-    }
-    return l;
 }

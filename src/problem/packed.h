@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The packed form of a whole operand: where the tiles of each of its blocks lie, and the walk over
-   the blocks that packs and unpacks them. Every backend goes through here. */
+   the blocks that packs and unpacks them. */
 #ifndef E3TP_PACKED_H
 #define E3TP_PACKED_H
 

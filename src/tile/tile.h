@@ -36,12 +36,16 @@ static inline size_t e3tp_tile_count(e3tp_lanes lanes, size_t T, size_t rows, si
 /* pack    overwrites every lane of every tile; stride >= d * T
    unpack  overwrites the caller's elements
    sum     adds the sum over rows, in the order of a binary tree over lanes and then of rows
-           ascending, to the one row at `to` (map.row and map.index are not looked at) */
+           ascending, to the one row at `to` (map.row and map.index are not looked at)
+   weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in
+   overlap g[i] = sum_m a[i][m] b[i][m] for such blocks */
 #define E3TP_TILE_KERNELS(X, real)                                                                 \
     X(pack, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to, size_t stride)) \
     X(unpack,                                                                                      \
       (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
-    X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))
+    X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))  \
+    X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out))               \
+    X(overlap, (size_t n, const int32_t *d, const real *a, const real *b, real *g))
 
 #define E3TP_TILE_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_tile_kernels_f32 {

@@ -430,6 +430,28 @@ static void sum(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size
         }
 }
 
+static void weigh(size_t n, const int32_t *d, const real *w, const real *in, real *out)
+{
+    for (size_t i = 0; i < n; i++, w += T)
+        for (int32_t m = 0; m < d[i]; m++, in += T, out += T)
+            V_UNROLL
+    for (int at = 0; at < T; at += V_LANES)
+        v_store(out + at, v_load(w + at) * v_load(in + at));
+}
+
+static void overlap(size_t n, const int32_t *d, const real *a, const real *b, real *g)
+{
+    for (size_t i = 0; i < n; i++, g += T)
+        for (int at = 0; at < T; at += V_LANES) {
+            v_real s = v_zero();
+            for (int32_t m = 0; m < d[i]; m++)
+                s = v_fma(v_load(a + m * T + at), v_load(b + m * T + at), s);
+            v_store(g + at, s);
+            if (at + (int)V_LANES == T)
+                a += d[i] * T, b += d[i] * T;
+        }
+}
+
 #define STRUCT_(r) e3tp_tile_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

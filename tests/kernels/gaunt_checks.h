@@ -130,16 +130,6 @@ static void NAME(check_lines)(const KERNELS *k)
     k->multiply(n, m.a, m.b, m.d);
     for (size_t i = 0; i < n * T; i++)
         NAME(near)(m.d[i], (double)m.a[i] * m.b[i]);
-    k->scale(n, m.c, m.a, m.d);
-    for (size_t i = 0; i < n * T; i++)
-        NAME(near)(m.d[i], (double)m.a[i] * m.c[i % T]);
-    k->dot(n, m.a, m.b, m.d);
-    for (size_t v = 0; v < T; v++) {
-        double want = 0;
-        for (size_t i = 0; i < n; i++)
-            want += (double)m.a[i * T + v] * m.b[i * T + v];
-        NAME(near)(m.d[v], want);
-    }
     w = m;
     k->products(n, m.a, m.b, m.c);
     for (size_t i = 0; i < n * T; i++) {
@@ -153,7 +143,7 @@ static void NAME(check_lines)(const KERNELS *k)
         const size_t p = i / (2 * T) % LENGTH;
         ck_assert(m.a[i] == (p == 0 || p == 3 || p == 5 ? 0 : w.a[i]));
     }
-    kernels_run += 5;
+    kernels_run += 3;
 }
 
 static void NAME(check_all)(const KERNELS *k)

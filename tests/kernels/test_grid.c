@@ -106,28 +106,6 @@ static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, si
                         want += 2 * (double)keep[at + d * T] * (double)y[at + (c ^ d) * T];      \
                     ck_assert_double_eq((double)to[at + c * T], want);                           \
                 }                                                                                \
-    }                                                                                            \
-    static void check_factors_##real(const kernels_type *f)                                      \
-    {                                                                                            \
-        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                               \
-        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];               \
-        const int32_t d[BLOCKS] = {1, 5, 3};                                                     \
-        for (int i = 0; i < BLOCKS * T; i++)                                                     \
-            w[i] = (real)(i % 7 - 3);                                                            \
-        for (int i = 0; i < D * T; i++)                                                          \
-            a[i] = (real)(i % 13 - 6);                                                           \
-        f->weigh(BLOCKS, d, w, a, b);                                                            \
-        f->overlap(BLOCKS, d, a, b, g);                                                          \
-        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                        \
-            for (int lane = 0; lane < T; lane++) {                                               \
-                double sum = 0;                                                                  \
-                for (int m = 0; m < d[i]; m++) {                                                 \
-                    const int k = (at + m) * T + lane;                                           \
-                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));         \
-                    sum += (double)a[k] * (double)b[k];                                          \
-                }                                                                                \
-                ck_assert_double_eq((double)g[i * T + lane], sum);                               \
-            }                                                                                    \
     }
 MATRIX_CHECKS(float, e3tp_grid_kernels_f32)
 MATRIX_CHECKS(double, e3tp_grid_kernels_f64)
@@ -144,8 +122,6 @@ START_TEST(kernels)
             check_multiply_float(f32_tiers[tier], points, way % 2, way / 2);
             check_multiply_double(f64_tiers[tier], points, way % 2, way / 2);
         }
-    check_factors_float(f32_tiers[tier]);
-    check_factors_double(f64_tiers[tier]);
 }
 END_TEST
 

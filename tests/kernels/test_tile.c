@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing, unpacking and sums of src/tile against the definition, for every layout and odd size. */
+/* Packing, unpacking, sums and blocks of src/tile against the definition, for every layout and odd
+ * size. */
 #include "tile/tile.h"
 
 #include <string.h>
@@ -124,6 +125,32 @@ CHECKS(double, e3tp_tile_kernels_f64)
 SPREADS(float, e3tp_tile_kernels_f32)
 SPREADS(double, e3tp_tile_kernels_f64)
 
+#define BLOCK_CHECKS(real, kernels_type)                                                 \
+    static void check_blocks_##real(const kernels_type *f)                               \
+    {                                                                                    \
+        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                       \
+        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];       \
+        const int32_t d[BLOCKS] = {1, 5, 3};                                             \
+        for (int i = 0; i < BLOCKS * T; i++)                                             \
+            w[i] = (real)(i % 7 - 3);                                                    \
+        for (int i = 0; i < D * T; i++)                                                  \
+            a[i] = (real)(i % 13 - 6);                                                   \
+        f->weigh(BLOCKS, d, w, a, b);                                                    \
+        f->overlap(BLOCKS, d, a, b, g);                                                  \
+        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                \
+            for (int lane = 0; lane < T; lane++) {                                       \
+                double sum = 0;                                                          \
+                for (int m = 0; m < d[i]; m++) {                                         \
+                    const int k = (at + m) * T + lane;                                   \
+                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k])); \
+                    sum += (double)a[k] * (double)b[k];                                  \
+                }                                                                        \
+                ck_assert_double_eq((double)g[i * T + lane], sum);                       \
+            }                                                                            \
+    }
+BLOCK_CHECKS(float, e3tp_tile_kernels_f32)
+BLOCK_CHECKS(double, e3tp_tile_kernels_f64)
+
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 START_TEST(packs_and_unpacks)
@@ -156,11 +183,19 @@ START_TEST(spreads)
 }
 END_TEST
 
+START_TEST(blocks)
+{
+    check_blocks_float(f32_tiers[tier]);
+    check_blocks_double(f64_tiers[tier]);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_under_test(argc, argv);
     TCase *tests = tcase_create("tile");
     tcase_add_loop_test(tests, packs_and_unpacks, 0, 2 * ORDERS * 2);
     tcase_add_loop_test(tests, spreads, 0, 4);
+    tcase_add_test(tests, blocks);
     return run_case(tests, "tile");
 }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk over rows, compiled once per tier and real. Exports one const struct. */
+#include "problem/signal_tiles.h"
+
+#include "simd/name.h"
+
+enum { T = 64 / sizeof(real) };
+
+#define tiles E3TP_NAME(e3tp_tile_kernels)
+
+/* An operand, its gradient or result as the caller holds them: in blocks, or as one where all
+   components of a channel are equally far apart. The components of a lane tile stand in their
+   order. */
+typedef struct memory {
+    e3tp_tile_map map[E3TP_MOST_HARMONICS];
+    size_t start[E3TP_MOST_HARMONICS], n;
+} memory;
+
+/* Lane tiles that are packed together: tiles d .. d + nd - 1 of each row (lanes over rows: of each
+   T rows) of n rows from `row` on. */
+typedef struct spot {
+    size_t row, n, d, nd;
+} spot;
+
+typedef struct frame {
+    const e3tp_signal_tiles *s;
+    const e3tp_rows *r;
+    real *base; /* scratch */
+    e3tp_signal_fn *fn;
+    const void *plan;
+    memory of[3];
+    const real *from[3];     /* x, y, gz */
+    real *to[3];             /* gx, gy, z */
+    e3tp_signal_call call;   /* with gradients of the factors all results are wanted */
+    bool factors, gradients; /* of factor weights */
+} frame;
+
+static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
+{
+    const e3tp_problem *p = f->s->problem;
+    const bool joined = e3tp_packs_as_one(p, k);
+    memory *m = &f->of[k];
+    m->n = joined ? 1 : p->nblocks[k];
+    for (size_t i = 0; i < m->n; i++)
+        m->map[i] = e3tp_operand_map(p, k, &p->blocks[k][i], stride, f->r->n, index, &m->start[i]);
+    if (joined)
+        m->map[0].d = f->s->components[k];
+}
+
+static size_t fewer(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Tiles of a block that begins at *at, as a map of their own. */
+static e3tp_tile_map tiles_of(const e3tp_signal_tiles *s, e3tp_tile_map m, spot here, size_t *at)
+{
+    const size_t step = s->lanes == E3TP_LANES_CHANNELS ? T : 1, u = here.d * step,
+                 left = s->problem->channels - u;
+    *at += (m.index ? 0 : here.row * m.row) + u * m.channel;
+    m.index = m.index ? m.index + here.row : NULL;
+    m.rows = here.n;
+    m.mul = fewer(left, here.nd * step);
+    return m;
+}
+
+static void pack(const frame *f, int k, spot here)
+{
+    const memory *of = &f->of[k];
+    real *to = f->base + f->s->in[k];
+    for (size_t i = 0; i < of->n; i++) {
+        size_t at = of->start[i];
+        const e3tp_tile_map m = tiles_of(f->s, of->map[i], here, &at);
+        tiles.pack(&m, f->s->lanes, f->from[k] + at, to, f->s->components[k] * T);
+        to += m.d * T;
+    }
+}
+
+/* The reverse; where one row serves all, the sum over rows is added to it. */
+static void unpack(const frame *f, int k, spot here)
+{
+    const memory *of = &f->of[k];
+    const real *from = f->base + f->s->out[k];
+    for (size_t i = 0; i < of->n; i++) {
+        size_t at = of->start[i];
+        const e3tp_tile_map m = tiles_of(f->s, of->map[i], here, &at);
+        (m.row ? tiles.unpack : tiles.sum)(&m, f->s->lanes, from, f->s->components[k] * T,
+                                           f->to[k] + at);
+        from += m.d * T;
+    }
+}
+
+/* Factors of operand k as a block of one component per degree. */
+static e3tp_tile_map factors_of(const frame *f, int k, spot here, size_t *at)
+{
+    const e3tp_problem *p = f->s->problem;
+    *at = 0;
+    for (int i = 0; i < k; i++)
+        *at += p->nblocks[i] * p->channels;
+    const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  f->r->iw,
+                               f->r->n,          p->channels, p->nblocks[k]};
+    return tiles_of(f->s, all, here, at);
+}
+
+static void pack_factors(const frame *f, int k, spot here)
+{
+    size_t at;
+    const e3tp_tile_map m = factors_of(f, k, here, &at);
+    tiles.pack(&m, f->s->lanes, (const real *)f->r->w + at, f->base + f->s->w[k], m.d * T);
+}
+
+static void unpack_factors(const frame *f, int k, spot here)
+{
+    size_t at;
+    const e3tp_tile_map m = factors_of(f, k, here, &at);
+    (m.row ? tiles.unpack : tiles.sum)(&m, f->s->lanes, f->base + f->s->gw[k], m.d * T,
+                                       (real *)f->r->gw + at);
+}
+
+/* Packs operands and factors; first: what later tiles share is not there yet. */
+static void pack_operands(const frame *f, spot here, bool first)
+{
+    for (int k = 0; k < 3; k++) {
+        if (f->call.needed[k] && (first || !f->call.shared[k]))
+            pack(f, k, here);
+        if (f->factors && f->r->sw)
+            pack_factors(f, k, here);
+    }
+}
+
+/* Tile i of those packed together, which is tile d of its row; with factors: operands times them,
+   their gradients, results times them. */
+static void run_tile(const frame *f, size_t i, size_t d, bool first)
+{
+    const e3tp_signal_tiles *s = f->s;
+    const e3tp_problem *p = s->problem;
+    const real *own[3], *in[3], *w[3];
+    real *out[3];
+    bool fresh[3];
+    for (int k = 0; k < 3; k++) {
+        const size_t size = s->components[k] * T;
+        own[k] = in[k] = f->base + s->in[k] + (f->call.shared[k] ? 0 : i * size);
+        out[k] = f->base + s->out[k] + i * size;
+        w[k] = f->base + s->w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
+        fresh[k] = f->call.needed[k] && (first || !f->call.shared[k]);
+        if (f->factors)
+            in[k] = f->base + s->scaled[k];
+        if (f->factors && fresh[k])
+            tiles.weigh(p->nblocks[k], s->d[k], w[k], own[k], f->base + s->scaled[k]);
+    }
+    f->fn(f->plan, &f->call, (const void *const[3]){in[0], in[1], in[2]},
+          (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
+    for (int k = 0; k < 3; k++) {
+        if (f->gradients)
+            tiles.overlap(p->nblocks[k], s->d[k], own[k], out[k],
+                          f->base + s->gw[k] + i * p->nblocks[k] * T);
+        if (f->call.wanted[k] && f->factors)
+            tiles.weigh(p->nblocks[k], s->d[k], w[k], out[k], out[k]);
+    }
+}
+
+static void run_tiles(const frame *f, spot here, bool first)
+{
+    const size_t rows = f->s->row_step, n = (here.n + rows - 1) / rows * here.nd;
+    pack_operands(f, here, first);
+    for (size_t i = 0; i < n; i++)
+        run_tile(f, i, here.d + i % here.nd, first && i == 0);
+    for (int k = 0; k < 3; k++) {
+        if (f->gradients)
+            unpack_factors(f, k, here);
+        if (f->to[k])
+            unpack(f, k, here);
+    }
+}
+
+/* Row after row; where an operand is shared, tile d of all rows before the next. */
+static void run_rows(const frame *f)
+{
+    const e3tp_signal_tiles *s = f->s;
+    const bool shared = f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
+    const size_t nd = shared ? 1 : fewer(s->together, s->group_tiles),
+                 n = s->together / nd * s->row_step, all = f->r->n;
+    for (size_t outer = 0; outer < (shared ? s->group_tiles : all); outer += shared ? 1 : n)
+        for (size_t inner = 0; inner < (shared ? all : s->group_tiles); inner += shared ? n : nd) {
+            const size_t row = shared ? inner : outer, d = shared ? outer : inner;
+            run_tiles(f, (spot){row, fewer(n, all - row), d, fewer(nd, s->group_tiles - d)},
+                      row == 0);
+        }
+}
+
+static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdiff_t stride[3])
+{
+    c->back = back;
+    for (int k = 0; k < 3; k++) {
+        c->wanted[k] = f->to[k] || f->gradients;
+        c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
+    }
+    for (int k = 0; k < 3; k++)
+        c->needed[k] =
+            (k != 0 && c->wanted[0]) || (k != 1 && c->wanted[1]) || (k != 2 && c->wanted[2]);
+}
+
+static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch,
+                e3tp_signal_fn *fn, const void *plan)
+{
+    const bool back = pass == E3TP_BACKWARD;
+    const ptrdiff_t stride[3] = {r->sx, r->sy, r->sz};
+    const int64_t *const index[3] = {r->ix, r->iy, NULL};
+    if (!s->problem->channels)
+        return;
+    frame f = {.s = s,
+               .r = r,
+               .base = scratch,
+               .fn = fn,
+               .plan = plan,
+               .from = {r->x, r->y, r->gz},
+               .to = {back ? r->gx : NULL, back ? r->gy : NULL, back ? NULL : r->z},
+               .factors = s->problem->factor_weights};
+    f.gradients = f.factors && back && r->gw;
+    for (int k = 0; k < 3; k++)
+        set_memory(&f, k, stride[k], index[k]);
+    set_call(&f.call, &f, back, stride);
+    for (int k = 0; k < 3 && f.factors && !r->sw; k++)
+        pack_factors(&f, k, (spot){0, fewer(r->n, s->row_step), 0, s->group_tiles});
+    run_rows(&f);
+}
+
+#define STRUCT_(r) e3tp_signal_tiles_kernels_##r
+#define STRUCT(r) STRUCT_(r)
+#define MEMBER(name, args) .name = name,
+const STRUCT(E3TP_REAL)
+    E3TP_NAME(e3tp_signal_tiles_kernels) = {E3TP_SIGNAL_TILES_KERNELS(MEMBER, real)};
