@@ -34,7 +34,8 @@ typedef enum e3tp_method {
     E3TP_METHOD_AUTO = 0,
     E3TP_METHOD_CG = 1,    /* direct sparse contraction */
     E3TP_METHOD_GAUNT = 2, /* 2-D Fourier (arXiv 2401.10216) */
-    E3TP_METHOD_GRID = 3   /* samples on the sphere */
+    E3TP_METHOD_GRID = 3,  /* samples on the sphere */
+    E3TP_METHOD_MATRIX = 4 /* products of small matrices */
 } e3tp_method;
 
 /* Instruction set. AUTO obeys the environment variable E3TP_ISA, else takes the best usable. */

@@ -12,7 +12,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_ui
 ABI = 1
 FORWARD, BACKWARD, DOUBLE_BACKWARD, JVP = range(4)
 OPERATIONS = {"tensor_product": 0, "gaunt": 1, "bracket": 2, "complete": 3, "matrix": 4, "vector": 5, "dot": 6}
-METHODS = {"auto": 0, "cg": 1, "gaunt": 2, "grid": 3, "matrix": None}  # None: no number in this ABI
+METHODS = {"auto": 0, "cg": 1, "gaunt": 2, "grid": 3, "matrix": 4}
 SIGNS = {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}
 PACKED = -(2**63)
 
@@ -267,7 +267,7 @@ def isa_number(name):
 def method_number(name):
     """The library's number of a method; whether it serves a problem is for the library to say."""
     number = choice("method", name, METHODS)
-    if number is None or (number and lib.e3tp_method_name(number) is None):
+    if number and lib.e3tp_method_name(number) is None:
         raise Unsupported(f"method: {name!r} is not built into this library")
     return number
 

@@ -4,10 +4,12 @@
 #include "dispatch/dispatch.h"
 #include "gaunt/gaunt.h"
 #include "grid/grid.h"
+#include "matrix/matrix.h"
 
 const e3tp_backend *const e3tp_backends[] = {
     &e3tp_backend_grid,
     &e3tp_backend_gaunt,
+    &e3tp_backend_matrix,
     &e3tp_backend_cg,
     NULL,
 };

@@ -23,9 +23,7 @@ typedef struct e3tp_gaunt_places {
     uint16_t plus_even, minus_even, plus_odd, minus_odd;
 } e3tp_gaunt_places;
 
-/* mix       out line out[o] = sum_i M[i, o] in line in[i]; M in tiles of 8, 4, 2, 1 outputs in this
-             order, as many as fit, each [i][o in tile]
-   to_points a column's spectrum, lines [4][nu]: a and b of the even m, then of the odd m, to points
+/* to_points a column's spectrum, lines [4][nu]: a and b of the even m, then of the odd m, to points
              plus[u] and minus[u]:  E +- O,  E = a - ib,  O = -b - ia
    to_lines  the reverse: a + ib = conj(X[u] + X[-u]) even, i conj(X[u] - X[-u]) odd
    to_rows   samples e = X + X', o = X - X' of a column, X' the mirror image, to two rows in one
@@ -36,8 +34,6 @@ typedef struct e3tp_gaunt_places {
    multiply  out = a b, n lines
    products  x, y, g = g y, g x, x y, n lines */
 #define E3TP_GAUNT_KERNELS(X, real)                                                               \
-    X(mix, (size_t nin, const uint16_t *in, size_t nout, const uint16_t *out, const real *M,      \
-            const real *from, real *to))                                                          \
     X(to_points,                                                                                  \
       (size_t nu, const uint16_t *plus, const uint16_t *minus, const real *lines, real *column))  \
     X(to_lines,                                                                                   \

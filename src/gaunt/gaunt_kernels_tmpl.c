@@ -9,45 +9,6 @@
 #define T ((size_t)TILE_LANES)
 #define POINT (2 * T)
 
-/* One tile of `width` outputs; one vector at a time, so that the accumulators fit 16 registers. */
-V_INLINE void mix_tile(const int width, size_t nin, const uint16_t *in, const uint16_t *out,
-                       const real *M, const real *from, real *to)
-{
-    for (size_t v = 0; v < T; v += V_LANES) {
-        v_real sum[8];
-        V_UNROLL
-        for (int o = 0; o < width; o++)
-            sum[o] = v_zero();
-        for (size_t i = 0; i < nin; i++) {
-            v_real x = v_load(from + in[i] * T + v);
-            V_PIN(x);
-            V_UNROLL
-            for (int o = 0; o < width; o++)
-                sum[o] = v_fma(v_set1(M[i * (size_t)width + (size_t)o]), x, sum[o]);
-        }
-        V_UNROLL
-        for (int o = 0; o < width; o++)
-            v_store(to + out[o] * T + v, sum[o]);
-    }
-}
-
-static void mix(size_t nin, const uint16_t *in, size_t nout, const uint16_t *out, const real *M,
-                const real *from, real *to)
-{
-    for (; nout >= 8; nout -= 8, out += 8, M += 8 * nin)
-        mix_tile(8, nin, in, out, M, from, to);
-    if (nout & 4) {
-        mix_tile(4, nin, in, out, M, from, to);
-        out += 4, M += 4 * nin;
-    }
-    if (nout & 2) {
-        mix_tile(2, nin, in, out, M, from, to);
-        out += 2, M += 2 * nin;
-    }
-    if (nout & 1)
-        mix_tile(1, nin, in, out, M, from, to);
-}
-
 static void to_points(size_t nu, const uint16_t *plus, const uint16_t *minus, const real *lines,
                       real *column)
 {

@@ -197,13 +197,12 @@ static void put(const builder *b, size_t at, double value)
         ((float *)b->plan->coeff)[at] = (float)value;
 }
 
-/* In tiles of 8, 4, 2, 1 outputs, as the kernel takes them. */
+/* In tiles, as the kernel takes them. */
 static void put_matrix(builder *b, const which *w, const line_list *in, const line_list *out)
 {
     size_t at = b->ncoeff;
-    for (size_t o = 0, width = 8; o < out->n; o += width) {
-        while (width > out->n - o)
-            width /= 2;
+    for (size_t o = 0, width; o < out->n; o += width) {
+        width = e3tp_mix_width(out->n - o);
         for (size_t i = 0; i < in->n; i++)
             for (size_t q = 0; q < width; q++) {
                 const int from = in->order[i], to = out->order[o + q];
@@ -212,12 +211,12 @@ static void put_matrix(builder *b, const which *w, const line_list *in, const li
     }
 }
 
-static e3tp_gaunt_mix make_mix(builder *b, const which *w)
+static e3tp_mix make_mix(builder *b, const which *w)
 {
     const line_list degrees = degrees_of(b->plan, w), frequencies = frequencies_of(b->plan, w);
     const line_list *in = w->synthesis ? &degrees : &frequencies,
                     *out = w->synthesis ? &frequencies : &degrees;
-    const e3tp_gaunt_mix m = {in->n, out->n, b->nlists, b->nlists + in->n, b->ncoeff};
+    const e3tp_mix m = {in->n, out->n, b->nlists, b->nlists + in->n, b->ncoeff};
     if (b->lists) {
         memcpy(b->lists + m.in, in->line, in->n * sizeof *in->line);
         memcpy(b->lists + m.out, out->line, out->n * sizeof *out->line);

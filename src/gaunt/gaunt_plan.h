@@ -15,24 +15,19 @@ typedef struct e3tp_gaunt_torus {
     double seconds; /* of the transforms of a tile in fp32 on one core, estimated */
 } e3tp_gaunt_torus;
 
-/* Lines `in` to lines `out` by a matrix; offsets into the plan's pools. */
-typedef struct e3tp_gaunt_mix {
-    size_t nin, nout, in, out, coeff;
-} e3tp_gaunt_mix;
-
 /* Even and odd m, lines of cos and of sin, even and odd degrees. */
 enum { E3TP_GAUNT_MIXES = 8 };
 
 /* One operand: its conversions, column by column (m = 2c and 2c + 1). */
 typedef struct e3tp_gaunt_side {
-    size_t nu;                            /* u_top + 1 */
-    size_t columns;                       /* m_top/2 + 1 */
-    bool odd_top;                         /* the last column has its odd m */
-    bool partial;                         /* some lines are reached by no conversion: zero */
-    e3tp_gaunt_mix *synthesis, *analysis; /* [columns][MIXES] */
-    e3tp_gaunt_places *places;            /* [columns] */
-    uint16_t *plus, *minus;               /* [nu] points of a column */
-    size_t ncolumn_zeros, nrow_zeros;     /* points that no conversion writes */
+    size_t nu;                        /* u_top + 1 */
+    size_t columns;                   /* m_top/2 + 1 */
+    bool odd_top;                     /* the last column has its odd m */
+    bool partial;                     /* some lines are reached by no conversion: zero */
+    e3tp_mix *synthesis, *analysis;   /* [columns][MIXES] */
+    e3tp_gaunt_places *places;        /* [columns] */
+    uint16_t *plus, *minus;           /* [nu] points of a column */
+    size_t ncolumn_zeros, nrow_zeros; /* points that no conversion writes */
     uint16_t *column_zeros, *row_zeros;
 } e3tp_gaunt_side;
 

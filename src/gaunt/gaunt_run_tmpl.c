@@ -6,6 +6,7 @@
 #include "simd/vec.h"
 
 #define kernels E3TP_NAME(e3tp_gaunt_kernels)
+#define tiling E3TP_NAME(e3tp_tile_kernels)
 #define walk E3TP_NAME(e3tp_signal_tiles_kernels)
 #define T ((size_t)TILE_LANES)
 
@@ -17,13 +18,9 @@ typedef struct frame {
 
 /* ---- one operand of one tile */
 
-static void convert(const frame *f, const e3tp_gaunt_mix *m, const real *from, real *to)
+static void convert(const frame *f, const e3tp_mix *m, const real *from, real *to)
 {
-    const uint16_t *lists = f->plan->lists;
-    const real *coeff = f->plan->coeff;
-    for (int i = 0; i < E3TP_GAUNT_MIXES; i++)
-        kernels.mix(m[i].nin, lists + m[i].in, m[i].nout, lists + m[i].out, coeff + m[i].coeff,
-                    from, to);
+    tiling.mix(m, E3TP_GAUNT_MIXES, f->plan->lists, f->plan->coeff, from, to);
 }
 
 static bool has_odd(const e3tp_gaunt_side *s, size_t c)

@@ -34,7 +34,7 @@ static size_t find_bands(const e3tp_problem *p, int k, e3tp_grid_kind kind, e3tp
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
         const bool natural = b->parity == (b->l % 2 ? -1 : 1);
-        if (e3tp_grid_uses(p, k, i) && (k < 2 || natural == (kind == E3TP_GRID_VALUE)))
+        if (e3tp_problem_uses(p, k, i) && (k < 2 || natural == (kind == E3TP_GRID_VALUE)))
             bands[n++] = (e3tp_grid_band){b->l, line};
         line += 2 * (size_t)b->l + 1;
     }
@@ -112,7 +112,7 @@ static void set_signals(e3tp_grid_plan *g)
         g->signals[k] = signals_of(p->op, k);
         g->clear[k] = g->signals[k] > 1;
         for (size_t i = 0; i < p->nblocks[k]; i++)
-            g->clear[k] = g->clear[k] || !e3tp_grid_uses(p, k, i);
+            g->clear[k] = g->clear[k] || !e3tp_problem_uses(p, k, i);
     }
 }
 

@@ -69,16 +69,6 @@ bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *w
     return false;
 }
 
-bool e3tp_grid_uses(const e3tp_problem *p, int k, size_t block)
-{
-    for (size_t i = 0; i < p->npaths; i++) {
-        const e3tp_coupling *c = &p->paths[i];
-        if ((k == 0 ? c->in1 : k == 1 ? c->in2 : c->out) == block)
-            return true;
-    }
-    return false;
-}
-
 void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, e3tp_quadrature q,
                          double *memory)
 {

@@ -19,10 +19,6 @@ typedef struct e3tp_grid_shape {
    is not exact and aliasing is not allowed. */
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);
 
-/* Blocks of operand k that some path uses: bit i of set [(nblocks + 31) / 32]; the number of them.
- */
-bool e3tp_grid_uses(const e3tp_problem *p, int k, size_t block);
-
 /* Polar cosines and weights of the rings [rings], sum over both hemispheres 2; azimuths and weights
    [points], sum over the circle 2 pi. Weights count the mirror images: sum over rings and points of
    the products is 4 pi. */

@@ -358,3 +358,13 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a)
     e3tp_free(a, p->user);
     e3tp_free(a, p);
 }
+
+bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block)
+{
+    for (size_t i = 0; i < p->npaths; i++) {
+        const e3tp_coupling *c = &p->paths[i];
+        if ((k == 0 ? c->in1 : k == 1 ? c->in2 : c->out) == block)
+            return true;
+    }
+    return false;
+}

@@ -90,6 +90,9 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *spec, const
                                 e3tp_message *why);
 void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 
+/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z). */
+bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
+
 /* e3nn's name of a mode ("uvw", "uvu<v"), NULL if there is none. */
 const char *e3tp_mode_name(e3tp_mode mode);
 size_t e3tp_dtype_size(e3tp_dtype t);

@@ -33,19 +33,36 @@ static inline size_t e3tp_tile_count(e3tp_lanes lanes, size_t T, size_t rows, si
     return lanes == E3TP_LANES_CHANNELS ? rows * ((mul + T - 1) / T) : (rows + T - 1) / T * mul;
 }
 
+/* A small matrix M from lines to lines; offsets into pools of line numbers and of coefficients. */
+typedef struct e3tp_mix {
+    size_t nin, nout, in, out, coeff;
+} e3tp_mix;
+
+/* Outputs of the next tile of a mix that has so many left: tiles as equal as can be, of at most 8.
+ */
+static inline size_t e3tp_mix_width(size_t left)
+{
+    const size_t tiles = (left + 7) / 8;
+    return tiles <= 1 ? left : (left + tiles - 1) / tiles;
+}
+
 /* pack    overwrites every lane of every tile; stride >= d * T
    unpack  overwrites the caller's elements
    sum     adds the sum over rows, in the order of a binary tree over lanes and then of rows
            ascending, to the one row at `to` (map.row and map.index are not looked at)
    weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in
-   overlap g[i] = sum_m a[i][m] b[i][m] for such blocks */
+   overlap g[i] = sum_m a[i][m] b[i][m] for such blocks
+   mix     line out[o] of `to` = sum_i M[i, o] line in[i] of `from`, for each of n mixes; M in
+           tiles of e3tp_mix_width outputs of those left, each [i][o in tile] */
 #define E3TP_TILE_KERNELS(X, real)                                                                 \
     X(pack, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to, size_t stride)) \
     X(unpack,                                                                                      \
       (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
     X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))  \
     X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out))               \
-    X(overlap, (size_t n, const int32_t *d, const real *a, const real *b, real *g))
+    X(overlap, (size_t n, const int32_t *d, const real *a, const real *b, real *g))                \
+    X(mix, (const e3tp_mix *m, size_t n, const uint16_t *lists, const real *coeff,                 \
+            const real *from, real *to))
 
 #define E3TP_TILE_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_tile_kernels_f32 {

@@ -452,6 +452,53 @@ static void overlap(size_t n, const int32_t *d, const real *a, const real *b, re
         }
 }
 
+#define MIX_ARGS \
+    size_t nin, const uint16_t *in, const uint16_t *out, const real *M, const real *from, real *to
+
+/* One tile of `width` outputs; one vector at a time, so that the accumulators fit 16 registers. */
+V_INLINE void mix_tile(const int width, MIX_ARGS)
+{
+    for (int at = 0; at < T; at += V_LANES) {
+        v_real sum[8];
+        V_UNROLL
+        for (int o = 0; o < width; o++)
+            sum[o] = v_zero();
+        for (size_t i = 0; i < nin; i++) {
+            v_real x = v_load(from + in[i] * T + at);
+            V_PIN(x);
+            V_UNROLL
+            for (int o = 0; o < width; o++)
+                sum[o] = v_fma(v_set1(M[i * (size_t)width + (size_t)o]), x, sum[o]);
+        }
+        V_UNROLL
+        for (int o = 0; o < width; o++)
+            v_store(to + out[o] * T + at, sum[o]);
+    }
+}
+
+#define EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define DEFINE_MIX(width)                           \
+    static void mix_##width(MIX_ARGS)               \
+    {                                               \
+        mix_tile(width, nin, in, out, M, from, to); \
+    }
+EACH_WIDTH(DEFINE_MIX)
+
+static void mix(const e3tp_mix *m, size_t n, const uint16_t *lists, const real *coeff,
+                const real *from, real *to)
+{
+#define MIX(width) mix_##width,
+    static void (*const code[])(MIX_ARGS) = {EACH_WIDTH(MIX)};
+    for (const e3tp_mix *end = m + n; m < end; m++) {
+        const uint16_t *out = lists + m->out;
+        const real *M = coeff + m->coeff;
+        for (size_t left = m->nout, width; left; left -= width, out += width, M += width * m->nin) {
+            width = e3tp_mix_width(left);
+            code[width - 1](m->nin, lists + m->in, out, M, from, to);
+        }
+    }
+}
+
 #define STRUCT_(r) e3tp_tile_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

@@ -41,31 +41,6 @@ static double complex NAME(point)(const REAL *p, size_t at, size_t i)
     return p[2 * (at * T + i)] + I * p[2 * (at * T + i) + 1];
 }
 
-static void NAME(check_mix)(const KERNELS *k)
-{
-    static const uint16_t in[4] = {3, 0, 7, 2},
-                          out[15] = {9, 1, 0, 4, 12, 2, 8, 3, 7, 5, 6, 10, 14, 13, 11};
-    const size_t T = 64 / sizeof(REAL);
-    static NAME(memory) m;
-    for (size_t nout = 0; nout <= 15; nout++)
-        for (size_t nin = 0; nin <= 4; nin++) {
-            NAME(fill)(&m);
-            k->mix(nin, in, nout, out, m.b, m.a, m.c);
-            for (size_t o = 0, width = 8, M = 0; o < nout; M += width * nin, o += width) {
-                while (width > nout - o)
-                    width /= 2;
-                for (size_t q = 0; q < width; q++)
-                    for (size_t v = 0; v < T; v++) {
-                        double want = 0;
-                        for (size_t i = 0; i < nin; i++)
-                            want += (double)m.b[M + i * width + q] * m.a[in[i] * T + v];
-                        NAME(near)(m.c[out[o + q] * T + v], want);
-                    }
-            }
-        }
-    kernels_run++;
-}
-
 static void NAME(check_points)(const KERNELS *k, const size_t *lanes)
 {
     const size_t T = 64 / sizeof(REAL);
@@ -150,7 +125,6 @@ static void NAME(check_all)(const KERNELS *k)
 {
     size_t lanes[MAX_T];
     NAME(lane_order)(k, lanes);
-    NAME(check_mix)(k);
     NAME(check_points)(k, lanes);
     NAME(check_rows)(k, 0);
     NAME(check_rows)(k, 1);

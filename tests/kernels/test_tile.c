@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing, unpacking, sums and blocks of src/tile against the definition, for every layout and odd
- * size. */
+/* Packing, unpacking, sums, blocks and mixes of src/tile against the definition, for every layout
+ * and odd size. */
 #include "tile/tile.h"
 
 #include <string.h>
@@ -125,28 +125,56 @@ CHECKS(double, e3tp_tile_kernels_f64)
 SPREADS(float, e3tp_tile_kernels_f32)
 SPREADS(double, e3tp_tile_kernels_f64)
 
-#define BLOCK_CHECKS(real, kernels_type)                                                 \
-    static void check_blocks_##real(const kernels_type *f)                               \
-    {                                                                                    \
-        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                       \
-        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];       \
-        const int32_t d[BLOCKS] = {1, 5, 3};                                             \
-        for (int i = 0; i < BLOCKS * T; i++)                                             \
-            w[i] = (real)(i % 7 - 3);                                                    \
-        for (int i = 0; i < D * T; i++)                                                  \
-            a[i] = (real)(i % 13 - 6);                                                   \
-        f->weigh(BLOCKS, d, w, a, b);                                                    \
-        f->overlap(BLOCKS, d, a, b, g);                                                  \
-        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                \
-            for (int lane = 0; lane < T; lane++) {                                       \
-                double sum = 0;                                                          \
-                for (int m = 0; m < d[i]; m++) {                                         \
-                    const int k = (at + m) * T + lane;                                   \
-                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k])); \
-                    sum += (double)a[k] * (double)b[k];                                  \
-                }                                                                        \
-                ck_assert_double_eq((double)g[i * T + lane], sum);                       \
-            }                                                                            \
+#define BLOCK_CHECKS(real, kernels_type)                                                           \
+    static void check_blocks_##real(const kernels_type *f)                                         \
+    {                                                                                              \
+        enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                                 \
+        static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];                 \
+        const int32_t d[BLOCKS] = {1, 5, 3};                                                       \
+        for (int i = 0; i < BLOCKS * T; i++)                                                       \
+            w[i] = (real)(i % 7 - 3);                                                              \
+        for (int i = 0; i < D * T; i++)                                                            \
+            a[i] = (real)(i % 13 - 6);                                                             \
+        f->weigh(BLOCKS, d, w, a, b);                                                              \
+        f->overlap(BLOCKS, d, a, b, g);                                                            \
+        for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                          \
+            for (int lane = 0; lane < T; lane++) {                                                 \
+                double sum = 0;                                                                    \
+                for (int m = 0; m < d[i]; m++) {                                                   \
+                    const int k = (at + m) * T + lane;                                             \
+                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));           \
+                    sum += (double)a[k] * (double)b[k];                                            \
+                }                                                                                  \
+                ck_assert_double_eq((double)g[i * T + lane], sum);                                 \
+            }                                                                                      \
+    }                                                                                              \
+    static void check_mix_##real(const kernels_type *f)                                            \
+    {                                                                                              \
+        enum { T = 64 / sizeof(real), IN = 9, OUT = 19 };                                          \
+        static uint16_t lists[IN + OUT] = {3, 0, 7, 2, 8, 1, 4, 6, 5};                             \
+        uint16_t *in = lists, *out = lists + IN;                                                   \
+        static _Alignas(64) real from[IN * T], to[OUT * T], M[IN * OUT];                           \
+        for (int i = 0; i < IN * T; i++)                                                           \
+            from[i] = (real)(i % 13 - 6);                                                          \
+        for (int i = 0; i < IN * OUT; i++)                                                         \
+            M[i] = (real)(i % 7 - 3);                                                              \
+        for (size_t nout = 0; nout <= OUT; nout++)                                                 \
+            for (size_t nin = 0; nin <= IN; nin++) {                                               \
+                const e3tp_mix m = {nin, nout, 0, IN, 0};                                          \
+                for (size_t o = 0; o < nout; o++)                                                  \
+                    out[o] = (uint16_t)(nout - 1 - o);                                             \
+                f->mix(&m, 1, lists, M, from, to);                                                 \
+                for (size_t o = 0, width, first = 0; o < nout; o += width, first += width * nin) { \
+                    width = e3tp_mix_width(nout - o);                                              \
+                    for (size_t q = 0; q < width * T; q++) {                                       \
+                        double want = 0;                                                           \
+                        for (size_t i = 0; i < nin; i++)                                           \
+                            want += (double)M[first + i * width + q / T] *                         \
+                                    (double)from[in[i] * T + q % T];                               \
+                        ck_assert_double_eq((double)to[out[o + q / T] * T + q % T], want);         \
+                    }                                                                              \
+                }                                                                                  \
+            }                                                                                      \
     }
 BLOCK_CHECKS(float, e3tp_tile_kernels_f32)
 BLOCK_CHECKS(double, e3tp_tile_kernels_f64)
@@ -187,6 +215,8 @@ START_TEST(blocks)
 {
     check_blocks_float(f32_tiers[tier]);
     check_blocks_double(f64_tiers[tier]);
+    check_mix_float(f32_tiers[tier]);
+    check_mix_double(f64_tiers[tier]);
 }
 END_TEST
 

@@ -46,11 +46,13 @@ typedef struct problem {
 const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
-/* The plan, or NULL where the method refuses with a sentence what it may refuse: gaunt all but
-   Gaunt products; grid the modes of `pairs` and products of matrices or fields. Anything else
-   fails the test. */
+/* The plan, or NULL where the method refuses with a sentence, as it then has to: gaunt all but
+   Gaunt products; grid the modes of `pairs` and products of matrices or fields; matrix all but its
+   product. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
+/* Kinds of problems that a method serves, at least one. */
+int problems_served(e3tp_method m);
 /* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */
 e3tp_method method_at(int i);
 int method_count(void);
