@@ -245,12 +245,12 @@ SETTINGS = {  # the protocol's: degrees in, degrees out
     "c128": lambda L: (range(L + 1), range(L + 1)),
 }
 PRODUCTS = [  # kind of closed form, class, methods
-    ("all", PathProduct, ["cg"]),
+    ("all", PathProduct, ["cg", "grid"]),
     ("natural", PathProduct, ["cg", "gaunt", "grid"]),
     ("gaunt", SignalProduct, ["cg", "gaunt", "grid"]),
-    ("bracket", SignalProduct, ["cg"]),
-    ("complete", SignalProduct, ["cg"]),
-    ("matrix", SignalProduct, ["cg"]),
+    ("bracket", SignalProduct, ["cg", "grid"]),
+    ("complete", SignalProduct, ["cg", "grid"]),
+    ("matrix", SignalProduct, ["cg", "matrix"]),
 ]
 
 
