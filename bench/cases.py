@@ -8,12 +8,14 @@ output: its natural-parity half is what the paper times, mimo-all has every path
 one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
-which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it.
+which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. kinds is every product of signals
+beside the others.
 """
 
 import argparse
 import pathlib
 
+import kinds
 import limits
 
 METHODS = "method=cg,gaunt,grid,auto"
@@ -107,6 +109,7 @@ def main():
     top = 4 if options.quick else 8
     runs = [*models(), *protocol(top), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
+    runs += kinds.cases(tiers()[0], 4 if options.quick else 12)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

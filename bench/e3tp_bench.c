@@ -101,11 +101,6 @@ static void time_group(variant *v, size_t n, const options *o)
 
 /* ---- output */
 
-static const char *op_name(e3tp_op op)
-{
-    return op == E3TP_OP_GAUNT ? "gaunt" : "tp";
-}
-
 static void print_head(void)
 {
     printf("%-6s %-6s %-7s %-3s %-4s %2s %11s %5s %8s %5s %6s %8s  %s\n", "op", "method", "isa",
@@ -142,7 +137,7 @@ static bench_result result_of(variant *v, const options *o)
     return (bench_result){.kind = o->create ? "plan" : "product",
                           .name = p->name,
                           .problem = p->text,
-                          .op = op_name(p->op),
+                          .op = bench_op_name(p->op),
                           .method = e3tp_plan_method(q->plan),
                           .method_asked =
                               p->method == E3TP_METHOD_AUTO ? "auto" : e3tp_method_name(p->method),

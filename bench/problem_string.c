@@ -16,7 +16,9 @@ typedef struct word {
     int value;
 } word;
 
-static const word ops[] = {{"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT}, {NULL, 0}};
+static const word ops[] = {{"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT},
+                           {"bracket", E3TP_OP_BRACKET},   {"complete", E3TP_OP_COMPLETE},
+                           {"matrix", E3TP_OP_MATRIX},     {NULL, 0}};
 static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU}, {"uvv", E3TP_UVV},
                              {"uuw", E3TP_UUW}, {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV},
                              {NULL, 0}};
@@ -26,11 +28,9 @@ static const word passes[] = {{"fwd", E3TP_FORWARD},
                               {"dbl", E3TP_DOUBLE_BACKWARD},
                               {"jvp", E3TP_JVP},
                               {NULL, 0}};
-static const word methods[] = {{"auto", E3TP_METHOD_AUTO},
-                               {"cg", E3TP_METHOD_CG},
-                               {"gaunt", E3TP_METHOD_GAUNT},
-                               {"grid", E3TP_METHOD_GRID},
-                               {NULL, 0}};
+static const word methods[] = {{"auto", E3TP_METHOD_AUTO},   {"cg", E3TP_METHOD_CG},
+                               {"gaunt", E3TP_METHOD_GAUNT}, {"matrix", E3TP_METHOD_MATRIX},
+                               {"grid", E3TP_METHOD_GRID},   {NULL, 0}};
 static const word isas[] = {{"auto", E3TP_ISA_AUTO}, {"generic", E3TP_ISA_GENERIC},
                             {"avx2", E3TP_ISA_AVX2}, {"avx512", E3TP_ISA_AVX512},
                             {"neon", E3TP_ISA_NEON}, {NULL, 0}};
@@ -52,12 +52,21 @@ static int find(const word *list, const char *name, int *value)
     return 0;
 }
 
-const char *bench_pass_name(e3tp_pass pass)
+static const char *name_of(const word *w, int value)
 {
-    const word *w = passes;
-    while (w->name && w->value != (int)pass)
+    while (w->name && w->value != value)
         w++;
     return w->name;
+}
+
+const char *bench_pass_name(e3tp_pass pass)
+{
+    return name_of(passes, (int)pass);
+}
+
+const char *bench_op_name(e3tp_op op)
+{
+    return name_of(ops, (int)op);
 }
 
 int bench_is_second_order(e3tp_pass pass)

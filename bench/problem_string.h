@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Problem strings: "key=value key=value ...", one case each.
 
-     op=tp|gaunt            dtype=f32|f64    pass=fwd|bwd|dbl|jvp threads=N   batch=N   seed=N
-     name= a label for reports
-     method=auto|cg|gaunt|grid               isa=auto|generic|avx2|avx512|neon
-     layout=mul_ir|ir_mul|batch_last         weights=none|shared|row
-     op=tp:    in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only
-   l3 of parity
-               (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep); out=
-   irreps (needed for uvw and uuw: every path into every block that it fits) op=gaunt: l1= l2= l3=
-   degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
+     op=tp|gaunt|bracket|complete|matrix            dtype=f32|f64
+     pass=fwd|bwd|dbl|jvp   threads=N   batch=N   seed=N      name= a label for reports
+     method=auto|cg|gaunt|grid|matrix               isa=auto|generic|avx2|avx512|neon
+     layout=mul_ir|ir_mul|batch_last                weights=none|shared|row
+     op=tp:  in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3
+             of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
+             out= irreps (needed for uvw and uuw: every path into every block that it fits)
+     else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
 
    dbl and jvp, double backward and JVP, are verified for op=tp alone.
 
@@ -20,7 +19,7 @@
 
 #include <e3tp/e3tp.h>
 
-enum { BENCH_TEXT = 256, BENCH_MAX_VARIANTS = 64 };
+enum { BENCH_TEXT = 256, BENCH_MAX_VARIANTS = 64, BENCH_MAX_DEGREES = 49 };
 
 typedef struct bench_problem {
     char text[2 * BENCH_TEXT]; /* as given, with one value per key */
@@ -46,6 +45,12 @@ size_t bench_problem_parse(const char *line, bench_problem *p, size_t cap, char 
                            size_t cap_why);
 /* As problem strings have it. */
 const char *bench_pass_name(e3tp_pass pass);
+const char *bench_op_name(e3tp_op op);
+/* Not a product of irreps by paths. */
+static inline int bench_is_signal(e3tp_op op)
+{
+    return op != E3TP_OP_TENSOR_PRODUCT;
+}
 /* Double backward or JVP. */
 int bench_is_second_order(e3tp_pass pass);
 

@@ -83,17 +83,20 @@ static e3tp_status read_irreps(bench_product *q, int which, const char *text)
     return E3TP_OK;
 }
 
-static e3tp_status make_degrees(bench_product *q, int which, const int range[2])
+/* Appends a block for each degree, of the degree's parity (natural 1) or the opposite (-1). */
+static e3tp_status make_degrees(bench_product *q, int which, const int range[2], int natural)
 {
-    const size_t n = (size_t)(range[1] - range[0] + 1);
-    q->blocks[which] = calloc(n, sizeof(bench_block));
-    if (!q->blocks[which])
+    const size_t n = range[1] < range[0] ? 0 : (size_t)(range[1] - range[0] + 1);
+    const size_t before = q->nblocks[which];
+    bench_block *blocks = realloc(q->blocks[which], (before + n + 1) * sizeof *blocks);
+    if (!blocks)
         return fail(q, E3TP_E_NOMEM, "no memory");
     for (size_t i = 0; i < n; i++) {
         const int l = range[0] + (int)i;
-        q->blocks[which][i] = (bench_block){l, l % 2 ? -1 : 1, q->problem.channels, 0};
+        blocks[before + i] = (bench_block){l, l % 2 ? -natural : natural, q->problem.channels, 0};
     }
-    q->nblocks[which] = n;
+    q->blocks[which] = blocks;
+    q->nblocks[which] = before + n;
     return E3TP_OK;
 }
 
@@ -250,28 +253,60 @@ static e3tp_status make_tp(bench_product *q)
     return s;
 }
 
-static e3tp_status gaunt_path(bench_product *q, size_t i, size_t j, size_t k)
+/* The smallest spin whose matrices hold all degrees. */
+static int spin_of(const bench_problem *p)
 {
-    const double g = e3tp_gaunt_strength(q->blocks[0][i].l, q->blocks[1][j].l, q->blocks[2][k].l);
-    if (g == 0)
+    const int xy = p->l1[1] > p->l2[1] ? p->l1[1] : p->l2[1];
+    return ((xy > p->l3[1] ? xy : p->l3[1]) + 1) / 2;
+}
+
+/* docs/conventions.md: the strength of blocks whose parities match. */
+static double strength_of(const bench_problem *p, int l1, int l2, int l3)
+{
+    double sixj = 0;
+    const int h = spin_of(p);
+    if (p->op != E3TP_OP_MATRIX)
+        return e3tp_gaunt_strength(l1, l2, l3) + e3tp_bracket_strength(l1, l2, l3);
+    if (e3tp_wigner_6j(l1, l2, l3, h, h, h, &sixj) != E3TP_OK)
+        return 0;
+    return l3 % 2 ? -sixj : sixj;
+}
+
+static e3tp_status signal_path(bench_product *q, size_t i, size_t j, size_t k)
+{
+    const bench_block *x = &q->blocks[0][i], *y = &q->blocks[1][j], *z = &q->blocks[2][k];
+    const double c =
+        x->parity * y->parity == z->parity ? strength_of(&q->problem, x->l, y->l, z->l) : 0;
+    if (c == 0)
         return E3TP_OK;
     const e3tp_status s = add_path(q, i, j, k);
     if (!s)
-        q->paths[q->npaths - 1].coefficient = g;
+        q->paths[q->npaths - 1].coefficient = c;
     return s;
 }
 
-static e3tp_status make_gaunt(bench_product *q)
+static e3tp_status make_results(bench_product *q)
 {
     const bench_problem *p = &q->problem;
-    const int *range[3] = {p->l1, p->l2, p->l3};
+    const int pseudo[2] = {p->l3[0] > 1 ? p->l3[0] : 1, p->l3[1]};
     e3tp_status s = E3TP_OK;
-    for (int k = 0; !s && k < 3; k++)
-        s = make_degrees(q, k, range[k]);
+    if (p->op != E3TP_OP_BRACKET)
+        s = make_degrees(q, 2, p->l3, 1);
+    if (!s && p->op != E3TP_OP_GAUNT)
+        s = make_degrees(q, 2, pseudo, -1);
+    return s;
+}
+
+static e3tp_status make_signals(bench_product *q)
+{
+    const bench_problem *p = &q->problem;
+    e3tp_status s = make_degrees(q, 0, p->l1, 1);
+    s = s ? s : make_degrees(q, 1, p->l2, 1);
+    s = s ? s : make_results(q);
     for (size_t i = 0; !s && i < q->nblocks[0]; i++)
         for (size_t j = 0; !s && j < q->nblocks[1]; j++)
             for (size_t k = 0; !s && k < q->nblocks[2]; k++)
-                s = gaunt_path(q, i, j, k);
+                s = signal_path(q, i, j, k);
     q->weighted = p->weights > E3TP_WEIGHTS_NONE;
     if (q->weighted)
         q->width[3] = (q->nblocks[0] + q->nblocks[1] + q->nblocks[2]) * p->channels;
@@ -280,37 +315,53 @@ static e3tp_status make_gaunt(bench_product *q)
 
 /* ---- plan */
 
-static void describe_blocks(e3tp_desc *d, const bench_product *q, e3tp_operand which)
+static void describe_degrees(e3tp_desc *d, const bench_product *q)
+{
+    const int *range[3] = {q->problem.l1, q->problem.l2, q->problem.l3};
+    for (int k = 0; k < 3; k++) {
+        int l[BENCH_MAX_DEGREES];
+        size_t n = 0;
+        for (int i = range[k][0]; i <= range[k][1]; i++)
+            l[n++] = i;
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, l, n);
+    }
+    e3tp_desc_set_channels(d, q->problem.channels);
+}
+
+static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)
 {
     const size_t n = q->nblocks[which];
     e3tp_irrep *s = calloc(n ? n : 1, sizeof *s);
-    int *l = calloc(n ? n : 1, sizeof *l);
-    for (size_t i = 0; s && l && i < n; i++) {
+    for (size_t i = 0; s && i < n; i++) {
         const bench_block *b = &q->blocks[which][i];
         s[i] = (e3tp_irrep){(uint32_t)b->mul, (uint16_t)b->l, (int8_t)b->parity};
-        l[i] = b->l;
     }
-    if (q->problem.op == E3TP_OP_GAUNT)
-        e3tp_desc_set_degrees(d, which, l, n);
-    else
-        e3tp_desc_set_irreps(d, which, s, n);
-    e3tp_desc_set_layout(d, which, q->problem.layout);
+    e3tp_desc_set_irreps(d, which, s, n);
     free(s);
-    free(l);
+}
+
+static void describe_paths(e3tp_desc *d, const bench_product *q)
+{
+    for (size_t t = 0; t < q->npaths; t++) {
+        const e3tp_path path = e3tp_path_init(q->paths[t].in1, q->paths[t].in2, q->paths[t].out,
+                                              q->problem.mode, q->weighted);
+        e3tp_desc_add_path(d, &path);
+    }
 }
 
 static void describe(e3tp_desc *d, const bench_product *q)
 {
     const bench_problem *p = &q->problem;
-    for (int k = 0; k < 3; k++)
-        describe_blocks(d, q, (e3tp_operand)k);
-    if (p->op == E3TP_OP_GAUNT)
-        e3tp_desc_set_channels(d, p->channels);
-    for (size_t t = 0; p->op != E3TP_OP_GAUNT && t < q->npaths; t++) {
-        const e3tp_path path =
-            e3tp_path_init(q->paths[t].in1, q->paths[t].in2, q->paths[t].out, p->mode, q->weighted);
-        e3tp_desc_add_path(d, &path);
+    const int signals = bench_is_signal(p->op);
+    for (int k = 0; k < 3; k++) {
+        if (!signals)
+            describe_irreps(d, q, (e3tp_operand)k);
+        e3tp_desc_set_layout(d, (e3tp_operand)k, p->layout);
     }
+    if (signals)
+        describe_degrees(d, q);
+    else
+        describe_paths(d, q);
     if (p->weights >= 0)
         e3tp_desc_set_weights(d, (e3tp_weights)p->weights);
     e3tp_desc_set_dtype(d, p->dtype);
@@ -340,7 +391,7 @@ static e3tp_status make_plan(bench_product *q)
 e3tp_status bench_product_create(bench_product *q, const bench_problem *p)
 {
     *q = (bench_product){.problem = *p};
-    e3tp_status s = p->op == E3TP_OP_GAUNT ? make_gaunt(q) : make_tp(q);
+    e3tp_status s = bench_is_signal(p->op) ? make_signals(q) : make_tp(q);
     for (int k = 0; !s && k < 3; k++)
         set_offsets(q, k);
     return s ? s : make_plan(q);

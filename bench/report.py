@@ -8,6 +8,7 @@ import html
 import pathlib
 
 import goals as g
+import kinds
 import limits
 import plots
 import summary as s
@@ -81,7 +82,7 @@ def machine(rows, command):
 
 def goal_table(rows):
     lines = []
-    for goal in g.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows):
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -101,6 +102,23 @@ def limit_table(rows):
         if lines
         else ""
     )
+
+
+KINDS = [
+    ("L", lambda r: r["L"]),
+    ("<product", lambda r: r["op"]),
+    ("<fastest method", lambda r: r["method"]),
+    ("ns", lambda r: r["ns"]),
+    ("ns x peak / 70", lambda r: r["scaled"]),
+    ("goal", lambda r: r["goal"]),
+    ("floor", lambda r: r["floor"]),
+    ("backward / forward", lambda r: round(r["backward"], 2)),
+    ("/ Gaunt", lambda r: r["to_gaunt"] and round(r["to_gaunt"], 2)),
+]
+
+
+def kind_table(rows):
+    return heading("Products of signals side by side", words.KINDS) + table(kinds.table(rows), KINDS)
 
 
 LIMITS = [
@@ -264,7 +282,7 @@ AUTO = [
     ("<AUTO takes", lambda r: r["chosen"]),
     ("<best", lambda r: r["best"]),
     ("loss %", lambda r: round(r["loss"], 1)),
-] + [(f"ns by {m}", lambda r, m=m: r["times"].get(m)) for m in s.METHODS]
+] + [(f"ns by {m}", lambda r, m=m: r["times"].get(m)) for m in (*s.METHODS, "matrix")]
 
 
 def auto(rows):
@@ -314,7 +332,7 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, limit_table, protocol, shares, layer, expressivity, accuracy, auto, everything)
+    sections = (goal_table, limit_table, protocol, kind_table, shares, layer, expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -6,6 +6,7 @@ not run, and the goals of the release."""
 import argparse
 
 import goals as g
+import kinds
 import limits
 
 SETTINGS = {
@@ -202,7 +203,7 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows):
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
@@ -214,6 +215,18 @@ def print_limits(rows):
     for line in table:
         verdict = g.VERDICT[line["met"]]
         print(f"{verdict:7} {line['what']:76}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
+
+
+def print_kinds(rows):
+    table = kinds.table(rows)
+    if table:
+        print("\nproducts of signals, 128 channels, 0..L x 0..L to 0..L, float32, avx2; ns per row and channel")
+        print("   L product   method       ns  x peak / 70     goal    floor  backward / forward  / Gaunt")
+    for r in table:
+        print(
+            f"  {r['L']:2} {r['op']:9} {r['method']:7} {r['ns']:8.2f} {r['scaled']:12.2f} {g.number(r['goal']):>8}"
+            f" {g.number(r['floor']):>8} {r['backward']:19.2f} {g.number(r['to_gaunt']):>8}"
+        )
 
 
 def main():
@@ -229,6 +242,7 @@ def main():
         print_radial,
         print_expressivity,
         print_refusals,
+        print_kinds,
         print_goals,
         print_limits,
     ):

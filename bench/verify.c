@@ -110,20 +110,20 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
 {
     const bench_block *a = &q->blocks[0][t->in1], *b = &q->blocks[1][t->in2],
                       *c = &q->blocks[2][t->out];
-    const e3tp_mode mode = q->problem.op == E3TP_OP_GAUNT ? E3TP_UUU : q->problem.mode;
+    const e3tp_mode mode = bench_is_signal(q->problem.op) ? E3TP_UUU : q->problem.mode;
     path_terms p = {0};
     p.terms = terms_of(a->l, b->l, c->l);
     p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
     return p;
 }
 
-/* The weights of one triple: one for a product, three factors (a, b, c) for gaunt. Returns how
+/* The weights of one triple: one for a product, three factors (a, b, c) for signals. Returns how
  * many. */
 static size_t weights_of(const bench_product *q, const bench_path *t, const triple *m, size_t at[3])
 {
     if (!q->weighted)
         return 0;
-    if (q->problem.op != E3TP_OP_GAUNT) {
+    if (!bench_is_signal(q->problem.op)) {
         at[0] = t->w_offset + m->weight;
         return 1;
     }
@@ -373,8 +373,9 @@ static double largest_error(bench_product *q)
 int bench_verify(bench_product *q, double *max_err)
 {
     *max_err = NAN;
-    if (bench_is_second_order(q->problem.pass) && q->problem.op == E3TP_OP_GAUNT) {
-        snprintf(q->message, sizeof q->message, "this pass of gaunt has no direct evaluation");
+    if (bench_is_second_order(q->problem.pass) && bench_is_signal(q->problem.op)) {
+        snprintf(q->message, sizeof q->message,
+                 "this pass of a product of signals has no direct evaluation");
         return 0;
     }
     const e3tp_status status = bench_product_run(q);

@@ -11,6 +11,10 @@ PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one thread. Two ki
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
 
+KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, channels innermost, in the cache, by
+avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all. What each
+can express stands under expressivity."""
+
 SHARES = """Operands stay in the second-level cache; per cent of the multiply-add peak of the same tier, type and
 process. cg products: all paths of 0..L x 0..L to 0..L summed into one block per irrep, weighted, three flops counted
 per non-zero of W, whatever the kernels execute, which is less.

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Products of signals side by side, 128 channels, 0..L x 0..L to 0..L: cases, the fastest method of each, goals."""
+
+import goals as g
+
+METHODS = {"gaunt": "cg,gaunt,grid", "bracket": "cg,grid", "complete": "cg,grid", "matrix": "cg,matrix"}
+# L: goal and floor of the Gaunt product, ns per item at a multiply-add peak of 70 Gflop/s.
+GAUNT = {
+    1: (0.85, 1.5),
+    2: (4.5, 7),
+    3: (14, 20),
+    4: (42, 60),
+    5: (92, 130),
+    6: (170, 240),
+    8: (450, 650),
+    10: (700, 1000),
+    12: (1050, 1500),
+}
+COMPLETE, BACKWARD, MATRIX_FROM = 2.8, 2.2, 4
+
+
+def cases(isa, top):
+    for L in (L for L in GAUNT if L <= top):
+        for op, methods in METHODS.items():
+            yield (
+                f"op={op} name=kinds.{L} l1={L} l2={L} l3={L} channels=128 batch={8 if L <= 8 else 1} dtype=f32 "
+                f"pass=fwd,bwd threads=1 layout=ir_mul isa={isa} method={methods},auto"
+            )
+
+
+def fastest(rows):
+    """{(L, op): {pass: row}} of the method that is fastest forward."""
+    table = {}
+    for r in g.pick(rows, "product", "kinds"):
+        if r["method_asked"] != "auto":
+            methods = table.setdefault((g.setting_of(r)[1], r["op"]), {})
+            methods.setdefault(r["method"], {})[r["pass"]] = r
+    return {key: min(m.values(), key=lambda p: p["fwd"]["ns_per_item"]) for key, m in table.items()}
+
+
+def per_item(row):
+    """ns per channel of a row of the batch, and scaled to a peak of 70 Gflop/s."""
+    ns = row["ns_per_item"] / 128
+    return ns, ns * row["best_peak_gflops"] / 70
+
+
+def table(rows):
+    """[{L, op, method, ns, scaled, goal, floor, backward, to_gaunt}]."""
+    best, lines = fastest(rows), []
+    for (L, op), passes in best.items():
+        ns, scaled = per_item(passes["fwd"])
+        goal, floor = GAUNT[L] if op == "gaunt" else (None, None)
+        gaunt = best.get((L, "gaunt"))
+        line = {"L": L, "op": op, "method": passes["fwd"]["method"], "ns": ns, "scaled": scaled}
+        line |= {"goal": goal, "floor": floor, "backward": passes["bwd"]["ns_per_item"] / passes["fwd"]["ns_per_item"]}
+        lines.append(line | {"to_gaunt": gaunt and ns / per_item(gaunt["fwd"])[0]})
+    return lines
+
+
+def goals(rows):
+    lines = table(rows)
+    at = {(r["L"], r["op"]): r for r in lines}
+
+    def judge(text, values, reach, unit=""):
+        found = [({"name": f"kinds.{L}", "problem": f"layout={op}"}, v) for L, op, v in values]
+        of = {id(row): v for row, v in found}
+        return g.goal(text, [row for row, _ in found], lambda r: of[id(r)], reach, unit, higher=False)
+
+    gaunt = [(r["L"], "gaunt", r["scaled"] / r["floor"]) for r in lines if r["floor"]]
+    complete = [(r["L"], "complete", r["to_gaunt"]) for r in lines if r["op"] == "complete" and r["L"] >= 5]
+    matrix = [
+        (r["L"], "matrix", r["ns"] / at[r["L"], "complete"]["ns"])
+        for r in lines
+        if r["op"] == "matrix" and r["L"] >= MATRIX_FROM and (r["L"], "complete") in at
+    ]
+    backward = [(r["L"], r["op"], r["backward"]) for r in lines]
+    return [
+        judge("Gaunt product L x L -> L, ns x peak / 70, over the floor: at most 1", gaunt, 1),
+        judge(f"complete over Gaunt, L >= 5, each by its best method: at most {COMPLETE}", complete, COMPLETE),
+        judge(f"matrix over complete, L >= {MATRIX_FROM}: at most 1", matrix, 1),
+        judge(f"products of signals, backward over forward: at most {BACKWARD}", backward, BACKWARD),
+    ]
