@@ -61,10 +61,9 @@ def goals(rows):
     lines = table(rows)
     at = {(r["L"], r["op"]): r for r in lines}
 
-    def judge(text, values, reach, unit=""):
-        found = [({"name": f"kinds.{L}", "problem": f"layout={op}"}, v) for L, op, v in values]
-        of = {id(row): v for row, v in found}
-        return g.goal(text, [row for row, _ in found], lambda r: of[id(r)], reach, unit, higher=False)
+    def judge(text, values, reach):
+        found = [{"name": f"kinds.{L}", "problem": f"layout={op}", "value": v} for L, op, v in values]
+        return g.goal(text, found, lambda r: r["value"], reach, "", higher=False)
 
     gaunt = [(r["L"], "gaunt", r["scaled"] / r["floor"]) for r in lines if r["floor"]]
     complete = [(r["L"], "complete", r["to_gaunt"]) for r in lines if r["op"] == "complete" and r["L"] >= 5]

@@ -2,6 +2,7 @@
 /* The door: plans of one of the two engines. */
 #include <math.h>
 
+#include "core/table.h"
 #include "fft/engine.h"
 
 struct e3tp_fft {
@@ -62,10 +63,7 @@ static void *make_table(const e3tp_fft_pass *p, const e3tp_fft_spec *s, const e3
     const int count = (half + E3TP_DFT_TILE - 1) / E3TP_DFT_TILE * half * 2 * E3TP_DFT_TILE;
     void *table = e3tp_alloc(a, (size_t)count, sizeof(double));
     for (int i = 0; table && i < count; i++)
-        if (s->dtype == E3TP_F64)
-            ((double *)table)[i] = entry(p, s->sign, i);
-        else
-            ((float *)table)[i] = (float)entry(p, s->sign, i);
+        e3tp_put(s->dtype, table, (size_t)i, entry(p, s->sign, i));
     return table;
 }
 

@@ -6,28 +6,7 @@
 
 #include "gaunt/gaunt_plan.h"
 
-#define DECLARE(tier) \
-    extern const e3tp_gaunt_runner e3tp_gaunt_runner_f32_##tier, e3tp_gaunt_runner_f64_##tier;
-DECLARE(generic)
-#if E3TP_HAVE_AVX2
-DECLARE(avx2)
-#endif
-#if E3TP_HAVE_AVX512
-DECLARE(avx512)
-#endif
-
-static const e3tp_gaunt_runner *const runners[2][E3TP_TIER_COUNT] = {
-    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_gaunt_runner_f32_generic,
-    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_gaunt_runner_f64_generic,
-#if E3TP_HAVE_AVX2
-    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_gaunt_runner_f32_avx2,
-    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_gaunt_runner_f64_avx2,
-#endif
-#if E3TP_HAVE_AVX512
-    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_gaunt_runner_f32_avx512,
-    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_gaunt_runner_f64_avx512,
-#endif
-};
+E3TP_RUNNERS(e3tp_signal_runner, e3tp_gaunt_runner, runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
@@ -85,7 +64,7 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "gaunt: tier %s is not compiled in",
                          e3tp_tier_name(tier));
     E3TP_TRY(e3tp_gaunt_plan_create(&g, p, tier, a, why));
-    g->run = runners[p->dtype][tier]->run;
+    e3tp_signal_bind(&g->tiles, runners[p->dtype][tier], tier);
     *state = g;
     return E3TP_OK;
 }
@@ -93,25 +72,6 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
 static void destroy(void *state, const e3tp_allocator *a)
 {
     e3tp_gaunt_plan_destroy(state, a);
-}
-
-static size_t block_rows(const void *state, e3tp_pass pass)
-{
-    (void)pass;
-    return ((const e3tp_gaunt_plan *)state)->tiles.block_rows;
-}
-
-static size_t scratch_bytes(const void *state, e3tp_pass pass)
-{
-    (void)pass;
-    const e3tp_gaunt_plan *g = state;
-    return g->scratch * e3tp_dtype_size(g->problem->dtype);
-}
-
-static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
-{
-    const e3tp_gaunt_plan *g = state;
-    g->run(g, pass, rows, scratch);
 }
 
 static double line_flops(int n)
@@ -152,9 +112,9 @@ const e3tp_backend e3tp_backend_gaunt = {
     .cost = cost,
     .create = create,
     .destroy = destroy,
-    .block_rows = block_rows,
-    .scratch_bytes = scratch_bytes,
-    .run = run,
+    .block_rows = e3tp_signal_block_rows,
+    .scratch_bytes = e3tp_signal_scratch_bytes,
+    .run = e3tp_signal_run,
     .counts = counts,
     .describe = describe,
 };

@@ -87,8 +87,6 @@ static e3tp_status make_side(e3tp_gaunt_plan *g, int k, const e3tp_allocator *a)
     s->nu = (size_t)t->u_top[k] + 1;
     s->columns = (size_t)t->m_top[k] / 2 + 1;
     s->odd_top = t->m_top[k] % 2;
-    for (size_t i = 0; i < g->problem->nblocks[k]; i++)
-        s->partial = s->partial || g->problem->blocks[k][i].l > t->degree[k];
     s->synthesis = e3tp_zalloc(a, s->columns * E3TP_GAUNT_MIXES, sizeof *s->synthesis);
     s->analysis = e3tp_zalloc(a, s->columns * E3TP_GAUNT_MIXES, sizeof *s->analysis);
     s->places = e3tp_alloc(a, s->columns, sizeof *s->places);
@@ -124,12 +122,9 @@ static void destroy_side(e3tp_gaunt_side *s, const e3tp_allocator *a)
 /* ---- the conversions
  * ------------------------------------------------------------------------------- */
 
-/* Pools are filled on the second round; on the first they are NULL and only counted. */
 typedef struct builder {
     e3tp_gaunt_plan *plan;
     e3tp_gaunt_coeff coeff;
-    uint16_t *lists;
-    size_t nlists, ncoeff;
 } builder;
 
 /* Which conversion: operand, m, sine (the component -m), parity of the degrees. */
@@ -138,39 +133,26 @@ typedef struct which {
     bool synthesis;
 } which;
 
-/* A list of lines, with the degree or the frequency of each. */
-typedef struct line_list {
-    size_t n;
-    uint16_t line[E3TP_FFT_MAX];
-    int order[E3TP_FFT_MAX];
-} line_list;
-
-static void add_line(line_list *list, size_t line, int order)
+static e3tp_mix_list degrees_of(const e3tp_gaunt_plan *g, const which *w)
 {
-    list->line[list->n] = (uint16_t)line;
-    list->order[list->n++] = order;
-}
-
-static line_list degrees_of(const e3tp_gaunt_plan *g, const which *w)
-{
-    line_list list = {.n = 0};
+    e3tp_mix_list list = {.n = 0};
     const e3tp_problem *p = g->problem;
     size_t first = 0;
     for (size_t i = 0; i < p->nblocks[w->k]; i++) {
         const int l = p->blocks[w->k][i].l;
         if (l >= w->m && l <= g->torus.degree[w->k] && l % 2 == w->parity && !(w->sine && !w->m))
-            add_line(&list, first + (size_t)(w->sine ? l - w->m : l + w->m), l);
+            e3tp_mix_line(&list, first + (size_t)(w->sine ? l - w->m : l + w->m), l);
         first += 2 * (size_t)l + 1;
     }
     return list;
 }
 
-static line_list frequencies_of(const e3tp_gaunt_plan *g, const which *w)
+static e3tp_mix_list frequencies_of(const e3tp_gaunt_plan *g, const which *w)
 {
-    line_list list = {.n = 0};
+    e3tp_mix_list list = {.n = 0};
     const size_t nu = g->side[w->k].nu;
     for (int u = w->parity; u < (int)nu; u += 2)
-        add_line(&list, (size_t)(w->m % 2 * 2 + w->sine) * nu + (size_t)u, u);
+        e3tp_mix_line(&list, (size_t)(w->m % 2 * 2 + w->sine) * nu + (size_t)u, u);
     return list;
 }
 
@@ -189,42 +171,24 @@ static double entry(const builder *b, const which *w, int l, int u)
     return w->synthesis ? value / (2 * two_u * two_m) : value / 4;
 }
 
-static void put(const builder *b, size_t at, double value)
-{
-    if (b->plan->problem->dtype == E3TP_F64)
-        ((double *)b->plan->coeff)[at] = value;
-    else
-        ((float *)b->plan->coeff)[at] = (float)value;
-}
+/* What an e3tp_mix_value needs. */
+typedef struct conversion {
+    const builder *b;
+    const which *w;
+} conversion;
 
-/* In tiles, as the kernel takes them. */
-static void put_matrix(builder *b, const which *w, const line_list *in, const line_list *out)
+static double value(const void *ctx, int in, int out)
 {
-    size_t at = b->ncoeff;
-    for (size_t o = 0, width; o < out->n; o += width) {
-        width = e3tp_mix_width(out->n - o);
-        for (size_t i = 0; i < in->n; i++)
-            for (size_t q = 0; q < width; q++) {
-                const int from = in->order[i], to = out->order[o + q];
-                put(b, at++, w->synthesis ? entry(b, w, from, to) : entry(b, w, to, from));
-            }
-    }
+    const conversion *c = ctx;
+    return c->w->synthesis ? entry(c->b, c->w, in, out) : entry(c->b, c->w, out, in);
 }
 
 static e3tp_mix make_mix(builder *b, const which *w)
 {
-    const line_list degrees = degrees_of(b->plan, w), frequencies = frequencies_of(b->plan, w);
-    const line_list *in = w->synthesis ? &degrees : &frequencies,
-                    *out = w->synthesis ? &frequencies : &degrees;
-    const e3tp_mix m = {in->n, out->n, b->nlists, b->nlists + in->n, b->ncoeff};
-    if (b->lists) {
-        memcpy(b->lists + m.in, in->line, in->n * sizeof *in->line);
-        memcpy(b->lists + m.out, out->line, out->n * sizeof *out->line);
-        put_matrix(b, w, in, out);
-    }
-    b->nlists += in->n + out->n;
-    b->ncoeff += in->n * out->n;
-    return m;
+    const e3tp_mix_list degrees = degrees_of(b->plan, w), frequencies = frequencies_of(b->plan, w);
+    const conversion ctx = {b, w};
+    return w->synthesis ? e3tp_mix_add(&b->plan->pool, &degrees, &frequencies, value, &ctx)
+                        : e3tp_mix_add(&b->plan->pool, &frequencies, &degrees, value, &ctx);
 }
 
 static void make_mixes(builder *b)
@@ -248,14 +212,10 @@ static e3tp_status make_conversions(e3tp_gaunt_plan *g, const e3tp_allocator *a)
     builder b = {.plan = g};
     const e3tp_gaunt_torus *t = &g->torus;
     make_mixes(&b);
-    g->lists = e3tp_alloc(a, b.nlists, sizeof *g->lists);
-    g->coeff = e3tp_alloc(a, b.ncoeff, e3tp_dtype_size(g->problem->dtype));
+    E3TP_TRY(e3tp_mix_pool_create(&g->pool, a));
     const int lmax = larger(larger(t->degree[0], t->degree[1]), t->degree[2]);
-    if (!g->lists || !g->coeff ||
-        !e3tp_gaunt_coeff_create(&b.coeff, lmax, larger(lmax, t->u_top[2]), a))
+    if (!e3tp_gaunt_coeff_create(&b.coeff, lmax, larger(lmax, t->u_top[2]), a))
         return E3TP_E_NOMEM;
-    b.lists = g->lists;
-    b.nlists = b.ncoeff = 0;
     make_mixes(&b);
     e3tp_gaunt_coeff_destroy(&b.coeff, a);
     return E3TP_OK;
@@ -302,10 +262,10 @@ static void lay_out(e3tp_gaunt_plan *g)
 {
     const size_t T = e3tp_tile_lanes(g->problem),
                  rows = 2 * (size_t)(g->torus.pairs * g->torus.n_phi) * T;
-    g->spectrum = e3tp_take(&g->scratch, T, 4 * g->side[2].nu * T, false);
-    g->column_at = e3tp_take(&g->scratch, T, 2 * (size_t)g->torus.n_theta * T, false);
+    g->spectrum = e3tp_take(&g->tiles.scratch, T, 4 * g->side[2].nu * T, false);
+    g->column_at = e3tp_take(&g->tiles.scratch, T, 2 * (size_t)g->torus.n_theta * T, false);
     for (int k = 0; k < 3; k++)
-        g->rows_at[k] = e3tp_take(&g->scratch, T, rows, false);
+        g->rows_at[k] = e3tp_take(&g->tiles.scratch, T, rows, false);
     g->row_bytes = rows * e3tp_dtype_size(g->problem->dtype);
 }
 
@@ -316,8 +276,9 @@ e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p,
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "gaunt: no memory for the plan");
     g->problem = p;
+    g->pool.dtype = p->dtype;
     g->torus = e3tp_gaunt_torus_of(p);
-    e3tp_signal_tiles_set(&g->tiles, p, &g->scratch);
+    e3tp_signal_tiles_set(&g->tiles, p, g);
     const e3tp_status status = fill(g, tier, a, why);
     if (status != E3TP_OK) {
         e3tp_gaunt_plan_destroy(g, a);
@@ -339,7 +300,6 @@ void e3tp_gaunt_plan_destroy(e3tp_gaunt_plan *g, const e3tp_allocator *a)
     for (int k = 0; k < 3; k++)
         destroy_side(&g->side[k], a);
     e3tp_free(a, g->quad);
-    e3tp_free(a, g->lists);
-    e3tp_free(a, g->coeff);
+    e3tp_mix_pool_destroy(&g->pool, a);
     e3tp_free(a, g);
 }

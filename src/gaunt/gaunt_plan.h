@@ -6,6 +6,7 @@
 #include "fft/fft.h"
 #include "gaunt/gaunt_kernels.h"
 #include "problem/signal_tiles.h"
+#include "tile/mix.h"
 
 /* The torus: n_theta x n_phi samples, of which the rows 0..n_theta/2 are kept, by pairs. Bands: the
    largest degrees and, of x, y and their product, the largest u and m that take part. */
@@ -23,7 +24,6 @@ typedef struct e3tp_gaunt_side {
     size_t nu;                        /* u_top + 1 */
     size_t columns;                   /* m_top/2 + 1 */
     bool odd_top;                     /* the last column has its odd m */
-    bool partial;                     /* some lines are reached by no conversion: zero */
     e3tp_mix *synthesis, *analysis;   /* [columns][MIXES] */
     e3tp_gaunt_places *places;        /* [columns] */
     uint16_t *plus, *minus;           /* [nu] points of a column */
@@ -32,25 +32,18 @@ typedef struct e3tp_gaunt_side {
 } e3tp_gaunt_side;
 
 typedef struct e3tp_gaunt_plan {
+    e3tp_signal_tiles tiles;
     const e3tp_problem *problem;
     e3tp_gaunt_torus torus;
-    e3tp_signal_tiles tiles;
     size_t rows_at_once; /* pairs of rows per transform: all, or 1 */
     e3tp_gaunt_side side[3];
-    e3tp_gaunt_quad *quad;        /* [pairs] */
-    uint16_t *lists;              /* pool */
-    void *coeff;                  /* pool, of the problem's dtype */
+    e3tp_gaunt_quad *quad; /* [pairs] */
+    e3tp_mix_pool pool;
     double nonzeros[3];           /* multiply-adds of a conversion of one lane */
     e3tp_fft *column[2], *row[2]; /* [0] to samples, [1] to frequencies */
-    /* A worker's scratch, in elements: of a column, of the rows of each operand. */
-    size_t spectrum, column_at, rows_at[3], row_bytes, scratch;
-    void (*run)(const struct e3tp_gaunt_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+    /* In a worker's scratch, in elements: of a column, of the rows of each operand. */
+    size_t spectrum, column_at, rows_at[3], row_bytes;
 } e3tp_gaunt_plan;
-
-/* One of these per template object. */
-typedef struct e3tp_gaunt_runner {
-    void (*run)(const e3tp_gaunt_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
-} e3tp_gaunt_runner;
 
 /* The cheapest torus that is exact; no tables. */
 e3tp_gaunt_torus e3tp_gaunt_torus_of(const e3tp_problem *p);

@@ -7,7 +7,6 @@
 
 #define kernels E3TP_NAME(e3tp_gaunt_kernels)
 #define tiling E3TP_NAME(e3tp_tile_kernels)
-#define walk E3TP_NAME(e3tp_signal_tiles_kernels)
 #define T ((size_t)TILE_LANES)
 
 typedef struct frame {
@@ -20,7 +19,7 @@ typedef struct frame {
 
 static void convert(const frame *f, const e3tp_mix *m, const real *from, real *to)
 {
-    tiling.mix(m, E3TP_GAUNT_MIXES, f->plan->lists, f->plan->coeff, from, to);
+    tiling.mix(m, E3TP_GAUNT_MIXES, f->plan->pool.lists, f->plan->pool.coeff, from, to);
 }
 
 static bool has_odd(const e3tp_gaunt_side *s, size_t c)
@@ -50,8 +49,6 @@ static void analyse(const frame *f, int k, const real *rows, real *lines)
     const e3tp_gaunt_plan *g = f->plan;
     const e3tp_gaunt_side *s = &g->side[k];
     const size_t pairs = (size_t)g->torus.pairs, length = (size_t)g->torus.n_phi;
-    if (s->partial)
-        memset(lines, 0, g->tiles.components[k] * T * sizeof(real));
     for (size_t c = 0; c < s->columns; c++) {
         kernels.to_column(pairs, g->quad, &s->places[c], has_odd(s, c), rows, length, f->column);
         e3tp_fft_execute(g->column[1], f->column);
@@ -135,9 +132,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
         forward_tile(&f, call, in, out[2], fresh);
 }
 
-static void run(const e3tp_gaunt_plan *g, e3tp_pass pass, const e3tp_rows *r, void *scratch)
-{
-    walk.run(&g->tiles, pass, r, scratch, run_tile, g);
-}
-
-const e3tp_gaunt_runner E3TP_NAME(e3tp_gaunt_runner) = {run};
+const e3tp_signal_runner E3TP_NAME(e3tp_gaunt_runner) = {run_tile};

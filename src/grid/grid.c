@@ -5,33 +5,8 @@
 #include "grid/grid_paths.h"
 #include "problem/signals.h"
 
-#define DECLARE(tier)                                                                       \
-    extern const e3tp_grid_runner e3tp_grid_runner_f32_##tier, e3tp_grid_runner_f64_##tier, \
-        e3tp_grid_paths_runner_f32_##tier, e3tp_grid_paths_runner_f64_##tier;
-#define ENTRIES(name, tier, index) \
-    [E3TP_F32][index] = &name##_f32_##tier, [E3TP_F64][index] = &name##_f64_##tier,
-DECLARE(generic)
-#define GENERIC(name) ENTRIES(name, generic, E3TP_TIER_GENERIC_)
-#if E3TP_HAVE_AVX2
-DECLARE(avx2)
-#define AVX2(name) ENTRIES(name, avx2, E3TP_TIER_AVX2_)
-#else
-#define AVX2(name)
-#endif
-#if E3TP_HAVE_AVX512
-DECLARE(avx512)
-#define AVX512(name) ENTRIES(name, avx512, E3TP_TIER_AVX512_)
-#else
-#define AVX512(name)
-#endif
-#define TABLE(name)                           \
-    {                                         \
-        GENERIC(name) AVX2(name) AVX512(name) \
-    }
-
-static const e3tp_grid_runner *const signal_runners[2][E3TP_TIER_COUNT] = TABLE(e3tp_grid_runner);
-static const e3tp_grid_runner *const path_runners[2][E3TP_TIER_COUNT] =
-    TABLE(e3tp_grid_paths_runner);
+E3TP_RUNNERS(e3tp_signal_runner, e3tp_grid_runner, signal_runners);
+E3TP_RUNNERS(e3tp_grid_runner, e3tp_grid_paths_runner, path_runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
@@ -87,15 +62,18 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
                           const e3tp_allocator *a, e3tp_message *why)
 {
-    const bool signals = e3tp_op_is_signal(p->op);
-    const e3tp_grid_runner *runner =
-        signals ? signal_runners[p->dtype][tier] : path_runners[p->dtype][tier];
-    if (!runner)
+    const e3tp_signal_runner *of_signals = signal_runners[p->dtype][tier];
+    const e3tp_grid_runner *of_paths = path_runners[p->dtype][tier];
+    if (!of_signals || !of_paths)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: tier %s is not compiled in",
                          e3tp_tier_name(tier));
-    E3TP_TRY(signals ? e3tp_grid_plan_create(state, p, tier, a, why)
-                     : e3tp_grid_paths_create(state, p, tier, a, why));
-    ((e3tp_grid_base *)*state)->run = runner->run;
+    if (e3tp_op_is_signal(p->op)) {
+        E3TP_TRY(e3tp_grid_plan_create(state, p, tier, a, why));
+        e3tp_signal_bind(&((e3tp_grid_plan *)*state)->tiles, of_signals, tier);
+    } else {
+        E3TP_TRY(e3tp_grid_paths_create(state, p, tier, a, why));
+        ((e3tp_grid_base *)*state)->run = of_paths->run;
+    }
     return E3TP_OK;
 }
 

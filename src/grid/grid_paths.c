@@ -97,11 +97,13 @@ static void set_flops(e3tp_grid_paths *g)
     const double product = 80 * (double)e3tp_grid_points(&g->base.form.shape);
     double inputs = 0, outputs = 0, products = 0, lines = 0;
     for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < p->nblocks[k]; i++)
+        for (size_t i = 0; i < p->nblocks[k]; i++) {
+            const unsigned uses = k ? g->uses[i] : signals_of(p, 0, i);
             for (int s = 0; s < E3TP_GRID_SIGNALS; s++)
-                if (signals_of(p, k, i) >> s & 1)
+                if (uses >> s & 1)
                     inputs +=
                         (double)p->blocks[k][i].mul * 2 * g->of_degree[degree(p, k, i)][s].fma;
+        }
     for (size_t i = 0; i < g->npairs; i++) {
         const double m1 = (double)p->blocks[0][g->pairs[i].in1].mul,
                      m2 = (double)p->blocks[1][g->pairs[i].in2].mul,

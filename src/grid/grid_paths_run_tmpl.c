@@ -167,13 +167,6 @@ static void each_element(const frame *f, const e3tp_grid_pair *pair, size_t u, s
     }
 }
 
-static void add_product(const frame *f, const real *a, const real *b, real *sum)
-{
-    real *product = f->base + f->at.product;
-    kernels.multiply(a, b, product, f->points, false);
-    kernels.accumulate(f->points * E3TP_GRID_CLASSES, 1, NULL, product, sum);
-}
-
 /* Products of the pair's terms, analysed into all degrees of its set. */
 static void analyse_pair(const frame *f, const e3tp_grid_pair *pair, const real *y)
 {
@@ -193,9 +186,9 @@ static void add_gradients(const frame *f, const e3tp_grid_pair *pair, const real
         synthesise_all(&f->plan->base.form, &f->plan->sets[pair->set].of[t], f->base + f->at.summed,
                        f->base + f->at.slots, gz);
         if (f->gx)
-            add_product(f, gz, y, f->base + f->at.gx);
+            kernels.multiply(gz, y, f->base + f->at.gx, f->points, true);
         if (f->gy)
-            add_product(f, gz, f->base + f->at.x, gy);
+            kernels.multiply(gz, f->base + f->at.x, gy, f->points, true);
     }
 }
 

@@ -33,8 +33,8 @@ static size_t find_bands(const e3tp_problem *p, int k, e3tp_grid_kind kind, e3tp
     size_t n = 0, line = 0;
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
-        const bool natural = b->parity == (b->l % 2 ? -1 : 1);
-        if (e3tp_problem_uses(p, k, i) && (k < 2 || natural == (kind == E3TP_GRID_VALUE)))
+        if (e3tp_problem_uses(p, k, i) &&
+            (k < 2 || e3tp_is_natural(b) == (kind == E3TP_GRID_VALUE)))
             bands[n++] = (e3tp_grid_band){b->l, line};
         line += 2 * (size_t)b->l + 1;
     }
@@ -108,12 +108,8 @@ static void set_signals(e3tp_grid_plan *g)
 {
     const e3tp_problem *p = g->base.problem;
     g->terms = op_terms[p->op].count;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 3; k++)
         g->signals[k] = signals_of(p->op, k);
-        g->clear[k] = g->signals[k] > 1;
-        for (size_t i = 0; i < p->nblocks[k]; i++)
-            g->clear[k] = g->clear[k] || !e3tp_problem_uses(p, k, i);
-    }
 }
 
 /* Runs of rings as equal as can be, with samples of the signals of x and y of about a first-level
@@ -130,7 +126,7 @@ static void lay_out(e3tp_grid_plan *g)
     const e3tp_grid_form *form = &g->base.form;
     const size_t T = e3tp_tile_lanes(g->base.problem), samples = e3tp_grid_samples_size(form),
                  chunk = form->separable ? g->chunk * form->ring_step : samples;
-    size_t *total = &g->base.scratch;
+    size_t *total = &g->tiles.scratch;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < g->signals[k]; i++) {
             const size_t slots = e3tp_grid_slot_lines(&form->shape, g->of[k][i].slots) * T;
@@ -139,6 +135,11 @@ static void lay_out(e3tp_grid_plan *g)
             g->at.points[k][i] = e3tp_take(total, T, samples, true);
             g->at.product[k][i] = e3tp_take(total, T, chunk, true);
         }
+}
+
+static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+{
+    e3tp_signal_run(&((const e3tp_grid_plan *)plan)->tiles, pass, r, scratch);
 }
 
 static void destroy(void *plan, const e3tp_allocator *a)
@@ -155,9 +156,10 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the plan");
     g->base.problem = p;
+    g->base.run = run;
     g->base.destroy = destroy;
     set_signals(g);
-    e3tp_signal_tiles_set(&g->tiles, p, &g->base.scratch);
+    e3tp_signal_tiles_set(&g->tiles, p, g);
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     transforms ctx = {p, g->of};
@@ -171,6 +173,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     set_chunk(g);
     set_flops(g);
     lay_out(g);
+    g->base.scratch = g->tiles.scratch;
     *out = g;
     return E3TP_OK;
 }

@@ -24,7 +24,7 @@ typedef struct e3tp_grid_base {
     void (*destroy)(void *plan, const e3tp_allocator *a);
 } e3tp_grid_base;
 
-/* One of these per operation and template object. */
+/* Of an instruction product; one per template object. */
 typedef struct e3tp_grid_runner {
     void (*run)(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
 } e3tp_grid_runner;
@@ -42,7 +42,6 @@ typedef struct e3tp_grid_plan {
     size_t terms, signals[3];                   /* signals of x: 1; of y, z: one per term */
     e3tp_grid_transform of[3][E3TP_GRID_TERMS]; /* of the signals of x, y and z */
     size_t chunk;                               /* rings at points at a time; dense: 1 */
-    bool clear[3]; /* results are zero at first: blocks without a path, several signals */
     e3tp_grid_layout at;
 } e3tp_grid_plan;
 
@@ -55,7 +54,7 @@ typedef struct e3tp_grid_work {
 /* Counts without building tables; false where the grid does not serve. */
 bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier);
 
-/* All but base.run. */
+/* All but the runner of its tiles. */
 e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier tier,
                                   const e3tp_allocator *a, e3tp_message *why);
 

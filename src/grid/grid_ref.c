@@ -45,16 +45,6 @@ static bool set_harmonics(sample *s, int top, double x, double phi, double weigh
     return e3tp_sh_eval(ls, (size_t)top + 1, 0, E3TP_SH_INTEGRAL, v, 1, s->Y, s->dY) == E3TP_OK;
 }
 
-static bool is_used(const e3tp_problem *p, int k, size_t block)
-{
-    bool used = false;
-    for (size_t i = 0; i < p->npaths; i++)
-        used = used || (k == 0   ? p->paths[i].in1
-                        : k == 1 ? p->paths[i].in2
-                                 : p->paths[i].out) == block;
-    return used;
-}
-
 /* Weight of block i of operand k for channel u. */
 static size_t factor_place(const e3tp_problem *p, int k, size_t i, size_t u)
 {
@@ -87,7 +77,7 @@ static jet signal(const e3tp_problem *p, const sample *s, int k, bool natural, s
         const e3tp_block *b = &p->blocks[k][i];
         const size_t l = (size_t)b->l, d = 2 * l + 1;
         const double factor = w ? w[factor_place(p, k, i, u)] : 1;
-        if (!is_used(p, k, i) || natural != (b->parity == (l % 2 ? -1 : 1)))
+        if (!e3tp_problem_uses(p, k, i) || natural != e3tp_is_natural(b))
             continue;
         for (size_t m = 0; m < d; m++) {
             const double c = factor * v[b->offset + u * d + m];
@@ -107,8 +97,8 @@ static void project(const e3tp_problem *p, const sample *s, int k, size_t u, con
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
         const size_t l = (size_t)b->l, d = 2 * l + 1, at = factor_place(p, k, i, u);
-        const jet *f = b->parity == (l % 2 ? -1 : 1) ? of : twin;
-        if (!is_used(p, k, i))
+        const jet *f = e3tp_is_natural(b) ? of : twin;
+        if (!e3tp_problem_uses(p, k, i))
             continue;
         for (size_t m = 0; m < d; m++) {
             double part = f->value * s->Y[l * l + m];

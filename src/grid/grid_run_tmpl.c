@@ -9,8 +9,6 @@
 #include "grid/grid_plan.h"
 #include "grid/grid_samples.h"
 
-#define walk E3TP_NAME(e3tp_signal_tiles_kernels)
-
 typedef struct frame {
     const e3tp_grid_plan *plan;
     const e3tp_signal_call *call;
@@ -90,7 +88,7 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                 multiply_rings(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (call->wanted[k] && g->clear[k])
+        if (call->wanted[k] && g->signals[k] > 1)
             memset(out[k], 0, g->tiles.components[k] * T * sizeof(real));
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; call->wanted[k] && i < g->signals[k]; i++)
@@ -100,10 +98,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                             out[k], g->signals[k] > 1);
 }
 
-static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
-{
-    const e3tp_grid_plan *g = plan;
-    walk.run(&g->tiles, pass, r, scratch, run_tile, g);
-}
-
-const e3tp_grid_runner E3TP_NAME(e3tp_grid_runner) = {run};
+const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tile};

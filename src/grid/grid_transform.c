@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/table.h"
 #include "so3/legendre.h"
 
 enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_GRID_CLASSES, ORDERS = 2 * LMAX + 1 };
@@ -82,14 +83,6 @@ static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, 
     return v;
 }
 
-static void store(e3tp_dtype t, void *table, size_t at, double v)
-{
-    if (t == E3TP_F64)
-        ((double *)table)[at] = v;
-    else
-        ((float *)table)[at] = (float)v;
-}
-
 /* Rows first .. first + rows - 1 of the matrix as a tile. */
 static void write_tile(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a, size_t first,
                        size_t rows, size_t n)
@@ -100,9 +93,9 @@ static void write_tile(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matr
                          t->ntable, (a->base + (a->analysis ? 0 : first * CLASSES)) * T};
     for (size_t k = 0, at = t->ntable; k < n; k++)
         for (size_t r = first; r < first + rows; r++)
-            store(b->dtype, t->table, at++,
-                  a->analysis ? element(b, a, a->first + k, &a->terms[r])
-                              : element(b, a, a->first + r, &a->terms[k]));
+            e3tp_put(b->dtype, t->table, at++,
+                     a->analysis ? element(b, a, a->first + k, &a->terms[r])
+                                 : element(b, a, a->first + r, &a->terms[k]));
 }
 
 static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a)

@@ -3,6 +3,7 @@
 #include "matrix/matrix_kernels.h"
 
 #include "simd/vec.h"
+#include "tile/tile.h"
 
 /* Rows and columns of a tile of the product: accumulators, a row's and a column's numbers fit the
    registers, 16 or (AVX-512) 32. */
@@ -95,21 +96,14 @@ EACH_ROWS(DEFINE_ROW)
 #define TILES(r) {EACH_COLUMNS(TILE, r)},
 static void (*const tile_code[ROWS][COLUMNS])(TILE_ARGS) = {EACH_ROWS(TILES)};
 
-/* The next of the tiles, as equal as can be, that `left` rows or columns are cut into. */
-static size_t cut(size_t left, size_t most)
-{
-    const size_t tiles = (left + most - 1) / most;
-    return (left + tiles - 1) / tiles;
-}
-
 static void multiply(size_t n, const real *a, size_t a_row, size_t a_column, const real *b,
                      size_t b_row, size_t b_column, real *c, bool adds)
 {
     const factors f = {n, a, b, a_row, a_column, b_row, b_column, adds};
     for (size_t i = 0, rows; i < n; i += rows) {
-        rows = cut(n - i, ROWS);
+        rows = e3tp_cut(n - i, ROWS);
         for (size_t j = 0, columns; j < n; j += columns) {
-            columns = cut(n - j, COLUMNS);
+            columns = e3tp_cut(n - j, COLUMNS);
             tile_code[rows - 1][columns - 1](&f, a + i * a_row, b + j * b_column,
                                              c + (i * n + j) * T);
         }

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "so3/wigner.h"
 
@@ -31,7 +30,7 @@ typedef struct builder {
     entry *entries[TABLES]; /* of a degree, [lines]; NULL: not needed */
     e3tp_coupling_entry *buffer;
     variable *variables;
-    size_t nvariables, nmixes, nlists, ncoeff;
+    size_t nvariables, nmixes;
 } builder;
 
 /* Tables of the degrees 2h and 2h - 1, in which no order of an element vanishes. */
@@ -170,95 +169,66 @@ static void add_elements(builder *b)
 
 /* ---- mixes */
 
-/* Lists of line numbers, with degrees or elements. */
-typedef struct line_list {
-    size_t n;
-    uint16_t line[2 * DEGREES];
-    size_t what[2 * DEGREES];
-} line_list;
-
-static void add_line(line_list *list, size_t line, size_t what)
-{
-    list->line[list->n] = (uint16_t)line;
-    list->what[list->n++] = what;
-}
-
 /* Degrees of a signal that have order m. */
-static line_list degrees_of(const builder *b, int signal, int m, int parity)
+static e3tp_mix_list degrees_of(const builder *b, int signal, int m, int parity)
 {
     const e3tp_problem *p = b->plan->problem;
     const int k = signal < 2 ? signal : 2;
-    line_list list = {.n = 0};
+    e3tp_mix_list list = {.n = 0};
     size_t first = 0;
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const int l = p->blocks[k][i].l;
-        const bool natural = p->blocks[k][i].parity == (l % 2 ? -1 : 1);
-        if (natural == (signal < 3) && l % 2 == parity && l >= abs(m) && e3tp_problem_uses(p, k, i))
-            add_line(&list, first + (size_t)(l + m), (size_t)l);
+        if (e3tp_is_natural(&p->blocks[k][i]) == (signal < 3) && l % 2 == parity && l >= abs(m) &&
+            e3tp_problem_uses(p, k, i))
+            e3tp_mix_line(&list, first + (size_t)(l + m), l);
         first += 2 * (size_t)l + 1;
     }
     return list;
 }
 
-static line_list elements_of(const builder *b, int m, int parity)
+static e3tp_mix_list elements_of(const builder *b, int m, int parity)
 {
-    line_list list = {.n = 0};
+    e3tp_mix_list list = {.n = 0};
     for (size_t i = 0; i < b->nvariables; i++)
         if (b->variables[i].m == m && b->variables[i].parity == parity)
-            add_line(&list, b->variables[i].element, i);
+            e3tp_mix_line(&list, b->variables[i].element, (int)i);
     return list;
 }
 
-/* Half of a product and half of its transpose make z. */
-static double coefficient(const builder *b, int signal, size_t l, size_t v)
-{
-    const variable *of = &b->variables[v];
-    return (signal < 2 ? 1 : 0.5) * b->entries[l][of->base].w[of->order];
-}
+/* What an e3tp_mix_value needs. */
+typedef struct conversion {
+    const builder *b;
+    int signal;
+    bool back;
+} conversion;
 
-static void put_matrix(const builder *b, int signal, bool back, const line_list *in,
-                       const line_list *out)
+/* Of a degree and the number of a variable. Half of a product and half of its transpose make z. */
+static double value(const void *ctx, int in, int out)
 {
-    size_t at = b->ncoeff;
-    for (size_t o = 0, width; o < out->n; o += width) {
-        width = e3tp_mix_width(out->n - o);
-        for (size_t i = 0; i < in->n; i++)
-            for (size_t q = 0; q < width; q++) {
-                const size_t from = in->what[i], to = out->what[o + q];
-                const double value =
-                    back ? coefficient(b, signal, to, from) : coefficient(b, signal, from, to);
-                if (b->plan->problem->dtype == E3TP_F64)
-                    ((double *)b->plan->coeff)[at++] = value;
-                else
-                    ((float *)b->plan->coeff)[at++] = (float)value;
-            }
-    }
+    const conversion *c = ctx;
+    const int l = c->back ? out : in, v = c->back ? in : out;
+    const variable *of = &c->b->variables[v];
+    return (c->signal < 2 ? 1 : 0.5) * c->b->entries[l][of->base].w[of->order];
 }
 
 static void add_mix(builder *b, int signal, bool back, int m, int parity)
 {
-    const line_list degrees = degrees_of(b, signal, m, parity),
-                    elements = elements_of(b, m, parity);
-    const line_list *in = back ? &elements : &degrees, *out = back ? &degrees : &elements;
+    const e3tp_mix_list degrees = degrees_of(b, signal, m, parity),
+                        elements = elements_of(b, m, parity);
+    const e3tp_mix_list *in = back ? &elements : &degrees, *out = back ? &degrees : &elements;
+    const conversion ctx = {b, signal, back};
     if (!out->n)
         return;
-    if (b->plan->lists) {
-        uint16_t *lists = b->plan->lists + b->nlists;
-        b->plan->mixes[b->nmixes] =
-            (e3tp_mix){in->n, out->n, b->nlists, b->nlists + in->n, b->ncoeff};
-        memcpy(lists, in->line, in->n * sizeof *lists);
-        memcpy(lists + in->n, out->line, out->n * sizeof *lists);
-        put_matrix(b, signal, back, in, out);
-    }
+    const e3tp_mix mix = e3tp_mix_add(&b->plan->pool, in, out, value, &ctx);
+    if (b->plan->mixes)
+        b->plan->mixes[b->nmixes] = mix;
     b->nmixes++;
-    b->nlists += in->n + out->n;
-    b->ncoeff += in->n * out->n;
 }
 
 static void add_mixes(builder *b)
 {
     const int top = 2 * b->plan->spin;
-    b->nmixes = b->nlists = b->ncoeff = 0;
+    b->nmixes = 0;
     for (int signal = 0; signal < E3TP_MATRIX_SIGNALS; signal++)
         for (int back = 0; back < 2; back++) {
             for (int m = -top; m <= top; m++)
@@ -282,12 +252,11 @@ static e3tp_status fill(builder *b, const e3tp_allocator *a)
     E3TP_TRY(read_degrees(b, a));
     add_elements(b);
     add_mixes(b);
-    g->multiplies = (double)b->ncoeff / 2;
+    g->multiplies = (double)g->pool.ncoeff / 2;
     g->mixes = e3tp_alloc(a, b->nmixes, sizeof *g->mixes);
-    g->coeff = e3tp_alloc(a, b->ncoeff, e3tp_dtype_size(g->problem->dtype));
-    g->lists = e3tp_alloc(a, b->nlists, sizeof *g->lists);
-    if (!g->mixes || !g->lists || !g->coeff)
+    if (!g->mixes)
         return E3TP_E_NOMEM;
+    E3TP_TRY(e3tp_mix_pool_create(&g->pool, a));
     add_mixes(b);
     return E3TP_OK;
 }
@@ -296,8 +265,8 @@ static void lay_out(e3tp_matrix_plan *g)
 {
     const size_t T = e3tp_tile_lanes(g->problem);
     for (int s = 0; s < E3TP_MATRIX_SIGNALS; s++)
-        g->at[s] = e3tp_take(&g->scratch, T, g->lines * T, true);
-    g->result = e3tp_take(&g->scratch, T, 2 * g->lines * T, true);
+        g->at[s] = e3tp_take(&g->tiles.scratch, T, g->lines * T, true);
+    g->result = e3tp_take(&g->tiles.scratch, T, 2 * g->lines * T, true);
 }
 
 e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *p,
@@ -307,13 +276,11 @@ e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "matrix: no memory for the plan");
     g->problem = p;
+    g->pool.dtype = p->dtype;
     g->spin = p->spin;
     g->n = 2 * (size_t)p->spin + 1;
     g->lines = g->n * g->n;
-    for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < p->nblocks[k]; i++)
-            g->clear[k] = g->clear[k] || !e3tp_problem_uses(p, k, i);
-    e3tp_signal_tiles_set(&g->tiles, p, &g->scratch);
+    e3tp_signal_tiles_set(&g->tiles, p, g);
     lay_out(g);
     builder b = {.plan = g};
     const e3tp_status status = fill(&b, a);
@@ -332,8 +299,7 @@ e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *
 void e3tp_matrix_plan_destroy(e3tp_matrix_plan *g, const e3tp_allocator *a)
 {
     e3tp_free(a, g->mixes);
-    e3tp_free(a, g->lists);
-    e3tp_free(a, g->coeff);
+    e3tp_mix_pool_destroy(&g->pool, a);
     e3tp_free(a, g->quads);
     e3tp_free(a, g->pairs);
     e3tp_free(a, g);

@@ -13,6 +13,7 @@
 
 #include "matrix/matrix_kernels.h"
 #include "problem/signal_tiles.h"
+#include "tile/mix.h"
 
 /* Largest h: the largest degree whose coupling is exact is 2h. */
 enum { E3TP_MATRIX_SPIN = E3TP_SO3_LMAX / 2 };
@@ -21,32 +22,22 @@ enum { E3TP_MATRIX_SPIN = E3TP_SO3_LMAX / 2 };
 enum { E3TP_MATRIX_SIGNALS = 4 };
 
 typedef struct e3tp_matrix_plan {
-    const e3tp_problem *problem;
     e3tp_signal_tiles tiles;
+    const e3tp_problem *problem;
     int spin;
     size_t n, lines; /* 2h + 1, n^2 */
-    /* Of signal s to its matrix: mixes first[2 s] to before first[2 s + 1], back: up to first[2 s +
-     * 2].
-     */
+    /* Of signal s to its matrix: mixes first[2 s] to before first[2 s + 1], back: up to
+       first[2 s + 2]. */
     size_t first[2 * E3TP_MATRIX_SIGNALS + 1];
     e3tp_mix *mixes;
-    uint16_t *lists; /* pool */
-    void *coeff;     /* pool, of the problem's type */
+    e3tp_mix_pool pool;
     size_t nquads, npairs;
-    uint16_t *quads, *pairs; /* elements */
-    double multiplies;       /* multiply-adds of a mix of x, y, z each, summed */
-    bool clear[3];           /* some blocks take part in no path: their results are zero */
-    size_t at[E3TP_MATRIX_SIGNALS], result, scratch; /* matrices in a worker's scratch, elements */
-    void (*run)(const struct e3tp_matrix_plan *g, e3tp_pass pass, const e3tp_rows *r,
-                void *scratch);
+    uint16_t *quads, *pairs;                /* elements */
+    double multiplies;                      /* multiply-adds of a mix of x, y, z each, summed */
+    size_t at[E3TP_MATRIX_SIGNALS], result; /* matrices in a worker's scratch, elements */
 } e3tp_matrix_plan;
 
-/* One of these per template object. */
-typedef struct e3tp_matrix_runner {
-    void (*run)(const e3tp_matrix_plan *g, e3tp_pass pass, const e3tp_rows *r, void *scratch);
-} e3tp_matrix_runner;
-
-/* All but run; the spin is at most E3TP_MATRIX_SPIN. */
+/* All but the runner of its tiles; the spin is at most E3TP_MATRIX_SPIN. */
 e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *p,
                                     const e3tp_allocator *a, e3tp_message *why);
 void e3tp_matrix_plan_destroy(e3tp_matrix_plan *g, const e3tp_allocator *a);

@@ -4,14 +4,11 @@
    With C of the natural part of z and D of the other, forward C, D = X Y + Y X, X Y - Y X; backward
    G, H = C + D, C - D of gz, and gX = G Y' + Y' H, gY = X' G + H X'. The halves are in the mixes of
    z. */
-#include <string.h>
-
 #include "matrix/matrix_plan.h"
 #include "simd/name.h"
 
 #define kernels E3TP_NAME(e3tp_matrix_kernels)
 #define tiling E3TP_NAME(e3tp_tile_kernels)
-#define walk E3TP_NAME(e3tp_signal_tiles_kernels)
 
 enum { T = 64 / sizeof(real) };
 
@@ -21,7 +18,7 @@ enum { X, Y, NATURAL, OTHER };
 static void convert(const e3tp_matrix_plan *g, int signal, bool back, const real *from, real *to)
 {
     const size_t *first = &g->first[2 * signal + back];
-    tiling.mix(g->mixes + first[0], first[1] - first[0], g->lists, g->coeff, from, to);
+    tiling.mix(g->mixes + first[0], first[1] - first[0], g->pool.lists, g->pool.coeff, from, to);
 }
 
 static void to_matrix(const e3tp_matrix_plan *g, int signal, const real *lines, real *matrix)
@@ -86,8 +83,6 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
         kernels.combine(g->lines, m[NATURAL], m[OTHER]);
     }
     for (int k = 0; k < 3; k++) {
-        if (call->wanted[k] && g->clear[k])
-            memset(out[k], 0, g->tiles.components[k] * T * sizeof(real));
         if (call->wanted[k] && k < 2)
             multiply_back(g, k, signals, result, out[k]);
         else if (call->wanted[k])
@@ -95,9 +90,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
     }
 }
 
-static void run(const e3tp_matrix_plan *g, e3tp_pass pass, const e3tp_rows *r, void *scratch)
-{
-    walk.run(&g->tiles, pass, r, scratch, run_tile, g);
-}
-
-const e3tp_matrix_runner E3TP_NAME(e3tp_matrix_runner) = {run};
+const e3tp_signal_runner E3TP_NAME(e3tp_matrix_runner) = {run_tile};

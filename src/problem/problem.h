@@ -23,6 +23,12 @@ typedef struct e3tp_block {
     size_t offset; /* first element of the block in a row (mul_ir and ir_mul alike) */
 } e3tp_block;
 
+/* Parity (-1)^l, as functions on the sphere have it. */
+static inline bool e3tp_is_natural(const e3tp_block *b)
+{
+    return b->parity == (b->l % 2 ? -1 : 1);
+}
+
 typedef struct e3tp_coupling {
     uint32_t in1, in2, out; /* block indices */
     e3tp_mode mode;

@@ -35,7 +35,7 @@ static size_t choose_block_rows(const e3tp_signal_tiles *s)
     return rows < s->row_step ? s->row_step : rows;
 }
 
-static void take(e3tp_signal_tiles *s, size_t *total)
+static void take(e3tp_signal_tiles *s)
 {
     const e3tp_problem *p = s->problem;
     const size_t T = e3tp_tile_lanes(p), tiles = s->together,
@@ -43,28 +43,29 @@ static void take(e3tp_signal_tiles *s, size_t *total)
     for (int k = 0; k < 3; k++) {
         const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
                      components = s->components[k] * T;
-        s->in[k] = e3tp_take(total, T, tiles * components, false);
-        s->out[k] = e3tp_take(total, T, tiles * components, false);
-        s->w[k] = e3tp_take(total, T, row * factors, false);
-        s->gw[k] = e3tp_take(total, T, tiles * factors, false);
-        s->scaled[k] = e3tp_take(total, T, factors ? components : 0, false);
+        s->in[k] = e3tp_take(&s->scratch, T, tiles * components, false);
+        s->out[k] = e3tp_take(&s->scratch, T, tiles * components, false);
+        s->w[k] = e3tp_take(&s->scratch, T, row * factors, false);
+        s->gw[k] = e3tp_take(&s->scratch, T, tiles * factors, false);
+        s->scaled[k] = e3tp_take(&s->scratch, T, factors ? components : 0, false);
     }
 }
 
-void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, size_t *total)
+void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan)
 {
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
-    *s = (e3tp_signal_tiles){.problem = p, .lanes = choose_lanes(p)};
+    *s = (e3tp_signal_tiles){.problem = p, .plan = plan, .lanes = choose_lanes(p)};
     s->row_step = s->lanes == E3TP_LANES_ROWS ? T : 1;
     s->group_tiles = s->lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++) {
             s->d[k][i] = 2 * p->blocks[k][i].l + 1;
             s->components[k] += (size_t)s->d[k][i];
+            s->idle[k] = s->idle[k] || !e3tp_problem_uses(p, k, i);
         }
     s->together = choose_together(s);
     s->block_rows = choose_block_rows(s);
-    take(s, total);
+    take(s);
 }
 
 /* Measured on avx2. */
@@ -78,4 +79,45 @@ double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
         choose_lanes(p) == E3TP_LANES_CHANNELS ? (double)((C + T - 1) / T) : (double)C / (double)T;
     return tiles * (tile + lines * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line +
                     seconds_per_tile);
+}
+
+typedef void walk(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+
+/* A struct of the template is one function. */
+static walk *walk_of(e3tp_dtype t, e3tp_tier tier)
+{
+#define WALK(type, name, suffix, index)                                   \
+    case index:                                                           \
+        return t == E3TP_F64 ? e3tp_signal_tiles_kernels_f64_##suffix.run \
+                             : e3tp_signal_tiles_kernels_f32_##suffix.run;
+    switch (tier) {
+        E3TP_RUNNERS_TIERS(WALK, , )
+    default:
+        return NULL;
+    }
+}
+
+void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier)
+{
+    s->tile = r->tile;
+    s->walk = walk_of(s->problem->dtype, tier);
+}
+
+size_t e3tp_signal_block_rows(const void *plan, e3tp_pass pass)
+{
+    (void)pass;
+    return ((const e3tp_signal_tiles *)plan)->block_rows;
+}
+
+size_t e3tp_signal_scratch_bytes(const void *plan, e3tp_pass pass)
+{
+    (void)pass;
+    const e3tp_signal_tiles *s = plan;
+    return s->scratch * e3tp_dtype_size(s->problem->dtype);
+}
+
+void e3tp_signal_run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+{
+    const e3tp_signal_tiles *s = plan;
+    s->walk(s, pass, r, scratch);
 }

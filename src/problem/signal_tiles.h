@@ -8,18 +8,6 @@
 #include "problem/packed.h"
 #include "problem/signals.h"
 
-typedef struct e3tp_signal_tiles {
-    const e3tp_problem *problem;
-    e3tp_lanes lanes;
-    size_t components[3];                         /* of a channel of x, y and z */
-    int32_t d[3][E3TP_MOST_HARMONICS];            /* and of each block */
-    size_t row_step;                              /* rows of a tile: 1, or T with lanes over rows */
-    size_t group_tiles;                           /* tiles of so many rows */
-    size_t together;                              /* tiles that are packed at a time, at most */
-    size_t block_rows;                            /* most rows of a call */
-    size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
-} e3tp_signal_tiles;
-
 /* What a call asks for, the same for all of its tiles. Results 0, 1, 2 are gx, gy, z; operands x,
    y, gz, of which those are needed that a wanted result is made of. shared: one row of the operand
    serves all tiles of a channel. */
@@ -33,16 +21,45 @@ typedef struct e3tp_signal_call {
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
-/* Sizes for p, and the walk's part of the scratch, from *total on. */
-void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, size_t *total);
+/* A backend has one of these for each tier and real. */
+typedef struct e3tp_signal_runner {
+    e3tp_signal_fn *tile;
+} e3tp_signal_runner;
+
+typedef struct e3tp_signal_tiles {
+    const e3tp_problem *problem;
+    const void *plan; /* whose tiles these are */
+    e3tp_signal_fn *tile;
+    e3tp_lanes lanes;
+    size_t components[3];              /* of a channel of x, y and z */
+    int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
+    bool idle[3];       /* some blocks take part in no path: their results are zero */
+    size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
+    size_t group_tiles; /* tiles of so many rows */
+    size_t together;    /* tiles that are packed at a time, at most */
+    size_t block_rows;  /* most rows of a call */
+    size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
+    size_t scratch; /* a worker's, elements: the walk's part, then what the plan adds */
+    void (*walk)(const struct e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
+                 void *scratch);
+} e3tp_signal_tiles;
+
+/* Sizes for p, the walk's part of the scratch, and the plan that tiles are for. */
+void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan);
+/* The code of a tile, and of the walk for that tier. */
+void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier);
 
 /* Seconds per row of a pass whose tiles take so many, with packing. */
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile);
 
-/* run: rows of a call through fn, for a plan of it. */
-#define E3TP_SIGNAL_TILES_KERNELS(X, real)                                                 \
-    X(run, (const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch, \
-            e3tp_signal_fn *fn, const void *plan))
+/* Entries of the vtable of a backend whose plans begin with their e3tp_signal_tiles. */
+size_t e3tp_signal_block_rows(const void *plan, e3tp_pass pass);
+size_t e3tp_signal_scratch_bytes(const void *plan, e3tp_pass pass);
+void e3tp_signal_run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+
+/* run: rows of a call, tile by tile */
+#define E3TP_SIGNAL_TILES_KERNELS(X, real) \
+    X(run, (const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch))
 
 #define E3TP_SIGNAL_TILES_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_signal_tiles_kernels_f32 {
@@ -58,9 +75,28 @@ typedef struct e3tp_signal_tiles_kernels_f64 {
 E3TP_SIGNAL_TILES_DECLARE(generic)
 #if E3TP_HAVE_AVX2
 E3TP_SIGNAL_TILES_DECLARE(avx2)
+#define E3TP_RUNNERS_AVX2(X, type, name) X(type, name, avx2, E3TP_TIER_AVX2_)
+#else
+#define E3TP_RUNNERS_AVX2(X, type, name)
 #endif
 #if E3TP_HAVE_AVX512
 E3TP_SIGNAL_TILES_DECLARE(avx512)
+#define E3TP_RUNNERS_AVX512(X, type, name) X(type, name, avx512, E3TP_TIER_AVX512_)
+#else
+#define E3TP_RUNNERS_AVX512(X, type, name)
 #endif
+
+/* The structs `name` of a template, of that type, as a table by real and tier. */
+#define E3TP_RUNNERS_TIERS(X, type, name)      \
+    X(type, name, generic, E3TP_TIER_GENERIC_) \
+    E3TP_RUNNERS_AVX2(X, type, name) E3TP_RUNNERS_AVX512(X, type, name)
+#define E3TP_RUNNERS_EXTERN(type, name, tier, index) \
+    extern const type name##_f32_##tier, name##_f64_##tier;
+#define E3TP_RUNNERS_ENTRY(type, name, tier, index) \
+    [E3TP_F32][index] = &name##_f32_##tier, [E3TP_F64][index] = &name##_f64_##tier,
+#define E3TP_RUNNERS(type, name, table)                    \
+    E3TP_RUNNERS_TIERS(E3TP_RUNNERS_EXTERN, type, name)    \
+    static const type *const table[2][E3TP_TIER_COUNT] = { \
+        E3TP_RUNNERS_TIERS(E3TP_RUNNERS_ENTRY, type, name)}
 
 #endif

@@ -2,6 +2,8 @@
 /* The walk over rows, compiled once per tier and real. Exports one const struct. */
 #include "problem/signal_tiles.h"
 
+#include <string.h>
+
 #include "simd/name.h"
 
 enum { T = 64 / sizeof(real) };
@@ -26,8 +28,6 @@ typedef struct frame {
     const e3tp_signal_tiles *s;
     const e3tp_rows *r;
     real *base; /* scratch */
-    e3tp_signal_fn *fn;
-    const void *plan;
     memory of[3];
     const real *from[3];     /* x, y, gz */
     real *to[3];             /* gx, gy, z */
@@ -143,13 +143,15 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
         out[k] = f->base + s->out[k] + i * size;
         w[k] = f->base + s->w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
         fresh[k] = f->call.needed[k] && (first || !f->call.shared[k]);
+        if (f->call.wanted[k] && s->idle[k])
+            memset(out[k], 0, size * sizeof(real));
         if (f->factors)
             in[k] = f->base + s->scaled[k];
         if (f->factors && fresh[k])
             tiles.weigh(p->nblocks[k], s->d[k], w[k], own[k], f->base + s->scaled[k]);
     }
-    f->fn(f->plan, &f->call, (const void *const[3]){in[0], in[1], in[2]},
-          (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
+    s->tile(s->plan, &f->call, (const void *const[3]){in[0], in[1], in[2]},
+            (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             tiles.overlap(p->nblocks[k], s->d[k], own[k], out[k],
@@ -200,8 +202,7 @@ static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdi
             (k != 0 && c->wanted[0]) || (k != 1 && c->wanted[1]) || (k != 2 && c->wanted[2]);
 }
 
-static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch,
-                e3tp_signal_fn *fn, const void *plan)
+static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     const bool back = pass == E3TP_BACKWARD;
     const ptrdiff_t stride[3] = {r->sx, r->sy, r->sz};
@@ -211,8 +212,6 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, 
     frame f = {.s = s,
                .r = r,
                .base = scratch,
-               .fn = fn,
-               .plan = plan,
                .from = {r->x, r->y, r->gz},
                .to = {back ? r->gx : NULL, back ? r->gy : NULL, back ? NULL : r->z},
                .factors = s->problem->factor_weights};

@@ -38,12 +38,17 @@ typedef struct e3tp_mix {
     size_t nin, nout, in, out, coeff;
 } e3tp_mix;
 
-/* Outputs of the next tile of a mix that has so many left: tiles as equal as can be, of at most 8.
- */
+/* The first of the pieces, as equal as can be and at most `most`, that so many are cut into. */
+static inline size_t e3tp_cut(size_t left, size_t most)
+{
+    const size_t pieces = (left + most - 1) / most;
+    return pieces <= 1 ? left : (left + pieces - 1) / pieces;
+}
+
+/* Outputs of the next tile of a mix that has so many left. */
 static inline size_t e3tp_mix_width(size_t left)
 {
-    const size_t tiles = (left + 7) / 8;
-    return tiles <= 1 ? left : (left + tiles - 1) / tiles;
+    return e3tp_cut(left, 8);
 }
 
 /* pack    overwrites every lane of every tile; stride >= d * T
