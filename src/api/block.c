@@ -422,7 +422,9 @@ static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
 
 static bool is_composed(const e3tp_plan *p, e3tp_pass pass)
 {
-    return e3tp_is_second_order(pass) && (!p->backend->run_second || p->problem->factor_weights);
+    const e3tp_backend *b = p->backend;
+    const bool has = b->run_second && (!b->has_second || b->has_second(p->state));
+    return e3tp_is_second_order(pass) && (!has || p->problem->factor_weights);
 }
 
 static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)

@@ -4,6 +4,7 @@
 
 #include "cg/cg_pairs.h"
 #include "cg/cg_plan.h"
+#include "cg/cg_signals.h"
 
 #define DECLARE(tier) \
     extern const e3tp_cg_runner e3tp_cg_runner_f32_##tier, e3tp_cg_runner_f64_##tier;
@@ -66,12 +67,11 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
     return m2 * (2 * nnz + m1 * (2 * n1 * n3 + (c->has_weight ? n1 : 0)));
 }
 
-static double row_flops(const e3tp_cg_plan *g, e3tp_pass pass)
+static double row_flops(const e3tp_problem *p, e3tp_pass pass)
 {
-    const e3tp_problem *p = g->problem;
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++)
-        flops += path_flops(p, &p->paths[i], (double)g->triples[g->path[i].triple].n);
+        flops += path_flops(p, &p->paths[i], e3tp_cg_nonzeros(p, &p->paths[i]));
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
 
@@ -90,72 +90,117 @@ static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_t
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
+    if (e3tp_cg_has_signal(p, tier))
+        return e3tp_signal_seconds(p, pass, e3tp_cg_signal_seconds(p, tier, pass));
     double seconds = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_element;
     for (size_t i = 0; i < p->npaths; i++)
         seconds += path_seconds(p, &p->paths[i], tier);
     return seconds * (p->dtype == E3TP_F64 ? 2 : 1) * (pass == E3TP_BACKWARD ? 2 : 1);
 }
 
-static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
-                          const e3tp_allocator *a, e3tp_message *why)
+/* One of the two: paths, or a product of signals by kernels for the whole of it. */
+typedef struct plan {
+    const e3tp_problem *problem;
+    e3tp_cg_plan *paths;
+    e3tp_cg_signal *signal;
+} plan;
+
+static e3tp_status fill(plan *g, e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
 {
-    e3tp_cg_plan *g = NULL;
-    if (!runners[p->dtype][tier])
-        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in",
-                         e3tp_tier_name(tier));
-    E3TP_TRY(e3tp_cg_plan_create(&g, p, a, why));
-    g->runner = runners[p->dtype][tier];
-    *state = g;
+    if (e3tp_cg_has_signal(g->problem, tier))
+        return e3tp_cg_signal_create(&g->signal, g->problem, tier, a, why);
+    E3TP_TRY(e3tp_cg_plan_create(&g->paths, g->problem, a, why));
+    g->paths->runner = runners[g->problem->dtype][tier];
     return E3TP_OK;
 }
 
 static void destroy(void *state, const e3tp_allocator *a)
 {
-    e3tp_cg_plan_destroy(state, a);
+    plan *g = state;
+    if (g->paths)
+        e3tp_cg_plan_destroy(g->paths, a);
+    e3tp_free(a, g->signal);
+    e3tp_free(a, g);
+}
+
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why)
+{
+    if (!runners[p->dtype][tier])
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in",
+                         e3tp_tier_name(tier));
+    plan *g = e3tp_zalloc(a, 1, sizeof *g);
+    if (!g)
+        return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
+    g->problem = p;
+    const e3tp_status status = fill(g, tier, a, why);
+    if (status != E3TP_OK) {
+        destroy(g, a);
+        return status;
+    }
+    *state = g;
+    return E3TP_OK;
 }
 
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
-    (void)pass;
-    return ((const e3tp_cg_plan *)state)->block_rows;
+    const plan *g = state;
+    return g->signal ? e3tp_signal_block_rows(g->signal, pass) : g->paths->block_rows;
 }
 
 static size_t sum_rows(const void *state)
 {
-    return ((const e3tp_cg_plan *)state)->sum_rows;
+    const plan *g = state;
+    return g->signal ? block_rows(state, E3TP_FORWARD) : g->paths->sum_rows;
 }
 
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
-    const e3tp_cg_plan *g = state;
-    return (e3tp_is_second_order(pass) ? g->scratch.total_second : g->scratch.total) *
+    const plan *g = state;
+    if (g->signal)
+        return e3tp_signal_scratch_bytes(g->signal, pass);
+    const e3tp_cg_layout *s = &g->paths->scratch;
+    return (e3tp_is_second_order(pass) ? s->total_second : s->total) *
            e3tp_dtype_size(g->problem->dtype);
 }
 
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
 {
-    const e3tp_cg_plan *g = state;
-    g->runner->run(g, pass, rows, scratch);
+    const plan *g = state;
+    if (g->signal)
+        e3tp_signal_run(g->signal, pass, rows, scratch);
+    else
+        g->paths->runner->run(g->paths, pass, rows, scratch);
+}
+
+static bool has_second(const void *state)
+{
+    return ((const plan *)state)->paths != NULL;
 }
 
 static void run_second(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
                        void *scratch)
 {
-    const e3tp_cg_plan *g = state;
-    g->runner->second(g, rows, t, scratch);
+    const plan *g = state;
+    g->paths->runner->second(g->paths, rows, t, scratch);
 }
 
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
-    const e3tp_cg_plan *g = state;
-    return e3tp_count(g->problem, pass, row_flops(g, pass));
+    const plan *g = state;
+    return e3tp_count(g->problem, pass, row_flops(g->problem, pass));
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
 {
-    const e3tp_cg_plan *g = state;
-    e3tp_append(buf, cap, used, "cg: lanes over %s, %zu tensors, blocks of %zu rows\n",
-                g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->ntriples, g->block_rows);
+    const plan *g = state;
+    const e3tp_lanes lanes = g->signal ? g->signal->tiles.lanes : g->paths->lanes;
+    e3tp_append(buf, cap, used, "cg: lanes over %s, blocks of %zu rows, ",
+                lanes == E3TP_LANES_ROWS ? "rows" : "channels", block_rows(state, E3TP_FORWARD));
+    if (g->signal)
+        e3tp_append(buf, cap, used, "kernels of the whole product\n");
+    else
+        e3tp_append(buf, cap, used, "%zu tensors\n", g->paths->ntriples);
 }
 
 const e3tp_backend e3tp_backend_cg = {
@@ -170,6 +215,7 @@ const e3tp_backend e3tp_backend_cg = {
     .sum_rows = sum_rows,
     .scratch_bytes = scratch_bytes,
     .run = run,
+    .has_second = has_second,
     .run_second = run_second,
     .counts = counts,
     .describe = describe,

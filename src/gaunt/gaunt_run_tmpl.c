@@ -132,4 +132,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
         forward_tile(&f, call, in, out[2], fresh);
 }
 
-const e3tp_signal_runner E3TP_NAME(e3tp_gaunt_runner) = {run_tile};
+const e3tp_signal_runner E3TP_NAME(e3tp_gaunt_runner) = {run_tile, NULL};

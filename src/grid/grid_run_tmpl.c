@@ -98,4 +98,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                             out[k], g->signals[k] > 1);
 }
 
-const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tile};
+const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tile, NULL};

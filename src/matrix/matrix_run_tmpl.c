@@ -90,4 +90,4 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
     }
 }
 
-const e3tp_signal_runner E3TP_NAME(e3tp_matrix_runner) = {run_tile};
+const e3tp_signal_runner E3TP_NAME(e3tp_matrix_runner) = {run_tile, NULL};

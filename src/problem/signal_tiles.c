@@ -24,14 +24,17 @@ static size_t choose_together(const e3tp_signal_tiles *s)
     return fit < 1 ? 1 : fit;
 }
 
-/* Blocks of at most 64 rows and about 200 KB: small enough to share out among threads. */
+/* Blocks of at most 64 rows or 2048 lanes and about 200 KB: small enough to share out among
+ * threads.
+ */
 static size_t choose_block_rows(const e3tp_signal_tiles *s)
 {
     const e3tp_problem *p = s->problem;
     const size_t row =
         (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
+    const size_t most = p->channels && p->channels < 32 ? 2048 / p->channels : 64;
     const size_t fit = ((size_t)192 << 10) / row,
-                 rows = fit < 64 ? fit / s->row_step * s->row_step : 64;
+                 rows = (fit < most ? fit : most) / s->row_step * s->row_step;
     return rows < s->row_step ? s->row_step : rows;
 }
 
@@ -100,6 +103,7 @@ static walk *walk_of(e3tp_dtype t, e3tp_tier tier)
 void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier)
 {
     s->tile = r->tile;
+    s->span = r->span;
     s->walk = walk_of(s->problem->dtype, tier);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The walk over the rows of a product of signals, for backends that work on lane tiles: packs the
    operands of a few tiles, multiplies them with their factors, hands tile after tile to the
-   backend, and unpacks results and gradients. */
+   backend, and unpacks results and gradients; or, where the backend can and no factors are to be
+   multiplied, has it work on lines where the caller has them. */
 #ifndef E3TP_SIGNAL_TILES_H
 #define E3TP_SIGNAL_TILES_H
 
@@ -21,15 +22,29 @@ typedef struct e3tp_signal_call {
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
+/* `count` whole tiles side by side, where the caller has them: component i of an operand or result
+   at i step elements from its pointer, which need not be aligned. */
+typedef struct e3tp_signal_span {
+    const void *in[3];
+    void *out[3];
+    size_t step[3], count;
+} e3tp_signal_span;
+
+/* As a tile function, without scratch. */
+typedef void e3tp_signal_span_fn(const void *plan, const e3tp_signal_call *call,
+                                 const e3tp_signal_span *span);
+
 /* A backend has one of these for each tier and real. */
 typedef struct e3tp_signal_runner {
     e3tp_signal_fn *tile;
+    e3tp_signal_span_fn *span; /* NULL: works on packed tiles only */
 } e3tp_signal_runner;
 
 typedef struct e3tp_signal_tiles {
     const e3tp_problem *problem;
     const void *plan; /* whose tiles these are */
     e3tp_signal_fn *tile;
+    e3tp_signal_span_fn *span;
     e3tp_lanes lanes;
     size_t components[3];              /* of a channel of x, y and z */
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */

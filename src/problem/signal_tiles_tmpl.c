@@ -175,6 +175,57 @@ static void run_tiles(const frame *f, spot here, bool first)
     }
 }
 
+/* Whether lanes of what a call reads and writes for operand k are adjacent, its components equally
+   far apart, and none of its results summed. */
+static bool lies_in_lines(const frame *f, int k)
+{
+    const e3tp_tile_map *m = &f->of[k].map[0];
+    if (!f->call.needed[k] && !f->call.wanted[k])
+        return true;
+    if (f->of[k].n != 1 || m->index)
+        return false;
+    return f->s->lanes == E3TP_LANES_ROWS ? m->row == 1
+                                          : m->channel == 1 && (m->row || !f->call.wanted[k]);
+}
+
+static bool runs_in_place(const frame *f)
+{
+    return f->s->span && !f->factors && lies_in_lines(f, 0) && lies_in_lines(f, 1) &&
+           lies_in_lines(f, 2);
+}
+
+/* Whole tiles of row i or, with lanes over rows, of channel i. */
+static void run_span(const frame *f, size_t i, size_t whole)
+{
+    e3tp_signal_span span = {.count = whole};
+    for (int k = 0; k < 3; k++) {
+        const e3tp_tile_map *m = &f->of[k].map[0];
+        const size_t at =
+            f->of[k].start[0] + i * (f->s->lanes == E3TP_LANES_ROWS ? m->channel : m->row);
+        span.step[k] = m->component;
+        span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
+        span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
+    }
+    f->s->span(f->s->plan, &f->call, &span);
+}
+
+/* Lanes that fill no tile are packed. */
+static void run_in_place(const frame *f)
+{
+    const e3tp_signal_tiles *s = f->s;
+    const size_t rows = f->r->n, C = s->problem->channels;
+    const bool by_rows = s->lanes == E3TP_LANES_ROWS;
+    const size_t lanes = by_rows ? rows : C, whole = lanes / T, left = lanes % T;
+    for (size_t i = 0; i < (by_rows ? C : rows) && whole; i++)
+        run_span(f, i, whole);
+    if (!left)
+        return;
+    for (size_t i = 0; i < (by_rows ? C : rows); i += s->together) {
+        const size_t n = fewer(s->together, (by_rows ? C : rows) - i);
+        run_tiles(f, by_rows ? (spot){whole * T, left, i, n} : (spot){i, n, whole, 1}, true);
+    }
+}
+
 /* Row after row; where an operand is shared, tile d of all rows before the next. */
 static void run_rows(const frame *f)
 {
@@ -221,7 +272,10 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, 
     set_call(&f.call, &f, back, stride);
     for (int k = 0; k < 3 && f.factors && !r->sw; k++)
         pack_factors(&f, k, (spot){0, fewer(r->n, s->row_step), 0, s->group_tiles});
-    run_rows(&f);
+    if (runs_in_place(&f))
+        run_in_place(&f);
+    else
+        run_rows(&f);
 }
 
 #define STRUCT_(r) e3tp_signal_tiles_kernels_##r

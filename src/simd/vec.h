@@ -42,8 +42,10 @@ typedef int32_t v_int __attribute__((vector_size(V_BYTES)));
 #define V_INLINE static inline __attribute__((always_inline, unused))
 #if defined(__clang__)
 #define V_UNROLL _Pragma("clang loop unroll(full)")
+#define V_ROLL _Pragma("clang loop unroll(disable)")
 #else
 #define V_UNROLL _Pragma("GCC unroll 32")
+#define V_ROLL _Pragma("GCC unroll 1")
 #endif
 /* Keeps a loaded value in its register, so that the compiler does not fold the load into each use.
  */

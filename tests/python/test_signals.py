@@ -468,6 +468,20 @@ class Kinds(unittest.TestCase):
                 want = relaid(product(p, *given), p.irreps_out, layout)
                 np.testing.assert_allclose(p(*turned), want, atol=1e-12)
 
+    def test_layouts_of_equal_degrees(self):
+        # Where kernels of cg take the whole product, and operands where they lie: tiles of lanes and what is left over.
+        cases = itertools.product(SERVED, LAYOUTS, (1, 2, 3), ((1, 21), (8, 3), (23, 2)))
+        for (name, method), layout, L, (channels, rows) in cases:
+            options = dict(channels=channels, method=method)
+            with made(name, L, L, L, **options) as p, made(name, L, L, L, layout=layout, **options) as q:
+                irreps = (p.irreps_in1, p.irreps_in2, p.irreps_out)
+                x, y, gz = (rng.standard_normal((rows, i.dim)) for i in irreps)
+                turned = [relaid(a, i, layout) for a, i in zip((x, y, gz), irreps)]
+                want = relaid(product(p, x, y), irreps[2], layout)
+                np.testing.assert_allclose(q(*turned[:2]), want, atol=1e-12)
+                for got, a, i in zip(q.backward(*turned), p.backward(x, y, gz), irreps):
+                    np.testing.assert_allclose(got, relaid(a, i, layout), atol=1e-12)
+
     def test_equivariance(self):
         R = -e3tp.wigner_D(1, 0.3, 0.7, 1.1)
         for name, method in SERVED:

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole products of signals in straight-line code: Gaunt product and Poisson bracket of all degrees
+   to L with all to L, to all to L. Both are symmetric under exchange of any two of x, y and z up to
+   a sign (-1 for the bracket), so that their gradients are products of the same kind. */
+#ifndef E3TP_CG_SIGNALS_H
+#define E3TP_CG_SIGNALS_H
+
+#include "problem/signal_tiles.h"
+
+/* Kernels are there for L = 1..LMAX. */
+enum { E3TP_CG_SIGNALS_LMAX = 5 };
+
+/* z = x y, or z += x y: `tiles` times 64 bytes of lanes side by side, component i of an operand i
+   step elements from its pointer, not necessarily aligned. Components: gaunt from degree 0 on,
+   bracket from degree 1 on. z may not overlap x or y; a lane's result depends on that lane alone.
+ */
+#define E3TP_CG_SIGNAL(real, suffix)                                                           \
+    typedef void e3tp_cg_signal_##suffix(size_t tiles, const real *x, size_t x_step,           \
+                                         const real *y, size_t y_step, real *z, size_t z_step, \
+                                         bool adds);                                           \
+    typedef struct e3tp_cg_signals_##suffix {                                                  \
+        e3tp_cg_signal_##suffix *gaunt, *bracket;                                              \
+    } e3tp_cg_signals_##suffix;
+E3TP_CG_SIGNAL(float, f32)
+E3TP_CG_SIGNAL(double, f64)
+
+typedef struct e3tp_cg_signal_runner {
+    e3tp_signal_runner walk;
+    bool (*has)(int lmax); /* whether the build has kernels of that degree, 1..LMAX */
+} e3tp_cg_signal_runner;
+
+typedef struct e3tp_cg_signal {
+    e3tp_signal_tiles tiles;
+    int lmax;
+    bool gaunt, bracket; /* parts of the product; z holds them one after the other */
+} e3tp_cg_signal;
+
+/* Whether a product has kernels for that tier. */
+bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier);
+/* Seconds of a tile: forward, or both gradients. */
+double e3tp_cg_signal_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);
+/* A product that e3tp_cg_has_signal; freed by e3tp_free. */
+e3tp_status e3tp_cg_signal_create(e3tp_cg_signal **out, const e3tp_problem *p, e3tp_tier tier,
+                                  const e3tp_allocator *a, e3tp_message *why);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole products of signals. Compiled once per tier and real; exports one const struct. */
+#include "cg/cg_signals.h"
+
+#include <string.h>
+
+#include "simd/name.h"
+
+enum { T = 64 / sizeof(real) };
+
+#define SIGNALS_(r) e3tp_cg_signals_##r
+#define SIGNALS(r) SIGNALS_(r)
+#define SIGNAL_(r) e3tp_cg_signal_##r
+#define SIGNAL(r) SIGNAL_(r)
+
+#define EACH_L(X) X(1) X(2) X(3) X(4) X(5)
+#define DECLARE(l) extern const SIGNALS(E3TP_REAL) E3TP_NAME(e3tp_cg_signals_l##l);
+#define ENTRY(l) [l] = &E3TP_NAME(e3tp_cg_signals_l##l),
+EACH_L(DECLARE)
+static const SIGNALS(E3TP_REAL) *const kernels[E3TP_CG_SIGNALS_LMAX + 1] = {EACH_L(ENTRY)};
+
+/* The factors of results gx, gy, z among x, y, gz, in an order that suits the bracket: the integral
+   of {x, y} z is that of x {y, z}. */
+static const int factors[3][2] = {{1, 2}, {2, 0}, {0, 1}};
+
+typedef struct part {
+    SIGNAL(E3TP_REAL) * kernel;
+    size_t first[3]; /* its first component of x, y and z */
+    bool adds;
+} part;
+
+static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_span *s)
+{
+    const real *in[3];
+    for (int k = 0; k < 3; k++)
+        in[k] = call->needed[k] ? (const real *)s->in[k] + p.first[k] * s->step[k] : NULL;
+    for (int k = 0; k < 3; k++)
+        if (call->wanted[k])
+            p.kernel(s->count, in[factors[k][0]], s->step[factors[k][0]], in[factors[k][1]],
+                     s->step[factors[k][1]], (real *)s->out[k] + p.first[k] * s->step[k],
+                     s->step[k], p.adds && k < 2);
+}
+
+static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_signal_span *s)
+{
+    const e3tp_cg_signal *g = plan;
+    const SIGNALS(E3TP_REAL) *of = kernels[g->lmax];
+    const size_t lines = (size_t)((g->lmax + 1) * (g->lmax + 1));
+    if (g->gaunt)
+        run_part((part){of->gaunt, {0, 0, 0}, false}, call, s);
+    if (g->bracket)
+        run_part((part){of->bracket, {1, 1, g->gaunt ? lines : 0}, g->gaunt}, call, s);
+    for (int k = 0; k < 2 && !g->gaunt; k++)
+        if (call->wanted[k])
+            memset(s->out[k], 0, s->count * 64);
+}
+
+static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
+                     void *const out[3], const bool fresh[3], void *scratch)
+{
+    (void)fresh, (void)scratch;
+    run_span(plan, call,
+             &(e3tp_signal_span){{in[0], in[1], in[2]}, {out[0], out[1], out[2]}, {T, T, T}, 1});
+}
+
+static bool has(int lmax)
+{
+    return kernels[lmax]->gaunt != NULL;
+}
+
+const e3tp_cg_signal_runner E3TP_NAME(e3tp_cg_signal_runner) = {{run_tile, run_span}, has};
