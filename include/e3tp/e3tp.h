@@ -219,10 +219,13 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
    - CROSS, DOT  vector fields to vector fields, or to functions (arXiv 2602.21466)
 
    e3tp_plan_irreps gives the blocks, e3tp_plan_path_coefficient the kappas. With weights a row is
-   a [n1][C], b [n2][C], c [n3][C] in one piece, n counting blocks. */
+   a [R][n1][C], b [R][n2][C], c [R][n3][C] in one piece, n counting blocks, R the rank. */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
+/* z is the sum of R products with weights of their own, 1 <= R <= 65535; default 1. R > 1 needs
+   weights. As R grows the sum reaches all products with a free weight for every path. */
+E3TP_API e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank);
 /* MATRIX: h, matrices of 2h + 1 rows, 2h at least the largest degree; LEAST (default): the smallest
    such; FULL: the smallest that loses no coupling by accident. */
 #define E3TP_SPIN_LEAST (-1)

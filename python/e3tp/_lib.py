@@ -80,6 +80,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_sign", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_degrees", c_int, (c_void_p, c_int, POINTER(c_int), c_size_t)),
     ("e3tp_desc_set_channels", c_int, (c_void_p, c_size_t)),
+    ("e3tp_desc_set_rank", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),

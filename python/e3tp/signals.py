@@ -3,11 +3,12 @@
 
 import ctypes
 import itertools
+import math
 
 import numpy as np
 
 from . import _lib
-from ._lib import KINDS, Unsupported, choice, integer, lib
+from ._lib import KINDS, choice, integer, lib
 from ._plan import Descriptor, Plan, irreps_from
 from .arrays import broadcast_axes, readable, result, sum_to
 
@@ -36,7 +37,8 @@ class SignalProduct(Plan):
     lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
     channels   C; the irreps of functions are Cx0e+Cx1o+...
     weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per irrep; "row": the same behind batch axes
-    rank       1; sums of several products are not built yet
+    rank       R: the sum of R products with weights of their own, a (R, n1, C), b (R, n2, C), c (R, n_out, C);
+               1: one product, weights without that axis
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
@@ -68,16 +70,17 @@ class SignalProduct(Plan):
         spin=None,
         product="cross",
     ):
-        operation = _operation(kind, rank, spin, product)
+        operation = _operation(kind, spin, product)
         names = ("lmax1", "lmax2", "lmax_out")
         lists = [_degrees(name, lmax) for name, lmax in zip(names, (lmax1, lmax2, lmax_out))]
-        self.kind, self.weights = kind, weights
+        self.kind, self.weights, self.rank = kind, weights, integer("rank", rank, 1, 65535)
         self.channels = integer("channels", channels, 0, 2**32 - 1)
         with Descriptor(operation) as desc:
             for which, degrees in enumerate(lists):
                 desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
             desc.set("channels", self.channels)
             desc.set("weights", choice("weights", weights, WEIGHTS))
+            desc.set("rank", self.rank)
             if spin is not None:
                 desc.set("spin", _FULL if spin == "full" else integer("spin", spin))
             rule = choice("quadrature", quadrature, QUADRATURES)
@@ -85,10 +88,11 @@ class SignalProduct(Plan):
             self._freeze(desc, dtype, layout, method, isa, threads, weights == "shared")
         self._introspect()
         self._letters = "xyabc" if weights else "xy"
-        # The library takes one row of weights, a then b then c: letter, rows, place in it.
-        counts = self.kappa.shape
-        ends = list(itertools.accumulate(n * self.channels for n in counts))
-        self._parts = [(letter, n, slice(e - n * self.channels, e)) for letter, n, e in zip("abc", counts, ends)]
+        # The library takes one row of weights, a then b then c: letter, shape, place in it.
+        terms = (self.rank,) if self.rank > 1 else ()
+        shapes = [terms + (n, self.channels) for n in self.kappa.shape]
+        ends = [0, *itertools.accumulate(math.prod(shape) for shape in shapes)]
+        self._parts = list(zip("abc", shapes, map(slice, ends, ends[1:])))
 
     def _introspect(self):
         """irreps_in1, irreps_in2, irreps_out and kappa, as the library has them."""
@@ -107,14 +111,18 @@ class SignalProduct(Plan):
             f"{np.count_nonzero(self.kappa)} paths | {self.weight_numel} weights)"
         )
 
-    def _factor(self, name, value, rows):
+    def _factor(self, name, value, shape):
         """One of a, b, c or of their cotangents and tangents, checked."""
         array = readable(name, value, self.dtype)
-        shape = (rows, self.channels)
-        if array.shape[-2:] != shape or (self._shared and array.ndim != 2):
+        if array.shape[-len(shape) :] != shape or (self._shared and array.ndim != len(shape)):
             lead = "" if self._shared else "..., "
-            raise ValueError(f"{name}: shape {array.shape}, expected ({lead}{rows}, {self.channels})")
+            raise ValueError(f"{name}: shape {array.shape}, expected ({lead}{str(shape)[1:]}")
         return array
+
+    def _axes(self, weights):
+        """The batch axes that a, b and c have together."""
+        own = len(self._parts[0][1])
+        return broadcast_axes(**{letter: array.shape[:-own] for letter, array in weights.items()})
 
     def _merge(self, given, prefix="", like=None):
         """Puts the library's row of weights in place of a, b, c, or of their tangents or cotangents under a prefix.
@@ -122,21 +130,21 @@ class SignalProduct(Plan):
         like: a, b and c themselves, whose shapes those have; then None counts as zero. Returns the arrays found.
         """
         found = {}
-        for letter, rows, _ in self._parts:
+        for letter, shape, _ in self._parts:
             name, value = prefix + letter, given.pop(prefix + letter)
             if value is None and like is None:
-                raise ValueError(f"{name}: missing, expected ({rows}, {self.channels})")
+                raise ValueError(f"{name}: missing, expected {shape}")
             if value is not None:
-                found[letter] = self._factor(name, value, rows)
+                found[letter] = self._factor(name, value, shape)
             if like is not None and letter in found and found[letter].shape != like[letter].shape:
                 raise ValueError(f"{name}: shape {found[letter].shape}, expected {like[letter].shape}")
         given[prefix + "w"] = None
         if found and self.weight_numel:
-            axes = _axes(like or found)
+            axes = self._axes(like or found)
             row = given[prefix + "w"] = np.zeros(axes + (self.weight_numel,), self.dtype)
-            for letter, rows, place in self._parts:
+            for letter, shape, place in self._parts:
                 if letter in found:
-                    row[..., place].reshape(axes + (rows, self.channels))[...] = found[letter]
+                    row[..., place].reshape(axes + shape)[...] = found[letter]
         return found
 
     def _run(self, number, given, wanted):
@@ -152,14 +160,14 @@ class SignalProduct(Plan):
         if factors:
             others[row] = None
         found = super()._run(number, given, others)
-        axes = _axes(weights)
+        axes = self._axes(weights)
         gradient = found.pop(row, np.zeros(axes + (0,), self.dtype))
-        for letter, rows, place in self._parts:
+        for letter, own, place in self._parts:
             name = row[:-1] + letter
             if name in factors:
                 shape = weights[letter].shape
                 found[name] = result(f"out, {name}", factors[name], shape, self.dtype)
-                full = gradient[..., place].reshape(axes + (rows, self.channels))
+                full = gradient[..., place].reshape(axes + own)
                 sum_to(full, found[name].reshape((1,) * (full.ndim - len(shape)) + shape))
         return found
 
@@ -200,11 +208,6 @@ class SignalProduct(Plan):
         return self._run(_lib.JVP, given, {"dz": out})["dz"]
 
 
-def _axes(weights):
-    """The batch axes that a, b and c have together."""
-    return broadcast_axes(**{letter: array.shape[:-2] for letter, array in weights.items()})
-
-
 def _grid(grid):
     if grid is None:
         return 0, 0
@@ -213,12 +216,10 @@ def _grid(grid):
     return tuple(integer(f"grid, {name}", n, 1) for name, n in zip(("n_theta", "n_phi"), grid))
 
 
-def _operation(kind, rank, spin, product):
-    """The library's name of a kind; refuses what is not built yet, and what belongs to another kind."""
+def _operation(kind, spin, product):
+    """The library's name of a kind; refuses what belongs to another."""
     choice("kind", kind, dict.fromkeys(KINDS))
     choice("product", product, dict.fromkeys(("cross", "dot")))
-    if integer("rank", rank, 1) > 1:
-        raise Unsupported(f"rank: {rank}, sums of several products are not built yet; add {rank} products of rank 1")
     if spin is not None and kind != "matrix":
         raise ValueError(f"spin: {spin!r}, expected None: only the kind 'matrix' has a spin")
     if product == "dot" and kind != "vector":

@@ -55,7 +55,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     d->spec.op = op;
     d->spec.weights = -1;
     d->accumulation = -1;
-    d->spec.channels = 1;
+    d->spec.channels = d->spec.rank = 1;
     d->spec.spin = E3TP_SPIN_LEAST;
     *out = d;
     return E3TP_OK;
@@ -228,6 +228,14 @@ e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
           "set_channels: the irreps of this operation have multiplicities");
     CHECK(d, channels <= UINT32_MAX, "channels: %zu is above 2^32 - 1", channels);
     d->spec.channels = channels;
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank)
+{
+    CHECK(d, e3tp_op_is_signal(d->spec.op), "set_rank: only products of signals have a rank");
+    CHECK(d, rank >= 1 && rank <= UINT16_MAX, "rank: %zu, expected 1..%d", rank, UINT16_MAX);
+    d->spec.rank = rank;
     return E3TP_OK;
 }
 

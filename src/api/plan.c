@@ -24,7 +24,8 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
     p->backend = p->choice.candidate[p->choice.chosen].backend;
     E3TP_TRY(p->backend->create(&p->state, p->problem, p->tier, &p->allocator, why));
     for (int pass = 0; pass < 2; pass++)
-        p->seconds[pass] = p->backend->cost(p->problem, p->tier, (e3tp_pass)pass);
+        p->seconds[pass] =
+            (double)p->problem->rank * p->backend->cost(p->problem, p->tier, (e3tp_pass)pass);
     return E3TP_OK;
 }
 
@@ -121,11 +122,14 @@ static double compose(e3tp_pass pass, double forward, double back)
     return NAN;
 }
 
+static double flops(const e3tp_plan *p, e3tp_pass pass)
+{
+    return (double)p->problem->rank * p->backend->counts(p->state, pass).flops;
+}
+
 double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
 {
-    return p ? compose(pass, p->backend->counts(p->state, E3TP_FORWARD).flops,
-                       p->backend->counts(p->state, E3TP_BACKWARD).flops)
-             : NAN;
+    return p ? compose(pass, flops(p, E3TP_FORWARD), flops(p, E3TP_BACKWARD)) : NAN;
 }
 
 /* Operands with their tangents, each once. */
@@ -177,14 +181,14 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
     size_t used = 0;
     if (!p)
         return 0;
-    const e3tp_counts f = p->backend->counts(p->state, E3TP_FORWARD);
     e3tp_append(buf, cap, &used,
                 "method %s, tier %s, %s, %zu paths, x %zu y %zu z %zu w %zu, threads %d\n",
                 p->backend->name, e3tp_tier_name(p->tier),
                 p->problem->dtype == E3TP_F64 ? "float64" : "float32", p->problem->nuser,
                 p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
                 p->problem->weight_numel, p->parallel.threads);
-    e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n", f.flops, f.bytes);
+    e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n",
+                flops(p, E3TP_FORWARD), p->backend->counts(p->state, E3TP_FORWARD).bytes);
     e3tp_signal_describe(p->problem, buf, cap, &used);
     p->backend->describe(p->state, buf, cap, &used);
     for (size_t i = 0; i < p->choice.n; i++) {

@@ -127,9 +127,7 @@ static void visit_factors(const frame *f, int k, factor_visitor *visit, real *pa
                           const real *other)
 {
     const e3tp_problem *p = f->p;
-    size_t element = 0;
-    for (int i = 0; i < k; i++)
-        element += p->nblocks[i] * p->channels;
+    size_t element = e3tp_problem_factors(p, f->r->term, k);
     const e3tp_tile_map m = {(size_t)f->r->sw, 1, 0, f->r->iw, f->n, p->channels, 1};
     for (size_t i = 0; i < p->nblocks[k]; i++, element += p->channels)
         visit(f, &m, element, &f->plan->packed[k], i, packed, other);

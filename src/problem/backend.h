@@ -21,6 +21,7 @@ typedef struct e3tp_rows {
     void *z, *gx, *gy, *gw;
     ptrdiff_t sx, sy, sw, sz;
     const int64_t *ix, *iy, *iw;
+    size_t term; /* of a sum of products of signals: whose factors are multiplied */
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)
@@ -34,11 +35,11 @@ typedef struct e3tp_tangents {
 } e3tp_tangents;
 
 typedef struct e3tp_counts {
-    double flops; /* needed per row and pass (docs: each backend's README) */
+    double flops; /* needed per row, term and pass (docs: each backend's README) */
     double bytes; /* operands read and written per row */
 } e3tp_counts;
 
-/* Flops of a row, and its operands once, backward with their gradients. */
+/* Flops of a row and term, and its operands once, backward with their gradients. */
 static inline e3tp_counts e3tp_count(const e3tp_problem *p, e3tp_pass pass, double flops)
 {
     const size_t numbers = p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p);
@@ -57,7 +58,7 @@ typedef struct e3tp_backend {
     /* Whether what it computes for p is the product itself: where not, AUTO leaves it out. NULL:
      * always. */
     bool (*is_exact)(const e3tp_problem *p);
-    /* Estimated seconds per row for a pass, without building tables. */
+    /* Estimated seconds per row and term for a pass, without building tables. */
     double (*cost)(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);
     /* Frozen tables. The problem outlives the state. All memory through a. */
     e3tp_status (*create)(void **state, const e3tp_problem *p, e3tp_tier tier,

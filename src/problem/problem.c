@@ -280,6 +280,14 @@ static e3tp_status make_signal_paths(e3tp_problem *p, const signal_lists *h,
     return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", n);
 }
 
+size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k)
+{
+    size_t at = k < 3 ? term * p->nblocks[k] * p->channels : 0;
+    for (int i = 0; i < k; i++)
+        at += p->rank * p->nblocks[i] * p->channels;
+    return at;
+}
+
 static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                                 e3tp_message *why)
 {
@@ -287,16 +295,21 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
     E3TP_TRY(make_signal_blocks(p, s, &h, a, why));
     E3TP_TRY(choose_spin(p, s, why));
     p->channels = s->channels;
+    p->rank = s->rank;
     E3TP_TRY(make_signal_paths(p, &h, a, why));
     p->factor_weights = s->weights > E3TP_WEIGHTS_NONE;
     if (p->factor_weights)
-        p->weight_numel = (p->nblocks[0] + p->nblocks[1] + p->nblocks[2]) * s->channels;
+        p->weight_numel = e3tp_problem_factors(p, 0, 3);
+    else if (p->rank > 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "rank: %zu, expected 1 where there are no weights",
+                         p->rank);
     return E3TP_OK;
 }
 
 static e3tp_status make_product(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                                 e3tp_message *why)
 {
+    p->rank = 1;
     for (int k = 0; k < 3; k++)
         E3TP_TRY(make_blocks(p, k, s->irreps[k], s->nirreps[k], a, why));
     return make_product_paths(p, s, a, why);

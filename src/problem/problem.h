@@ -56,8 +56,9 @@ typedef struct e3tp_problem {
     e3tp_coupling *paths; /* in e3nn's order; without zero-size paths */
     size_t weight_numel;  /* elements per weight row, 0: none */
     e3tp_weights weights; /* NONE, SHARED (one row for the batch), ROW */
-    bool factor_weights;  /* signals: row = a [n1][C], b [n2][C], c [n3][C], one after the other */
+    bool factor_weights;  /* signals: row = a [R][n1][C], b [R][n2][C], c [R][n3][C], end to end */
     size_t channels;      /* signals: C */
+    size_t rank;          /* signals: R, terms of the sum; else 1 */
     int spin;             /* matrix: h */
     int grid_theta, grid_phi; /* 0: smallest exact */
     e3tp_quadrature quadrature;
@@ -82,7 +83,7 @@ typedef struct e3tp_spec {
     e3tp_irrep_norm irrep_norm;
     e3tp_path_norm path_norm;
     int weights; /* -1: default */
-    size_t channels;
+    size_t channels, rank;
     int spin; /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;
@@ -98,6 +99,9 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 
 /* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z). */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
+
+/* Place of the factors of operand k of a term of the sum in a row of weights. */
+size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);
 
 /* e3nn's name of a mode ("uvw", "uvu<v"), NULL if there is none. */
 const char *e3tp_mode_name(e3tp_mode mode);

@@ -94,9 +94,7 @@ static void unpack(const frame *f, int k, spot here)
 static e3tp_tile_map factors_of(const frame *f, int k, spot here, size_t *at)
 {
     const e3tp_problem *p = f->s->problem;
-    *at = 0;
-    for (int i = 0; i < k; i++)
-        *at += p->nblocks[i] * p->channels;
+    *at = e3tp_problem_factors(p, f->r->term, k);
     const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  f->r->iw,
                                f->r->n,          p->channels, p->nblocks[k]};
     return tiles_of(f->s, all, here, at);

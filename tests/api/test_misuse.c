@@ -184,6 +184,9 @@ START_TEST(setters_of_gaunt)
     GAUNT_REFUSED(e3tp_desc_set_grid(d, -4, -4, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 1001, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 4, (e3tp_quadrature)9, 0), "quadrature");
+    PRODUCT_REFUSED(e3tp_desc_set_rank(d, 2), "rank");
+    GAUNT_REFUSED(e3tp_desc_set_rank(d, 0), "rank");
+    GAUNT_REFUSED(e3tp_desc_set_rank(d, UINT16_MAX + 1), "rank");
     GAUNT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
     PRODUCT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
     REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, -3), "spin");
@@ -375,6 +378,7 @@ START_TEST(null_descriptors)
         e3tp_desc_set_allocator(NULL, NULL, NULL, NULL),
         e3tp_desc_set_parallel_for(NULL, NULL, NULL),
         e3tp_desc_set_planner_lock(NULL, NULL, NULL, NULL),
+        e3tp_desc_set_rank(NULL, 1),
         e3tp_desc_set_spin(NULL, 1),
     };
     for (size_t i = 0; i < COUNT_OF(s); i++)

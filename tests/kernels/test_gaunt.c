@@ -179,7 +179,8 @@ static e3tp_problem *make_problem(const gaunt_case *c)
     e3tp_spec s = {.op = E3TP_OP_GAUNT,
                    .dtype = c->dtype,
                    .weights = (int)c->weights,
-                   .channels = c->channels};
+                   .channels = c->channels,
+                   .rank = 1};
     for (int k = 0; k < 3; k++) {
         for (int i = 0; i < c->list[k].n; i++)
             irreps[k][i] = (e3tp_irrep){1, (uint16_t)c->list[k].l[i], c->list[k].l[i] % 2 ? -1 : 1};

@@ -435,6 +435,26 @@ class Kinds(unittest.TestCase):
                     want = product(p, *given)
                     np.testing.assert_allclose(p(*given), want, atol=1e-12 * max(1, np.abs(want).max()))
 
+    def test_rank(self):
+        # The sum of products of rank 1, in every layout; one row of y for all rows too.
+        for (name, method), kind, layout in itertools.product(SERVED, ("shared", "row"), LAYOUTS):
+            options = dict(channels=2, weights=kind, layout=layout, method=method)
+            with made(name, 2, 1, 3, rank=3, **options) as p, made(name, 2, 1, 3, **options) as one:
+                irreps = (p.irreps_in1, p.irreps_in2, p.irreps_out)
+                x, y, gz = (relaid(rng.standard_normal((5, i.dim)), i, layout) for i in irreps)
+                rows = (5,) if kind == "row" else ()
+                w = [rng.standard_normal(rows + (3, len(i), 2)) for i in irreps]
+                parts = [[a[..., r, :, :] for a in w] for r in range(3)]
+                np.testing.assert_allclose(p(x, y, *w), sum(one(x, y, *part) for part in parts), atol=1e-12)
+                found = [one.backward(x, y, *part, gz) for part in parts]
+                want = [sum(f[k] for f in found) for k in range(2)]
+                want += [np.stack([f[k] for f in found], -3) for k in range(2, 5)]
+                for got, g in zip(p.backward(x, y, *w, gz), want):
+                    np.testing.assert_allclose(got, g, atol=1e-12)
+                if layout != "batch_last":
+                    gy = p.backward(x, y[0], *w, gz)[1]
+                    np.testing.assert_allclose(gy, p.backward(x, y[:1] + 0 * y, *w, gz)[1].sum(0), atol=1e-12)
+
     def test_single_precision(self):
         for name, method in SERVED:
             with made(name, 4, 3, 5, channels=5, dtype=np.float32, method=method) as p:
@@ -444,9 +464,12 @@ class Kinds(unittest.TestCase):
                 np.testing.assert_allclose(got, want, atol=2e-6 * np.abs(want).max())
 
     def test_passes(self):
-        for (name, method), kind in itertools.product(SERVED, (None, "shared", "row")):
-            with made(name, 2, 1, 3, channels=2, weights=kind, method=method) as p:
-                given = [*operands(p), *(factors(p, *((5,) if kind == "row" else ())) if kind else [])]
+        cases = ((None, ()), ("shared", ()), ("row", ()), ("shared", (2,)), ("row", (2,)))
+        for (name, method), (kind, rank) in itertools.product(SERVED, cases):
+            options = dict(channels=2, weights=kind, method=method, rank=sum(rank) or 1)
+            with made(name, 2, 1, 3, **options) as p:
+                rows = (5,) if kind == "row" else ()
+                given = [*operands(p), *(factors(p, *rows, *rank) if kind else [])]
                 gz = rng.standard_normal((5, p.irreps_out.dim))
                 along, changes = zip(*slopes(p, given, rng))
                 for g, d, change in zip(p.backward(*given, gz), along, changes):
@@ -542,6 +565,8 @@ class Refusals(unittest.TestCase):
             ("grid", (1, 1, 1), dict(grid=3)),
             ("grid", (1, 1, 1), dict(grid=(3, 0))),
             ("rank", (1, 1, 1), dict(rank=0)),
+            ("rank", (1, 1, 1), dict(rank=2)),
+            ("rank", (1, 1, 1), dict(rank=65536, weights="shared")),
             ("spin", (1, 1, 1), dict(spin=1)),
             ("product", (1, 1, 1), dict(product="mine")),
             ("layout", (1, 1, 1), dict(layout="mine")),
@@ -556,7 +581,7 @@ class Refusals(unittest.TestCase):
             e3tp.SignalProduct("gaunt", 1, 1, 1, dtype=np.int32)
 
     def test_unsupported(self):
-        for options in (dict(rank=2, weights="shared"), dict(isa="mmx"), dict(method="matrix")):
+        for options in (dict(isa="mmx"), dict(method="matrix")):
             with self.assertRaises(e3tp.Unsupported):
                 e3tp.SignalProduct("gaunt", 1, 1, 1, **options)
 

@@ -131,6 +131,7 @@ static void describe_signals(e3tp_desc *d, const problem *p)
         e3tp_desc_set_degrees(d, (e3tp_operand)k, signals[i].l[k], signals[i].n[k]);
     e3tp_desc_set_channels(d, p->mul);
     e3tp_desc_set_weights(d, p->weights);
+    e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
 }
 
 e3tp_desc *problem_desc(const problem *p)

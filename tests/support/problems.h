@@ -32,8 +32,8 @@ typedef struct problem {
     e3tp_dtype dtype;
     e3tp_isa isa;
     e3tp_layout layout[3];
-    e3tp_weights weights; /* NONE: paths, or signals, without weights (uvw, pairs: as
-                             SHARED) */
+    e3tp_weights weights; /* NONE: paths, or signals, without weights (uvw, pairs: as SHARED);
+                             ROW: signals of rank 2 */
     e3tp_effort effort;
     int threads;
     e3tp_parallel_fn parallel_for;
