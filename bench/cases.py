@@ -9,7 +9,7 @@ one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0.
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. kinds is every product of signals
-beside the others.
+beside the others; pareto what they cost as their rank grows.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import pathlib
 
 import kinds
 import limits
+import pareto
 
 METHODS = "method=cg,gaunt,grid,auto"
 PROTOCOL = "batch=10000 dtype=f32 pass=fwd threads=1"
@@ -110,6 +111,7 @@ def main():
     runs = [*models(), *protocol(top), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
     runs += kinds.cases(tiers()[0], 4 if options.quick else 12)
+    runs += pareto.cases(top)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

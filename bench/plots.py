@@ -9,6 +9,7 @@ import io
 
 import goals as g
 import matplotlib
+import pareto
 import summary as s
 
 matplotlib.use("Agg")
@@ -115,6 +116,33 @@ def equal_expressivity(rows):
         return row["ns_per_item"] * study["channels_needed"] if study and product != "all" else None
 
     return lines(protocol_series(rows, "mimo", value), "ns per row, every natural path free")
+
+
+PARETO = {  # product: label, marker, line, colour
+    "natural": ("a free weight for every path", "D", "none", "#000000"),
+    "all": ("a free weight for every path", "s", "none", "#000000"),
+    "gaunt": ("Gaunt", "o", "-", "#1b4f9c"),
+    "complete": ("complete", "^", "--", "#d55e00"),
+    "matrix": ("matrix", "v", "-.", "#4fae5b"),
+}
+
+
+def against_expressivity(found):
+    """pareto.series: time against dimension as the rank grows, and the front of all."""
+    if not found:
+        return ""
+    figure, axes = plt.subplots(figsize=SIZE)
+    axes.plot(*zip(*pareto.front(found)), color="0.75", linewidth=7, solid_capstyle="round", label="front")
+    for name, points in found.items():
+        label, marker, style, colour = PARETO[name]
+        dimensions, times, _ = zip(*points)
+        axes.plot(dimensions, times, marker=marker, linestyle=style, color=colour, label=label)
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("expressivity: dimension of the set of maps")
+    axes.set_ylabel("ns per row and channel")
+    axes.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
+    return svg(figure)
 
 
 def errors(rows, setting, dtype):

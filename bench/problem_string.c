@@ -173,6 +173,8 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
         p->sep = n != 0;
     else if (!strcmp(k, "channels"))
         p->channels = (size_t)n;
+    else if (!strcmp(k, "rank"))
+        p->rank = (size_t)n;
     else if (!strcmp(k, "batch"))
         p->batch = (size_t)n;
     else if (!strcmp(k, "threads"))
@@ -245,6 +247,7 @@ static int build(const pair *pairs, size_t n, bench_problem *p, char *why, size_
                          .lmax_out = 24,
                          .sep = 1,
                          .channels = 1,
+                         .rank = 1,
                          .batch = 1024,
                          .weights = -1,
                          .threads = 1,

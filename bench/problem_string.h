@@ -8,7 +8,8 @@
      op=tp:  in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
-     else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N
+     else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N;
+             rank=N, with weights
 
    dbl and jvp, double backward and JVP, are verified for op=tp alone.
 
@@ -28,7 +29,7 @@ typedef struct bench_problem {
     e3tp_mode mode;
     int lmax_out, natural, sep;
     int l1[2], l2[2], l3[2]; /* first, last */
-    size_t channels, batch;
+    size_t channels, rank, batch;
     e3tp_dtype dtype;
     e3tp_pass pass;
     e3tp_method method;

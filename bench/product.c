@@ -309,7 +309,7 @@ static e3tp_status make_signals(bench_product *q)
                 s = signal_path(q, i, j, k);
     q->weighted = p->weights > E3TP_WEIGHTS_NONE;
     if (q->weighted)
-        q->width[3] = (q->nblocks[0] + q->nblocks[1] + q->nblocks[2]) * p->channels;
+        q->width[3] = (q->nblocks[0] + q->nblocks[1] + q->nblocks[2]) * p->channels * p->rank;
     return s;
 }
 
@@ -326,6 +326,7 @@ static void describe_degrees(e3tp_desc *d, const bench_product *q)
         e3tp_desc_set_degrees(d, (e3tp_operand)k, l, n);
     }
     e3tp_desc_set_channels(d, q->problem.channels);
+    e3tp_desc_set_rank(d, q->problem.rank);
 }
 
 static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)

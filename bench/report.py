@@ -10,6 +10,7 @@ import pathlib
 import goals as g
 import kinds
 import limits
+import pareto
 import plots
 import summary as s
 import words
@@ -128,6 +129,18 @@ LIMITS = [
     ("goal", lambda r: r["goal"]),
     ("<the floor is", lambda r: g.VERDICT[r["met"]]),
 ]
+
+
+PANELS = {"even": "maps of even l1+l2+l3", "all": "all maps"}
+
+
+def pareto_panels(rows):
+    pairs = [
+        (plots.against_expressivity(pareto.series(rows, panel, L)), f"{text}, 0..{L} x 0..{L} to 0..{L}")
+        for L in pareto.levels(rows)
+        for panel, text in PANELS.items()
+    ]
+    return heading("What freedom costs: time against expressivity", words.PARETO) + figures(*pairs)
 
 
 def protocol(rows):
@@ -332,7 +345,8 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, limit_table, protocol, kind_table, shares, layer, expressivity, accuracy, auto, everything)
+    sections = (goal_table, limit_table, pareto_panels, protocol, kind_table, shares, layer)
+    sections += (expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -117,9 +117,10 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
     return p;
 }
 
-/* The weights of one triple: one for a product, three factors (a, b, c) for signals. Returns how
- * many. */
-static size_t weights_of(const bench_product *q, const bench_path *t, const triple *m, size_t at[3])
+/* The weights of one triple: one for a product, three factors (a, b, c) for signals, of one product
+ * of the sum. Returns how many. */
+static size_t weights_of(const bench_product *q, const bench_path *t, const triple *m, size_t rank,
+                         size_t at[3])
 {
     if (!q->weighted)
         return 0;
@@ -127,10 +128,12 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
         at[0] = t->w_offset + m->weight;
         return 1;
     }
-    const size_t c = q->problem.channels, n1 = q->nblocks[0], n2 = q->nblocks[1];
-    at[0] = t->in1 * c + m->u;
-    at[1] = (n1 + t->in2) * c + m->v;
-    at[2] = (n1 + n2 + t->out) * c + m->o;
+    const size_t block[3] = {t->in1, t->in2, t->out}, channel[3] = {m->u, m->v, m->o};
+    size_t first = 0;
+    for (int k = 0; k < 3; k++) {
+        at[k] = (first + rank * q->nblocks[k] + block[k]) * q->problem.channels + channel[k];
+        first += q->problem.rank * q->nblocks[k];
+    }
     return 3;
 }
 
@@ -176,15 +179,11 @@ static void add_second(const bench_product *q, const bench_path *t, const path_t
     }
 }
 
-static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p,
-                       const triple *m, const row_sums *s)
+static void add_first(const bench_product *q, const bench_path *t, const path_terms *p,
+                      const triple *m, size_t rank, const row_sums *s)
 {
-    if (bench_is_second_order(q->problem.pass)) {
-        add_second(q, t, p, m, s);
-        return;
-    }
     size_t at[3];
-    const size_t nw = weights_of(q, t, m, at);
+    const size_t nw = weights_of(q, t, m, rank, at);
     const int backward = q->problem.pass == E3TP_BACKWARD;
     double weight = t->coefficient, whole = 0, magnitude = 0;
     for (size_t n = 0; n < nw; n++)
@@ -209,6 +208,17 @@ static void add_triple(const bench_product *q, const bench_path *t, const path_t
         s->out[3][at[n]] += others * whole;
         s->magnitude[3][at[n]] += fabs(others) * magnitude;
     }
+}
+
+static void add_triple(const bench_product *q, const bench_path *t, const path_terms *p,
+                       const triple *m, const row_sums *s)
+{
+    const size_t ranks = bench_is_signal(q->problem.op) ? q->problem.rank : 1;
+    if (bench_is_second_order(q->problem.pass))
+        add_second(q, t, p, m, s);
+    else
+        for (size_t rank = 0; rank < ranks; rank++)
+            add_first(q, t, p, m, rank, s);
 }
 
 static void load(const bench_product *q, int which, const void *data, size_t row, double *out)

@@ -15,6 +15,12 @@ KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, cha
 avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all. What each
 can express stands under expressivity."""
 
+PARETO = """128 channels of 8 rows, float32, one thread, channels innermost, weights shared by all rows; the fastest
+method. From left to right the rank grows: sums of 1, 2, ... products with weights of their own per degree, until every
+path is free. The instruction product has a free weight for every path from the start, one point. Expressivity is the
+generic dimension of the set of maps that the weights reach (below). A point up and to the left of the grey front is
+beaten: another is faster and expresses as much. The two columns are two questions: maps of natural parity, and all."""
+
 SHARES = """Operands stay in the second-level cache; per cent of the multiply-add peak of the same tier, type and
 process. cg products: all paths of 0..L x 0..L to 0..L summed into one block per irrep, weighted, three flops counted
 per non-zero of W, whatever the kernels execute, which is less.

@@ -32,17 +32,19 @@ bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
            runners[p->dtype][tier]->has(lmax);
 }
 
-/* Seconds of a tile for each non-zero of the tensor: calibration by the bench, 128 channels, a core
-   of about 4 GHz. */
-static const double seconds[E3TP_TIER_COUNT] = {
-    [E3TP_TIER_AVX2_] = 0.26e-9, [E3TP_TIER_AVX512_] = 0.13e-9};
+/* Seconds of a tile for each non-zero of the tensor, below the largest degree and at it, where the
+   code no longer fits the first-level cache: calibration by the bench, 128 channels, a core of
+   about 4 GHz. */
+static const double seconds[E3TP_TIER_COUNT][2] = {
+    [E3TP_TIER_AVX2_] = {0.28e-9, 0.35e-9}, [E3TP_TIER_AVX512_] = {0.14e-9, 0.2e-9}};
 
 double e3tp_cg_signal_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
+    const bool most = p->nblocks[0] > E3TP_CG_SIGNALS_LMAX;
     double nonzeros = 0;
     for (size_t i = 0; i < p->npaths; i++)
         nonzeros += e3tp_cg_nonzeros(p, &p->paths[i]);
-    return nonzeros * seconds[tier] * (pass == E3TP_BACKWARD ? 2 : 1);
+    return nonzeros * seconds[tier][most] * (pass == E3TP_BACKWARD ? 2 : 1);
 }
 
 e3tp_status e3tp_cg_signal_create(e3tp_cg_signal **out, const e3tp_problem *p, e3tp_tier tier,
