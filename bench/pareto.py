@@ -8,7 +8,7 @@ all maps are two questions: a product counts where it stays within them.
 
 import goals as g
 
-LEVELS = (2, 4, 6)
+LEVELS = (2, 4, 6, 8)
 MOST = 8  # terms
 PRODUCTS = {  # panel: {name of the expressivity study: (op, methods)}
     "even": {"natural": ("tp", "cg"), "gaunt": ("gaunt", "cg,grid")},

@@ -156,9 +156,9 @@ static void print_order(const class *c, const kind *k, int lmax, int M)
     }
     for (int l3 = first; l3 <= lmax; l3 += 2)
         if (M > 0)
-            printf("    PUT(%d, %d, re%d, im%d)\n", l3 * (l3 + 1), M, l3, l3);
+            printf("    PUT(%d, %d, re%d, im%d)\n", l3, M, l3, l3);
         else
-            printf("    PUT_0(%d, %s%d)\n", l3 * (l3 + 1), part[k->odd], l3);
+            printf("    PUT_0(%d, %s%d)\n", l3, part[k->odd], l3);
     printf("    }\n");
 }
 

@@ -10,19 +10,30 @@
 /* Kernels are there for L = 1..LMAX. */
 enum { E3TP_CG_SIGNALS_LMAX = 5 };
 
-/* z = x y, or z += x y: `tiles` times 64 bytes of lanes side by side, component i of an operand i
-   step elements from its pointer, not necessarily aligned. Components: gaunt from degree 0 on,
-   bracket from degree 1 on. z may not overlap x or y; a lane's result depends on that lane alone.
- */
-#define E3TP_CG_SIGNAL(real, suffix)                                                           \
-    typedef void e3tp_cg_signal_##suffix(size_t tiles, const real *x, size_t x_step,           \
-                                         const real *y, size_t y_step, real *z, size_t z_step, \
-                                         bool adds);                                           \
-    typedef struct e3tp_cg_signals_##suffix {                                                  \
-        e3tp_cg_signal_##suffix *gaunt, *bracket;                                              \
+/* An operand or result: component i at v + i step, factors of its i-th degree at w + i w_step; w
+   NULL: ones. Lanes side by side, not necessarily aligned. */
+#define E3TP_CG_LINES(real, suffix)         \
+    typedef struct e3tp_cg_lines_##suffix { \
+        real *v;                            \
+        size_t step;                        \
+        const real *w;                      \
+        size_t w_step;                      \
+    } e3tp_cg_lines_##suffix;
+E3TP_CG_LINES(float, f32)
+E3TP_CG_LINES(double, f64)
+
+/* z = x y, or z += x y, each times its factors: `tiles` times 64 bytes of lanes. Degrees: gaunt
+   from 0 on, bracket from 1 on. z may not overlap x or y, which are not written; a lane's result
+   depends on that lane alone. */
+#define E3TP_CG_SIGNAL(suffix)                                                          \
+    typedef void e3tp_cg_signal_##suffix(size_t tiles, const e3tp_cg_lines_##suffix *x, \
+                                         const e3tp_cg_lines_##suffix *y,               \
+                                         const e3tp_cg_lines_##suffix *z, bool adds);   \
+    typedef struct e3tp_cg_signals_##suffix {                                           \
+        e3tp_cg_signal_##suffix *gaunt, *bracket;                                       \
     } e3tp_cg_signals_##suffix;
-E3TP_CG_SIGNAL(float, f32)
-E3TP_CG_SIGNAL(double, f64)
+E3TP_CG_SIGNAL(f32)
+E3TP_CG_SIGNAL(f64)
 
 typedef struct e3tp_cg_signal_runner {
     e3tp_signal_runner walk;

@@ -123,35 +123,77 @@ V_INLINE void product_SELF_Q(PRODUCT_ARGS)
     v_real part = P[at]; \
     V_PIN(part)
 
-/* The address of a line is made where it is needed: one for each, made before, would take
- * registers.
- */
-V_INLINE void put(real *z, size_t step, int line, v_real s, bool adds)
+#define LINES_OF CAT3(e3tp_cg_lines, _, E3TP_REAL)
+
+/* One vector of a result. plain: without factors, stored. */
+typedef struct result {
+    real *z;
+    const real *w;
+    size_t step, w_step;
+    bool plain, adds;
+} result;
+
+V_INLINE result begin(const LINES_OF *z, bool adds)
 {
-    __asm__ volatile("" : "+r"(step));
-    z += (size_t)line * step;
-    v_storeu(z, adds ? v_loadu(z) + s : s);
+    return (result){z->v, z->w, z->step, z->w_step, !z->w && !adds, adds};
 }
 
-#define PUT_0(c, s) put(z, z_step, (c)-ODD, s, adds);
-#define PUT(c, M, re, im)                               \
-    put(z, z_step, (c) + (M)-ODD, ODD ? im : re, adds); \
-    put(z, z_step, (c) - (M)-ODD, ODD ? v_zero() - re : im, adds);
-
-/* One vector of each line of an operand, at `to`; returns where they are. More than registers hold
-   are copied in a loop, as each line would need an address, and read by the code that follows
-   through a pointer of unknown value, from the middle on, which makes short instructions. */
-V_INLINE const v_real *take(const int n, const real *from, size_t step, v_real *to)
+/* The address of a line is made where it is needed: one for each, made before, would take
+ * registers. */
+V_INLINE size_t times(size_t step, int line)
 {
-    if (n <= 9) {
+    __asm__ volatile("" : "+r"(step));
+    return (size_t)line * step;
+}
+
+V_INLINE void put(const result *to, size_t at, int degree, int line, v_real s)
+{
+    real *z = to->z + at + times(to->step, line);
+    if (to->plain) {
+        v_storeu(z, s);
+        return;
+    }
+    if (to->w)
+        s *= v_loadu(to->w + at + times(to->w_step, degree));
+    v_storeu(z, to->adds ? v_loadu(z) + s : s);
+}
+
+#define PUT_0(l, s) put(&to, at, (l)-ODD, (l) * ((l) + 1) - ODD, s);
+#define PUT(l, M, re, im)                                            \
+    put(&to, at, (l)-ODD, (l) * ((l) + 1) + (M)-ODD, ODD ? im : re); \
+    put(&to, at, (l)-ODD, (l) * ((l) + 1) - (M)-ODD, ODD ? v_zero() - re : im);
+
+/* One vector of each line of an operand of degrees odd..l, times its factors, at `to`; returns
+   where they are. More than registers hold are copied in a loop, as each line would need an
+   address, and read by the code that follows through a pointer of unknown value, from the middle
+   on, which makes short instructions. */
+V_INLINE const v_real *take(const int odd, const int l, const LINES_OF *lines, size_t at,
+                            v_real *to)
+{
+    const int n = (l + 1) * (l + 1) - odd;
+    const real *from = lines->v + at, *w = lines->w ? lines->w + at : NULL;
+    if (l <= 2) {
         V_UNROLL
         for (int i = 0; i < n; i++)
-            to[i] = v_loadu(from + (size_t)i * step);
+            to[i] = v_loadu(from + (size_t)i * lines->step);
+        if (w)
+            V_UNROLL
+        for (int i = 0; i < n; i++)
+            to[i] *= v_loadu(w + (size_t)(i + odd < 1   ? 0
+                                          : i + odd < 4 ? 1 - odd
+                                                        : 2 - odd) *
+                                     lines->w_step);
         return to;
     }
     V_ROLL
-    for (int i = 0; i < n; i++, from += step)
+    for (int i = 0; i < n; i++, from += lines->step)
         to[i] = v_loadu(from);
+    if (w)
+        V_ROLL
+    for (int d = odd, i = 0; d <= l; d++, w += lines->w_step)
+        V_ROLL
+    for (int m = -d; m <= d; m++, i++)
+        to[i] *= v_loadu(w);
     const v_real *middle = to + n / 2;
     __asm__ volatile("" : "+r"(middle) : : "memory");
     return middle - n / 2;
@@ -161,17 +203,17 @@ V_INLINE const v_real *take(const int n, const real *from, size_t step, v_real *
 #define KERNEL(kind, l) KERNEL_(kind, l)
 
 /* Opens and closes a kernel; between them stands the code for one vector. */
-#define BEGIN(kind, l, slots)                                                              \
-    static void KERNEL(kind, l)(size_t tiles, const real *x_from, size_t x_step,           \
-                                const real *y_from, size_t y_step, real *z, size_t z_step, \
-                                bool adds)                                                 \
-    {                                                                                      \
-        enum { LINES = ((l) + 1) * ((l) + 1) - ODD };                                      \
-        v_real P[2 * (slots)], lines[2 * LINES];                                           \
-        for (size_t v = 0; v < tiles * TILE_VECS;                                          \
-             v++, x_from += V_LANES, y_from += V_LANES, z += V_LANES) {                    \
-            const v_real *const x = take(LINES, x_from, x_step, lines);                    \
-            const v_real *const y = take(LINES, y_from, y_step, lines + LINES);
+#define BEGIN(kind, l, slots)                                                                 \
+    static void KERNEL(kind, l)(size_t tiles, const LINES_OF *x_from, const LINES_OF *y_from, \
+                                const LINES_OF *z, bool adds)                                 \
+    {                                                                                         \
+        enum { LINES = ((l) + 1) * ((l) + 1) - ODD };                                         \
+        v_real P[2 * (slots)], lines[2 * LINES];                                              \
+        const LINES_OF xs = *x_from, ys = *y_from;                                            \
+        const result to = begin(z, adds);                                                     \
+        for (size_t at = 0; at < tiles * T; at += V_LANES) {                                  \
+            const v_real *const x = take(ODD, l, &xs, at, lines);                             \
+            const v_real *const y = take(ODD, l, &ys, at, lines + LINES);
 #define END \
     }       \
     }

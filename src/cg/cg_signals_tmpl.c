@@ -23,33 +23,47 @@ static const SIGNALS(E3TP_REAL) *const kernels[E3TP_CG_SIGNALS_LMAX + 1] = {EACH
    of {x, y} z is that of x {y, z}. */
 static const int factors[3][2] = {{1, 2}, {2, 0}, {0, 1}};
 
+#define LINES_(r) e3tp_cg_lines_##r
+#define LINES(r) LINES_(r)
+typedef LINES(E3TP_REAL) lines;
+
 typedef struct part {
     SIGNAL(E3TP_REAL) * kernel;
-    size_t first[3]; /* its first component of x, y and z */
+    size_t first[3], degree[3]; /* its first component and degree of x, y and z */
     bool adds;
 } part;
 
+/* Of operand or result k, which `v` is. */
+static lines lines_of(const part *p, const e3tp_signal_span *s, int k, const void *v)
+{
+    const real *w = s->w[k];
+    return (lines){(real *)(uintptr_t)v + p->first[k] * s->step[k], s->step[k],
+                   w ? w + p->degree[k] * s->w_step : NULL, s->w_step};
+}
+
 static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_span *s)
 {
-    const real *in[3];
-    for (int k = 0; k < 3; k++)
-        in[k] = call->needed[k] ? (const real *)s->in[k] + p.first[k] * s->step[k] : NULL;
-    for (int k = 0; k < 3; k++)
-        if (call->wanted[k])
-            p.kernel(s->count, in[factors[k][0]], s->step[factors[k][0]], in[factors[k][1]],
-                     s->step[factors[k][1]], (real *)s->out[k] + p.first[k] * s->step[k],
-                     s->step[k], p.adds && k < 2);
+    for (int k = 0; k < 3; k++) {
+        if (!call->wanted[k])
+            continue;
+        const int a = factors[k][0], b = factors[k][1];
+        const lines x = lines_of(&p, s, a, s->in[a]), y = lines_of(&p, s, b, s->in[b]),
+                    z = lines_of(&p, s, k, s->out[k]);
+        p.kernel(s->count, &x, &y, &z, p.adds && k < 2);
+    }
 }
 
 static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_signal_span *s)
 {
     const e3tp_cg_signal *g = plan;
     const SIGNALS(E3TP_REAL) *of = kernels[g->lmax];
-    const size_t lines = (size_t)((g->lmax + 1) * (g->lmax + 1));
+    const size_t n = (size_t)g->lmax + 1;
     if (g->gaunt)
-        run_part((part){of->gaunt, {0, 0, 0}, false}, call, s);
+        run_part((part){of->gaunt, {0, 0, 0}, {0, 0, 0}, false}, call, s);
     if (g->bracket)
-        run_part((part){of->bracket, {1, 1, g->gaunt ? lines : 0}, g->gaunt}, call, s);
+        run_part(
+            (part){of->bracket, {1, 1, g->gaunt ? n * n : 0}, {1, 1, g->gaunt ? n : 0}, g->gaunt},
+            call, s);
     for (int k = 0; k < 2 && !g->gaunt; k++)
         if (call->wanted[k])
             memset(s->out[k], 0, s->count * 64);
@@ -60,7 +74,10 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
 {
     (void)fresh, (void)scratch;
     run_span(plan, call,
-             &(e3tp_signal_span){{in[0], in[1], in[2]}, {out[0], out[1], out[2]}, {T, T, T}, 1});
+             &(e3tp_signal_span){.in = {in[0], in[1], in[2]},
+                                 .out = {out[0], out[1], out[2]},
+                                 .step = {T, T, T},
+                                 .count = 1});
 }
 
 static bool has(int lmax)

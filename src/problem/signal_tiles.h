@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The walk over the rows of a product of signals, for backends that work on lane tiles: packs the
    operands of a few tiles, multiplies them with their factors, hands tile after tile to the
-   backend, and unpacks results and gradients; or, where the backend can and no factors are to be
-   multiplied, has it work on lines where the caller has them. */
+   backend, and unpacks results and gradients; or, where the backend can and no gradients of
+   factors are wanted, has it work on lines where the caller has them. */
 #ifndef E3TP_SIGNAL_TILES_H
 #define E3TP_SIGNAL_TILES_H
 
@@ -28,6 +28,8 @@ typedef struct e3tp_signal_span {
     const void *in[3];
     void *out[3];
     size_t step[3], count;
+    const void *w[3]; /* factors of operands and results, a line for each block; NULL: ones */
+    size_t w_step;
 } e3tp_signal_span;
 
 /* As a tile function, without scratch. */

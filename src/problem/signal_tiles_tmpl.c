@@ -186,16 +186,23 @@ static bool lies_in_lines(const frame *f, int k)
                                           : m->channel == 1 && (m->row || !f->call.wanted[k]);
 }
 
+/* Factors of rows are lines where lanes are channels; their gradients take operands apart. */
+static bool has_factors_in_lines(const frame *f)
+{
+    return f->s->lanes == E3TP_LANES_CHANNELS && !f->r->iw && !f->gradients;
+}
+
 static bool runs_in_place(const frame *f)
 {
-    return f->s->span && !f->factors && lies_in_lines(f, 0) && lies_in_lines(f, 1) &&
-           lies_in_lines(f, 2);
+    return f->s->span && (!f->factors || has_factors_in_lines(f)) && lies_in_lines(f, 0) &&
+           lies_in_lines(f, 1) && lies_in_lines(f, 2);
 }
 
 /* Whole tiles of row i or, with lanes over rows, of channel i. */
 static void run_span(const frame *f, size_t i, size_t whole)
 {
-    e3tp_signal_span span = {.count = whole};
+    const e3tp_problem *p = f->s->problem;
+    e3tp_signal_span span = {.count = whole, .w_step = p->channels};
     for (int k = 0; k < 3; k++) {
         const e3tp_tile_map *m = &f->of[k].map[0];
         const size_t at =
@@ -203,6 +210,9 @@ static void run_span(const frame *f, size_t i, size_t whole)
         span.step[k] = m->component;
         span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
         span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
+        if (f->factors)
+            span.w[k] = (const real *)f->r->w + i * (size_t)f->r->sw +
+                        e3tp_problem_factors(p, f->r->term, k);
     }
     f->s->span(f->s->plan, &f->call, &span);
 }
@@ -268,9 +278,10 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, 
     for (int k = 0; k < 3; k++)
         set_memory(&f, k, stride[k], index[k]);
     set_call(&f.call, &f, back, stride);
-    for (int k = 0; k < 3 && f.factors && !r->sw; k++)
+    const bool in_place = runs_in_place(&f), packs = !in_place || s->problem->channels % T;
+    for (int k = 0; k < 3 && f.factors && !r->sw && packs; k++)
         pack_factors(&f, k, (spot){0, fewer(r->n, s->row_step), 0, s->group_tiles});
-    if (runs_in_place(&f))
+    if (in_place)
         run_in_place(&f);
     else
         run_rows(&f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of whole products of signals against plain sums over strengths and W: every degree, Gaunt
-   product, bracket and both, results and gradients one by one and together, lines anywhere. For
-   tiers whose kernels are generated. */
+   product, bracket and both, results and gradients one by one and together, lines anywhere, with
+   and without factors. For tiers whose kernels are generated. */
 #include "cg/cg_signals.h"
 
 #include <float.h>
@@ -63,11 +63,26 @@ static void list_terms(int l, bool gaunt, bool bracket)
             }
 }
 
-/* Operands and results, with a guard of one number around each line. */
+/* Operands and results, with a guard of one number around each line, and their factors. */
 typedef struct arrays {
-    _Alignas(64) unsigned char in[3][SIZE * sizeof(double)], out[3][SIZE * sizeof(double)];
+    _Alignas(64) unsigned char in[3][SIZE * sizeof(double)], out[3][SIZE * sizeof(double)],
+        w[3][SIZE * sizeof(double)];
+    bool factors;
 } arrays;
 static arrays a;
+
+/* Which block of operand k a component belongs to; z of the bracket alone begins with degree 1. */
+static size_t block_of(int k, int component, int lines, int n)
+{
+    const int first = k < 2 || lines >= n ? 0 : 1, second = component >= n;
+    const int at = component + (second ? 1 - n : first);
+    return (size_t)((int)sqrt(at + 0.5) - first + (second ? (int)sqrt(n + 0.5) - 1 : 0));
+}
+
+static double factor(e3tp_dtype t, int k, size_t block, size_t lane)
+{
+    return a.factors ? get(t, a.w[k], 1 + block * STEP + lane) : 1;
+}
 
 static double value(e3tp_dtype t, int k, int component, size_t lane)
 {
@@ -80,11 +95,12 @@ static void fill(e3tp_dtype t)
         for (size_t i = 0; i < SIZE; i++) {
             set(t, a.in[k], i, (double)((i * 37 + (size_t)k * 11) % 101) / 50 - 1);
             set(t, a.out[k], i, 77);
+            set(t, a.w[k], i, (double)((i * 29 + (size_t)k * 7) % 43) / 20 - 1.03);
         }
 }
 
 /* Result k of every lane; `lines` components, what lies between them untouched. */
-static void compare(e3tp_dtype t, int k, int lines, size_t lanes)
+static void compare(e3tp_dtype t, int k, const int lines[3], size_t lanes)
 {
     static double want[2 * N], size[2 * N];
     const double eps = t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
@@ -95,16 +111,17 @@ static void compare(e3tp_dtype t, int k, int lines, size_t lanes)
             const int at[3] = {terms[i].i, terms[i].j, terms[i].k};
             double p = terms[i].value;
             for (int o = 0; o < 3; o++)
-                p *= o == k ? 1 : value(t, o, at[o], lane);
+                p *= (o == k ? 1 : value(t, o, at[o], lane)) *
+                     factor(t, o, block_of(o, at[o], lines[2], lines[0]), lane);
             want[at[k]] += p;
             size[at[k]] += fabs(p);
         }
-        for (int i = 0; i < lines; i++)
+        for (int i = 0; i < lines[k]; i++)
             ck_assert_double_le(fabs(get(t, a.out[k], 1 + (size_t)i * STEP + lane) - want[i]),
                                 8 * eps * size[i]);
     }
     ck_assert_double_eq(get(t, a.out[k], 0), 77);
-    for (int i = 0; i < lines; i++)
+    for (int i = 0; i < lines[k]; i++)
         for (size_t gap = lanes; gap < STEP; gap++)
             ck_assert_double_eq(get(t, a.out[k], 1 + (size_t)i * STEP + gap), 77);
 }
@@ -115,18 +132,19 @@ static void check(e3tp_dtype t, int l, bool gaunt, bool bracket, size_t tiles, u
     const int n = (l + 1) * (l + 1), lines[3] = {n, n, (gaunt ? n : 0) + (bracket ? n - 1 : 0)};
     const e3tp_cg_signal plan = {.lmax = l, .gaunt = gaunt, .bracket = bracket};
     e3tp_signal_call call = {.back = wanted != 4};
-    e3tp_signal_span span = {.step = {STEP, STEP, STEP}, .count = tiles};
+    e3tp_signal_span span = {.step = {STEP, STEP, STEP}, .count = tiles, .w_step = STEP};
     fill(t);
     for (int k = 0; k < 3; k++) {
         call.wanted[k] = wanted >> k & 1;
         call.needed[k] = (wanted & ~(1u << k)) != 0;
         span.in[k] = call.needed[k] ? a.in[k] + element : NULL;
         span.out[k] = call.wanted[k] ? a.out[k] + element : NULL;
+        span.w[k] = a.factors ? a.w[k] + element : NULL;
     }
     runners[t][tier]->walk.span(&plan, &call, &span);
     for (int k = 0; k < 3; k++)
         if (call.wanted[k])
-            compare(t, k, lines[k], tiles * 64 / element);
+            compare(t, k, lines, tiles * 64 / element);
 }
 
 START_TEST(sums_over_couplings)
@@ -137,11 +155,16 @@ START_TEST(sums_over_couplings)
             list_terms(l, parts & 1, parts & 2);
             for (int t = 0; t < 2; t++) {
                 ck_assert(runners[t][tier]->has(l));
-                for (unsigned wanted = 1; wanted < 8; wanted++, ran++)
-                    check((e3tp_dtype)t, l, parts & 1, parts & 2, wanted % TILES + 1, wanted);
+                for (unsigned wanted = 1; wanted < 16; wanted++) {
+                    a.factors = wanted > 7;
+                    if (wanted == 8)
+                        continue;
+                    check((e3tp_dtype)t, l, parts & 1, parts & 2, wanted % TILES + 1, wanted & 7);
+                    ran++;
+                }
             }
         }
-    ck_assert_uint_eq(ran, L * 3 * 2 * 7);
+    ck_assert_uint_eq(ran, L * 3 * 2 * 14);
 }
 END_TEST
 

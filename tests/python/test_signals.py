@@ -493,17 +493,23 @@ class Kinds(unittest.TestCase):
 
     def test_layouts_of_equal_degrees(self):
         # Where kernels of cg take the whole product, and operands where they lie: tiles of lanes and what is left over.
-        cases = itertools.product(SERVED, LAYOUTS, (1, 2, 3), ((1, 21), (8, 3), (23, 2)))
-        for (name, method), layout, L, (channels, rows) in cases:
-            options = dict(channels=channels, method=method)
+        cases = itertools.product(SERVED, LAYOUTS, (1, 2, 3), ((1, 21), (8, 3), (23, 2)), (None, "shared", "row"))
+        for (name, method), layout, L, (channels, rows), kind in cases:
+            options = dict(channels=channels, weights=kind, method=method)
             with made(name, L, L, L, **options) as p, made(name, L, L, L, layout=layout, **options) as q:
                 irreps = (p.irreps_in1, p.irreps_in2, p.irreps_out)
                 x, y, gz = (rng.standard_normal((rows, i.dim)) for i in irreps)
                 turned = [relaid(a, i, layout) for a, i in zip((x, y, gz), irreps)]
-                want = relaid(product(p, x, y), irreps[2], layout)
-                np.testing.assert_allclose(q(*turned[:2]), want, atol=1e-12)
-                for got, a, i in zip(q.backward(*turned), p.backward(x, y, gz), irreps):
-                    np.testing.assert_allclose(got, relaid(a, i, layout), atol=1e-12)
+                w = factors(p, *((rows,) if kind == "row" else ())) if kind else []
+                want = relaid(product(p, x, y, *w), irreps[2], layout)
+                np.testing.assert_allclose(q(*turned[:2], *w), want, atol=1e-11)
+                found = p.backward(x, y, *w, gz)
+                for needs in (("x", "y"), None):
+                    got = q.backward(*turned[:2], *w, turned[2], needs=needs)
+                    for g, a, i in zip(got, found, irreps[:2]):
+                        np.testing.assert_allclose(g, relaid(a, i, layout), atol=1e-11)
+                for g, a in zip(got[2:], found[2:]):
+                    np.testing.assert_allclose(g, a, atol=1e-11)
 
     def test_equivariance(self):
         R = -e3tp.wigner_D(1, 0.3, 0.7, 1.1)
