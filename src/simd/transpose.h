@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Transposes in registers, for the tier's width: square ones, and lanes of an odd number of
-   components that follow one another in memory. */
+   components, or of four, that follow one another in memory. */
 #ifndef E3TP_SIMD_TRANSPOSE_H
 #define E3TP_SIMD_TRANSPOSE_H
 
@@ -139,6 +139,61 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
             if (v_has_place(d, j, m))
                 s = v_merge(v_places(d, j, m), r[m], s);
         v_store_part(to, n, (size_t)(j * V_LANES), s);
+    }
+}
+
+/* Of two vectors end to end: the elements at even places, at odd places; and those of both in
+   turns, of their first and second halves. */
+#if V_BYTES == 16 && defined(E3TP_REAL_F64)
+#define V_EVENS (0, 2)
+#define V_ODDS (1, 3)
+#define V_LOW (0, 2)
+#define V_HIGH (1, 3)
+#elif V_BYTES == 16 || (V_BYTES == 32 && defined(E3TP_REAL_F64))
+#define V_EVENS (0, 2, 4, 6)
+#define V_ODDS (1, 3, 5, 7)
+#define V_LOW (0, 4, 1, 5)
+#define V_HIGH (2, 6, 3, 7)
+#elif V_BYTES == 32 || defined(E3TP_REAL_F64)
+#define V_EVENS (0, 2, 4, 6, 8, 10, 12, 14)
+#define V_ODDS (1, 3, 5, 7, 9, 11, 13, 15)
+#define V_LOW (0, 8, 1, 9, 2, 10, 3, 11)
+#define V_HIGH (4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define V_EVENS (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define V_ODDS (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define V_LOW (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define V_HIGH (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#endif
+#define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
+
+/* v_unzip and v_zip for d = 4, all elements there. */
+V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
+{
+    v_real r[4];
+    V_UNROLL
+    for (int j = 0; j < 4; j++)
+        r[j] = v_loadu(from + j * V_LANES);
+    const v_real even[2] = {V_PICK(r[0], r[1], V_EVENS), V_PICK(r[2], r[3], V_EVENS)};
+    const v_real odd[2] = {V_PICK(r[0], r[1], V_ODDS), V_PICK(r[2], r[3], V_ODDS)};
+    v_store(to, V_PICK(even[0], even[1], V_EVENS));
+    v_store(to + step, V_PICK(odd[0], odd[1], V_EVENS));
+    v_store(to + 2 * step, V_PICK(even[0], even[1], V_ODDS));
+    v_store(to + 3 * step, V_PICK(odd[0], odd[1], V_ODDS));
+}
+
+V_INLINE void v_zip_4(const real *from, size_t step, real *to)
+{
+    v_real r[4];
+    V_UNROLL
+    for (int m = 0; m < 4; m++)
+        r[m] = v_load(from + (size_t)m * step);
+    const v_real even[2] = {V_PICK(r[0], r[2], V_LOW), V_PICK(r[0], r[2], V_HIGH)};
+    const v_real odd[2] = {V_PICK(r[1], r[3], V_LOW), V_PICK(r[1], r[3], V_HIGH)};
+    V_UNROLL
+    for (int j = 0; j < 2; j++) {
+        v_storeu(to + 2 * j * V_LANES, V_PICK(even[j], odd[j], V_LOW));
+        v_storeu(to + (2 * j + 1) * V_LANES, V_PICK(even[j], odd[j], V_HIGH));
     }
 }
 

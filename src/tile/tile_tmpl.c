@@ -185,6 +185,21 @@ V_INLINE void scatter_run(const int w, real *to, size_t n, const real *from)
         v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0);
 }
 
+/* Whole tiles of lanes of four components each. */
+V_INLINE void gather_4(const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_unzip_4(from + 4 * v, to + v, T);
+}
+
+V_INLINE void scatter_4(real *to, const real *from)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_zip_4(from + v, T, to + 4 * v);
+}
+
 V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
 {
     return (m->index ? (size_t)m->index[r] : r) * m->row;
@@ -215,8 +230,9 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
 }
 
 /* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 5 or 7 components
-   that follow one another; lanes of adjacent components somewhere; somehow. */
-typedef enum form { LINES, ONE, RUN_3 = 3, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
+   that follow one another, or 4, which rows of one channel to l = 1 have; lanes of adjacent
+   components somewhere; somehow. */
+typedef enum form { LINES, ONE, RUN_3 = 3, RUN_4 = 4, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
 
 static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
@@ -227,6 +243,8 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
         return ONE;
     if (m->component != 1)
         return ANY;
+    if (m->d == RUN_4 && !m->index && (channels ? m->channel : m->row) == m->d)
+        return RUN_4;
     const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
     return channels && m->channel == m->d && zipped ? (form)m->d : LANES;
 }
@@ -241,6 +259,8 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
 {
     if (l->n < T && is_run(how))
         gather_run((int)how, from + l->base, l->n * (size_t)how, to);
+    else if (how == RUN_4 && l->n == T)
+        gather_4(from + l->base, to);
     else if (l->n < T || how == ANY)
         gather_any(l, m->component, m->d, from, to);
     else if (how == ONE)
@@ -258,6 +278,8 @@ V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of
 {
     if (l->n < T && is_run(how))
         scatter_run((int)how, to + l->base, l->n * (size_t)how, from);
+    else if (how == RUN_4 && l->n == T)
+        scatter_4(to + l->base, from);
     else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LANES)
@@ -373,6 +395,9 @@ V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes
         break;             \
     case RUN_3:            \
         CALL(RUN_3);       \
+        break;             \
+    case RUN_4:            \
+        CALL(RUN_4);       \
         break;             \
     case RUN_5:            \
         CALL(RUN_5);       \

@@ -15,7 +15,7 @@ static e3tp_tier tier;
 
 enum { ROWS = 37, PAD = 3 };
 static const size_t muls[] = {1, 2, 13, 16, 33}, row_counts[] = {1, 16, 19, ROWS};
-static const size_t degrees[] = {1, 3, 5, 7, 8, 9, 11, 16, 25};
+static const size_t degrees[] = {1, 3, 4, 5, 7, 8, 9, 11, 16, 25};
 /* Unsorted, with repeats. */
 static const int64_t some_rows[ROWS] = {5,  0,  36, 7,  7,  2,  31, 30, 29, 1,  18, 11, 3,
                                         3,  9,  27, 26, 4,  8,  10, 12, 6,  35, 34, 13, 14,
@@ -27,7 +27,8 @@ static union area {
     double f_double[1 << 16];
 } area[3];
 
-typedef enum order { MUL_IR, IR_MUL, BATCH_LAST, ORDERS } order;
+/* TIGHT: MUL_IR with nothing between the rows. */
+typedef enum order { MUL_IR, IR_MUL, BATCH_LAST, TIGHT, ORDERS } order;
 
 static e3tp_tile_map map_of(order o, size_t rows, size_t mul, size_t d)
 {
@@ -35,6 +36,7 @@ static e3tp_tile_map map_of(order o, size_t rows, size_t mul, size_t d)
         [MUL_IR] = {mul * d + PAD, d, 1, NULL, rows, mul, d},
         [IR_MUL] = {mul * d + PAD, 1, mul, NULL, rows, mul, d},
         [BATCH_LAST] = {1, ROWS, mul * ROWS, NULL, rows, mul, d},
+        [TIGHT] = {mul * d, d, 1, NULL, rows, mul, d},
     };
     return maps[o];
 }
