@@ -110,7 +110,7 @@ def main():
     top = 4 if options.quick else 8
     runs = [*models(), *protocol(top), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
-    runs += kinds.cases(tiers()[0], 4 if options.quick else 12)
+    runs += kinds.cases(tiers(), 4 if options.quick else 12)
     runs += pareto.cases(top)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")

@@ -17,10 +17,17 @@ GAUNT = {
     12: (1050, 1500),
 }
 COMPLETE, BACKWARD, MATRIX_FROM = 2.8, 2.2, 4
+ROW_MAJOR = {1: 2.5, 2: 2.5, 3: 1.6, 4: 1.4}  # one channel, row by row, over one channel, rows innermost; above: 1.25
+WIDER, WIDER_FROM = 0.85, 3  # avx512 over avx2, of the ratio of the peaks
 
 
-def cases(isa, top):
+def cases(tiers, top):
+    isa = tiers[0]
     for L in (L for L in GAUNT if L <= top):
+        gaunt = f"op=gaunt l1={L} l2={L} l3={L} dtype=f32 threads=1 method={METHODS['gaunt']}"
+        yield f"{gaunt} name=layouts.{L} batch=1000 pass=fwd layout=batch_last,mul_ir isa={isa}"
+        if "avx512" in tiers and L >= WIDER_FROM:
+            yield f"{gaunt} name=wider.{L} channels=128 batch=8 pass=fwd layout=ir_mul isa=avx2,avx512"
         for op, methods in METHODS.items():
             yield (
                 f"op={op} name=kinds.{L} l1={L} l2={L} l3={L} channels=128 batch={8 if L <= 8 else 1} dtype=f32 "
@@ -57,13 +64,42 @@ def table(rows):
     return lines
 
 
+def best_by(rows, setting, key):
+    """{L: {value of key: (ns, peak) of the fastest method}}."""
+    found = {}
+    for r in g.pick(rows, "product", setting):
+        at = found.setdefault(g.setting_of(r)[1], {})
+        value = g.option(r, key)
+        if value not in at or r["ns_per_item"] < at[value][0]:
+            at[value] = (r["ns_per_item"], r["best_peak_gflops"])
+    return found
+
+
+def row_major(rows):
+    """[(L, "mul_ir", time over that of the lane layout, over what it may be)]."""
+    return [
+        (L, "mul_ir", at["mul_ir"][0] / at["batch_last"][0] / ROW_MAJOR.get(L, 1.25))
+        for L, at in best_by(rows, "layouts", "layout").items()
+        if {"mul_ir", "batch_last"} <= at.keys()
+    ]
+
+
+def wider(rows):
+    """[(L, "avx512", speed over that of avx2, over the ratio of the peaks)]."""
+    return [
+        (L, "avx512", at["avx2"][0] / at["avx512"][0] / (at["avx512"][1] / at["avx2"][1]))
+        for L, at in best_by(rows, "wider", "isa").items()
+        if {"avx2", "avx512"} <= at.keys()
+    ]
+
+
 def goals(rows):
     lines = table(rows)
     at = {(r["L"], r["op"]): r for r in lines}
 
-    def judge(text, values, reach):
+    def judge(text, values, reach, higher=False):
         found = [{"name": f"kinds.{L}", "problem": f"layout={op}", "value": v} for L, op, v in values]
-        return g.goal(text, found, lambda r: r["value"], reach, "", higher=False)
+        return g.goal(text, found, lambda r: r["value"], reach, "", higher=higher)
 
     gaunt = [(r["L"], "gaunt", r["scaled"] / r["floor"]) for r in lines if r["floor"]]
     complete = [(r["L"], "complete", r["to_gaunt"]) for r in lines if r["op"] == "complete" and r["L"] >= 5]
@@ -78,4 +114,8 @@ def goals(rows):
         judge(f"complete over Gaunt, L >= 5, each by its best method: at most {COMPLETE}", complete, COMPLETE),
         judge(f"matrix over complete, L >= {MATRIX_FROM}: at most 1", matrix, 1),
         judge(f"products of signals, backward over forward: at most {BACKWARD}", backward, BACKWARD),
+        judge(
+            "Gaunt product of one channel, row by row over rows innermost, of its bound: at most 1", row_major(rows), 1
+        ),
+        judge(f"Gaunt product, avx512 over avx2, L >= {WIDER_FROM}: of the ratio of peaks", wider(rows), WIDER, True),
     ]

@@ -10,19 +10,19 @@
 /* Kernels are there for L = 1..LMAX. */
 enum { E3TP_CG_SIGNALS_LMAX = 5 };
 
-/* An operand or result: component i at v + i step, factors of its i-th degree at w + i w_step; w
-   NULL: ones. Lanes side by side, not necessarily aligned. */
+/* An operand or result: component i of tile t at v + i step + t tile, factors of its i-th degree at
+   w + i w_step + 64 bytes t; w NULL: ones. Not necessarily aligned. */
 #define E3TP_CG_LINES(real, suffix)         \
     typedef struct e3tp_cg_lines_##suffix { \
         real *v;                            \
-        size_t step;                        \
+        size_t step, tile;                  \
         const real *w;                      \
         size_t w_step;                      \
     } e3tp_cg_lines_##suffix;
 E3TP_CG_LINES(float, f32)
 E3TP_CG_LINES(double, f64)
 
-/* z = x y, or z += x y, each times its factors: `tiles` times 64 bytes of lanes. Degrees: gaunt
+/* z = x y, or z += x y, each times its factors, for so many tiles. Degrees: gaunt
    from 0 on, bracket from 1 on. z may not overlap x or y, which are not written; a lane's result
    depends on that lane alone. */
 #define E3TP_CG_SIGNAL(suffix)                                                          \

@@ -199,6 +199,24 @@ V_INLINE const v_real *take(const int odd, const int l, const LINES_OF *lines, s
     return middle - n / 2;
 }
 
+/* Tiles in one loop: all that lie side by side. */
+V_INLINE size_t together(size_t tiles, const LINES_OF *x, const LINES_OF *y, const LINES_OF *z)
+{
+    return x->tile == T && y->tile == T && z->tile == T ? tiles : 1;
+}
+
+V_INLINE void advance(LINES_OF *lines)
+{
+    lines->v += lines->tile;
+    lines->w = lines->w ? lines->w + T : NULL;
+}
+
+V_INLINE void next(result *to, const LINES_OF *z)
+{
+    to->z += z->tile;
+    to->w = to->w ? to->w + T : NULL;
+}
+
 #define KERNEL_(kind, l) kind##_##l
 #define KERNEL(kind, l) KERNEL_(kind, l)
 
@@ -209,11 +227,13 @@ V_INLINE const v_real *take(const int odd, const int l, const LINES_OF *lines, s
     {                                                                                         \
         enum { LINES = ((l) + 1) * ((l) + 1) - ODD };                                         \
         v_real P[2 * (slots)], lines[2 * LINES];                                              \
-        const LINES_OF xs = *x_from, ys = *y_from;                                            \
-        const result to = begin(z, adds);                                                     \
-        for (size_t at = 0; at < tiles * T; at += V_LANES) {                                  \
-            const v_real *const x = take(ODD, l, &xs, at, lines);                             \
-            const v_real *const y = take(ODD, l, &ys, at, lines + LINES);
+        LINES_OF xs = *x_from, ys = *y_from;                                                  \
+        result to = begin(z, adds);                                                           \
+        const size_t each = together(tiles, x_from, y_from, z);                               \
+        for (size_t t = 0; t < tiles; t += each, advance(&xs), advance(&ys), next(&to, z))    \
+            for (size_t at = 0; at < each * T; at += V_LANES) {                               \
+                const v_real *const x = take(ODD, l, &xs, at, lines);                         \
+                const v_real *const y = take(ODD, l, &ys, at, lines + LINES);
 #define END \
     }       \
     }

@@ -37,7 +37,7 @@ typedef struct part {
 static lines lines_of(const part *p, const e3tp_signal_span *s, int k, const void *v)
 {
     const real *w = s->w[k];
-    return (lines){(real *)(uintptr_t)v + p->first[k] * s->step[k], s->step[k],
+    return (lines){(real *)(uintptr_t)v + p->first[k] * s->step[k], s->step[k], s->tile[k],
                    w ? w + p->degree[k] * s->w_step : NULL, s->w_step};
 }
 
@@ -53,6 +53,13 @@ static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_spa
     }
 }
 
+/* The first component of so many tiles. */
+static void clear(real *v, size_t tile, size_t count)
+{
+    for (size_t t = 0; t < count; t++)
+        memset(v + t * tile, 0, 64);
+}
+
 static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_signal_span *s)
 {
     const e3tp_cg_signal *g = plan;
@@ -66,7 +73,7 @@ static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_
             call, s);
     for (int k = 0; k < 2 && !g->gaunt; k++)
         if (call->wanted[k])
-            memset(s->out[k], 0, s->count * 64);
+            clear(s->out[k], s->tile[k], s->count);
 }
 
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
@@ -77,6 +84,7 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
              &(e3tp_signal_span){.in = {in[0], in[1], in[2]},
                                  .out = {out[0], out[1], out[2]},
                                  .step = {T, T, T},
+                                 .tile = {T, T, T},
                                  .count = 1});
 }
 

@@ -22,13 +22,13 @@ typedef struct e3tp_signal_call {
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
-/* `count` whole tiles side by side, where the caller has them: component i of an operand or result
-   at i step elements from its pointer, which need not be aligned. */
+/* `count` whole tiles, where the caller has them or packed: component i of tile t of an operand or
+   result at i step + t tile elements from its pointer, which need not be aligned. */
 typedef struct e3tp_signal_span {
     const void *in[3];
     void *out[3];
-    size_t step[3], count;
-    const void *w[3]; /* factors of operands and results, a line for each block; NULL: ones */
+    size_t step[3], tile[3], count;
+    const void *w[3]; /* factors, a line for each block, tiles side by side; NULL: ones */
     size_t w_step;
 } e3tp_signal_span;
 

@@ -27,8 +27,8 @@ typedef struct spot {
 typedef struct frame {
     const e3tp_signal_tiles *s;
     const e3tp_rows *r;
-    real *base; /* scratch */
-    memory of[3];
+    real *base;              /* scratch */
+    memory *of;              /* [3] */
     const real *from[3];     /* x, y, gz */
     real *to[3];             /* gx, gy, z */
     e3tp_signal_call call;   /* with gradients of the factors all results are wanted */
@@ -159,12 +159,29 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
     }
 }
 
+/* n packed tiles at once. */
+static void run_packed(const frame *f, size_t n)
+{
+    const e3tp_signal_tiles *s = f->s;
+    e3tp_signal_span span = {.step = {T, T, T}, .count = n};
+    for (int k = 0; k < 3; k++) {
+        span.in[k] = f->base + s->in[k];
+        span.out[k] = f->base + s->out[k];
+        span.tile[k] = s->components[k] * T;
+    }
+    s->span(s->plan, &f->call, &span);
+}
+
 static void run_tiles(const frame *f, spot here, bool first)
 {
     const size_t rows = f->s->row_step, n = (here.n + rows - 1) / rows * here.nd;
+    const bool shared = f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
     pack_operands(f, here, first);
-    for (size_t i = 0; i < n; i++)
-        run_tile(f, i, here.d + i % here.nd, first && i == 0);
+    if (f->s->span && !f->factors && !shared)
+        run_packed(f, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            run_tile(f, i, here.d + i % here.nd, first && i == 0);
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             unpack_factors(f, k, here);
@@ -208,6 +225,7 @@ static void run_span(const frame *f, size_t i, size_t whole)
         const size_t at =
             f->of[k].start[0] + i * (f->s->lanes == E3TP_LANES_ROWS ? m->channel : m->row);
         span.step[k] = m->component;
+        span.tile[k] = T;
         span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
         span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
         if (f->factors)
@@ -268,9 +286,11 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, 
     const int64_t *const index[3] = {r->ix, r->iy, NULL};
     if (!s->problem->channels)
         return;
+    memory of[3]; /* large: clearing it would take as long as a small call */
     frame f = {.s = s,
                .r = r,
                .base = scratch,
+               .of = of,
                .from = {r->x, r->y, r->gz},
                .to = {back ? r->gx : NULL, back ? r->gy : NULL, back ? NULL : r->z},
                .factors = s->problem->factor_weights};

@@ -132,7 +132,9 @@ static void check(e3tp_dtype t, int l, bool gaunt, bool bracket, size_t tiles, u
     const int n = (l + 1) * (l + 1), lines[3] = {n, n, (gaunt ? n : 0) + (bracket ? n - 1 : 0)};
     const e3tp_cg_signal plan = {.lmax = l, .gaunt = gaunt, .bracket = bracket};
     e3tp_signal_call call = {.back = wanted != 4};
-    e3tp_signal_span span = {.step = {STEP, STEP, STEP}, .count = tiles, .w_step = STEP};
+    const size_t T = 64 / element;
+    e3tp_signal_span span = {
+        .step = {STEP, STEP, STEP}, .tile = {T, T, T}, .count = tiles, .w_step = STEP};
     fill(t);
     for (int k = 0; k < 3; k++) {
         call.wanted[k] = wanted >> k & 1;
