@@ -16,6 +16,18 @@ static bool holds_degrees(const e3tp_problem *p, int k, size_t first, int least,
     return true;
 }
 
+/* A Gaunt product with as many results as those to twice the largest degree. */
+static bool is_wide(const e3tp_problem *p)
+{
+    return p->op == E3TP_OP_GAUNT && p->nblocks[2] == 2 * p->nblocks[0] - 1;
+}
+
+static bool is_built(const e3tp_problem *p, e3tp_tier tier, int lmax, bool wide)
+{
+    const e3tp_cg_signal_runner *r = runners[p->dtype][tier];
+    return r && r->has(lmax, wide);
+}
+
 bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
 {
     const bool gaunt = p->op == E3TP_OP_GAUNT || p->op == E3TP_OP_COMPLETE,
@@ -23,13 +35,17 @@ bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
     const size_t n = p->nblocks[0];
     const int lmax = (int)n - 1;
     if ((!gaunt && !bracket) || p->sign != E3TP_SIGN_E3NN || lmax < 1 ||
-        lmax > E3TP_CG_SIGNALS_LMAX || p->nblocks[1] != n ||
-        p->nblocks[2] != (gaunt ? n : 0) + (bracket ? n - 1 : 0))
+        lmax > E3TP_CG_SIGNALS_LMAX || p->nblocks[1] != n)
+        return false;
+    if (is_wide(p))
+        return holds_degrees(p, 0, 0, 0, lmax) && holds_degrees(p, 1, 0, 0, lmax) &&
+               holds_degrees(p, 2, 0, 0, 2 * lmax) && is_built(p, tier, lmax, true);
+    if (p->nblocks[2] != (gaunt ? n : 0) + (bracket ? n - 1 : 0))
         return false;
     return holds_degrees(p, 0, 0, 0, lmax) && holds_degrees(p, 1, 0, 0, lmax) &&
            (!gaunt || holds_degrees(p, 2, 0, 0, lmax)) &&
-           (!bracket || holds_degrees(p, 2, gaunt ? n : 0, 1, lmax)) && runners[p->dtype][tier] &&
-           runners[p->dtype][tier]->has(lmax);
+           (!bracket || holds_degrees(p, 2, gaunt ? n : 0, 1, lmax)) &&
+           is_built(p, tier, lmax, false);
 }
 
 /* Seconds of a tile for each non-zero of the tensor, below the largest degree and at it, where the
@@ -58,6 +74,7 @@ e3tp_status e3tp_cg_signal_create(e3tp_cg_signal **out, const e3tp_problem *p, e
     g->lmax = (int)p->nblocks[0] - 1;
     g->gaunt = p->op != E3TP_OP_BRACKET;
     g->bracket = p->op != E3TP_OP_GAUNT;
+    g->wide = is_wide(p);
     *out = g;
     return E3TP_OK;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole products of signals in straight-line code: Gaunt product and Poisson bracket of all degrees
    to L with all to L, to all to L. Both are symmetric under exchange of any two of x, y and z up to
-   a sign (-1 for the bracket), so that their gradients are products of the same kind. */
+   a sign (-1 for the bracket), so that their gradients are products of the same kind. And the Gaunt
+   product to all to 2L, whose gradients add products with the degrees of gz to L and above. */
 #ifndef E3TP_CG_SIGNALS_H
 #define E3TP_CG_SIGNALS_H
 
 #include "problem/signal_tiles.h"
 
-/* Kernels are there for L = 1..LMAX. */
-enum { E3TP_CG_SIGNALS_LMAX = 5 };
+/* Kernels are there for L = 1..LMAX, for results to 2L for L = 1..WIDE. */
+enum { E3TP_CG_SIGNALS_WIDE = 4, E3TP_CG_SIGNALS_LMAX = 5 };
 
 /* An operand or result: component i of tile t at v + i step + t tile, factors of its i-th degree at
    w + i w_step + 64 bytes t; w NULL: ones. Not necessarily aligned. */
@@ -23,27 +24,28 @@ E3TP_CG_LINES(float, f32)
 E3TP_CG_LINES(double, f64)
 
 /* z = x y, or z += x y, each times its factors, for so many tiles. Degrees: gaunt
-   from 0 on, bracket from 1 on. z may not overlap x or y, which are not written; a lane's result
-   depends on that lane alone. */
+   from 0 on, bracket from 1 on; wide: of z to 2L; high: of x L+1..2L. z may not overlap x or y,
+   which are not written; a lane's result depends on that lane alone. */
 #define E3TP_CG_SIGNAL(suffix)                                                          \
     typedef void e3tp_cg_signal_##suffix(size_t tiles, const e3tp_cg_lines_##suffix *x, \
                                          const e3tp_cg_lines_##suffix *y,               \
                                          const e3tp_cg_lines_##suffix *z, bool adds);   \
     typedef struct e3tp_cg_signals_##suffix {                                           \
-        e3tp_cg_signal_##suffix *gaunt, *bracket;                                       \
+        e3tp_cg_signal_##suffix *gaunt, *bracket, *wide, *high;                         \
     } e3tp_cg_signals_##suffix;
 E3TP_CG_SIGNAL(f32)
 E3TP_CG_SIGNAL(f64)
 
 typedef struct e3tp_cg_signal_runner {
     e3tp_signal_runner walk;
-    bool (*has)(int lmax); /* whether the build has kernels of that degree, 1..LMAX */
+    bool (*has)(int lmax, bool wide); /* whether the build has kernels, 1 <= lmax <= LMAX */
 } e3tp_cg_signal_runner;
 
 typedef struct e3tp_cg_signal {
     e3tp_signal_tiles tiles;
     int lmax;
     bool gaunt, bracket; /* parts of the product; z holds them one after the other */
+    bool wide;           /* gaunt, to 2 lmax */
 } e3tp_cg_signal;
 
 /* Whether a product has kernels for that tier. */

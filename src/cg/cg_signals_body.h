@@ -16,9 +16,13 @@ enum { T = 64 / sizeof(real) };
 
 #define K(c) v_set1(R(c))
 
-/* Components m and -m of the degree whose m = 0 is component `c` of all. */
-#define RE(a, c, m) a[(c) + (m)-odd]
-#define IM(a, c, m) a[(c) - (m)-odd]
+/* Components m and -m of the degree whose m = 0 is component `c` of all; the first of x is
+   component bx of all, of y by. */
+#define XR(c, m) x[(c) + (m)-bx]
+#define XI(c, m) x[(c) - (m)-bx]
+#define YR(c, m) y[(c) + (m)-by]
+#define YI(c, m) y[(c) - (m)-by]
+#define SIGNALS const int bx, const int by, const v_real *x, const v_real *y
 
 /* x_A y_B + x_B y_A, or their difference. */
 V_INLINE v_real both(const int odd, v_real xa, v_real yb, v_real xb, v_real ya)
@@ -31,42 +35,39 @@ typedef struct parts {
     v_real rr, ii, ri, ir;
 } parts;
 
-V_INLINE parts parts_of(const int odd, const v_real *x, const v_real *y, int a, int ma, int b,
-                        int mb)
+V_INLINE parts parts_of(const int odd, SIGNALS, int a, int ma, int b, int mb)
 {
-    const v_real xar = RE(x, a, ma), xai = IM(x, a, ma), xbr = RE(x, b, mb), xbi = IM(x, b, mb);
-    const v_real yar = RE(y, a, ma), yai = IM(y, a, ma), ybr = RE(y, b, mb), ybi = IM(y, b, mb);
+    const v_real xar = XR(a, ma), xai = XI(a, ma), xbr = XR(b, mb), xbi = XI(b, mb);
+    const v_real yar = YR(a, ma), yai = YI(a, ma), ybr = YR(b, mb), ybi = YI(b, mb);
     return (parts){both(odd, xar, ybr, xbr, yar), both(odd, xai, ybi, xbi, yai),
                    both(odd, xar, ybi, xbi, yar), both(odd, xai, ybr, xbr, yai)};
 }
 
-#define PRODUCT_ARGS                                                                         \
-    const int odd, const v_real *x, const v_real *y, v_real *P, int p, int q, int a, int ma, \
-        int b, int mb
+#define PRODUCT_ARGS const int odd, SIGNALS, v_real *P, int p, int q, int a, int ma, int b, int mb
 
 V_INLINE void product_SELF_0(PRODUCT_ARGS)
 {
     (void)odd, (void)q, (void)ma, (void)b, (void)mb;
-    P[2 * p] = RE(x, a, 0) * RE(y, a, 0);
+    P[2 * p] = XR(a, 0) * YR(a, 0);
 }
 
 V_INLINE void product_BOTH_0(PRODUCT_ARGS)
 {
     (void)q, (void)ma, (void)mb;
-    P[2 * p] = both(odd, RE(x, a, 0), RE(y, b, 0), RE(x, b, 0), RE(y, a, 0));
+    P[2 * p] = both(odd, XR(a, 0), YR(b, 0), XR(b, 0), YR(a, 0));
 }
 
 V_INLINE void product_RIGHT_0(PRODUCT_ARGS)
 {
     (void)q, (void)mb;
-    const v_real x0 = RE(x, b, 0), y0 = RE(y, b, 0);
-    P[2 * p] = both(odd, RE(x, a, ma), y0, x0, RE(y, a, ma));
-    P[2 * p + 1] = both(odd, IM(x, a, ma), y0, x0, IM(y, a, ma));
+    const v_real x0 = XR(b, 0), y0 = YR(b, 0);
+    P[2 * p] = both(odd, XR(a, ma), y0, x0, YR(a, ma));
+    P[2 * p + 1] = both(odd, XI(a, ma), y0, x0, YI(a, ma));
 }
 
 V_INLINE void product_PQ(PRODUCT_ARGS)
 {
-    const parts s = parts_of(odd, x, y, a, ma, b, mb);
+    const parts s = parts_of(odd, bx, by, x, y, a, ma, b, mb);
     P[2 * p] = s.rr - s.ii;
     P[2 * p + 1] = s.ri + s.ir;
     P[2 * q] = s.rr + s.ii;
@@ -76,7 +77,7 @@ V_INLINE void product_PQ(PRODUCT_ARGS)
 /* Of order 0 the sums take one part. */
 V_INLINE void product_PQ_0(PRODUCT_ARGS)
 {
-    const parts s = parts_of(odd, x, y, a, ma, b, mb);
+    const parts s = parts_of(odd, bx, by, x, y, a, ma, b, mb);
     P[2 * p] = s.rr - s.ii;
     P[2 * p + 1] = s.ri + s.ir;
     P[2 * q + odd] = odd ? s.ir - s.ri : s.rr + s.ii;
@@ -85,7 +86,7 @@ V_INLINE void product_PQ_0(PRODUCT_ARGS)
 V_INLINE void product_Q(PRODUCT_ARGS)
 {
     (void)p;
-    const parts s = parts_of(odd, x, y, a, ma, b, mb);
+    const parts s = parts_of(odd, bx, by, x, y, a, ma, b, mb);
     P[2 * q] = s.rr + s.ii;
     P[2 * q + 1] = s.ir - s.ri;
 }
@@ -93,14 +94,14 @@ V_INLINE void product_Q(PRODUCT_ARGS)
 V_INLINE void product_Q_0(PRODUCT_ARGS)
 {
     (void)p;
-    const parts s = parts_of(odd, x, y, a, ma, b, mb);
+    const parts s = parts_of(odd, bx, by, x, y, a, ma, b, mb);
     P[2 * q + odd] = odd ? s.ir - s.ri : s.rr + s.ii;
 }
 
 V_INLINE void product_SELF(PRODUCT_ARGS)
 {
     (void)odd, (void)b, (void)mb;
-    const v_real xr = RE(x, a, ma), xi = IM(x, a, ma), yr = RE(y, a, ma), yi = IM(y, a, ma);
+    const v_real xr = XR(a, ma), xi = XI(a, ma), yr = YR(a, ma), yi = YI(a, ma);
     const v_real rr = xr * yr;
     P[2 * p] = v_fnma(xi, yi, rr);
     P[2 * p + 1] = v_fma(xr, yi, xi * yr);
@@ -110,11 +111,53 @@ V_INLINE void product_SELF(PRODUCT_ARGS)
 V_INLINE void product_SELF_Q(PRODUCT_ARGS)
 {
     (void)p, (void)b, (void)mb;
-    const v_real xr = RE(x, a, ma), xi = IM(x, a, ma), yr = RE(y, a, ma), yi = IM(y, a, ma);
+    const v_real xr = XR(a, ma), xi = XI(a, ma), yr = YR(a, ma), yi = YI(a, ma);
     P[2 * q + odd] = odd ? v_fnma(xr, yi, xi * yr) : v_fma(xi, yi, xr * yr);
 }
 
-#define PRODUCT(which, p, q, a, ma, b, mb) product_##which(ODD, x, y, P, p, q, a, ma, b, mb);
+/* Ordered pairs: x_A y_B alone. */
+V_INLINE void product_ONE_0(PRODUCT_ARGS)
+{
+    (void)odd, (void)q, (void)ma, (void)mb;
+    P[2 * p] = XR(a, 0) * YR(b, 0);
+}
+
+V_INLINE void product_ONE_X0(PRODUCT_ARGS)
+{
+    (void)odd, (void)q, (void)ma;
+    P[2 * p] = XR(a, 0) * YR(b, mb);
+    P[2 * p + 1] = XR(a, 0) * YI(b, mb);
+}
+
+V_INLINE void product_ONE_Y0(PRODUCT_ARGS)
+{
+    (void)odd, (void)q, (void)mb;
+    P[2 * p] = XR(a, ma) * YR(b, 0);
+    P[2 * p + 1] = XI(a, ma) * YR(b, 0);
+}
+
+V_INLINE void product_ONE_Q(PRODUCT_ARGS)
+{
+    (void)odd, (void)p;
+    const v_real xr = XR(a, ma), xi = XI(a, ma), yr = YR(b, mb), yi = YI(b, mb);
+    P[2 * q] = v_fma(xi, yi, xr * yr);
+    P[2 * q + 1] = ma < mb ? v_fnma(xi, yr, xr * yi) : v_fnma(xr, yi, xi * yr);
+}
+
+V_INLINE void product_ONE(PRODUCT_ARGS)
+{
+    (void)odd;
+    const v_real xr = XR(a, ma), xi = XI(a, ma), yr = YR(b, mb), yi = YI(b, mb);
+    const v_real rr = xr * yr, ir = ma < mb ? xr * yi : xi * yr;
+    const v_real a1 = ma < mb ? xi : xr, a2 = ma < mb ? yr : yi;
+    P[2 * p] = v_fnma(xi, yi, rr);
+    P[2 * p + 1] = v_fma(a1, a2, ir);
+    P[2 * q] = v_fma(xi, yi, rr);
+    P[2 * q + 1] = v_fnma(a1, a2, ir);
+}
+
+#define PRODUCT(which, p, q, a, ma, b, mb) \
+    product_##which(ODD, FIRST_X *FIRST_X, ODD, x, y, P, p, q, a, ma, b, mb);
 
 /* Products before sums: the compiler may keep them in registers, but not make them late. */
 #define KEEP_ORDER __asm__ volatile("" : : : "memory")
@@ -163,26 +206,29 @@ V_INLINE void put(const result *to, size_t at, int degree, int line, v_real s)
     put(&to, at, (l)-ODD, (l) * ((l) + 1) + (M)-ODD, ODD ? im : re); \
     put(&to, at, (l)-ODD, (l) * ((l) + 1) - (M)-ODD, ODD ? v_zero() - re : im);
 
-/* One vector of each line of an operand of degrees odd..l, times its factors, at `to`; returns
+/* The degree of component c of all, to l = 4. */
+V_INLINE int degree_of(int c)
+{
+    return c < 1 ? 0 : c < 4 ? 1 : c < 9 ? 2 : c < 16 ? 3 : 4;
+}
+
+/* One vector of each line of an operand of degrees first..last, times its factors, at `to`; returns
    where they are. More than registers hold are copied in a loop, as each line would need an
    address, and read by the code that follows through a pointer of unknown value, from the middle
    on, which makes short instructions. */
-V_INLINE const v_real *take(const int odd, const int l, const LINES_OF *lines, size_t at,
+V_INLINE const v_real *take(const int first, const int last, const LINES_OF *lines, size_t at,
                             v_real *to)
 {
-    const int n = (l + 1) * (l + 1) - odd;
+    const int n = (last + 1) * (last + 1) - first * first;
     const real *from = lines->v + at, *w = lines->w ? lines->w + at : NULL;
-    if (l <= 2) {
+    if (n <= 9) {
         V_UNROLL
         for (int i = 0; i < n; i++)
             to[i] = v_loadu(from + (size_t)i * lines->step);
         if (w)
             V_UNROLL
         for (int i = 0; i < n; i++)
-            to[i] *= v_loadu(w + (size_t)(i + odd < 1   ? 0
-                                          : i + odd < 4 ? 1 - odd
-                                                        : 2 - odd) *
-                                     lines->w_step);
+            to[i] *= v_loadu(w + (size_t)(degree_of(i + first * first) - first) * lines->w_step);
         return to;
     }
     V_ROLL
@@ -190,7 +236,7 @@ V_INLINE const v_real *take(const int odd, const int l, const LINES_OF *lines, s
         to[i] = v_loadu(from);
     if (w)
         V_ROLL
-    for (int d = odd, i = 0; d <= l; d++, w += lines->w_step)
+    for (int d = first, i = 0; d <= last; d++, w += lines->w_step)
         V_ROLL
     for (int m = -d; m <= d; m++, i++)
         to[i] *= v_loadu(w);
@@ -217,23 +263,22 @@ V_INLINE void next(result *to, const LINES_OF *z)
     to->w = to->w ? to->w + T : NULL;
 }
 
-#define KERNEL_(kind, l) kind##_##l
-#define KERNEL(kind, l) KERNEL_(kind, l)
-
-/* Opens and closes a kernel; between them stands the code for one vector. */
-#define BEGIN(kind, l, slots)                                                                 \
-    static void KERNEL(kind, l)(size_t tiles, const LINES_OF *x_from, const LINES_OF *y_from, \
-                                const LINES_OF *z, bool adds)                                 \
-    {                                                                                         \
-        enum { LINES = ((l) + 1) * ((l) + 1) - ODD };                                         \
-        v_real P[2 * (slots)], lines[2 * LINES];                                              \
-        LINES_OF xs = *x_from, ys = *y_from;                                                  \
-        result to = begin(z, adds);                                                           \
-        const size_t each = together(tiles, x_from, y_from, z);                               \
-        for (size_t t = 0; t < tiles; t += each, advance(&xs), advance(&ys), next(&to, z))    \
-            for (size_t at = 0; at < each * T; at += V_LANES) {                               \
-                const v_real *const x = take(ODD, l, &xs, at, lines);                         \
-                const v_real *const y = take(ODD, l, &ys, at, lines + LINES);
+/* Opens and closes a kernel of degrees first..last of x, ODD..lmax of y; between them stands the
+   code for one vector. */
+#define LINES(first, last) (((last) + 1) * ((last) + 1) - (first) * (first))
+#define BEGIN(name, slots, first, last, lmax)                                              \
+    static void name(size_t tiles, const LINES_OF *x_from, const LINES_OF *y_from,         \
+                     const LINES_OF *z, bool adds)                                         \
+    {                                                                                      \
+        enum { FIRST_X = first };                                                          \
+        v_real P[2 * (slots)], x_lines[LINES(first, last)], y_lines[LINES(ODD, lmax)];     \
+        LINES_OF xs = *x_from, ys = *y_from;                                               \
+        result to = begin(z, adds);                                                        \
+        const size_t each = together(tiles, x_from, y_from, z);                            \
+        for (size_t t = 0; t < tiles; t += each, advance(&xs), advance(&ys), next(&to, z)) \
+            for (size_t at = 0; at < each * T; at += V_LANES) {                            \
+                const v_real *const x = take(first, last, &xs, at, x_lines);               \
+                const v_real *const y = take(ODD, lmax, &ys, at, y_lines);
 #define END \
     }       \
     }

@@ -19,9 +19,12 @@ enum { T = 64 / sizeof(real) };
 EACH_L(DECLARE)
 static const SIGNALS(E3TP_REAL) *const kernels[E3TP_CG_SIGNALS_LMAX + 1] = {EACH_L(ENTRY)};
 
-/* The factors of results gx, gy, z among x, y, gz, in an order that suits the bracket: the integral
-   of {x, y} z is that of x {y, z}. */
-static const int factors[3][2] = {{1, 2}, {2, 0}, {0, 1}};
+/* The factors of results gx, gy, z among x, y, gz. ROUND suits the bracket: the integral of {x, y}
+   z is that of x {y, z}. */
+typedef enum sequence { ROUND, GZ_FIRST } sequence;
+static const int factors[][3][2] = {
+    [ROUND] = {{1, 2}, {2, 0}, {0, 1}}, [GZ_FIRST] = {{2, 1}, {2, 0}, {0, 1}}};
+enum { GRADIENTS = 3, Z = 4, ALL = 7 }; /* sets of results */
 
 #define LINES_(r) e3tp_cg_lines_##r
 #define LINES(r) LINES_(r)
@@ -30,7 +33,9 @@ typedef LINES(E3TP_REAL) lines;
 typedef struct part {
     SIGNAL(E3TP_REAL) * kernel;
     size_t first[3], degree[3]; /* its first component and degree of x, y and z */
-    bool adds;
+    unsigned results;
+    sequence order;
+    bool adds; /* to gradients */
 } part;
 
 /* Of operand or result k, which `v` is. */
@@ -44,9 +49,9 @@ static lines lines_of(const part *p, const e3tp_signal_span *s, int k, const voi
 static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_span *s)
 {
     for (int k = 0; k < 3; k++) {
-        if (!call->wanted[k])
+        if (!call->wanted[k] || !(p.results >> k & 1))
             continue;
-        const int a = factors[k][0], b = factors[k][1];
+        const int a = factors[p.order][k][0], b = factors[p.order][k][1];
         const lines x = lines_of(&p, s, a, s->in[a]), y = lines_of(&p, s, b, s->in[b]),
                     z = lines_of(&p, s, k, s->out[k]);
         p.kernel(s->count, &x, &y, &z, p.adds && k < 2);
@@ -65,12 +70,20 @@ static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_
     const e3tp_cg_signal *g = plan;
     const SIGNALS(E3TP_REAL) *of = kernels[g->lmax];
     const size_t n = (size_t)g->lmax + 1;
+    const part whole = {of->gaunt, {0, 0, 0}, {0, 0, 0}, g->wide ? GRADIENTS : ALL, ROUND, false},
+               wide = {of->wide, {0, 0, 0}, {0, 0, 0}, Z, ROUND, false},
+               high = {of->high, {0, 0, n * n}, {0, 0, n}, GRADIENTS, GZ_FIRST, true},
+               bracket = {
+                   of->bracket, {1, 1, g->gaunt ? n * n : 0}, {1, 1, g->gaunt ? n : 0}, ALL, ROUND,
+                   g->gaunt};
     if (g->gaunt)
-        run_part((part){of->gaunt, {0, 0, 0}, {0, 0, 0}, false}, call, s);
+        run_part(whole, call, s);
+    if (g->wide)
+        run_part(wide, call, s);
+    if (g->wide)
+        run_part(high, call, s);
     if (g->bracket)
-        run_part(
-            (part){of->bracket, {1, 1, g->gaunt ? n * n : 0}, {1, 1, g->gaunt ? n : 0}, g->gaunt},
-            call, s);
+        run_part(bracket, call, s);
     for (int k = 0; k < 2 && !g->gaunt; k++)
         if (call->wanted[k])
             clear(s->out[k], s->tile[k], s->count);
@@ -88,9 +101,9 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                                  .count = 1});
 }
 
-static bool has(int lmax)
+static bool has(int lmax, bool wide)
 {
-    return kernels[lmax]->gaunt != NULL;
+    return (wide ? kernels[lmax]->wide : kernels[lmax]->gaunt) != NULL;
 }
 
 const e3tp_cg_signal_runner E3TP_NAME(e3tp_cg_signal_runner) = {{run_tile, run_span}, has};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of whole products of signals against plain sums over strengths and W: every degree, Gaunt
-   product, bracket and both, results and gradients one by one and together, lines anywhere, with
-   and without factors. For tiers whose kernels are generated. */
+   product (to L and to 2L), bracket and both, results and gradients one by one and together, lines
+   anywhere, with and without factors. For tiers whose kernels are generated. */
 #include "cg/cg_signals.h"
 
 #include <float.h>
@@ -17,7 +17,7 @@ static e3tp_tier tier;
 
 enum {
     L = E3TP_CG_SIGNALS_LMAX,
-    N = (L + 1) * (L + 1),
+    N = (2 * L + 1) * (2 * L + 1),
     TILES = 3,
     LANES = TILES * 16,
     STEP = LANES + 3,
@@ -29,12 +29,12 @@ typedef struct term {
     double value;
 } term;
 
-static term terms[2 * 6000];
+static term terms[12000];
 static size_t nterms;
 
 static void add_terms(int l1, int l2, int l3, double strength, int first)
 {
-    static double W[(2 * L + 1) * (2 * L + 1) * (2 * L + 1)];
+    static double W[(2 * L + 1) * (2 * L + 1) * (4 * L + 1)];
     const int n2 = 2 * l2 + 1, n3 = 2 * l3 + 1;
     if (strength == 0)
         return;
@@ -49,12 +49,12 @@ static void add_terms(int l1, int l2, int l3, double strength, int first)
 
 /* Those of a product to degree l; components of z of the bracket follow those of the Gaunt product.
  */
-static void list_terms(int l, bool gaunt, bool bracket)
+static void list_terms(int l, bool gaunt, bool bracket, int top)
 {
     nterms = 0;
     for (int l1 = 0; l1 <= l; l1++)
         for (int l2 = 0; l2 <= l; l2++)
-            for (int l3 = 0; l3 <= l; l3++) {
+            for (int l3 = 0; l3 <= top; l3++) {
                 if (gaunt)
                     add_terms(l1, l2, l3, e3tp_gaunt_strength(l1, l2, l3), 0);
                 if (bracket)
@@ -67,14 +67,14 @@ static void list_terms(int l, bool gaunt, bool bracket)
 typedef struct arrays {
     _Alignas(64) unsigned char in[3][SIZE * sizeof(double)], out[3][SIZE * sizeof(double)],
         w[3][SIZE * sizeof(double)];
-    bool factors;
+    bool factors, wide;
 } arrays;
 static arrays a;
 
 /* Which block of operand k a component belongs to; z of the bracket alone begins with degree 1. */
 static size_t block_of(int k, int component, int lines, int n)
 {
-    const int first = k < 2 || lines >= n ? 0 : 1, second = component >= n;
+    const int first = k < 2 || lines >= n ? 0 : 1, second = component >= n && !a.wide;
     const int at = component + (second ? 1 - n : first);
     return (size_t)((int)sqrt(at + 0.5) - first + (second ? (int)sqrt(n + 0.5) - 1 : 0));
 }
@@ -129,8 +129,10 @@ static void compare(e3tp_dtype t, int k, const int lines[3], size_t lanes)
 static void check(e3tp_dtype t, int l, bool gaunt, bool bracket, size_t tiles, unsigned wanted)
 {
     const size_t element = t == E3TP_F64 ? 8 : 4;
-    const int n = (l + 1) * (l + 1), lines[3] = {n, n, (gaunt ? n : 0) + (bracket ? n - 1 : 0)};
-    const e3tp_cg_signal plan = {.lmax = l, .gaunt = gaunt, .bracket = bracket};
+    const int n = (l + 1) * (l + 1), lines[3] = {n, n,
+                                                 a.wide ? (2 * l + 1) * (2 * l + 1)
+                                                        : (gaunt ? n : 0) + (bracket ? n - 1 : 0)};
+    const e3tp_cg_signal plan = {.lmax = l, .gaunt = gaunt, .bracket = bracket, .wide = a.wide};
     e3tp_signal_call call = {.back = wanted != 4};
     const size_t T = 64 / element;
     e3tp_signal_span span = {
@@ -153,10 +155,12 @@ START_TEST(sums_over_couplings)
 {
     size_t ran = 0;
     for (int l = 1; l <= L; l++)
-        for (int parts = 1; parts < 4; parts++) {
-            list_terms(l, parts & 1, parts & 2);
+        for (int kind = 0; kind < (l <= E3TP_CG_SIGNALS_WIDE ? 4 : 3); kind++) {
+            const int parts = kind < 3 ? kind + 1 : 1;
+            a.wide = kind == 3;
+            list_terms(l, parts & 1, parts & 2, a.wide ? 2 * l : l);
             for (int t = 0; t < 2; t++) {
-                ck_assert(runners[t][tier]->has(l));
+                ck_assert(runners[t][tier]->has(l, a.wide));
                 for (unsigned wanted = 1; wanted < 16; wanted++) {
                     a.factors = wanted > 7;
                     if (wanted == 8)
@@ -166,7 +170,7 @@ START_TEST(sums_over_couplings)
                 }
             }
         }
-    ck_assert_uint_eq(ran, L * 3 * 2 * 14);
+    ck_assert_uint_eq(ran, (L * 3 + E3TP_CG_SIGNALS_WIDE) * 2 * 14);
 }
 END_TEST
 
