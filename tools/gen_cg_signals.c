@@ -230,7 +230,7 @@ int main(int argc, char **argv)
     printf("#define KERNELS {");
     for (int i = 0; i < count; i++)
         printf(".%s = %s_%d, ", kinds[i].name, kinds[i].name, l);
-    printf("}\n#else\n#define KERNELS {NULL}\n#endif\n"
+    printf("}\n#else\n#define KERNELS {.gaunt = NULL}\n#endif\n"
            "const E3TP_CG_SIGNALS E3TP_NAME(e3tp_cg_signals_l%d) = KERNELS;\n",
            l);
     return ferror(stdout) != 0;
