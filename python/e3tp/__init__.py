@@ -14,7 +14,7 @@ from .products import (
     TensorSquare,
     uvu_tensor_product,
 )
-from .signals import SignalProduct
+from .signals import SignalProduct, grid_size
 
 __all__ = [
     "ElementwiseTensorProduct",
@@ -31,6 +31,7 @@ __all__ = [
     "bracket_strength",
     "build_info",
     "gaunt_strength",
+    "grid_size",
     "isa_tiers",
     "methods",
     "set_num_threads",

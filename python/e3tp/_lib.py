@@ -64,6 +64,7 @@ _PROTOTYPES = (
     ("e3tp_wigner_3j", c_int, (c_int, c_int, c_int, c_int, c_void_p)),
     ("e3tp_wigner_D", c_int, (c_int, c_double, c_double, c_double, c_void_p)),
     ("e3tp_wigner_D_from_matrix", c_int, (c_int, c_int, c_void_p, c_void_p)),
+    ("e3tp_grid_size", c_int, (POINTER(c_int), c_size_t, c_int, c_int, POINTER(c_int), POINTER(c_int))),
     ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
     ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int)),
     ("e3tp_sh_eval", c_int, (POINTER(c_int), c_size_t, c_int, c_int, c_void_p, c_size_t, c_void_p, c_void_p)),

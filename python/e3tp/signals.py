@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from . import _lib
-from ._lib import KINDS, choice, integer, lib
+from ._lib import KINDS, check, choice, integer, lib
 from ._plan import Descriptor, Plan, irreps_from
 from .arrays import broadcast_axes, readable, result, sum_to
 
@@ -22,6 +22,24 @@ def _degrees(name, lmax):
     if np.iterable(lmax):
         return [integer(name, l) for l in lmax]
     return list(range(integer(name, lmax, 0, 1000) + 1))
+
+
+def grid_size(lmax, lmax_out, quadrature="gauss-legendre"):
+    """(n_theta, n_phi) of the smallest grid on which products of functions are exact.
+
+    lmax        a degree for each factor (0..l), as many as are multiplied
+    lmax_out    the degree to which the product is analysed
+    quadrature  "gauss-legendre" | "equiangular"
+    """
+    rule = choice("quadrature", quadrature, QUADRATURES)
+    degrees = [integer("lmax", l, 0, 65535) for l in lmax]
+    if not 0 < len(degrees) <= 16383:
+        raise ValueError(f"lmax: {len(degrees)} factors, expected 1 to 16383")
+    theta, phi = ctypes.c_int(), ctypes.c_int()
+    given = (ctypes.c_int * len(degrees))(*degrees)
+    out = integer("lmax_out", lmax_out, 0, 65535)
+    check(lib.e3tp_grid_size(given, len(degrees), out, rule, ctypes.byref(theta), ctypes.byref(phi)), "grid_size")
+    return theta.value, phi.value
 
 
 class SignalProduct(Plan):

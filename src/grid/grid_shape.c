@@ -53,8 +53,8 @@ static int sum_of_degrees(const e3tp_problem *p)
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why)
 {
     *s = (e3tp_grid_shape){.sum = sum_of_degrees(p)};
-    s->least_theta = p->quadrature == E3TP_GAUSS_LEGENDRE ? s->sum / 2 + 1 : s->sum | 1;
-    s->least_phi = s->sum + 1;
+    s->least_theta = e3tp_grid_least_theta(p->quadrature, s->sum);
+    s->least_phi = e3tp_grid_least_phi(s->sum);
     s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
     s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
     s->quarter = s->n_phi % 2 == 0;

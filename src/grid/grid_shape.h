@@ -15,6 +15,17 @@ typedef struct e3tp_grid_shape {
     int least_theta, least_phi;
 } e3tp_grid_shape;
 
+/* Rings and samples that degrees which sum to `sum` take at the least. */
+static inline int e3tp_grid_least_theta(e3tp_quadrature q, int sum)
+{
+    return q == E3TP_GAUSS_LEGENDRE ? sum / 2 + 1 : sum | 1;
+}
+
+static inline int e3tp_grid_least_phi(int sum)
+{
+    return sum + 1;
+}
+
 /* The user's grid, or the smallest exact one that folds by quarters. False, with the sentence: it
    is not exact and aliasing is not allowed. */
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);

@@ -388,6 +388,30 @@ START_TEST(null_descriptors)
 END_TEST
 
 /* Questions without an answer have the documented one. */
+START_TEST(grids_that_cannot_be)
+{
+    const int good[] = {2, 3}, bad[] = {2, -1}, high[] = {2, 1 << 16};
+    int theta = 5, phi = 5;
+    const e3tp_quadrature q = E3TP_GAUSS_LEGENDRE;
+    ck_assert_int_eq(e3tp_grid_size(good, 2, 4, q, &theta, &phi), E3TP_OK);
+    ck_assert(theta == 5 && phi == 10);
+    ck_assert_int_eq(e3tp_grid_size(good, 2, 4, q, NULL, &phi), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_grid_size(good, 2, 4, q, &theta, NULL), E3TP_E_INVALID);
+    const e3tp_status s[] = {
+        e3tp_grid_size(NULL, 2, 4, q, &theta, &phi),
+        e3tp_grid_size(good, 0, 4, q, &theta, &phi),
+        e3tp_grid_size(good, SIZE_MAX, 4, q, &theta, &phi),
+        e3tp_grid_size(good, 2, -1, q, &theta, &phi),
+        e3tp_grid_size(bad, 2, 4, q, &theta, &phi),
+        e3tp_grid_size(high, 2, 4, q, &theta, &phi),
+        e3tp_grid_size(good, 2, 4, (e3tp_quadrature)7, &theta, &phi),
+    };
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++)
+        ck_assert_int_eq(s[i], E3TP_E_INVALID);
+    ck_assert(theta == 0 && phi == 0);
+}
+END_TEST
+
 START_TEST(plans_asked_amiss)
 {
     e3tp_desc *d = product("2x1o", "2x1o", "2x0e");
@@ -496,6 +520,7 @@ int main(void)
     tcase_add_test(t, rows_too_wide);
     tcase_add_test(t, tiers_that_are_not_there);
     tcase_add_test(t, null_descriptors);
+    tcase_add_test(t, grids_that_cannot_be);
     tcase_add_test(t, plans_asked_amiss);
     tcase_add_test(t, names_of_nothing);
     tcase_add_test(t, whole_products);

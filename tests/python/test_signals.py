@@ -286,6 +286,43 @@ class Grids(unittest.TestCase):
             with self.assertRaisesRegex(e3tp.Unsupported, "grid"):
                 self.made(grid=grid)
 
+    def test_size(self):
+        # What is proposed is accepted, and one less in either direction refused.
+        degrees = ((2, 3, 4), (1, 4, 2), (5, 1, 3), (0, 2, 2))
+        for lmax, rule in itertools.product(degrees, ("gauss-legendre", "equiangular")):
+            theta, phi = e3tp.grid_size(lmax[:2], lmax[2], rule)
+            options = dict(method="grid", quadrature=rule)
+            for grid, fits in (((theta, phi), True), ((theta - 1, phi), False), ((theta, phi - 1), False)):
+                if fits:
+                    e3tp.SignalProduct("gaunt", *lmax, grid=grid, **options).close()
+                elif min(grid) > 0:
+                    with self.assertRaisesRegex(e3tp.Unsupported, "grid"):
+                        e3tp.SignalProduct("gaunt", *lmax, grid=grid, **options)
+
+    def test_size_of_powers(self):
+        # Products of several functions, integrated by samples: exact, and not with one sample less.
+        def analysed(theta, phi, lmax, lmax_out, coefficients):
+            x, w = np.polynomial.legendre.leggauss(theta)
+            a = 2 * np.pi * np.arange(phi) / phi
+            s = np.sqrt(1 - x * x)[:, None]
+            points = np.stack(np.broadcast_arrays(s * np.sin(a), x[:, None], s * np.cos(a)), -1).reshape(-1, 3)
+            values = np.prod([harmonics(l, points) @ c for l, c in zip(lmax, coefficients)], 0)
+            return harmonics(lmax_out, points).T @ (values * np.repeat(w, phi) * 2 * np.pi / phi)
+
+        for lmax, lmax_out in (((2, 3, 1), 2), ((3, 3, 3), 2), ((1, 1, 2, 2), 4), ((4,), 4)):
+            c = [rng.standard_normal((l + 1) ** 2) for l in lmax]
+            theta, phi = e3tp.grid_size(lmax, lmax_out)
+            want = analysed(theta + 20, phi + 20, lmax, lmax_out, c)
+            np.testing.assert_allclose(analysed(theta, phi, lmax, lmax_out, c), want, atol=1e-11)
+            for smaller in ((theta - 1, phi), (theta, phi - 1)):
+                self.assertGreater(np.abs(analysed(*smaller, lmax, lmax_out, c) - want).max(), 1e-3)
+
+    def test_size_refused(self):
+        rule = "gauss-legendre"
+        for lmax, out, rule in (((), 1, rule), ((-1,), 1, rule), ((1,), -1, rule), ((1,), 65536, rule), ((1,), 1, "x")):
+            with self.assertRaises(ValueError):
+                e3tp.grid_size(lmax, out, rule)
+
     def test_aliasing(self):
         # It computes what it computes: a bilinear map, but another one, with gradients of its own.
         p = self.made(grid=(4, 8), allow_aliasing=True)
