@@ -9,12 +9,6 @@ static bool is_degree(int l)
     return l >= 0 && l <= MOST;
 }
 
-/* What a degree among degrees of that sum can meet. */
-static int64_t clipped(int64_t l, int64_t sum)
-{
-    return l < sum - l ? l : sum - l;
-}
-
 e3tp_status e3tp_grid_size(const int *lmax, size_t n, int lmax_out, e3tp_quadrature q, int *n_theta,
                            int *n_phi)
 {
@@ -30,9 +24,9 @@ e3tp_status e3tp_grid_size(const int *lmax, size_t n, int lmax_out, e3tp_quadrat
             return E3TP_E_INVALID;
         sum += lmax[i];
     }
-    int64_t meet = clipped(lmax_out, sum);
+    int64_t meet = e3tp_grid_meets(lmax_out, sum);
     for (size_t i = 0; i < n; i++)
-        meet += clipped(lmax[i], sum);
+        meet += e3tp_grid_meets(lmax[i], sum);
     *n_theta = e3tp_grid_least_theta(q, (int)meet);
     *n_phi = e3tp_grid_least_phi((int)meet);
     return E3TP_OK;

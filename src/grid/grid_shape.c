@@ -18,11 +18,6 @@ static int largest_degree(const e3tp_problem *p, int k)
     return l;
 }
 
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* The largest sum of a path, one less where it is odd. */
 static int sum_of_path(const e3tp_problem *p)
 {
@@ -39,7 +34,8 @@ static int sum_of_path(const e3tp_problem *p)
 static int sum_of_signals(const e3tp_problem *p)
 {
     const int a = largest_degree(p, 0), b = largest_degree(p, 1), c = largest_degree(p, 2);
-    return least(a, b + c) + least(b, a + c) + least(c, a + b);
+    const int sum = a + b + c;
+    return (int)(e3tp_grid_meets(a, sum) + e3tp_grid_meets(b, sum) + e3tp_grid_meets(c, sum));
 }
 
 static int sum_of_degrees(const e3tp_problem *p)

@@ -15,6 +15,12 @@ typedef struct e3tp_grid_shape {
     int least_theta, least_phi;
 } e3tp_grid_shape;
 
+/* Of degrees that sum to `sum`, what one of them can meet: at most the sum of the others. */
+static inline int64_t e3tp_grid_meets(int64_t l, int64_t sum)
+{
+    return l < sum - l ? l : sum - l;
+}
+
 /* Rings and samples that degrees which sum to `sum` take at the least. */
 static inline int e3tp_grid_least_theta(e3tp_quadrature q, int sum)
 {

@@ -159,6 +159,12 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
     }
 }
 
+/* Whether one row of some operand serves all. */
+static bool is_shared(const frame *f)
+{
+    return f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
+}
+
 /* n packed tiles at once. */
 static void run_packed(const frame *f, size_t n)
 {
@@ -175,7 +181,7 @@ static void run_packed(const frame *f, size_t n)
 static void run_tiles(const frame *f, spot here, bool first)
 {
     const size_t rows = f->s->row_step, n = (here.n + rows - 1) / rows * here.nd;
-    const bool shared = f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
+    const bool shared = is_shared(f);
     pack_operands(f, here, first);
     if (f->s->span && !f->factors && !shared)
         run_packed(f, n);
@@ -256,7 +262,7 @@ static void run_in_place(const frame *f)
 static void run_rows(const frame *f)
 {
     const e3tp_signal_tiles *s = f->s;
-    const bool shared = f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
+    const bool shared = is_shared(f);
     const size_t nd = shared ? 1 : fewer(s->together, s->group_tiles),
                  n = s->together / nd * s->row_step, all = f->r->n;
     for (size_t outer = 0; outer < (shared ? s->group_tiles : all); outer += shared ? 1 : n)
