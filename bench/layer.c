@@ -148,7 +148,7 @@ static int whole_create(whole *h, layer *a, int threads, char *why, size_t cap)
     }
     return e3tp_graph_create(&h->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
                              c->atoms, why, cap) == E3TP_OK &&
-           e3tp_conv_create(&h->conv, h->product.plan, 1.0, why, cap) == E3TP_OK;
+           e3tp_conv_create(&h->conv, h->product.plan, NULL, why, cap) == E3TP_OK;
 }
 
 static void whole_destroy(whole *h)

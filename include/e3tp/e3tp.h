@@ -291,6 +291,7 @@ E3TP_API const char *e3tp_plan_isa(const e3tp_plan *p);              /* "generic
 E3TP_API double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass); /* needed per row */
 E3TP_API double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass); /* operands per row */
 E3TP_API double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass);  /* estimated seconds per row */
+E3TP_API e3tp_weights e3tp_plan_weights(const e3tp_plan *p);         /* NONE for NULL */
 E3TP_API size_t e3tp_plan_num_paths(const e3tp_plan *p);
 E3TP_API double e3tp_plan_path_coefficient(
     const e3tp_plan *p, size_t path); /* e3nn's final coefficient, of signals kappa; NaN outside */

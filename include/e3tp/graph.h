@@ -4,8 +4,9 @@
 
    A graph is built once from an edge list and shared by all plans and threads; a convolution joins
    a product plan with the places where its operands live. Edge arrays are in the caller's edge
-   order. Each receiver sums its edges in the order in which they stand in the list, whatever the
-   number of threads: same bits. */
+   order. No product of an edge is stored. Each receiver sums its edges in the order in which they
+   stand in the list, and every sum is made in an order that the graph and the plan alone fix: same
+   bits on any number of threads. */
 #ifndef E3TP_GRAPH_H
 #define E3TP_GRAPH_H
 
@@ -21,7 +22,7 @@ typedef enum e3tp_index { E3TP_INT32 = 0, E3TP_INT64 = 1 } e3tp_index;
 
 /* Edge e runs from senders[e] in 0..num_senders-1 to receivers[e] in 0..num_nodes-1; any order,
    duplicates and self-loops allowed; num_senders may exceed num_nodes (ghost atoms after the owned
-   ones). The lists are copied: 12 bytes per edge and 8 per node. Both counts < 2^31. INVALID (msg
+   ones). The lists are copied: 15 bytes per edge and 8 per node. Both counts < 2^31. INVALID (msg
    says which edge; snprintf rules, may be NULL) or NOMEM. */
 E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *receivers,
                                        const void *senders, size_t num_edges, size_t num_nodes,
@@ -29,26 +30,67 @@ E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const 
 E3TP_API void e3tp_graph_destroy(e3tp_graph *g); /* NULL is fine */
 E3TP_API size_t e3tp_graph_num_edges(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_nodes(const e3tp_graph *g);
+E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
 
-/* Joins plan (kept by reference: it must outlive the convolution) with x at the sender, y and w at
-   the edge (w: one row where the plan's weights are shared), z at the receiver. scale: finite.
-   UNSUPPORTED for BATCH_LAST layouts. */
-E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, double scale,
-                                      char *msg, size_t cap);
+/* Where the rows of an operand live. */
+typedef enum e3tp_place {
+    E3TP_AT_EDGE = 0,     /* [num_edges] */
+    E3TP_AT_SENDER = 1,   /* [num_senders] */
+    E3TP_AT_RECEIVER = 2, /* [num_nodes] */
+    E3TP_AT_TYPE = 3,     /* [num_types], picked by edge_type of the call */
+    E3TP_AT_SHARED = 4    /* one row */
+} e3tp_place;
+
+/* x, y: any place. w: SHARED where the plan's weights are shared, else any place but that; not
+   looked at where there are none. z: RECEIVER, summed over the edges of each, or EDGE. scale:
+   finite, multiplies z. */
+typedef struct e3tp_conv_desc {
+    size_t size; /* sizeof(e3tp_conv_desc) */
+    e3tp_place x, y, w, z;
+    double scale;
+} e3tp_conv_desc;
+
+/* x at the sender, y at the edge, w at the edge or shared, as the plan has them, z at the receiver,
+   scale 1. plan NULL: w at the edge. */
+static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
+{
+    e3tp_conv_desc d;
+    d.size = sizeof d;
+    d.x = E3TP_AT_SENDER;
+    d.y = E3TP_AT_EDGE;
+    d.w = e3tp_plan_weights(plan) == E3TP_WEIGHTS_SHARED ? E3TP_AT_SHARED : E3TP_AT_EDGE;
+    d.z = E3TP_AT_RECEIVER;
+    d.scale = 1;
+    return d;
+}
+
+/* Joins plan (kept by reference: it must outlive the convolution) with places; d NULL: as
+   e3tp_conv_desc_init sets them. INVALID: NULL, an unknown place, one that does not fit, scale not
+   finite. UNSUPPORTED for BATCH_LAST layouts. NOMEM. msg: snprintf rules, may be NULL. */
+E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan,
+                                      const e3tp_conv_desc *d, char *msg, size_t cap);
 E3TP_API void e3tp_conv_destroy(e3tp_conv *c); /* NULL is fine */
 
 /* Writes the weight rows of n edges, w [n][weight_numel] in the plan's dtype; edges[k] is the
-   caller's edge number. Called from several threads at once, each edge exactly once. */
+   caller's edge number. Called from several threads at once, in a pass once or twice for an edge.
+ */
 typedef void (*e3tp_weights_fn)(void *ctx, const int64_t *edges, size_t n, void *w);
 
-/* x [num_senders][width x], y [num_edges][width y], w [num_edges][weight_numel] or, when
-   make_weights is given, made for each block of edges in the cache and never stored; z
-   [num_nodes][width z], overwritten, overlapping nothing. */
+/* Operands of a call, named as in e3tp_buffers, rows without gaps, [rows of its place][width]; each
+   gradient and tangent has the shape of its operand. A NULL gradient is not wanted, a NULL tangent
+   is zero. Outputs are overwritten and overlap nothing. Rows that no edge touches are zero. */
 typedef struct e3tp_conv_buffers {
     size_t size; /* sizeof(e3tp_conv_buffers) */
     const void *x, *y, *w;
     void *z;
-    e3tp_weights_fn make_weights;
+    const void *gz;
+    void *gx, *gy, *gw;
+    const void *ggx, *ggy, *ggw;
+    void *hx, *hy, *hw, *hz;
+    const int32_t *edge_type; /* [num_edges], 0..num_types-1; of operands AT_TYPE */
+    size_t num_types;
+    e3tp_weights_fn make_weights; /* in place of w at the edge: made for each block of edges in the
+                                     cache and never stored */
     void *make_weights_ctx;
 } e3tp_conv_buffers;
 
@@ -58,18 +100,34 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
     b.size = sizeof b;
     b.x = b.y = b.w = NULL;
     b.z = NULL;
+    b.gz = NULL;
+    b.gx = b.gy = b.gw = NULL;
+    b.ggx = b.ggy = b.ggw = NULL;
+    b.hx = b.hy = b.hw = b.hz = NULL;
+    b.edge_type = NULL;
+    b.num_types = 0;
     b.make_weights = NULL;
     b.make_weights_ctx = NULL;
     return b;
 }
 
-/* INVALID, NOMEM (scratch per thread: a block of edges). Gradients are not built yet. */
+/* The passes, as of products (e3tp.h). Gradients of node features add up per sender in the order of
+   the edges sorted by receiver, those of operands of types or shared ones over a fixed tree.
+   INVALID, or NOMEM: scratch for a block of edges per thread, and for gradients besides rows of
+   senders for 2048 edges, and up to 16 MB of partial sums. */
 E3TP_API e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g,
                                        const e3tp_conv_buffers *b);
-/* The status that the call would return but for NOMEM, with the sentence why in msg (snprintf
+E3TP_API e3tp_status e3tp_conv_backward(const e3tp_conv *c, const e3tp_graph *g,
+                                        const e3tp_conv_buffers *b);
+E3TP_API e3tp_status e3tp_conv_double_backward(const e3tp_conv *c, const e3tp_graph *g,
+                                               const e3tp_conv_buffers *b);
+E3TP_API e3tp_status e3tp_conv_jvp(const e3tp_conv *c, const e3tp_graph *g,
+                                   const e3tp_conv_buffers *b);
+/* The status that the pass would return but for NOMEM, with the sentence why in msg (snprintf
    rules, may be NULL). */
-E3TP_API e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, const e3tp_graph *g,
-                                             const e3tp_conv_buffers *b, char *msg, size_t cap);
+E3TP_API e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, e3tp_pass pass,
+                                             const e3tp_graph *g, const e3tp_conv_buffers *b,
+                                             char *msg, size_t cap);
 
 E3TP_END_DECLS
 

@@ -8,38 +8,82 @@
 
 struct e3tp_conv {
     const e3tp_plan *plan;
+    e3tp_place at[OP_COUNT];
     double scale;
 };
 
-static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, double scale, e3tp_message *m)
+static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
+static const char *const t_names[OP_COUNT] = {"ggx", "ggy", "ggw", ""};
+static const char *const out_names[][OP_COUNT] = {[E3TP_FORWARD] = {"", "", "", "z"},
+                                                  [E3TP_BACKWARD] = {"gx", "gy", "gw", ""},
+                                                  [E3TP_DOUBLE_BACKWARD] = {"hx", "hy", "hw", "hz"},
+                                                  [E3TP_JVP] = {"", "", "", "hz"}};
+
+/* ---- creation ---- */
+
+static const char *const place_names[] = {"the edge", "the sender", "the receiver", "the type",
+                                          "one row for all"};
+
+static e3tp_status check_places(const e3tp_plan *plan, const e3tp_place at[OP_COUNT],
+                                e3tp_message *m)
+{
+    static const char *const names[OP_COUNT] = {"x", "y", "w", "z"};
+    const e3tp_weights weights = plan->problem->weights;
+    for (int k = 0; k < OP_COUNT; k++)
+        if (at[k] < E3TP_AT_EDGE || at[k] > E3TP_AT_SHARED)
+            return e3tp_fail(m, E3TP_E_INVALID, "%s: there is no place %d", names[k], (int)at[k]);
+    if (weights != E3TP_WEIGHTS_NONE &&
+        (weights == E3TP_WEIGHTS_SHARED) != (at[OP_W] == E3TP_AT_SHARED))
+        return e3tp_fail(m, E3TP_E_INVALID, "w: its place is %s, but the plan's weights are %s",
+                         place_names[at[OP_W]],
+                         weights == E3TP_WEIGHTS_SHARED ? "shared" : "by row");
+    if (at[OP_Z] != E3TP_AT_EDGE && at[OP_Z] != E3TP_AT_RECEIVER)
+        return e3tp_fail(m, E3TP_E_INVALID, "z: its place is %s, expected the receiver or the edge",
+                         place_names[at[OP_Z]]);
+    return E3TP_OK;
+}
+
+static e3tp_status check_desc(const e3tp_plan *plan, const e3tp_conv_desc *d, e3tp_message *m)
+{
+    if (d->size != sizeof *d)
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "description: size is %zu, expected %zu (e3tp_conv_desc_init sets it)",
+                         d->size, sizeof *d);
+    if (!isfinite(d->scale))
+        return e3tp_fail(m, E3TP_E_INVALID, "scale: %g, expected a finite number", d->scale);
+    for (int k = 0; k < 3; k++)
+        if (plan->problem->layout[k] == E3TP_BATCH_LAST)
+            return e3tp_fail(m, E3TP_E_UNSUPPORTED,
+                             "a convolution gathers rows: layout BATCH_LAST has none");
+    return E3TP_OK;
+}
+
+static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *given,
+                          e3tp_message *m)
 {
     if (!out)
         return e3tp_fail(m, E3TP_E_INVALID, "out is NULL");
     if (!plan)
         return e3tp_fail(m, E3TP_E_INVALID, "the plan is NULL");
-    if (!isfinite(scale))
-        return e3tp_fail(m, E3TP_E_INVALID, "scale: %g, expected a finite number", scale);
-    for (int k = 0; k < 3; k++)
-        if (plan->problem->layout[k] == E3TP_BATCH_LAST)
-            return e3tp_fail(m, E3TP_E_UNSUPPORTED,
-                             "a convolution gathers rows: layout BATCH_LAST has none");
-    if (plan->weight_by_path)
-        return e3tp_fail(m, E3TP_E_UNSUPPORTED, "a convolution takes weights by channel");
+    const e3tp_conv_desc d = given ? *given : e3tp_conv_desc_init(plan);
+    E3TP_TRY(check_desc(plan, &d, m));
+    const e3tp_conv own = {plan, {d.x, d.y, d.w, d.z}, d.scale};
+    E3TP_TRY(check_places(plan, own.at, m));
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");
-    *c = (e3tp_conv){plan, scale};
+    *c = own;
     *out = c;
     return E3TP_OK;
 }
 
-e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, double scale, char *msg,
-                             size_t cap)
+e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *d,
+                             char *msg, size_t cap)
 {
     e3tp_message m = {""};
     if (out)
         *out = NULL;
-    const e3tp_status s = create(out, plan, scale, &m);
+    const e3tp_status s = create(out, plan, d, &m);
     size_t used = 0;
     e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
     return s;
@@ -51,33 +95,137 @@ void e3tp_conv_destroy(e3tp_conv *c)
         e3tp_free(&c->plan->allocator, c);
 }
 
-/* An array of a call: `rows` of them are read or written. */
-typedef struct array {
-    const char *name;
-    const void *p;
-    size_t rows, width;
-    size_t bytes;
-} array;
+/* ---- calls ---- */
 
-enum { ARRAY_X, ARRAY_Y, ARRAY_W, ARRAY_Z, ARRAY_COUNT };
-
-static e3tp_status check_arrays(array a[ARRAY_COUNT], size_t es, e3tp_message *m)
+static e3tp_conv_job job_of(const e3tp_conv *c)
 {
-    for (int k = 0; k < ARRAY_COUNT; k++) {
-        if (!e3tp_mul_size(a[k].rows, a[k].width, &a[k].bytes) ||
-            !e3tp_mul_size(a[k].bytes, es, &a[k].bytes))
-            return e3tp_fail(m, E3TP_E_INVALID, "%s: %zu rows of %zu elements overflow", a[k].name,
-                             a[k].rows, a[k].width);
-        if (a[k].bytes && !a[k].p)
-            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", a[k].name);
+    const e3tp_plan *p = c->plan;
+    e3tp_conv_job j = {.executor = e3tp_plan_executor(p),
+                       .parallel = &p->parallel,
+                       .allocator = &p->allocator,
+                       .scale = c->scale,
+                       .wide = p->wide,
+                       .width = {p->problem->dim[0], p->problem->dim[1], e3tp_plan_width(p, E3TP_W),
+                                 p->problem->dim[2]}};
+    for (int k = 0; k < OP_COUNT; k++)
+        j.at[k] = c->at[k];
+    return j;
+}
+
+static e3tp_conv_call call_of(const e3tp_conv_job *job, const e3tp_graph *g, e3tp_pass pass,
+                              const e3tp_conv_buffers *b)
+{
+    const bool second = pass == E3TP_DOUBLE_BACKWARD, back = second || pass == E3TP_BACKWARD;
+    e3tp_conv_call c = {.job = job,
+                        .graph = g,
+                        .pass = pass,
+                        .in = {b->x, b->y, b->w, back ? b->gz : NULL},
+                        .edge_type = b->edge_type,
+                        .num_types = b->num_types,
+                        .make_weights = b->make_weights,
+                        .make_weights_ctx = b->make_weights_ctx};
+    if (second || pass == E3TP_JVP)
+        c.t[OP_X] = b->ggx, c.t[OP_Y] = b->ggy, c.t[OP_W] = b->ggw;
+    if (pass == E3TP_BACKWARD)
+        c.out[OP_X] = b->gx, c.out[OP_Y] = b->gy, c.out[OP_W] = b->gw;
+    if (second)
+        c.out[OP_X] = b->hx, c.out[OP_Y] = b->hy, c.out[OP_W] = b->hw;
+    if (pass != E3TP_BACKWARD)
+        c.out[OP_Z] = pass == E3TP_FORWARD ? b->z : b->hz;
+    return c;
+}
+
+/* Rows of operand k. */
+static size_t rows_of(const e3tp_conv_call *c, int k)
+{
+    switch (c->job->at[k]) {
+    case E3TP_AT_EDGE:
+        return c->graph->num_edges;
+    case E3TP_AT_SENDER:
+        return c->graph->num_senders;
+    case E3TP_AT_RECEIVER:
+        return c->graph->num_nodes;
+    case E3TP_AT_TYPE:
+        return c->num_types;
+    default:
+        return 1;
     }
-    for (int k = 0; k < ARRAY_Z; k++)
-        if (e3tp_overlap(a[ARRAY_Z].p, a[ARRAY_Z].bytes, a[k].p, a[k].bytes))
-            return e3tp_fail(m, E3TP_E_INVALID, "z overlaps %s", a[k].name);
+}
+
+static e3tp_status check_types(const e3tp_conv_call *c, e3tp_message *m)
+{
+    bool typed = false;
+    for (int k = 0; k < OP_Z; k++)
+        typed = typed || (c->job->at[k] == E3TP_AT_TYPE && c->job->width[k]);
+    if (!typed)
+        return E3TP_OK;
+    if (!c->edge_type && c->graph->num_edges)
+        return e3tp_fail(m, E3TP_E_INVALID, "edge_type is NULL, but an operand lives at the type");
+    for (size_t e = 0; e < c->graph->num_edges; e++)
+        if (c->edge_type[e] < 0 || (size_t)c->edge_type[e] >= c->num_types)
+            return e3tp_fail(m, E3TP_E_INVALID, "edge_type[%zu]: %d is outside the %zu types", e,
+                             c->edge_type[e], c->num_types);
     return E3TP_OK;
 }
 
-static e3tp_status check(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b,
+/* Whether a pass reads operand k. */
+static bool is_read(const e3tp_conv_call *c, int k)
+{
+    const bool back = c->pass == E3TP_BACKWARD || c->pass == E3TP_DOUBLE_BACKWARD;
+    return k == OP_Z ? back : !(k == OP_W && c->make_weights);
+}
+
+static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[OP_COUNT], e3tp_message *m)
+{
+    const size_t es = e3tp_dtype_size(c->job->executor.problem->dtype);
+    const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
+    for (int k = 0; k < OP_COUNT; k++) {
+        const char *name = k == OP_Z ? "z" : in_names[k];
+        if (!e3tp_mul_size(rows_of(c, k), c->job->width[k], &bytes[k]) ||
+            !e3tp_mul_size(bytes[k], es, &bytes[k]) || bytes[k] > PTRDIFF_MAX)
+            return e3tp_fail(m, E3TP_E_INVALID, "%s: %zu rows of %zu elements overflow", name,
+                             rows_of(c, k), c->job->width[k]);
+        if (is_read(c, k) && bytes[k] && !c->in[k] && c->graph->num_edges)
+            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
+    }
+    if (needs_z && bytes[OP_Z] && !c->out[OP_Z])
+        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_names[c->pass][OP_Z]);
+    return E3TP_OK;
+}
+
+static e3tp_status check_overlap(const e3tp_conv_call *c, const size_t bytes[OP_COUNT],
+                                 e3tp_message *m)
+{
+    const char *const *names = out_names[c->pass];
+    for (int k = 0; k < OP_COUNT; k++)
+        for (int j = 0; j < OP_COUNT; j++) {
+            const bool in = e3tp_overlap(c->out[k], bytes[k], c->in[j], bytes[j]);
+            if (in || e3tp_overlap(c->out[k], bytes[k], c->t[j], bytes[j]))
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
+                                 in ? in_names[j] : t_names[j]);
+            if (j < k && e3tp_overlap(c->out[k], bytes[k], c->out[j], bytes[j]))
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k], names[j]);
+        }
+    return E3TP_OK;
+}
+
+static e3tp_status check_call(const e3tp_conv_call *c, e3tp_message *m)
+{
+    const e3tp_weights weights = c->job->executor.problem->weights;
+    size_t bytes[OP_COUNT];
+    if (c->make_weights && (weights != E3TP_WEIGHTS_ROW || c->job->at[OP_W] != E3TP_AT_EDGE))
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "make_weights makes a row per edge, but the plan's weights are %s",
+                         weights == E3TP_WEIGHTS_SHARED ? "shared"
+                         : weights == E3TP_WEIGHTS_NONE ? "none"
+                                                        : "elsewhere");
+    E3TP_TRY(check_types(c, m));
+    E3TP_TRY(check_arrays(c, bytes, m));
+    return check_overlap(c, bytes, m);
+}
+
+static e3tp_status check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
+                         const e3tp_conv_buffers *b, e3tp_conv_job *job, e3tp_conv_call *call,
                          e3tp_message *m)
 {
     if (!c)
@@ -90,37 +238,51 @@ static e3tp_status check(const e3tp_conv *c, const e3tp_graph *g, const e3tp_con
         return e3tp_fail(m, E3TP_E_INVALID,
                          "buffers: size is %zu, expected %zu (e3tp_conv_buffers_init sets it)",
                          b->size, sizeof *b);
-    const e3tp_problem *p = c->plan->problem;
-    if (b->make_weights && p->weights != E3TP_WEIGHTS_ROW)
-        return e3tp_fail(m, E3TP_E_INVALID,
-                         "make_weights makes a row per edge, but the plan's weights are %s",
-                         p->weights == E3TP_WEIGHTS_SHARED ? "shared" : "none");
-    const size_t edges = g->num_edges;
-    const size_t weight_rows = p->weights == E3TP_WEIGHTS_ROW ? edges : edges > 0;
-    array a[ARRAY_COUNT] = {
-        [ARRAY_X] = {"x", b->x, edges ? g->num_senders : 0, p->dim[0], 0},
-        [ARRAY_Y] = {"y", b->y, edges, p->dim[1], 0},
-        [ARRAY_W] = {"w", b->w, b->make_weights ? 0 : weight_rows, p->weight_numel, 0},
-        [ARRAY_Z] = {"z", b->z, g->num_nodes, p->dim[2], 0},
-    };
-    return check_arrays(a, e3tp_dtype_size(p->dtype), m);
+    if (pass < E3TP_FORWARD || pass > E3TP_JVP)
+        return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
+    *job = job_of(c);
+    *call = call_of(job, g, pass, b);
+    return check_call(call, m);
 }
 
-e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, const e3tp_graph *g,
+e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
                                     const e3tp_conv_buffers *b, char *msg, size_t cap)
 {
+    e3tp_conv_job job;
+    e3tp_conv_call call;
     e3tp_message m = {""};
-    const e3tp_status s = check(c, g, b, &m);
+    const e3tp_status s = check(c, pass, g, b, &job, &call, &m);
     size_t used = 0;
     e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
     return s;
 }
 
+static e3tp_status run(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
+                       const e3tp_conv_buffers *b)
+{
+    e3tp_conv_job job;
+    e3tp_conv_call call;
+    E3TP_TRY(check(c, pass, g, b, &job, &call, NULL));
+    return e3tp_conv_run(&call);
+}
+
 e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b)
 {
-    E3TP_TRY(check(c, g, b, NULL));
-    const e3tp_plan *p = c->plan;
-    const e3tp_conv_job job = {p->problem,   p->backend,    p->state,
-                               &p->parallel, &p->allocator, c->scale};
-    return e3tp_conv_run(&job, g, b);
+    return run(c, E3TP_FORWARD, g, b);
+}
+
+e3tp_status e3tp_conv_backward(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b)
+{
+    return run(c, E3TP_BACKWARD, g, b);
+}
+
+e3tp_status e3tp_conv_double_backward(const e3tp_conv *c, const e3tp_graph *g,
+                                      const e3tp_conv_buffers *b)
+{
+    return run(c, E3TP_DOUBLE_BACKWARD, g, b);
+}
+
+e3tp_status e3tp_conv_jvp(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b)
+{
+    return run(c, E3TP_JVP, g, b);
 }

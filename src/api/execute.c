@@ -5,12 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "api/block.h"
+#include "api/objects.h"
 #include "core/checked.h"
+#include "core/sums.h"
 
 /* A call with its strides resolved; arrays as in e3tp_block_call. */
 typedef struct call {
     const e3tp_plan *plan;
+    e3tp_executor executor;
     e3tp_pass pass;
     const e3tp_buffers *b;
     const void *in[OP_COUNT], *t[OP_COUNT];
@@ -48,13 +50,13 @@ static void read_pointers(call *c)
 static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b)
 {
     const e3tp_problem *q = p->problem;
-    *c = (call){.plan = p, .pass = pass, .b = b};
+    *c = (call){.plan = p, .executor = e3tp_plan_executor(p), .pass = pass, .b = b};
     read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
     const e3tp_operand operand[OP_COUNT] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     for (int k = 0; k < OP_COUNT; k++) {
         c->width[k] = e3tp_plan_width(p, operand[k]);
-        c->batch_last[k] = e3tp_op_batch_last(p, k);
+        c->batch_last[k] = e3tp_op_batch_last(&c->executor, k);
         c->stride[k] = given[k] != E3TP_PACKED
                            ? given[k]
                            : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
@@ -270,7 +272,8 @@ static void *out_at(const job *j, int k, size_t leaf, size_t row)
 /* The sums of one block in single precision, behind the scratch of a block. */
 static float *block_sums(const job *j, int k, void *scratch)
 {
-    char *at = (char *)scratch + e3tp_block_scratch(j->c->plan, j->c->pass, j->c->b->index != NULL);
+    char *at =
+        (char *)scratch + e3tp_block_scratch(&j->c->executor, j->c->pass, j->c->b->index != NULL);
     for (int i = 0; i < k; i++)
         at += e3tp_round_up(j->summed[i] * sizeof(float), 64);
     return (float *)(void *)at;
@@ -278,19 +281,16 @@ static float *block_sums(const job *j, int k, void *scratch)
 
 static void add_block_sums(const job *j, size_t leaf, void *scratch)
 {
-    for (int k = 0; k < OP_COUNT; k++) {
-        double *to = out_at(j, k, leaf, 0);
-        const float *from = block_sums(j, k, scratch);
-        for (size_t i = 0; i < j->summed[k]; i++)
-            to[i] += from[i];
-    }
+    for (int k = 0; k < OP_COUNT; k++)
+        if (j->summed[k])
+            e3tp_sum_add_wide(out_at(j, k, leaf, 0), block_sums(j, k, scratch), j->summed[k]);
 }
 
 static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
 {
     const call *c = j->c;
     const size_t row = block * j->k.block, left = c->b->batch - row;
-    e3tp_block_call q = {.plan = c->plan,
+    e3tp_block_call q = {.executor = &c->executor,
                          .pass = c->pass,
                          .n = left < j->k.block ? left : j->k.block,
                          .index = c->b->index ? c->b->index + row : NULL};
@@ -323,15 +323,6 @@ static void work(void *ctx, size_t worker)
     }
 }
 
-#define ADD_INTO(type)                                            \
-    static void add_into_##type(type *a, const type *b, size_t n) \
-    {                                                             \
-        for (size_t i = 0; i < n; i++)                            \
-            a[i] += b[i];                                         \
-    }
-ADD_INTO(float)
-ADD_INTO(double)
-
 static void deliver_sums(const job *j, int k)
 {
     const call *c = j->c;
@@ -343,23 +334,15 @@ static void deliver_sums(const job *j, int k)
                j->summed[k] * e3tp_dtype_size(c->plan->problem->dtype));
 }
 
-/* Pairwise over the leaves: ((0+1)+(2+3))+... */
 static void reduce(const job *j)
 {
-    const bool doubles = partial_element(j->c->plan) == sizeof(double);
-    for (size_t step = 1; step < j->k.leaves; step *= 2)
-        for (size_t i = 0; i + step < j->k.leaves; i += 2 * step)
-            for (int k = 0; k < OP_COUNT; k++) {
-                if (!j->k.partial[k])
-                    continue;
-                if (doubles)
-                    add_into_double(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
-                else
-                    add_into_float(out_at(j, k, i, 0), out_at(j, k, i + step, 0), j->summed[k]);
-            }
-    for (int k = 0; k < OP_COUNT; k++)
-        if (j->k.partial[k])
-            deliver_sums(j, k);
+    const size_t element = partial_element(j->c->plan);
+    for (int k = 0; k < OP_COUNT; k++) {
+        if (!j->k.partial[k])
+            continue;
+        e3tp_sum_leaves(element, out_at(j, k, 0, 0), j->k.leaf_bytes, j->k.leaves, j->summed[k]);
+        deliver_sums(j, k);
+    }
 }
 
 /* Below it a second thread costs more than it brings: waking one takes a few microseconds. */
@@ -376,7 +359,8 @@ static size_t worker_count(const e3tp_plan *p, e3tp_pass pass, size_t batch, siz
 static size_t worker_bytes(const e3tp_plan *p, e3tp_pass pass, const size_t summed[OP_COUNT],
                            bool indexed)
 {
-    size_t bytes = e3tp_block_scratch(p, pass, indexed);
+    const e3tp_executor executor = e3tp_plan_executor(p);
+    size_t bytes = e3tp_block_scratch(&executor, pass, indexed);
     for (int k = 0; k < OP_COUNT && p->wide; k++)
         bytes += e3tp_round_up(summed[k] * sizeof(float), 64);
     return bytes;

@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "dispatch/dispatch.h"
+#include "problem/block.h"
 
 struct e3tp_desc {
     e3tp_spec spec;
@@ -34,6 +35,11 @@ struct e3tp_plan {
     bool weight_by_path; /* one for all channels of a path */
     bool wide;           /* sums over the batch of single precision add up in double */
 };
+
+static inline e3tp_executor e3tp_plan_executor(const e3tp_plan *p)
+{
+    return (e3tp_executor){p->problem, p->backend, p->state, p->weight_by_path};
+}
 
 /* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or
    the best. UNSUPPORTED with a sentence when it is unknown, not compiled in or not usable here. */

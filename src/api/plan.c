@@ -78,20 +78,13 @@ void e3tp_plan_destroy(e3tp_plan *p)
     e3tp_free(&a, p);
 }
 
-static size_t weighted_paths(const e3tp_problem *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->npaths; i++)
-        n += p->paths[i].has_weight;
-    return n;
-}
-
 size_t e3tp_plan_width(const e3tp_plan *p, e3tp_operand which)
 {
     if (!p)
         return 0;
     if (which == E3TP_W)
-        return p->weight_by_path ? weighted_paths(p->problem) : p->problem->weight_numel;
+        return p->weight_by_path ? e3tp_problem_weighted_paths(p->problem)
+                                 : p->problem->weight_numel;
     return which >= E3TP_X && which <= E3TP_Z ? p->problem->dim[which] : 0;
 }
 
@@ -145,6 +138,11 @@ double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass)
 double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass)
 {
     return p ? compose(pass, p->seconds[E3TP_FORWARD], p->seconds[E3TP_BACKWARD]) : NAN;
+}
+
+e3tp_weights e3tp_plan_weights(const e3tp_plan *p)
+{
+    return p ? p->problem->weights : E3TP_WEIGHTS_NONE;
 }
 
 size_t e3tp_plan_num_paths(const e3tp_plan *p)

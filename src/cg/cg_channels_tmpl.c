@@ -276,7 +276,7 @@ static results results_of(const frame *f, size_t i)
                  .count = list->at[i + 1] - list->at[i],
                  .wanted = !f->back || f->r->gx};
     q.fresh = q.wanted && e3tp_cg_leaves_unpacked(f, k);
-    q.staged = q.fresh && !f->in_place[k];
+    q.staged = q.fresh && !f->plan->whole[k];
     if (q.staged)
         q.to =
             (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};

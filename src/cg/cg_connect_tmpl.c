@@ -84,10 +84,15 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
         add_to_gy(f, s->path, s->v, r, n, s->tiles, &x, &g);
 }
 
+/* Of row r of the weights; of their gradient, where r is the row under way. */
+static size_t row_at(const frame *f, const shared_path *s, size_t r)
+{
+    return r * (size_t)f->r->sw + s->c->w_offset + s->v * s->z.b->mul;
+}
+
 static size_t weight_row(const frame *f, const shared_path *s, size_t r)
 {
-    const int64_t row = f->r->iw ? f->r->iw[r] : (int64_t)r;
-    return (size_t)(row * f->r->sw) + s->c->w_offset + s->v * s->z.b->mul;
+    return row_at(f, s, f->r->iw ? (size_t)f->r->iw[r] : r);
 }
 
 /* Rows that have the same weights, as many as are held at once. */
@@ -130,7 +135,7 @@ static void connect_rows_back(const frame *f, const shared_path *s, size_t r, si
     const size_t m1 = s->x.b->mul, mo = s->z.b->mul, row = s->y.b->mul * mo;
     const size_t at = weight_row(f, s, r), mid_row = s->tiles * mid_tile(s);
     const real *g = s->z.v + r * s->z_row;
-    real *gw = f->r->gw ? (real *)f->r->gw + at : NULL;
+    real *gw = f->r->gw ? (real *)f->r->gw + row_at(f, s, r) : NULL;
     memset(f->gmid, 0, n * mid_row * sizeof(real));
     if (f->r->sw || f->r->iw) {
         kernels.connect_back(m1, mo, s->z.d, ahead_of(f, r), f->mid, (const real *)f->r->w + at,

@@ -21,6 +21,7 @@ typedef struct frame {
     bool weighted;    /* only paths that have weights */
     bool direct;      /* blocks of results go to the caller one by one */
     bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
+    bool one_gz;      /* one row of gz serves all, and kernels take rows apart */
     const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
@@ -72,8 +73,12 @@ static inline block_lines caller_lines(const frame *f, int k, const e3tp_block *
 static inline block_lines frame_lines(const frame *f, size_t path, int k)
 {
     const void *from = k == 0 ? f->r->x : f->r->gz;
-    return f->in_place[k] ? caller_lines(f, k, e3tp_cg_block(f->p, path, k), from)
-                          : packed_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k), f->v);
+    block_lines q = f->in_place[k]
+                        ? caller_lines(f, k, e3tp_cg_block(f->p, path, k), from)
+                        : packed_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k), f->v);
+    if (k == 2 && f->one_gz)
+        q.row = 0;
+    return q;
 }
 
 /* Whether kernels read the lines of a path where the caller has them. */

@@ -21,7 +21,8 @@ static void unpack(const frame *f, int k, const real *from, void *to, ptrdiff_t 
 
 static void clear(const frame *f, real *packed, int k)
 {
-    packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, packed);
+    const size_t rows = k == 2 && f->sum ? 1 : f->n;
+    packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, rows, packed);
 }
 
 /* Clears the blocks of z that paths add to; no member is the first to write them. */
@@ -65,10 +66,10 @@ static void pack_line(const frame *f, const e3tp_tile_map *m, size_t element, re
 
 static void unpack_line(const frame *f, const e3tp_tile_map *m, size_t element, real *line)
 {
-    if (m->row)
-        tiles.unpack(m, f->plan->lanes, line, m->d * T, (real *)f->r->gw + element);
-    else
-        tiles.sum(m, f->plan->lanes, line, m->d * T, (real *)f->r->gw + element);
+    e3tp_tile_map own = *m;
+    own.index = NULL;
+    (m->row ? tiles.unpack : tiles.sum)(&own, f->plan->lanes, line, m->d * T,
+                                        (real *)f->r->gw + element);
 }
 
 /* Multiplies the lines of a path by its coefficient. */
@@ -193,14 +194,14 @@ static void pack_operands(const frame *f)
     visit_factors(f, 1, scale_block, f->v[1], NULL);
 }
 
-/* Adds the one row of sums to the caller's, by way of a row in scratch. */
-static void unpack_sum(const frame *f)
+/* Adds the one packed row of sums to the caller's, by way of a row in scratch. */
+static void unpack_sum(const frame *f, const real *sums, real *row)
 {
     const size_t dim = f->p->dim[2];
-    real *row = f->g[2], *z = f->r->z;
+    real *z = f->r->z;
     frame one = *f;
     one.n = 1;
-    unpack(&one, 2, f->v[2], row, f->p->layout[2] == E3TP_BATCH_LAST ? 1 : (ptrdiff_t)dim);
+    unpack(&one, 2, sums, row, f->p->layout[2] == E3TP_BATCH_LAST ? 1 : (ptrdiff_t)dim);
     for (size_t i = 0; i < dim; i++)
         z[i] += row[i];
 }
@@ -218,7 +219,7 @@ static void forward(const frame *f)
     if (f->p->factor_weights)
         visit_factors(f, 2, scale_block, f->v[2], NULL);
     if (f->sum)
-        unpack_sum(f);
+        unpack_sum(f, f->v[2], f->g[2]);
     else
         unpack(f, 2, f->v[2], f->r->z, f->r->sz);
 }
@@ -301,10 +302,19 @@ static void unpack_y_gradient(const frame *f)
         unpack(f, 1, f->g[1], r->gy, r->sy);
 }
 
+/* One row that serves all is packed once where kernels take rows apart. */
+static void pack_cotangent(const frame *f)
+{
+    frame some = *f;
+    if (f->one_gz)
+        some.n = 1;
+    pack(&some, 2, f->r->gz, f->r->sz, NULL);
+}
+
 static void begin_gradients(const frame *f)
 {
     if (!f->in_place[2])
-        pack(f, 2, f->r->gz, f->r->sz, NULL);
+        pack_cotangent(f);
     if (!e3tp_cg_leaves_unpacked(f, 0))
         clear(f, f->g[0], 0);
     clear(f, f->g[1], 1);
@@ -411,7 +421,9 @@ static void second_order(const frame *own, const frame *tangent)
         run_direct(own);
     else
         run_terms(own, tangent);
-    if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
+    if (own->sum)
+        unpack_sum(own, own->g[2], own->v[2]);
+    else if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
         unpack(own, 2, own->g[2], r->z, r->sz);
     if (r->gw)
         unpack_weight_gradients(own);
@@ -447,12 +459,19 @@ static void set_direct(frame *f, bool direct)
     f->direct = direct;
     f->in_place[0] = direct && f->plan->whole[0] && !f->r->ix;
     f->in_place[2] = direct && f->plan->whole[2];
+    f->one_gz = direct && f->back && f->r->sz == 0;
+}
+
+/* Whether one row of z is kept for all: where kernels take rows apart. */
+static bool sums_rows(const e3tp_cg_plan *plan, const e3tp_rows *r)
+{
+    return r->z && r->sz == 0 && plan->y_rows && !plan->y_lanes;
 }
 
 static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     frame f = frame_of(plan, r, scratch);
-    f.sum = pass == E3TP_FORWARD && r->sz == 0 && plan->y_rows && !plan->y_lanes;
+    f.sum = pass == E3TP_FORWARD && sums_rows(plan, r);
     f.back = pass == E3TP_BACKWARD;
     set_direct(&f, plan->direct && !f.sum);
     if (pass == E3TP_FORWARD)
@@ -469,6 +488,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     frame own = frame_of(plan, r, at);
     own.back = true;
     own.second = true;
+    own.sum = plan->direct && sums_rows(plan, r);
     set_direct(&own, plan->direct);
     frame tangent = own;
     e3tp_rows rows = *r;

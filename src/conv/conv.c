@@ -1,128 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers take chunks of receivers. A receiver's edges go through the backend in segments whose
-   results are summed there, so no message of an edge is ever stored; rows are gathered by index as
-   they are packed. A receiver belongs to one worker, its segments are cut from its first edge on,
-   and each sums in edge order: same bits on any number of threads. */
+/* Two kinds of walks over the edges. Receivers: workers take chunks of them, and each sums into
+   rows of its own. Windows, for all other results: workers take pieces of a window; a row of a
+   sender's gradient is kept for each edge of the window and then added to the senders, in the order
+   of places; sums over types, and shared ones, go to leaves that are added at the end. What a
+   receiver, a piece, a sender or a leaf gets is in an order that the graph and the plan alone fix.
+ */
 #include "conv/conv.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
+#include "conv/segment.h"
 #include "core/checked.h"
+#include "core/sums.h"
 
-enum { MOST_SEGMENT = 256, CHUNK_EDGES = 512 };
+enum { CHUNK_EDGES = 512 };
+static const size_t most_leaf_bytes = (size_t)16 << 20;
 
-typedef struct layout {
-    size_t es, segment;       /* bytes of an element; most edges of a segment */
-    size_t row[4];            /* bytes of a row of x, y, w, z */
-    size_t index, w, backend; /* offsets in a worker's scratch */
-    size_t bytes;
-} layout;
+/* ---- receivers ---- */
 
-typedef struct task {
-    const e3tp_conv_job *job;
-    const e3tp_graph *g;
-    const e3tp_conv_buffers *b;
-    layout l;
+typedef struct receivers_task {
+    const e3tp_sweep *sweep;
     char *scratch;
     atomic_size_t next; /* the next receiver that nobody has taken */
-} task;
+} receivers_task;
 
-static size_t sum_rows(const e3tp_conv_job *job)
+static bool is_summed(const e3tp_sweep *s, int k)
 {
-    const e3tp_backend *k = job->backend;
-    const size_t rows =
-        k->sum_rows ? k->sum_rows(job->state) : k->block_rows(job->state, E3TP_FORWARD);
-    return rows < MOST_SEGMENT ? rows : MOST_SEGMENT;
+    return s->wanted[k] && s->call->job->at[k] == E3TP_AT_RECEIVER;
 }
 
-static layout plan_scratch(const e3tp_conv_job *job, bool make_weights)
+static void scale_rows(const e3tp_sweep *s, size_t from, size_t to)
 {
-    const e3tp_problem *p = job->problem;
-    layout l = {.es = e3tp_dtype_size(p->dtype), .segment = sum_rows(job)};
-    const size_t width[4] = {p->dim[0], p->dim[1], p->weight_numel, p->dim[2]};
-    for (int k = 0; k < 4; k++)
-        l.row[k] = width[k] * l.es;
-    l.w = e3tp_round_up(l.segment * sizeof(int64_t), 64);
-    l.backend = l.w + (make_weights ? e3tp_round_up(l.row[2] * l.segment, 64) : 0);
-    l.bytes = l.backend + e3tp_round_up(job->backend->scratch_bytes(job->state, E3TP_FORWARD), 64);
-    return l;
-}
-
-/* Row of an edge operand from which a segment counts, and its index: none where the caller's order
-   is ours. */
-static const char *edge_rows(const task *t, const void *base, size_t row, size_t place,
-                             const int64_t **index)
-{
-    *index = t->g->in_order ? NULL : t->g->edge + place;
-    return (const char *)base + (t->g->in_order ? place * row : 0);
-}
-
-static void set_weights(const task *t, size_t place, size_t n, char *made, e3tp_rows *r)
-{
-    const e3tp_problem *p = t->job->problem;
-    r->sw = p->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)p->weight_numel : 0;
-    r->w = t->b->w;
-    if (t->b->make_weights) {
-        t->b->make_weights(t->b->make_weights_ctx, t->g->edge + place, n, made);
-        r->w = made;
-    } else if (r->sw) {
-        r->w = edge_rows(t, t->b->w, t->l.row[2], place, &r->iw);
-    }
-}
-
-/* Adds the messages of n edges of one receiver to its row. */
-static void add_messages(const task *t, size_t receiver, size_t place, size_t n, char *s)
-{
-    const e3tp_problem *p = t->job->problem;
-    int64_t *sender = (int64_t *)(void *)(s + t->l.index);
-    for (size_t k = 0; k < n; k++)
-        sender[k] = t->g->sender[place + k];
-    e3tp_rows r = {.n = n,
-                   .x = t->b->x,
-                   .ix = sender,
-                   .z = (char *)t->b->z + receiver * t->l.row[3],
-                   .sx = (ptrdiff_t)p->dim[0],
-                   .sy = (ptrdiff_t)p->dim[1],
-                   .sz = 0};
-    r.y = edge_rows(t, t->b->y, t->l.row[1], place, &r.iy);
-    set_weights(t, place, n, s + t->l.w, &r);
-    t->job->backend->run(t->job->state, E3TP_FORWARD, &r, s + t->l.backend);
-}
-
-#define SCALE(type)                                     \
-    static void scale_##type(type *z, type a, size_t n) \
-    {                                                   \
-        for (size_t i = 0; i < n; i++)                  \
-            z[i] *= a;                                  \
-    }
-SCALE(float)
-SCALE(double)
-
-static void apply_scale(const task *t, size_t from, size_t to)
-{
-    const size_t n = (to - from) * t->job->problem->dim[2];
-    char *z = (char *)t->b->z + from * t->l.row[3];
-    if (t->job->scale == 1.0)
-        return;
-    if (t->l.es == sizeof(double))
-        scale_double((double *)(void *)z, t->job->scale, n);
-    else
-        scale_float((float *)(void *)z, (float)t->job->scale, n);
+    const e3tp_conv_job *job = s->call->job;
+    char *z = (char *)s->call->out[OP_Z] + from * s->row[OP_Z];
+    if (job->scale != 1.0)
+        e3tp_sum_scale(s->element, job->scale, z, z, (to - from) * job->width[OP_Z]);
 }
 
 /* Receivers from..to-1. */
-static void convolve(const task *t, size_t from, size_t to, char *s)
+static void run_receivers(const e3tp_sweep *s, size_t from, size_t to, char *scratch)
 {
-    memset((char *)t->b->z + from * t->l.row[3], 0, (to - from) * t->l.row[3]);
-    for (size_t receiver = from; receiver < to; receiver++) {
-        const size_t end = t->g->start[receiver + 1];
-        for (size_t place = t->g->start[receiver]; place < end; place += t->l.segment) {
-            const size_t left = end - place;
-            add_messages(t, receiver, place, left < t->l.segment ? left : t->l.segment, s);
+    const size_t *start = s->call->graph->start;
+    for (int k = 0; k < OP_COUNT; k++)
+        if (is_summed(s, k))
+            memset((char *)s->call->out[k] + from * s->row[k], 0, (to - from) * s->row[k]);
+    for (size_t r = from; r < to; r++)
+        for (size_t place = start[r]; place < start[r + 1]; place += s->rows) {
+            const size_t left = start[r + 1] - place;
+            const e3tp_segment g = {r, place, left < s->rows ? left : s->rows};
+            e3tp_segment_run(s, &g, NULL, scratch);
         }
-    }
-    apply_scale(t, from, to);
+    if (is_summed(s, OP_Z))
+        scale_rows(s, from, to);
 }
 
 /* The end of the chunk that starts at a receiver: about CHUNK_EDGES edges. */
@@ -134,30 +64,245 @@ static size_t chunk_end(const e3tp_graph *g, size_t from)
     return to;
 }
 
-static void work(void *ctx, size_t worker)
+static void receivers_work(void *ctx, size_t worker)
 {
-    task *t = ctx;
+    receivers_task *t = ctx;
+    const e3tp_graph *g = t->sweep->call->graph;
     size_t from = atomic_load_explicit(&t->next, memory_order_relaxed);
-    while (from < t->g->num_nodes) {
-        const size_t to = chunk_end(t->g, from);
+    while (from < g->num_nodes) {
+        const size_t to = chunk_end(g, from);
         if (!atomic_compare_exchange_weak_explicit(&t->next, &from, to, memory_order_relaxed,
                                                    memory_order_relaxed))
             continue;
-        convolve(t, from, to, t->scratch + worker * t->l.bytes);
+        run_receivers(t->sweep, from, to, t->scratch + worker * t->sweep->bytes);
         from = atomic_load_explicit(&t->next, memory_order_relaxed);
     }
 }
 
-e3tp_status e3tp_conv_run(const e3tp_conv_job *job, const e3tp_graph *g, const e3tp_conv_buffers *b)
+static e3tp_status sweep_receivers(const e3tp_sweep *s)
 {
-    task t = {.job = job, .g = g, .b = b, .l = plan_scratch(job, b->make_weights != NULL)};
-    const size_t chunks = g->num_edges / CHUNK_EDGES + 1;
+    const e3tp_conv_job *job = s->call->job;
+    const size_t chunks = s->call->graph->num_edges / CHUNK_EDGES + 1;
     const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, chunks);
-    t.scratch = e3tp_alloc(job->allocator, workers, t.l.bytes);
+    receivers_task t = {.sweep = s, .scratch = e3tp_alloc(job->allocator, workers, s->bytes)};
     if (!t.scratch)
         return E3TP_E_NOMEM;
     atomic_init(&t.next, 0);
-    e3tp_parallel_run(job->parallel, workers, work, &t);
+    e3tp_parallel_run(job->parallel, workers, receivers_work, &t);
     e3tp_free(job->allocator, t.scratch);
+    return E3TP_OK;
+}
+
+/* ---- windows ---- */
+
+typedef struct windows_task {
+    const e3tp_sweep *sweep;
+    size_t leaves, leaf_bytes;
+    size_t message[OP_COUNT]; /* offsets in `messages`, */
+    size_t sum[OP_COUNT];     /* and in a leaf */
+    size_t message_bytes;
+    char *memory, *messages, *sums, *scratch;
+    size_t first, end; /* pieces of the window under way */
+    atomic_size_t next;
+} windows_task;
+
+static e3tp_place place_of(const windows_task *t, int k)
+{
+    return t->sweep->call->job->at[k];
+}
+
+static bool goes_to_senders(const windows_task *t, int k)
+{
+    return t->sweep->wanted[k] && place_of(t, k) == E3TP_AT_SENDER;
+}
+
+/* Numbers of a sum over types, or a shared one; 0 where there is none. */
+static size_t sum_count(const windows_task *t, int k)
+{
+    const size_t width = t->sweep->call->job->width[k];
+    if (!t->sweep->wanted[k])
+        return 0;
+    return place_of(t, k) == E3TP_AT_SHARED ? width
+           : place_of(t, k) == E3TP_AT_TYPE ? width * t->sweep->call->num_types
+                                            : 0;
+}
+
+static size_t take(size_t *total, size_t bytes)
+{
+    const size_t at = *total;
+    *total += e3tp_round_up(bytes, 64);
+    return at;
+}
+
+static void lay_out(windows_task *t)
+{
+    const e3tp_sweep *s = t->sweep;
+    const size_t edges = s->call->graph->num_edges,
+                 window = edges < E3TP_WINDOW ? edges : E3TP_WINDOW;
+    for (int k = 0; k < OP_COUNT; k++) {
+        t->message[k] = take(&t->message_bytes, goes_to_senders(t, k) ? window * s->row[k] : 0);
+        t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
+    }
+    const size_t fit = t->leaf_bytes ? most_leaf_bytes / t->leaf_bytes : E3TP_PIECES;
+    t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
+}
+
+static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to, char *scratch)
+{
+    const e3tp_graph *g = t->sweep->call->graph;
+    size_t place = g->piece[piece].place, r = g->piece[piece].receiver;
+    while (place < g->piece[piece + 1].place) {
+        while (g->start[r + 1] <= place)
+            r++;
+        const size_t stop = g->start[r + 1] < g->piece[piece + 1].place ? g->start[r + 1]
+                                                                        : g->piece[piece + 1].place;
+        const size_t left = stop - place;
+        const e3tp_segment here = {r, place, left < t->sweep->rows ? left : t->sweep->rows};
+        e3tp_segment_run(t->sweep, &here, to, scratch);
+        place += here.n;
+    }
+}
+
+/* The pieces of the window that a leaf sums over. */
+static void pieces_work(void *ctx, size_t worker)
+{
+    windows_task *t = ctx;
+    for (;;) {
+        const size_t leaf = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (leaf >= t->leaves)
+            return;
+        e3tp_sinks to = {.first = t->sweep->call->graph->piece[t->first].place};
+        for (int k = 0; k < OP_COUNT; k++) {
+            to.message[k] = t->messages + t->message[k];
+            to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
+        }
+        for (size_t piece = t->first + leaf; piece < t->end; piece += t->leaves)
+            run_piece(t, piece, &to, t->scratch + worker * t->sweep->bytes);
+    }
+}
+
+/* Where part p of a window's n places by sender begins: not between two of one sender. */
+static size_t part_start(const e3tp_graph *g, size_t first, size_t n, size_t p)
+{
+    const uint16_t *list = g->by_sender + first;
+    size_t i = n * p / E3TP_PIECES;
+    while (i > 0 && i < n && g->sender[first + list[i]] == g->sender[first + list[i - 1]])
+        i++;
+    return i;
+}
+
+static void add_messages(const windows_task *t, size_t p)
+{
+    const e3tp_sweep *s = t->sweep;
+    const e3tp_graph *g = s->call->graph;
+    const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
+    const size_t from = part_start(g, first, n, p), to = part_start(g, first, n, p + 1);
+    for (int k = 0; k < OP_COUNT; k++)
+        for (size_t i = from; goes_to_senders(t, k) && i < to; i++) {
+            const size_t at = g->by_sender[first + i];
+            e3tp_sum_add(s->element,
+                         (char *)s->call->out[k] + (size_t)g->sender[first + at] * s->row[k],
+                         t->messages + t->message[k] + at * s->row[k], s->call->job->width[k]);
+        }
+}
+
+static void messages_work(void *ctx, size_t worker)
+{
+    windows_task *t = ctx;
+    (void)worker;
+    for (;;) {
+        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (part >= E3TP_PIECES)
+            return;
+        add_messages(t, part);
+    }
+}
+
+static void run_windows(windows_task *t, size_t workers)
+{
+    const e3tp_graph *g = t->sweep->call->graph;
+    const e3tp_parallel *parallel = t->sweep->call->job->parallel;
+    for (size_t w = 0; w < e3tp_graph_windows(g); w++) {
+        t->end = e3tp_graph_window(g, w, &t->first);
+        atomic_init(&t->next, 0);
+        e3tp_parallel_run(parallel, workers, pieces_work, t);
+        atomic_init(&t->next, 0);
+        if (t->message_bytes)
+            e3tp_parallel_run(parallel, workers, messages_work, t);
+    }
+}
+
+static void clear_senders(const windows_task *t)
+{
+    for (int k = 0; k < OP_COUNT; k++)
+        if (goes_to_senders(t, k))
+            memset(t->sweep->call->out[k], 0,
+                   t->sweep->call->graph->num_senders * t->sweep->row[k]);
+}
+
+static void deliver_sums(const windows_task *t)
+{
+    const e3tp_sweep *s = t->sweep;
+    const size_t element = e3tp_sweep_sum_element(s);
+    for (int k = 0; k < OP_COUNT; k++) {
+        const size_t n = sum_count(t, k);
+        char *sum = t->sums + t->sum[k];
+        if (!n)
+            continue;
+        e3tp_sum_leaves(element, sum, t->leaf_bytes, t->leaves, n);
+        if (element == s->element)
+            memcpy(s->call->out[k], sum, n * element);
+        for (size_t i = 0; i < n && element != s->element; i++)
+            ((float *)s->call->out[k])[i] = (float)((double *)(void *)sum)[i];
+    }
+}
+
+static e3tp_status sweep_windows(const e3tp_sweep *s)
+{
+    const e3tp_conv_job *job = s->call->job;
+    windows_task t = {.sweep = s};
+    lay_out(&t);
+    const size_t pieces = s->call->graph->npieces,
+                 most = pieces < E3TP_PIECES ? pieces : E3TP_PIECES;
+    const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, most ? most : 1);
+    const size_t sums = t.leaves * t.leaf_bytes;
+    t.memory = e3tp_alloc(job->allocator, t.message_bytes + sums + workers * s->bytes, 1);
+    if (!t.memory)
+        return E3TP_E_NOMEM;
+    t.messages = t.memory;
+    t.sums = t.messages + t.message_bytes;
+    t.scratch = t.sums + sums;
+    memset(t.sums, 0, sums);
+    clear_senders(&t);
+    run_windows(&t, workers);
+    deliver_sums(&t);
+    e3tp_free(job->allocator, t.memory);
+    return E3TP_OK;
+}
+
+/* ---- passes ---- */
+
+/* A walk for those results that are wanted of a pass: z of it, or gradients. */
+static e3tp_status run_sweep(const e3tp_conv_call *c, e3tp_pass pass, bool z, bool receivers)
+{
+    bool wanted[OP_COUNT], any = false;
+    for (int k = 0; k < OP_COUNT; k++) {
+        wanted[k] = c->out[k] && c->job->width[k] && (k == OP_Z) == z &&
+                    (c->job->at[k] == E3TP_AT_RECEIVER) == receivers;
+        any = any || wanted[k];
+    }
+    if (!any)
+        return E3TP_OK;
+    const e3tp_sweep s = e3tp_sweep_of(c, pass, wanted, z && receivers);
+    return receivers ? sweep_receivers(&s) : sweep_windows(&s);
+}
+
+e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
+{
+    const e3tp_pass of_z = c->pass == E3TP_DOUBLE_BACKWARD ? E3TP_JVP : c->pass;
+    for (int receivers = 0; receivers < 2; receivers++) {
+        E3TP_TRY(run_sweep(c, of_z, true, receivers));
+        E3TP_TRY(run_sweep(c, c->pass, false, receivers));
+    }
     return E3TP_OK;
 }

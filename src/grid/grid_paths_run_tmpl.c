@@ -290,7 +290,8 @@ static void unpack_rows(const frame *f)
     if (f->gy)
         packing.unpack(&f->plan->packed[1], f->p, 1, r->n, f->base + f->at.g[1], r->gy, r->sy);
     if (f->gw && r->sw) {
-        const e3tp_tile_map m = weights_of(f);
+        e3tp_tile_map m = weights_of(f);
+        m.index = NULL;
         tiles.unpack(&m, E3TP_LANES_ROWS, f->base + f->at.gw, m.d * T, r->gw);
     }
 }

@@ -9,12 +9,12 @@
 
 /* n rows. Pointers stand at the first row; an operand's row r starts at p + r * stride (MUL_IR,
    IR_MUL, weights) or its component i at p[i * stride + r] (BATCH_LAST), with ix[r] (iy, iw) in
-   place of r where that is not NULL (gathered rows; no gradient of a gathered operand is asked
-   for). Stride 0: one row serves all n rows (BATCH_LAST: component i at p[i]), and the operand's
-   gradient is ADDED, summed over the n rows, to the single row that gx, gy, gw point to; otherwise
-   gradients are overwritten. Gradients have their operand's stride. z and gz share sz; sz 0: the
-   sum of z over the n rows, ascending, is ADDED to the single row z. NULL output: not wanted.
-   Element type: the problem's. */
+   place of r where that is not NULL (gathered rows, of an operand and its tangent; gradients are
+   not gathered). Stride 0: one row serves all n rows (BATCH_LAST: component i at p[i]), and the
+   operand's gradient is ADDED, summed over the n rows, to the single row that gx, gy, gw point to;
+   otherwise gradients are overwritten. Gradients have their operand's stride. z and gz share sz; sz
+   0: the sum of z over the n rows, ascending, is ADDED to the single row z, and one row of gz
+   serves all. NULL output: not wanted. Element type: the problem's. */
 typedef struct e3tp_rows {
     size_t n;
     const void *x, *y, *w, *gz;
@@ -75,9 +75,9 @@ typedef struct e3tp_backend {
        block. */
     void (*run)(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch);
     /* Double backward and JVP (gz NULL, no gradients wanted): gx, gy, gw are hx, hy, hw, and z is
-       hz. Else as run; nothing is gathered, and no weights are factors. NULL: api/block.c composes
-       the passes of forward and backward ones; so it does where has_second, if there is one, says
-       no. */
+       hz; with sz 0 either z or gradients are wanted. Else as run; no weights are factors. NULL:
+       api/block.c composes the passes of forward and backward ones; so it does where has_second, if
+       there is one, says no. */
     bool (*has_second)(const void *state);
     void (*run_second)(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
                        void *scratch);

@@ -280,6 +280,14 @@ static e3tp_status make_signal_paths(e3tp_problem *p, const signal_lists *h,
     return ok ? E3TP_OK : e3tp_fail(why, E3TP_E_NOMEM, "no memory for %zu paths", n);
 }
 
+size_t e3tp_problem_weighted_paths(const e3tp_problem *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->npaths; i++)
+        n += p->paths[i].has_weight;
+    return n;
+}
+
 size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k)
 {
     size_t at = k < 3 ? term * p->nblocks[k] * p->channels : 0;

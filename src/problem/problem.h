@@ -100,6 +100,8 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 /* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z). */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
 
+size_t e3tp_problem_weighted_paths(const e3tp_problem *p);
+
 /* Place of the factors of operand k of a term of the sum in a row of weights. */
 size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);
 

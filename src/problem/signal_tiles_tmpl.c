@@ -76,6 +76,13 @@ static void pack(const frame *f, int k, spot here)
     }
 }
 
+/* Of results: they are not gathered. */
+static e3tp_tile_map results_of(e3tp_tile_map m)
+{
+    m.index = NULL;
+    return m;
+}
+
 /* The reverse; where one row serves all, the sum over rows is added to it. */
 static void unpack(const frame *f, int k, spot here)
 {
@@ -83,7 +90,7 @@ static void unpack(const frame *f, int k, spot here)
     const real *from = f->base + f->s->out[k];
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
-        const e3tp_tile_map m = tiles_of(f->s, of->map[i], here, &at);
+        const e3tp_tile_map m = tiles_of(f->s, results_of(of->map[i]), here, &at);
         (m.row ? tiles.unpack : tiles.sum)(&m, f->s->lanes, from, f->s->components[k] * T,
                                            f->to[k] + at);
         from += m.d * T;
@@ -91,11 +98,11 @@ static void unpack(const frame *f, int k, spot here)
 }
 
 /* Factors of operand k as a block of one component per degree. */
-static e3tp_tile_map factors_of(const frame *f, int k, spot here, size_t *at)
+static e3tp_tile_map factors_of(const frame *f, int k, const int64_t *index, spot here, size_t *at)
 {
     const e3tp_problem *p = f->s->problem;
     *at = e3tp_problem_factors(p, f->r->term, k);
-    const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  f->r->iw,
+    const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  index,
                                f->r->n,          p->channels, p->nblocks[k]};
     return tiles_of(f->s, all, here, at);
 }
@@ -103,14 +110,14 @@ static e3tp_tile_map factors_of(const frame *f, int k, spot here, size_t *at)
 static void pack_factors(const frame *f, int k, spot here)
 {
     size_t at;
-    const e3tp_tile_map m = factors_of(f, k, here, &at);
+    const e3tp_tile_map m = factors_of(f, k, f->r->iw, here, &at);
     tiles.pack(&m, f->s->lanes, (const real *)f->r->w + at, f->base + f->s->w[k], m.d * T);
 }
 
 static void unpack_factors(const frame *f, int k, spot here)
 {
     size_t at;
-    const e3tp_tile_map m = factors_of(f, k, here, &at);
+    const e3tp_tile_map m = factors_of(f, k, NULL, here, &at);
     (m.row ? tiles.unpack : tiles.sum)(&m, f->s->lanes, f->base + f->s->gw[k], m.d * T,
                                        (real *)f->r->gw + at);
 }

@@ -142,6 +142,10 @@ START_TEST(execution)
 END_TEST
 
 /* The graph has memory of the C library; the convolution and its calls that of the plan. */
+static e3tp_status (*const conv_passes[])(const e3tp_conv *, const e3tp_graph *,
+                                          const e3tp_conv_buffers *) = {
+    e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
+
 static void convolve_without_memory(problem p, meter *m)
 {
     static const int32_t ends[6] = {0, 1, 1, 2, 0, 1};
@@ -159,21 +163,25 @@ static void convolve_without_memory(problem p, meter *m)
     for (; s == E3TP_E_NOMEM; k++) {
         const long live = m->live;
         m->left = k;
-        s = e3tp_conv_create(&conv, plan, 1, text, sizeof text);
+        s = e3tp_conv_create(&conv, plan, NULL, text, sizeof text);
         ck_assert(s == E3TP_OK || (!conv && strlen(text) > 10 && m->live == live));
         ck_assert_int_lt(k, MOST);
     }
     ck_assert(s == E3TP_OK && k > 1);
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
     b.x = c.mem[0], b.y = c.mem[1], b.w = c.mem[2], b.z = c.mem[7];
-    for (k = 0, s = E3TP_E_NOMEM; s == E3TP_E_NOMEM; k++) {
-        const long live = m->live;
-        m->left = k;
-        s = e3tp_conv_forward(conv, g, &b);
-        ck_assert_int_eq(m->live, live);
-        ck_assert_int_lt(k, MOST);
+    b.hz = c.mem[7], b.gz = c.mem[3];
+    b.gx = b.hx = c.mem[4], b.gy = b.hy = c.mem[5], b.gw = b.hw = c.mem[6];
+    for (int pass = 0; pass <= E3TP_JVP; pass++) {
+        for (k = 0, s = E3TP_E_NOMEM; s == E3TP_E_NOMEM; k++) {
+            const long live = m->live;
+            m->left = k;
+            s = conv_passes[pass](conv, g, &b);
+            ck_assert_int_eq(m->live, live);
+            ck_assert_int_lt(k, MOST);
+        }
+        ck_assert(s == E3TP_OK && k > 1);
     }
-    ck_assert(s == E3TP_OK && k > 1);
     e3tp_conv_destroy(conv);
     e3tp_graph_destroy(g);
     for (int i = 0; i < 8; i++)

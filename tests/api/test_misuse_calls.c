@@ -172,7 +172,8 @@ START_TEST(batch_last)
     BROKEN(stride_x, PTRDIFF_MAX / 3, E3TP_FORWARD, E3TP_E_INVALID, "stride of x");
     e3tp_conv *c = (e3tp_conv *)p;
     char text[300] = "";
-    expect(e3tp_conv_create(&c, p, 1, text, sizeof text), E3TP_E_UNSUPPORTED, text, "BATCH_LAST");
+    expect(e3tp_conv_create(&c, p, NULL, text, sizeof text), E3TP_E_UNSUPPORTED, text,
+           "BATCH_LAST");
     ck_assert_ptr_null(c);
     e3tp_plan_destroy(p);
 }
@@ -205,7 +206,8 @@ START_TEST(graphs)
     ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, high, good, 2, 2, 2, NULL, 0),
                      E3TP_E_INVALID);
     e3tp_graph_destroy(NULL);
-    ck_assert_uint_eq(e3tp_graph_num_edges(NULL) + e3tp_graph_num_nodes(NULL), 0);
+    ck_assert_uint_eq(
+        e3tp_graph_num_edges(NULL) + e3tp_graph_num_nodes(NULL) + e3tp_graph_num_senders(NULL), 0);
 }
 END_TEST
 
@@ -215,38 +217,51 @@ START_TEST(convolutions_that_cannot_be)
     static const double scales[] = {NAN, INFINITY, -INFINITY};
     char text[300] = "";
     e3tp_conv *c = (e3tp_conv *)p;
-    for (size_t i = 0; i < COUNT_OF(scales); i++) {
-        expect(e3tp_conv_create(&c, p, scales[i], text, sizeof text), E3TP_E_INVALID, text,
-               "scale");
-        ck_assert_ptr_null(c);
-    }
-    expect(e3tp_conv_create(&c, NULL, 1, text, sizeof text), E3TP_E_INVALID, text, "plan");
-    expect(e3tp_conv_create(NULL, p, 1, text, sizeof text), E3TP_E_INVALID, text, "out");
-    ck_assert_int_eq(e3tp_conv_create(&c, NULL, 1, NULL, 0), E3TP_E_INVALID);
+    const e3tp_conv_desc good = e3tp_conv_desc_init(p);
+#define DESC_REFUSED(field, value, word)                                                      \
+    do {                                                                                      \
+        e3tp_conv_desc bad = good;                                                            \
+        bad.field = value;                                                                    \
+        expect(e3tp_conv_create(&c, p, &bad, text, sizeof text), E3TP_E_INVALID, text, word); \
+        ck_assert_ptr_null(c);                                                                \
+        c = (e3tp_conv *)p;                                                                   \
+    } while (0)
+    for (size_t i = 0; i < COUNT_OF(scales); i++)
+        DESC_REFUSED(scale, scales[i], "scale");
+    DESC_REFUSED(size, 3, "size");
+    DESC_REFUSED(x, (e3tp_place)9, "x: there is no place 9");
+    DESC_REFUSED(y, (e3tp_place)-1, "y: there is no place -1");
+    DESC_REFUSED(w, E3TP_AT_EDGE, "w: its place is the edge, but the plan's weights are shared");
+    DESC_REFUSED(z, E3TP_AT_SENDER, "z: its place is the sender");
+    expect(e3tp_conv_create(&c, NULL, NULL, text, sizeof text), E3TP_E_INVALID, text, "plan");
+    expect(e3tp_conv_create(NULL, p, NULL, text, sizeof text), E3TP_E_INVALID, text, "out");
+    ck_assert_int_eq(e3tp_conv_create(&c, NULL, NULL, NULL, 0), E3TP_E_INVALID);
     e3tp_conv_destroy(NULL);
     e3tp_plan_destroy(p);
-    e3tp_desc *d;
-    const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UUU, 1);
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
-    for (int k = 0; k < 3; k++)
-        e3tp_desc_set_irreps_text(d, (e3tp_operand)k, "2x0e");
-    e3tp_desc_add_path(d, &path);
-    e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
-    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
-    e3tp_desc_destroy(d);
-    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_W), 1);
-    expect(e3tp_conv_create(&c, p, 1, text, sizeof text), E3TP_E_UNSUPPORTED, text, "by channel");
+    p = plan_of(E3TP_MUL_IR, E3TP_WEIGHTS_ROW);
+    DESC_REFUSED(w, E3TP_AT_SHARED, "w: its place is one row for all");
     e3tp_plan_destroy(p);
+    ck_assert_int_eq(e3tp_plan_weights(NULL), E3TP_WEIGHTS_NONE);
 }
 END_TEST
+
+typedef e3tp_status conv_pass(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b);
+
+static void refuse_conv_pass(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
+                             const e3tp_conv_buffers *b, const char *word)
+{
+    static conv_pass *const passes[] = {e3tp_conv_forward, e3tp_conv_backward,
+                                        e3tp_conv_double_backward, e3tp_conv_jvp};
+    char text[300] = "";
+    expect(e3tp_conv_buffers_check(c, pass, g, b, text, sizeof text), E3TP_E_INVALID, text, word);
+    ck_assert_int_eq(e3tp_conv_buffers_check(c, pass, g, b, NULL, 0), E3TP_E_INVALID);
+    ck_assert_int_eq(passes[pass](c, g, b), E3TP_E_INVALID);
+}
 
 static void refuse_conv(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b,
                         const char *word)
 {
-    char text[300] = "";
-    expect(e3tp_conv_buffers_check(c, g, b, text, sizeof text), E3TP_E_INVALID, text, word);
-    ck_assert_int_eq(e3tp_conv_buffers_check(c, g, b, NULL, 0), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_conv_forward(c, g, b), E3TP_E_INVALID);
+    refuse_conv_pass(c, E3TP_FORWARD, g, b, word);
 }
 
 static void make_nothing(void *ctx, const int64_t *edges, size_t n, void *w)
@@ -273,10 +288,11 @@ START_TEST(convolution_calls)
     char text[20] = "old";
     ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, ends, ends, 3, 2, 2, text, sizeof text),
                      E3TP_OK);
-    ck_assert_int_eq(e3tp_conv_create(&c, p, 1, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_create(&c, p, NULL, NULL, 0), E3TP_OK);
     e3tp_conv_buffers good = e3tp_conv_buffers_init();
     good.x = x, good.y = y, good.w = w, good.z = z;
-    ck_assert_int_eq(e3tp_conv_buffers_check(c, g, &good, text, sizeof text), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_buffers_check(c, E3TP_FORWARD, g, &good, text, sizeof text),
+                     E3TP_OK);
     ck_assert_str_eq(text, "");
     ck_assert_int_eq(e3tp_conv_forward(c, g, &good), E3TP_OK);
     CONV_BROKEN(size, 8, "size");
@@ -300,9 +316,53 @@ START_TEST(convolution_calls)
 }
 END_TEST
 
+#define PASS_BROKEN(pass, field, value, word)   \
+    do {                                        \
+        e3tp_conv_buffers b = good;             \
+        b.field = value;                        \
+        refuse_conv_pass(c, pass, g, &b, word); \
+    } while (0)
+
+/* y at the type. */
+START_TEST(convolution_passes)
+{
+    const int32_t ends[3] = {0, 1, 1}, types[3] = {0, 1, 1}, high[3] = {0, 2, 1},
+                  low[3] = {0, 1, -1};
+    float x[12] = {0}, y[12] = {0}, w[6] = {0}, z[4], gz[4] = {0}, gx[12], gy[12], gw[6];
+    e3tp_plan *p = plan_of(E3TP_MUL_IR, E3TP_WEIGHTS_ROW);
+    e3tp_graph *g;
+    e3tp_conv *c;
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, ends, ends, 3, 2, 2, NULL, 0), E3TP_OK);
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.y = E3TP_AT_TYPE;
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    e3tp_conv_buffers good = e3tp_conv_buffers_init();
+    good.x = x, good.y = y, good.w = w, good.z = z, good.gz = gz, good.hz = z;
+    good.gx = good.hx = gx, good.gy = good.hy = gy, good.gw = good.hw = gw;
+    good.ggx = x, good.ggw = w, good.edge_type = types, good.num_types = 2;
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &good), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &good), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_jvp(c, g, &good), E3TP_OK);
+    PASS_BROKEN(E3TP_BACKWARD, gz, NULL, "gz is NULL");
+    PASS_BROKEN(E3TP_BACKWARD, edge_type, NULL, "edge_type is NULL");
+    PASS_BROKEN(E3TP_BACKWARD, edge_type, high, "edge_type[1]: 2 is outside the 2 types");
+    PASS_BROKEN(E3TP_JVP, edge_type, low, "edge_type[2]: -1");
+    PASS_BROKEN(E3TP_BACKWARD, gx, gy, "overlaps g");
+    PASS_BROKEN(E3TP_BACKWARD, gw, w, "gw overlaps w");
+    PASS_BROKEN(E3TP_DOUBLE_BACKWARD, hx, x, "hx overlaps x");
+    PASS_BROKEN(E3TP_DOUBLE_BACKWARD, ggy, gy, "hy overlaps ggy");
+    PASS_BROKEN(E3TP_JVP, hz, NULL, "hz is NULL");
+    ck_assert_int_eq(e3tp_conv_buffers_check(c, (e3tp_pass)9, g, &good, NULL, 0), E3TP_E_INVALID);
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("misuse of calls");
+    tcase_add_test(t, convolution_passes);
     tcase_add_test(t, calls);
     tcase_add_test(t, tables);
     tcase_add_test(t, overlaps);

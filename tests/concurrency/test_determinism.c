@@ -159,7 +159,7 @@ END_TEST
 
 /* ---- the convolution ---- */
 
-enum { NODES = 300, SENDERS = 350, EDGES = 9000, CROWDED = 700 };
+enum { NODES = 300, SENDERS = 350, EDGES = 5000, CROWDED = 700, CONV_MUL = 9 };
 
 static e3tp_graph *graph_of(bool sorted)
 {
@@ -181,50 +181,87 @@ static e3tp_graph *graph_of(bool sorted)
     return g;
 }
 
-static void convolve(const e3tp_plan *p, const e3tp_graph *g, float *const in[3], float *z)
+/* The results of a convolution with weights at the edge: a product_call whose rows are those of
+   their places. */
+static size_t conv_rows(e3tp_operand k, const e3tp_conv_desc *d)
+{
+    static const size_t of_place[] = {EDGES, SENDERS, NODES, 0, 1};
+    const e3tp_place place = k == E3TP_X ? d->x : k == E3TP_Y ? d->y : k == E3TP_W ? d->w : d->z;
+    return of_place[place];
+}
+
+static product_call make_conv_call(const e3tp_plan *p, const e3tp_conv_desc *d)
+{
+    product_call c = {.single_y = false};
+    for (int k = 0; k < INPUTS; k++)
+        c.in[k] = random_array(e3tp_plan_width(p, in_operand[k]) * conv_rows(in_operand[k], d),
+                               11 + (unsigned)k);
+    for (int k = 0; k < OUTPUTS; k++) {
+        c.out_size[k] =
+            e3tp_plan_width(p, out_operand[k]) * conv_rows(out_operand[k], d) * sizeof(float);
+        c.out[k] = malloc(c.out_size[k] + 1);
+    }
+    return c;
+}
+
+static void convolve(const e3tp_plan *p, const e3tp_graph *g, const e3tp_conv_desc *d,
+                     product_call *a)
 {
     e3tp_conv *c;
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
-    b.x = in[0], b.y = in[1], b.w = in[2], b.z = z;
-    memset(z, 0xff, NODES * e3tp_plan_width(p, E3TP_Z) * sizeof *z);
-    ck_assert_int_eq(e3tp_conv_create(&c, p, 0.3, NULL, 0), E3TP_OK);
+    for (int k = 0; k < OUTPUTS; k++)
+        memset(a->out[k], 0xff, a->out_size[k]);
+    b.x = a->in[0], b.y = a->in[1], b.w = a->in[2], b.gz = a->in[3];
+    b.ggx = a->in[4], b.ggy = a->in[5], b.ggw = a->in[6];
+    b.z = a->out[0], b.gx = a->out[1], b.gy = a->out[2], b.gw = a->out[3];
+    b.hz = a->out[4], b.hx = a->out[5], b.hy = a->out[6], b.hw = a->out[7];
+    ck_assert_int_eq(e3tp_conv_create(&c, p, d, NULL, 0), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+    b.hz = a->out[8];
+    ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
     e3tp_conv_destroy(c);
 }
 
+static void compare_convolutions(const problem *q, const e3tp_plan *one, const e3tp_graph *g,
+                                 const e3tp_conv_desc *d, size_t *calls)
+{
+    product_call first = make_conv_call(one, d), other = make_conv_call(one, d);
+    convolve(one, g, d, &first);
+    for (int variant = 1; variant < VARIANTS; variant++) {
+        e3tp_plan *p = plan_of(*q, variant, calls);
+        convolve(p, g, d, &other);
+        for (int k = 0; k < OUTPUTS; k++)
+            ck_assert_msg(memcmp(first.out[k], other.out[k], first.out_size[k]) == 0,
+                          "%s by %s: output %d of a convolution on variant %d has other bits",
+                          problem_name(q->kind), e3tp_method_name(q->method), k, variant);
+        e3tp_plan_destroy(p);
+    }
+    free_call(&first);
+    free_call(&other);
+}
+
+/* _i: the method. Operands at the sender and the edge; then of one row, with shared weights. */
 START_TEST(convolutions)
 {
-    problem q = {.kind = PROBLEM_UVU, .mul = MUL, .weights = E3TP_WEIGHTS_ROW};
+    problem q = {.method = method_at(_i), .mul = CONV_MUL};
     size_t calls = 0;
     int served = 0;
     for (int kind = 0; kind < PROBLEMS; kind++)
         for (int sorted = 0; sorted < 2; sorted++) {
             q.kind = (problem_kind)kind;
-            q.method = method_at(_i);
+            q.weights = sorted ? E3TP_WEIGHTS_ROW : E3TP_WEIGHTS_SHARED;
             e3tp_plan *one = plan_of(q, 0, NULL);
             if (!one)
                 continue;
             served++;
             e3tp_graph *g = graph_of(sorted);
-            static const size_t rows[3] = {SENDERS, EDGES, EDGES};
-            float *in[3];
-            for (int k = 0; k < 3; k++)
-                in[k] =
-                    random_array(e3tp_plan_width(one, in_operand[k]) * rows[k], 11 + (unsigned)k);
-            const size_t n = NODES * e3tp_plan_width(one, E3TP_Z);
-            float *first = malloc(n * sizeof *first), *other = malloc(n * sizeof *other);
-            convolve(one, g, in, first);
-            for (int variant = 1; variant < VARIANTS; variant++) {
-                e3tp_plan *p = plan_of(q, variant, &calls);
-                convolve(p, g, in, other);
-                ck_assert_msg(memcmp(first, other, n * sizeof *first) == 0,
-                              "%s by %s: a convolution on variant %d has other bits",
-                              problem_name(q.kind), e3tp_method_name(q.method), variant);
-                e3tp_plan_destroy(p);
-            }
-            for (int k = 0; k < 3; k++)
-                free(in[k]);
-            free(first), free(other);
+            e3tp_conv_desc d = e3tp_conv_desc_init(one);
+            d.scale = 0.3;
+            if (!sorted)
+                d.y = E3TP_AT_SHARED;
+            compare_convolutions(&q, one, g, &d, &calls);
             e3tp_graph_destroy(g);
             e3tp_plan_destroy(one);
         }

@@ -8,7 +8,7 @@
    the other arguments a of the gradients by b of sum(gz Z with t_a in place of a): one backward
    pass for each a. Where some paths have no weights, Z is linear in w but for their part, which is
    Z with w = 0 and is subtracted. */
-#include "api/block.h"
+#include "problem/block.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ typedef struct argument {
 
 enum { MOST_ARGUMENTS = 5 };
 
-static size_t arguments_of(const e3tp_plan *p, argument a[MOST_ARGUMENTS])
+static size_t arguments_of(const e3tp_executor *p, argument a[MOST_ARGUMENTS])
 {
     const e3tp_problem *q = p->problem;
     size_t n = 0, at = 0;
@@ -54,7 +54,7 @@ static void *take(stack *s, size_t elements)
 
 static ptrdiff_t packed_stride(const e3tp_block_call *c, int k)
 {
-    return (ptrdiff_t)(e3tp_op_batch_last(c->plan, k) ? c->n : e3tp_op_width(c->plan, k));
+    return (ptrdiff_t)(e3tp_op_batch_last(c->executor, k) ? c->n : e3tp_op_width(c->executor, k));
 }
 
 /* ---- one weight for each path ---- */
@@ -84,7 +84,7 @@ static ptrdiff_t packed_stride(const e3tp_block_call *c, int k)
 BY_PATH(float)
 BY_PATH(double)
 
-static void spread_row(const e3tp_plan *p, const void *from, void *to)
+static void spread_row(const e3tp_executor *p, const void *from, void *to)
 {
     if (p->problem->dtype == E3TP_F64)
         spread_double(p->problem, from, to);
@@ -93,7 +93,7 @@ static void spread_row(const e3tp_plan *p, const void *from, void *to)
 }
 
 /* In place: a path's sum comes to a place that was read before. */
-static void collect_row(const e3tp_plan *p, void *row)
+static void collect_row(const e3tp_executor *p, void *row)
 {
     if (p->problem->dtype == E3TP_F64)
         collect_double(p->problem, row);
@@ -101,15 +101,26 @@ static void collect_row(const e3tp_plan *p, void *row)
         collect_float(p->problem, row);
 }
 
+/* The row of operand k that serves row r. */
+static size_t row_of(const e3tp_block_call *c, int k, size_t r)
+{
+    if (k == OP_W && c->index)
+        return (size_t)c->index[r];
+    return k < OP_Z && c->rows[k] ? (size_t)c->rows[k][r] : r;
+}
+
+static bool is_gathered(const e3tp_block_call *c, int k)
+{
+    return (k == OP_W && c->index) || (k < OP_Z && c->rows[k]);
+}
+
 static void *spread_weights(const e3tp_block_call *c, const char *from, stack *s)
 {
-    const size_t width = e3tp_op_width(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    const size_t width = e3tp_op_width(c->executor, OP_W), rows = c->stride[OP_W] ? c->n : 1;
     char *to = take(s, rows * width);
-    for (size_t r = 0; r < rows; r++) {
-        const size_t row = c->index ? (size_t)c->index[r] : r;
-        spread_row(c->plan, from + row * (size_t)c->stride[OP_W] * s->element,
+    for (size_t r = 0; r < rows; r++)
+        spread_row(c->executor, from + row_of(c, OP_W, r) * (size_t)c->stride[OP_W] * s->element,
                    to + r * width * s->element);
-    }
     return to;
 }
 
@@ -117,25 +128,23 @@ static void *spread_weights(const e3tp_block_call *c, const char *from, stack *s
 
 static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *to, size_t element)
 {
-    const size_t width = e3tp_op_width(c->plan, k), s = (size_t)c->stride[k] * element;
-    const bool last = e3tp_op_batch_last(c->plan, k);
+    const size_t width = e3tp_op_width(c->executor, k), s = (size_t)c->stride[k] * element;
+    const bool last = e3tp_op_batch_last(c->executor, k);
     const size_t rows = last ? width : c->n, bytes = (last ? c->n : width) * element;
-    for (size_t r = 0; r < rows; r++) {
-        const bool picked = k == OP_W && c->index;
-        memcpy(to + r * bytes, from + (picked ? (size_t)c->index[r] : r) * s, bytes);
-    }
+    for (size_t r = 0; r < rows; r++)
+        memcpy(to + r * bytes, from + (last ? r : row_of(c, k, r)) * s, bytes);
 }
 
 /* An operand of n rows with nothing between them; one row for all stays as it is. */
 static const void *stage(const e3tp_block_call *c, int k, const void *from, stack *s)
 {
-    if (from && k == OP_W && c->plan->weight_by_path)
+    if (from && k == OP_W && c->executor->weight_by_path)
         return spread_weights(c, from, s);
     const bool as_it_is =
-        c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !(k == OP_W && c->index));
+        c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !is_gathered(c, k));
     if (!from || as_it_is)
         return from;
-    void *to = take(s, c->n * e3tp_op_width(c->plan, k));
+    void *to = take(s, c->n * e3tp_op_width(c->executor, k));
     copy_rows(c, k, from, to, s->element);
     return to;
 }
@@ -151,7 +160,7 @@ typedef enum how { STORE, ADD, SUBTRACT } how;
 COMBINE(float)
 COMBINE(double)
 
-static void combine(const e3tp_plan *p, char *to, const char *from, size_t n, how h)
+static void combine(const e3tp_executor *p, char *to, const char *from, size_t n, how h)
 {
     if (p->problem->dtype == E3TP_F64)
         combine_double((double *)(void *)to, (const double *)(const void *)from, n, h);
@@ -163,22 +172,22 @@ static void combine(const e3tp_plan *p, char *to, const char *from, size_t n, ho
    by path are summed in `from`. */
 static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h)
 {
-    const size_t element = e3tp_dtype_size(c->plan->problem->dtype);
-    const size_t width = e3tp_op_width(c->plan, a.operand);
+    const size_t element = e3tp_dtype_size(c->executor->problem->dtype);
+    const size_t width = e3tp_op_width(c->executor, a.operand);
     const size_t s = (size_t)c->stride[a.operand] * element;
     char *to = c->out[a.operand];
-    if (s > 0 && e3tp_op_batch_last(c->plan, a.operand)) {
+    if (s > 0 && e3tp_op_batch_last(c->executor, a.operand)) {
         for (size_t i = 0; i < width; i++)
-            combine(c->plan, to + i * s, from + i * c->n * element, c->n, h);
+            combine(c->executor, to + i * s, from + i * c->n * element, c->n, h);
         return;
     }
     for (size_t r = 0; r < (s ? c->n : 1); r++) {
         const bool picked = a.operand == OP_W && c->index;
-        if (a.operand == OP_W && c->plan->weight_by_path) {
-            collect_row(c->plan, from + r * width * element);
-            a.count = e3tp_plan_width(c->plan, E3TP_W);
+        if (a.operand == OP_W && c->executor->weight_by_path) {
+            collect_row(c->executor, from + r * width * element);
+            a.count = e3tp_problem_weighted_paths(c->executor->problem);
         }
-        combine(c->plan, to + (picked ? (size_t)c->index[r] : r) * s + a.first * element,
+        combine(c->executor, to + (picked ? (size_t)c->index[r] : r) * s + a.first * element,
                 from + (r * width + a.first) * element, a.count, picked && h == STORE ? ADD : h);
     }
 }
@@ -186,7 +195,7 @@ static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h
 /* ---- sums of products ---- */
 
 /* Scratch of a backend's pass; with several terms, the sum so far of z, gx and gy behind it. */
-static size_t pass_scratch(const e3tp_plan *p, e3tp_pass pass, size_t rows)
+static size_t pass_scratch(const e3tp_executor *p, e3tp_pass pass, size_t rows)
 {
     const size_t element = e3tp_dtype_size(p->problem->dtype);
     size_t bytes = e3tp_round_up(p->backend->scratch_bytes(p->state, pass), 64);
@@ -202,7 +211,7 @@ typedef struct sum {
     size_t count, bytes, step; /* pieces of memory, and from one to the next of the caller's */
 } sum;
 
-static sum sum_of(const e3tp_plan *p, int k, size_t n, void *rows, ptrdiff_t stride, stack *s)
+static sum sum_of(const e3tp_executor *p, int k, size_t n, void *rows, ptrdiff_t stride, stack *s)
 {
     const size_t width = e3tp_op_width(p, k);
     const bool last = e3tp_op_batch_last(p, k);
@@ -218,14 +227,14 @@ static void keep(const sum *q)
         memcpy(q->kept + i * q->bytes, q->rows + i * q->step, q->bytes);
 }
 
-static void add_kept(const e3tp_plan *p, const sum *q, size_t element)
+static void add_kept(const e3tp_executor *p, const sum *q, size_t element)
 {
     for (size_t i = 0; q->rows && i < q->count; i++)
         combine(p, q->rows + i * q->step, q->kept + i * q->bytes, q->bytes / element, ADD);
 }
 
 /* A pass of all terms, one after the other. */
-static void run_terms(const e3tp_plan *p, e3tp_pass pass, e3tp_rows r, void *scratch)
+static void run_terms(const e3tp_executor *p, e3tp_pass pass, e3tp_rows r, void *scratch)
 {
     p->backend->run(p->state, pass, &r, scratch);
     if (p->problem->rank == 1)
@@ -259,20 +268,24 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .sx = c->stride[OP_X],
                        .sy = c->stride[OP_Y],
                        .sw = c->stride[OP_W],
-                       .sz = c->stride[OP_Z]};
+                       .sz = c->stride[OP_Z],
+                       .ix = c->rows[OP_X],
+                       .iy = c->rows[OP_Y],
+                       .iw = c->rows[OP_W]};
 }
 
 /* Whether the backend can not read the caller's weights as they lie. */
 static bool has_staged_weights(const e3tp_block_call *c)
 {
-    return c->index || c->plan->weight_by_path;
+    return c->index || c->executor->weight_by_path;
 }
 
 static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
 {
-    const size_t width = e3tp_op_width(c->plan, OP_W), rows = c->stride[OP_W] ? c->n : 1;
+    const size_t width = e3tp_op_width(c->executor, OP_W), rows = c->stride[OP_W] ? c->n : 1;
     r->w = stage(c, OP_W, c->in[OP_W], s);
     r->sw = c->stride[OP_W] ? (ptrdiff_t)width : 0;
+    r->iw = NULL;
     r->gw = c->out[OP_W] ? take(s, rows * width) : NULL;
     if (r->gw && !r->sw)
         memset(r->gw, 0, width * s->element);
@@ -280,14 +293,14 @@ static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
 
 static void deliver_weights(const e3tp_block_call *c, const e3tp_rows *r)
 {
-    const argument all = {OP_W, 0, e3tp_op_width(c->plan, OP_W)};
+    const argument all = {OP_W, 0, e3tp_op_width(c->executor, OP_W)};
     if (r->gw)
         deliver_rows(c, all, r->gw, r->sw && !c->index ? STORE : ADD);
 }
 
 static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
 {
-    const e3tp_plan *p = c->plan;
+    const e3tp_executor *p = c->executor;
     e3tp_rows r = rows_of(c);
     e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
     if (has_staged_weights(c)) {
@@ -330,8 +343,8 @@ static size_t rows_held(const e3tp_block_call *c, int k)
 static const void *mix_weights(second *q, argument a)
 {
     const e3tp_block_call *c = q->c;
-    const size_t es = e3tp_dtype_size(c->plan->problem->dtype),
-                 width = e3tp_op_width(c->plan, OP_W), rows = rows_held(c, OP_W);
+    const size_t es = e3tp_dtype_size(c->executor->problem->dtype),
+                 width = e3tp_op_width(c->executor, OP_W), rows = rows_held(c, OP_W);
     memcpy(q->mixed, q->in[OP_W], rows * width * es);
     for (size_t r = 0; r < rows; r++)
         memcpy((char *)q->mixed + (r * width + a.first) * es,
@@ -359,17 +372,17 @@ static e3tp_rows rows_with(second *q, argument a, replacement by)
                    .sx = staged_stride(c, OP_X),
                    .sy = staged_stride(c, OP_Y),
                    .sw = staged_stride(c, OP_W),
-                   .sz = packed_stride(c, OP_Z)};
+                   .sz = staged_stride(c, OP_Z)};
     if (by == NOTHING) {
         memset(q->mixed, 0,
-               e3tp_op_width(c->plan, OP_W) * e3tp_dtype_size(c->plan->problem->dtype));
+               e3tp_op_width(c->executor, OP_W) * e3tp_dtype_size(c->executor->problem->dtype));
         r.w = q->mixed;
         r.sw = 0;
     } else if (a.operand == OP_X)
         r.x = q->t[OP_X];
     else if (a.operand == OP_Y)
         r.y = q->t[OP_Y];
-    else if (a.count == e3tp_op_width(c->plan, OP_W))
+    else if (a.count == e3tp_op_width(c->executor, OP_W))
         r.w = q->t[OP_W];
     else
         r.w = mix_weights(q, a);
@@ -394,10 +407,12 @@ static void deliver(second *q, argument a, replacement by)
 
 static void forward_term(second *q, argument a, replacement by)
 {
-    const e3tp_plan *p = q->c->plan;
+    const e3tp_executor *p = q->c->executor;
     e3tp_rows r = rows_with(q, a, by);
     r.gz = NULL;
     r.z = q->part[OP_Z];
+    if (is_one_row(q->c, OP_Z))
+        memset(r.z, 0, e3tp_op_width(p, OP_Z) * e3tp_dtype_size(p->problem->dtype));
     run_terms(p, E3TP_FORWARD, r, q->scratch);
     deliver(q, (argument){OP_Z, 0, e3tp_op_width(p, OP_Z)}, by);
 }
@@ -406,7 +421,7 @@ static void forward_term(second *q, argument a, replacement by)
 static void backward_term(second *q, argument a, replacement by)
 {
     const e3tp_block_call *c = q->c;
-    const e3tp_plan *p = c->plan;
+    const e3tp_executor *p = c->executor;
     void *to[OP_COUNT] = {NULL};
     for (size_t i = 0; i < q->arguments; i++) {
         const int k = q->a[i].operand;
@@ -446,21 +461,21 @@ static void run_term(second *q, argument a, replacement by)
 static void clear_rest(second *q)
 {
     const e3tp_block_call *c = q->c;
-    argument z = {OP_Z, 0, e3tp_op_width(c->plan, OP_Z)};
+    argument z = {OP_Z, 0, e3tp_op_width(c->executor, OP_Z)};
     for (size_t i = 0; i <= q->arguments; i++) {
         const argument a = i < q->arguments ? q->a[i] : z;
         const bool wanted = c->out[a.operand] && !is_one_row(c, a.operand);
         if (!wanted || q->begun[a.operand][kind_of(q, a)] || (a.operand == OP_W && c->index))
             continue;
-        const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
-        memset(q->part[a.operand], 0, c->n * e3tp_op_width(c->plan, a.operand) * es);
+        const size_t es = e3tp_dtype_size(c->executor->problem->dtype);
+        memset(q->part[a.operand], 0, c->n * e3tp_op_width(c->executor, a.operand) * es);
         deliver_rows(c, a, q->part[a.operand], STORE);
     }
 }
 
 static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
 {
-    const e3tp_plan *p = c->plan;
+    const e3tp_executor *p = c->executor;
     second q = {.c = c, .scratch = scratch};
     q.arguments = arguments_of(p, q.a);
     for (int k = 0; k < OP_COUNT; k++) {
@@ -481,14 +496,14 @@ static void run_composed(const e3tp_block_call *c, stack *s, void *scratch)
 
 /* ---- */
 
-static bool is_composed(const e3tp_plan *p, e3tp_pass pass)
+static bool is_composed(const e3tp_executor *p, e3tp_pass pass)
 {
     const e3tp_backend *b = p->backend;
     const bool has = b->run_second && (!b->has_second || b->has_second(p->state));
     return e3tp_is_second_order(pass) && (!has || p->problem->factor_weights);
 }
 
-static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)
+static size_t backend_scratch(const e3tp_executor *p, e3tp_pass pass)
 {
     const size_t rows = p->backend->block_rows(p->state, pass);
     if (!is_composed(p, pass))
@@ -498,11 +513,24 @@ static size_t backend_scratch(const e3tp_plan *p, e3tp_pass pass)
     return back > forward ? back : forward;
 }
 
-size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
+size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums)
+{
+    const e3tp_backend *b = p->backend;
+    return sums && pass == E3TP_FORWARD && b->sum_rows ? b->sum_rows(p->state)
+                                                       : b->block_rows(p->state, pass);
+}
+
+/* Of the most rows that a call may have. */
+static size_t most_rows(const e3tp_executor *p, e3tp_pass pass)
+{
+    const size_t own = e3tp_block_rows(p, pass, false), summed = e3tp_block_rows(p, pass, true);
+    return summed > own ? summed : own;
+}
+
+size_t e3tp_block_scratch(const e3tp_executor *p, e3tp_pass pass, bool indexed)
 {
     const bool composed = is_composed(p, pass);
-    const size_t rows = p->backend->block_rows(p->state, pass),
-                 element = e3tp_dtype_size(p->problem->dtype);
+    const size_t rows = most_rows(p, pass), element = e3tp_dtype_size(p->problem->dtype);
     size_t bytes = backend_scratch(p, pass);
     for (int k = 0; k < OP_COUNT; k++) {
         const size_t each = e3tp_round_up(rows * e3tp_op_width(p, k) * element, 64);
@@ -516,7 +544,7 @@ size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed)
 
 void e3tp_block_run(const e3tp_block_call *c, void *scratch)
 {
-    const e3tp_plan *p = c->plan;
+    const e3tp_executor *p = c->executor;
     stack s = {(char *)scratch + backend_scratch(p, c->pass), e3tp_dtype_size(p->problem->dtype)};
     if (is_composed(p, c->pass))
         run_composed(c, &s, scratch);

@@ -1,44 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /* A block of rows of a call, whatever its pass: what the backend does not do itself is composed of
    its forward and backward passes. */
-#ifndef E3TP_API_BLOCK_H
-#define E3TP_API_BLOCK_H
+#ifndef E3TP_PROBLEM_BLOCK_H
+#define E3TP_PROBLEM_BLOCK_H
 
-#include "api/objects.h"
+#include "problem/backend.h"
+
+/* A problem with the backend that computes it. */
+typedef struct e3tp_executor {
+    const e3tp_problem *problem;
+    const e3tp_backend *backend;
+    const void *state;
+    bool weight_by_path; /* one for all channels of a path */
+} e3tp_executor;
 
 /* Operands of a call, in this order everywhere. */
 enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
 
 /* The operand's elements in a row of the problem's (weights by path take fewer), and whether the
    batch is innermost. */
-static inline size_t e3tp_op_width(const e3tp_plan *p, int k)
+static inline size_t e3tp_op_width(const e3tp_executor *p, int k)
 {
     return k == OP_W ? p->problem->weight_numel : p->problem->dim[k == OP_Z ? 2 : k];
 }
 
-static inline bool e3tp_op_batch_last(const e3tp_plan *p, int k)
+static inline bool e3tp_op_batch_last(const e3tp_executor *p, int k)
 {
     return k != OP_W && p->problem->layout[k == OP_Z ? 2 : k] == E3TP_BATCH_LAST;
 }
 
-/* n rows. Pointers stand at the first row, strides as in e3tp_rows.
+/* n rows. Pointers stand at the first row, strides as in e3tp_rows: stride 0 of z sums z or hz over
+   the rows, and gz is one row for all.
      FORWARD          in x, y, w              out z
      BACKWARD         in x, y, w, gz          out gx, gy, gw
      DOUBLE_BACKWARD  in x, y, w, gz, t = ggx, ggy, ggw   out hx, hy, hw, hz
      JVP              in x, y, w, t = tangents            out hz
    A NULL tangent is zero, a NULL result is not wanted. index: rows of the table w, from the table's
-   first row; the gradient of w is then added to the table at out[OP_W]. */
+   first row; the gradient of w is then added to the table at out[OP_W]. rows: gathered rows of x, y
+   and w (NULL: 0, 1, ...), pointers at the operand's first row; gradients are not gathered. */
 typedef struct e3tp_block_call {
-    const e3tp_plan *plan;
+    const e3tp_executor *executor;
     e3tp_pass pass;
     size_t n;
     const void *in[OP_COUNT], *t[OP_COUNT]; /* t[OP_Z]: NULL */
     void *out[OP_COUNT];
     ptrdiff_t stride[OP_COUNT];
     const int32_t *index;
+    const int64_t *rows[OP_Z];
 } e3tp_block_call;
 
-size_t e3tp_block_scratch(const e3tp_plan *p, e3tp_pass pass, bool indexed);
+/* Most rows of a call; sums: of one that sums z over them. */
+size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums);
+/* indexed: of calls with an index. */
+size_t e3tp_block_scratch(const e3tp_executor *p, e3tp_pass pass, bool indexed);
 void e3tp_block_run(const e3tp_block_call *c, void *scratch);
 
 #endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv/segment.h"
+
+#include <string.h>
+
+#include "core/checked.h"
+#include "core/sums.h"
+
+enum { MOST_SEGMENT = 256 };
+
+/* ---- layout ---- */
+
+static size_t take(e3tp_sweep *s, size_t bytes)
+{
+    const size_t at = s->bytes;
+    s->bytes += e3tp_round_up(bytes, 64);
+    return at;
+}
+
+static e3tp_place place_of(const e3tp_sweep *s, int k)
+{
+    return s->call->job->at[k];
+}
+
+static bool is_wide(const e3tp_sweep *s)
+{
+    return s->call->job->wide;
+}
+
+/* Whether rows of operand k in the order of places are those of the caller. */
+static bool is_in_order(const e3tp_sweep *s, int k)
+{
+    return place_of(s, k) == E3TP_AT_EDGE && s->call->graph->in_order;
+}
+
+/* Whether the block's results wait in scratch. */
+static bool is_kept(const e3tp_sweep *s, int k)
+{
+    switch (place_of(s, k)) {
+    case E3TP_AT_EDGE:
+        return !is_in_order(s, k);
+    case E3TP_AT_TYPE:
+        return true;
+    case E3TP_AT_SHARED:
+        return is_wide(s);
+    default:
+        return false;
+    }
+}
+
+/* One row serves a segment. */
+static bool is_one_row(const e3tp_sweep *s, int k)
+{
+    return place_of(s, k) == E3TP_AT_RECEIVER || place_of(s, k) == E3TP_AT_SHARED;
+}
+
+static bool stages_cotangent(const e3tp_sweep *s)
+{
+    return s->call->in[OP_Z] && (s->call->job->scale != 1.0 ||
+                                 (place_of(s, OP_Z) == E3TP_AT_EDGE && !is_in_order(s, OP_Z)));
+}
+
+e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[OP_COUNT],
+                         bool sums)
+{
+    const e3tp_executor *x = &c->job->executor;
+    e3tp_sweep s = {.call = c, .pass = pass, .element = e3tp_dtype_size(x->problem->dtype)};
+    const size_t fit = e3tp_block_rows(x, pass, sums), most = sums ? MOST_SEGMENT : E3TP_PIECE;
+    s.rows = fit < most ? fit : most;
+    for (int k = 0; k < OP_COUNT; k++) {
+        s.wanted[k] = wanted[k];
+        s.row[k] = c->job->width[k] * s.element;
+        if (k < OP_Z)
+            s.list[k] = take(&s, s.rows * sizeof(int64_t));
+        s.kept[k] = take(&s, wanted[k] && is_kept(&s, k) ? s.rows * s.row[k] : 0);
+    }
+    s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
+    s.made = take(&s, c->make_weights ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
+    s.block = take(&s, e3tp_block_scratch(x, pass, false));
+    return s;
+}
+
+size_t e3tp_sweep_sum_element(const e3tp_sweep *s)
+{
+    return is_wide(s) ? sizeof(double) : s->element;
+}
+
+/* ---- operands ---- */
+
+/* The rows of operand k: one or those in order from the returned row on, or those of a list. */
+static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *scratch,
+                      const int64_t **list)
+{
+    const e3tp_graph *graph = s->call->graph;
+    int64_t *own = k < OP_Z ? (int64_t *)(void *)(scratch + s->list[k]) : NULL;
+    *list = NULL;
+    switch (place_of(s, k)) {
+    case E3TP_AT_RECEIVER:
+        return g->receiver;
+    case E3TP_AT_SHARED:
+        return 0;
+    case E3TP_AT_EDGE:
+        if (is_in_order(s, k))
+            return g->place;
+        *list = graph->edge + g->place;
+        return 0;
+    case E3TP_AT_SENDER:
+        for (size_t i = 0; i < g->n; i++)
+            own[i] = graph->sender[g->place + i];
+        break;
+    case E3TP_AT_TYPE:
+        for (size_t i = 0; i < g->n; i++)
+            own[i] = s->call->edge_type[graph->edge[g->place + i]];
+        break;
+    }
+    *list = own;
+    return 0;
+}
+
+static const void *row_at(const void *base, size_t row, size_t bytes)
+{
+    return base ? (const char *)base + row * bytes : NULL;
+}
+
+/* Made weights lie one after the other, and so have to their tangents. */
+static void set_made_weights(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
+                             e3tp_block_call *q)
+{
+    const e3tp_conv_call *c = s->call;
+    const size_t bytes = s->row[OP_W];
+    char *made = scratch + s->made, *tangents = made + s->rows * bytes;
+    c->make_weights(c->make_weights_ctx, c->graph->edge + g->place, g->n, made);
+    q->in[OP_W] = made;
+    q->rows[OP_W] = NULL;
+    for (size_t i = 0; q->t[OP_W] && i < g->n; i++)
+        memcpy(tangents + i * bytes,
+               row_at(c->t[OP_W], (size_t)c->graph->edge[g->place + i], bytes), bytes);
+    if (q->t[OP_W])
+        q->t[OP_W] = tangents;
+}
+
+static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char *scratch,
+                        e3tp_block_call *q)
+{
+    const e3tp_conv_call *c = s->call;
+    const size_t first = rows_of(s, g, k, scratch, &q->rows[k]);
+    q->in[k] = row_at(c->in[k], first, s->row[k]);
+    q->t[k] = row_at(c->t[k], first, s->row[k]);
+    if (k == OP_W && c->make_weights)
+        set_made_weights(s, g, scratch, q);
+    q->stride[k] = is_one_row(s, k) ? 0 : (ptrdiff_t)c->job->width[k];
+}
+
+/* The rows of gz as they lie, or times the scale and one after the other. */
+static void set_cotangent(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
+                          e3tp_block_call *q)
+{
+    const e3tp_conv_job *job = s->call->job;
+    const int64_t *list;
+    const size_t first = rows_of(s, g, OP_Z, scratch, &list), bytes = s->row[OP_Z];
+    const char *from = row_at(s->call->in[OP_Z], first, bytes);
+    q->in[OP_Z] = from;
+    if (!stages_cotangent(s))
+        return;
+    char *to = scratch + s->cotangent;
+    for (size_t i = 0; i < (is_one_row(s, OP_Z) ? 1 : g->n); i++)
+        e3tp_sum_scale(s->element, job->scale, from + (list ? (size_t)list[i] : i) * bytes,
+                       to + i * bytes, job->width[OP_Z]);
+    q->in[OP_Z] = to;
+}
+
+/* ---- results ---- */
+
+static void *result_at(const e3tp_sweep *s, const e3tp_segment *g, int k, const e3tp_sinks *to,
+                       char *scratch)
+{
+    const size_t bytes = s->row[k];
+    char *out = s->call->out[k], *kept = scratch + s->kept[k];
+    if (!s->wanted[k])
+        return NULL;
+    if (is_kept(s, k)) {
+        if (is_one_row(s, k))
+            memset(kept, 0, bytes);
+        return kept;
+    }
+    switch (place_of(s, k)) {
+    case E3TP_AT_SENDER:
+        return to->message[k] + (g->place - to->first) * bytes;
+    case E3TP_AT_RECEIVER:
+        return out + g->receiver * bytes;
+    case E3TP_AT_EDGE:
+        return out + g->place * bytes;
+    default:
+        return to->sum[k];
+    }
+}
+
+static void add_to_sum(const e3tp_sweep *s, int k, char *sum, size_t row, const char *from)
+{
+    const size_t width = s->call->job->width[k];
+    if (is_wide(s))
+        e3tp_sum_add_wide((double *)(void *)sum + row * width, (const float *)(const void *)from,
+                          width);
+    else
+        e3tp_sum_add(s->element, sum + row * s->row[k], from, width);
+}
+
+/* What waits in scratch, to the caller's rows or to the sums. */
+static void deliver(const e3tp_sweep *s, const e3tp_segment *g, int k, const e3tp_sinks *to,
+                    const char *scratch)
+{
+    const char *kept = scratch + s->kept[k];
+    const size_t bytes = s->row[k];
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < (is_one_row(s, k) ? 1 : g->n); i++, kept += bytes)
+        if (place_of(s, k) == E3TP_AT_EDGE)
+            memcpy((char *)s->call->out[k] + (size_t)edge[i] * bytes, kept, bytes);
+        else
+            add_to_sum(s, k, to->sum[k],
+                       place_of(s, k) == E3TP_AT_TYPE ? (size_t)s->call->edge_type[edge[i]] : 0,
+                       kept);
+}
+
+/* Rows of edges; those of receivers are scaled when they are complete. */
+static void scale_results(const e3tp_sweep *s, const e3tp_segment *g, char *z)
+{
+    const e3tp_conv_job *job = s->call->job;
+    if (s->wanted[OP_Z] && place_of(s, OP_Z) == E3TP_AT_EDGE && job->scale != 1.0)
+        e3tp_sum_scale(s->element, job->scale, z, z, g->n * job->width[OP_Z]);
+}
+
+void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                      char *scratch)
+{
+    const e3tp_conv_job *job = s->call->job;
+    e3tp_block_call q = {.executor = &job->executor, .pass = s->pass, .n = g->n};
+    for (int k = 0; k < OP_Z; k++)
+        if (job->width[k])
+            set_operand(s, g, k, scratch, &q);
+    q.stride[OP_Z] = is_one_row(s, OP_Z) ? 0 : (ptrdiff_t)job->width[OP_Z];
+    if (s->pass == E3TP_BACKWARD || s->pass == E3TP_DOUBLE_BACKWARD)
+        set_cotangent(s, g, scratch, &q);
+    for (int k = 0; k < OP_COUNT; k++)
+        q.out[k] = result_at(s, g, k, to, scratch);
+    e3tp_block_run(&q, scratch + s->block);
+    scale_results(s, g, q.out[OP_Z]);
+    for (int k = 0; k < OP_COUNT; k++)
+        if (s->wanted[k] && is_kept(s, k))
+            deliver(s, g, k, to, scratch);
+}
