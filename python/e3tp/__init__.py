@@ -2,6 +2,7 @@
 """Tensor products of irreps of O(3): ctypes over libe3tp. Names, signs and defaults are e3nn's."""
 
 from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
+from .graph import Convolution, Graph
 from .harmonics import spherical_harmonics
 from .irreps import Irrep, Irreps
 from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
@@ -17,9 +18,11 @@ from .products import (
 from .signals import SignalProduct, grid_size
 
 __all__ = [
+    "Convolution",
     "ElementwiseTensorProduct",
     "FullTensorProduct",
     "FullyConnectedTensorProduct",
+    "Graph",
     "Instruction",
     "Irrep",
     "Irreps",

@@ -52,6 +52,23 @@ class Buffers(ctypes.Structure):
     )
 
 
+class ConvDesc(ctypes.Structure):
+    """e3tp_conv_desc"""
+
+    _fields_ = [("size", c_size_t), ("x", c_int), ("y", c_int), ("w", c_int), ("z", c_int), ("scale", c_double)]
+
+
+class ConvBuffers(ctypes.Structure):
+    """e3tp_conv_buffers"""
+
+    _fields_ = (
+        [("size", c_size_t)]
+        + [(name, c_void_p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz edge_type".split()]
+        + [("num_types", c_size_t), ("make_weights", c_void_p), ("make_weights_ctx", c_void_p)]
+    )
+
+
+_CONV_PASS = (c_void_p, c_void_p, POINTER(ConvBuffers))
 _PROTOTYPES = (
     ("e3tp_version", c_uint, ()),
     ("e3tp_build_info", c_size_t, (c_char_p, c_size_t)),
@@ -107,6 +124,19 @@ _PROTOTYPES = (
     ("e3tp_double_backward", c_int, (c_void_p, POINTER(Buffers))),
     ("e3tp_jvp", c_int, (c_void_p, POINTER(Buffers))),
     ("e3tp_buffers_check", c_int, (c_void_p, c_int, POINTER(Buffers), c_char_p, c_size_t)),
+    (
+        "e3tp_graph_create",
+        c_int,
+        (POINTER(c_void_p), c_int, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_char_p, c_size_t),
+    ),
+    ("e3tp_graph_destroy", None, (c_void_p,)),
+    ("e3tp_conv_create", c_int, (POINTER(c_void_p), c_void_p, POINTER(ConvDesc), c_char_p, c_size_t)),
+    ("e3tp_conv_destroy", None, (c_void_p,)),
+    ("e3tp_conv_forward", c_int, _CONV_PASS),
+    ("e3tp_conv_backward", c_int, _CONV_PASS),
+    ("e3tp_conv_double_backward", c_int, _CONV_PASS),
+    ("e3tp_conv_jvp", c_int, _CONV_PASS),
+    ("e3tp_conv_buffers_check", c_int, (c_void_p, c_int, *_CONV_PASS[1:], c_char_p, c_size_t)),
 )
 
 

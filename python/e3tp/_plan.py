@@ -19,7 +19,7 @@ _PASSES = {
     _lib.JVP: lib.e3tp_jvp,
 }
 _OPERANDS = frozenset(("x", "y", "w", "index"))
-_FIELDS = {"dx": "ggx", "dy": "ggy", "dw": "ggw", "dz": "hz"}  # of e3tp_buffers; others have their own name
+FIELDS = {"dx": "ggx", "dy": "ggy", "dw": "ggw", "dz": "hz"}  # of e3tp_buffers; others have their own name
 
 
 def irreps_from(function, pointer, which):
@@ -251,7 +251,7 @@ class Plan:
             fields["index"] = np.ascontiguousarray(np.broadcast_to(index, batch.axes))
         for name, value in given.items():
             if value is not None and name not in _OPERANDS:
-                fields[_FIELDS.get(name, name)] = self._companion(name, value, batch)
+                fields[FIELDS.get(name, name)] = self._companion(name, value, batch)
         outs, written = {}, {}
         for name, out in wanted.items():
             slot = name[-1]
@@ -259,7 +259,7 @@ class Plan:
                 continue
             out = result("out" if name in ("z", "dz") else f"out, {name}", out, batch.shapes[slot], self.dtype)
             outs[name] = out
-            written[name] = fields[_FIELDS.get(name, name)] = out if slot == "z" else operands[slot].gradient(out)
+            written[name] = fields[FIELDS.get(name, name)] = out if slot == "z" else operands[slot].gradient(out)
         self._call(number, batch, fields)
         for name, out in outs.items():
             if name[-1] != "z":

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""Graphs, and the convolution of node features with edge operands."""
+
+import ctypes
+
+import numpy as np
+
+from . import _lib
+from ._lib import ConvBuffers, Handle, Unsupported, check, choice, integer, lib
+from ._plan import FIELDS, needed
+from .arrays import address, readable, result, results
+from .products import TensorProduct
+
+PLACES = {"edge": 0, "sender": 1, "receiver": 2, "type": 3, "shared": 4}
+_PASSES = {
+    _lib.FORWARD: lib.e3tp_conv_forward,
+    _lib.BACKWARD: lib.e3tp_conv_backward,
+    _lib.DOUBLE_BACKWARD: lib.e3tp_conv_double_backward,
+    _lib.JVP: lib.e3tp_conv_jvp,
+}
+_MESSAGE = 400
+
+
+def _edge_list(name, value):
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: dtype {array.dtype}, shape {array.shape}, expected a list of integers")
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name}: {array.max()} is outside the graph")
+    return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.int64)
+
+
+class Graph:
+    """Edge e runs from senders[e] to receivers[e]; any order, duplicates and self-loops allowed.
+
+    receivers, senders   integers, in 0..num_nodes-1 and 0..num_senders-1; copied
+    num_nodes            rows of what receivers have
+    num_senders          rows of what senders have; None: num_nodes
+    vectors              None: reverse edges are not paired yet
+    """
+
+    def __init__(self, receivers, senders, num_nodes, num_senders=None, vectors=None):
+        if vectors is not None:
+            raise Unsupported("vectors: expected None, reverse edges are not paired in this version")
+        lists = [_edge_list("receivers", receivers), _edge_list("senders", senders)]
+        if lists[0].shape != lists[1].shape:
+            raise ValueError(f"senders: {lists[1].size} edges, expected {lists[0].size} as of receivers")
+        if lists[0].dtype != lists[1].dtype:
+            lists = [array.astype(np.int64) for array in lists]
+        self.num_edges = lists[0].size
+        self.num_nodes = integer("num_nodes", num_nodes)
+        self.num_senders = self.num_nodes if num_senders is None else integer("num_senders", num_senders)
+        pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(_MESSAGE)
+        status = lib.e3tp_graph_create(
+            pointer,
+            int(lists[0].dtype == np.int64),
+            lists[0].ctypes.data,
+            lists[1].ctypes.data,
+            self.num_edges,
+            self.num_nodes,
+            self.num_senders,
+            text,
+            len(text),
+        )
+        check(status, text.value.decode())
+        self._handle = Handle(pointer, lib.e3tp_graph_destroy, "Graph")
+
+    def __repr__(self):
+        return f"Graph({self.num_edges} edges, {self.num_senders} senders -> {self.num_nodes} nodes)"
+
+    def close(self):
+        """Frees the graph once calls under way are done; a later use raises ValueError."""
+        self._handle.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class _Call:
+    """The arrays of a call, on their way to the library."""
+
+    def __init__(self, conv, graph, edge_type):
+        self.conv, self.graph = conv, graph
+        self.types = None
+        self.arrays = {}  # name in e3tp_conv_buffers -> array, kept until the call is over
+        if "type" in conv._places.values():
+            if edge_type is None:
+                raise ValueError("edge_type: missing, an operand lives at the type")
+            self.types = _edge_list("edge_type", edge_type).astype(np.int32)
+            if self.types.size != graph.num_edges:
+                raise ValueError(f"edge_type: {self.types.size} types, expected {graph.num_edges}, one for each edge")
+        elif edge_type is not None:
+            raise ValueError("edge_type: expected None, no operand lives at the type")
+        self.num_types = None
+
+    def shape(self, name, given=None):
+        """The shape of an operand by the slot of its name; of types by what is given first."""
+        slot = name[-1]
+        place, width = self.conv._places[slot], self.conv._width[slot]
+        if place == "shared":
+            return (width,)
+        if place == "type":
+            if self.num_types is None:
+                self.num_types = given[0] if given else 0
+            return (self.num_types, width)
+        graph = self.graph
+        rows = {"edge": graph.num_edges, "sender": graph.num_senders, "receiver": graph.num_nodes}
+        return (rows[place], width)
+
+    def read(self, name, value):
+        array = readable(name, value, self.conv.dtype)
+        shape = self.shape(name, array.shape)
+        if array.shape != shape:
+            place = self.conv._places[name[-1]]
+            raise ValueError(f"{name}: shape {array.shape}, expected {shape}, for its place is {place!r}")
+        self.arrays[FIELDS.get(name, name)] = array
+
+    def write(self, name, out):
+        label = "out" if name in ("z", "dz") else f"out, {name}"
+        array = result(label, out, self.shape(name), self.conv.dtype)
+        self.arrays[FIELDS.get(name, name)] = array
+        return array
+
+    def run(self, number):
+        buffers = ConvBuffers(size=ctypes.sizeof(ConvBuffers))
+        for name, array in self.arrays.items():
+            setattr(buffers, name, address(array))
+        if self.types is not None:
+            buffers.edge_type, buffers.num_types = address(self.types), self.num_types or 0
+        conv = self.conv
+        with conv._product._handle, conv._handle as pointer, self.graph._handle as graph:
+            status = _PASSES[number](pointer, graph, buffers)
+            if status:
+                text = ctypes.create_string_buffer(_MESSAGE)
+                lib.e3tp_conv_buffers_check(pointer, number, graph, buffers, text, len(text))
+                check(status, text.value.decode())
+
+
+class Convolution:
+    """out[i] = scale * sum over the edges e with receiver i of tp(x[sender of e], y[e], w[e]).
+
+    irreps_in1, ...   as of TensorProduct; or a TensorProduct, and no more of them
+    x_at, y_at, w_at  where rows live: "edge", "sender", "receiver", "type" (picked by edge_type= of a call), "shared"
+                      (one row, an array without rows); w_at is "shared" exactly where the product's weights are
+    out_at            "receiver": summed over edges; or "edge"
+    weight_dtype      None: the dtype
+
+    Edge arrays are in the order of the graph's edge list. Every result is the same, bit for bit, on any number of
+    threads; each receiver sums its edges in the order of the list.
+    """
+
+    def __init__(
+        self,
+        irreps_in1,
+        *arguments,
+        x_at="sender",
+        y_at="edge",
+        w_at=None,
+        out_at="receiver",
+        scale=1.0,
+        weight_dtype=None,
+        **options,
+    ):
+        if weight_dtype is not None:
+            raise Unsupported(f"weight_dtype: {weight_dtype!r}, expected None in this version")
+        if isinstance(irreps_in1, TensorProduct):
+            if arguments or options:
+                raise ValueError("irreps_in1: a product is given, expected no more arguments of one")
+            self._product = irreps_in1
+            w_at = w_at or ("shared" if irreps_in1.shared_weights else "edge")
+        else:
+            w_at = w_at or "edge"
+            self._product = TensorProduct(irreps_in1, *arguments, shared_weights=w_at == "shared", **options)
+        places = {"x": x_at, "y": y_at, "w": w_at, "z": out_at}
+        names = {"x": "x_at", "y": "y_at", "w": "w_at", "z": "out_at"}
+        numbers = [choice(names[slot], place, PLACES) for slot, place in places.items()]
+        self._width = self._product._width
+        if not self.weight_numel:
+            places["w"] = "edge"
+        self._places = places
+        pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(_MESSAGE)
+        desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale))
+        with self._product._handle as plan:
+            status = lib.e3tp_conv_create(pointer, plan, desc, text, len(text))
+        check(status, text.value.decode())
+        self._handle = Handle(pointer, lib.e3tp_conv_destroy, "Convolution")
+
+    irreps_in1 = property(lambda self: self._product.irreps_in1)
+    irreps_in2 = property(lambda self: self._product.irreps_in2)
+    irreps_out = property(lambda self: self._product.irreps_out)
+    instructions = property(lambda self: self._product.instructions)
+    weight_numel = property(lambda self: self._product.weight_numel)
+    dtype = property(lambda self: self._product.dtype)
+    method = property(lambda self: self._product.method)
+    isa = property(lambda self: self._product.isa)
+
+    def _run(self, number, graph, given, wanted, edge_type):
+        """given: name -> array or None; wanted: name -> None or the array to write to. Returns name -> array."""
+        if not isinstance(graph, Graph):
+            raise TypeError(f"graph: {type(graph).__name__}, expected a Graph")
+        weighted = self._product._takes_weights(given)
+        call = _Call(self, graph, edge_type)
+        for name, value in given.items():
+            if name[-1] == "w" and not weighted:
+                if value is not None and name != "w":
+                    raise ValueError(f"{name}: expected None, the product has no weights")
+            elif value is not None or name in ("x", "y", "gz"):
+                call.read(name, value)
+        outs = {name: call.write(name, out) for name, out in wanted.items() if name[-1] != "w" or weighted}
+        call.run(number)
+        return outs
+
+    def _gradients(self, number, prefix, operands, graph, given, needs, out, edge_type):
+        names = [prefix + operand[-1] for operand in operands]
+        wanted, outs = needed(needs, operands), results("out", out, len(names))
+        chosen = {n: o for n, o, op in zip(names, outs, operands) if op in wanted}
+        found = self._run(number, graph, given, chosen, edge_type)
+        return tuple(found.get(name) for name in names)
+
+    def __call__(self, graph, x, y, w=None, edge_type=None, out=None):
+        """out, (num_nodes, irreps_out.dim), or (num_edges, irreps_out.dim)."""
+        return self._run(_lib.FORWARD, graph, {"x": x, "y": y, "w": w}, {"z": out}, edge_type)["z"]
+
+    def backward(self, graph, x, y, w, gz, needs=None, edge_type=None, out=None):
+        """(gx, gy, gw): gradients of sum(gz out), each of its operand's shape; None for what needs= leaves out."""
+        given = {"x": x, "y": y, "w": w, "gz": gz}
+        return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), graph, given, needs, out, edge_type)
+
+    def double_backward(
+        self, graph, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, edge_type=None, out=None
+    ):
+        """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w, gz; None is zero."""
+        given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw}
+        operands = ("x", "y", "w", "gz")
+        return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, graph, given, needs, out, edge_type)
+
+    def jvp(self, graph, x, y, w=None, dx=None, dy=None, dw=None, edge_type=None, out=None):
+        """The change of out along tangents of x, y and w; None is no change."""
+        given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
+        return self._run(_lib.JVP, graph, given, {"dz": out}, edge_type)["dz"]
+
+    def describe(self):
+        """Text about the product: method, tier, size and cost, and why the other methods were not chosen."""
+        return self._product.describe()
+
+    def close(self):
+        """Frees the convolution, not a product that was given; a later use raises ValueError."""
+        self._handle.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

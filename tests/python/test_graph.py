@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""Graph and Convolution against e3tp.TensorProduct edge by edge, with NumPy's gathers and sums."""
+
+import unittest
+
+import numpy as np
+
+import e3tp
+
+USABLE = [name for name, state in e3tp.isa_tiers().items() if state == "usable"]
+EDGES, NODES, SENDERS, TYPES = 60, 9, 12, 3
+ROWS = {"edge": EDGES, "sender": SENDERS, "receiver": NODES, "type": TYPES}
+PLACES = [
+    {},
+    {"x_at": "receiver", "y_at": "sender", "w_at": "type", "scale": 0.5},
+    {"x_at": "edge", "y_at": "shared", "w_at": "receiver", "out_at": "edge", "scale": -2.0},
+    {"x_at": "type", "y_at": "edge", "w_at": "shared"},
+    {"x_at": "shared", "y_at": "type", "w_at": "sender", "out_at": "edge"},
+]
+PRODUCT = (
+    "8x0e+8x1o",
+    "0e+1o",
+    "8x0e+8x1o+8x1o",
+    [(0, 0, 0, "uvu", True), (0, 1, 1, "uvu", True), (1, 0, 2, "uvu", True)],
+)
+
+
+class Case:
+    def __init__(self, dtype=np.float64, **options):
+        rng = np.random.default_rng(3)
+        self.receivers, self.senders = rng.integers(0, NODES - 1, EDGES), rng.integers(0, SENDERS, EDGES)
+        self.types = rng.integers(0, TYPES, EDGES)
+        self.graph = e3tp.Graph(self.receivers, self.senders, NODES, SENDERS)
+        self.conv = e3tp.Convolution(*PRODUCT, dtype=dtype, **options)
+        self.tp = e3tp.TensorProduct(*PRODUCT, dtype=dtype, shared_weights=False)
+        self.place = {"x": "sender", "y": "edge", "w": "edge", "z": "receiver"}
+        self.place.update({name[0] if name != "out_at" else "z": at for name, at in options.items() if "_at" in name})
+        self.scale = options.get("scale", 1.0)
+        width = {
+            "x": self.tp.irreps_in1.dim,
+            "y": self.tp.irreps_in2.dim,
+            "w": self.tp.weight_numel,
+            "z": self.tp.irreps_out.dim,
+        }
+        self.data = {k: self.array(rng, k, width[k]).astype(dtype) for k in "xywz"}
+        self.tangent = {k: self.array(rng, k, width[k]).astype(dtype) for k in "xyw"}
+        self.options = {"edge_type": self.types} if "type" in self.place.values() else {}
+
+    def array(self, rng, slot, width):
+        at = self.place[slot]
+        return rng.standard_normal(width if at == "shared" else (ROWS[at], width))
+
+    def rows(self, slot):
+        index = {"edge": np.arange(EDGES), "sender": self.senders, "receiver": self.receivers, "type": self.types}
+        return index.get(self.place[slot], np.zeros(EDGES, int))
+
+    def gather(self, slot, array):
+        return np.atleast_2d(array)[self.rows(slot)]
+
+    def scatter(self, slot, rows):
+        out = np.zeros((ROWS.get(self.place[slot], 1), rows.shape[1]))
+        np.add.at(out, self.rows(slot), rows)
+        return out[0] if self.place[slot] == "shared" else out
+
+
+class TestConvolution(unittest.TestCase):
+    def close(self, got, want):
+        self.assertEqual(got.shape, want.shape)
+        np.testing.assert_allclose(got, want, atol=1e-12 * (1 + np.abs(want).max(initial=0)), rtol=0)
+
+    def test_all_passes_at_all_places(self):
+        for options in PLACES:
+            with self.subTest(**options):
+                c = Case(**options)
+                x, y, w, gz = (c.data[k] for k in "xywz")
+                given = [c.gather(k, c.data[k]) for k in "xyw"]
+                tangents = [c.gather(k, c.tangent[k]) for k in "xyw"]
+                rows_gz = c.scale * c.gather("z", gz)
+                self.close(c.conv(c.graph, x, y, w, **c.options), c.scale * c.scatter("z", c.tp(*given)))
+                found = c.conv.backward(c.graph, x, y, w, gz, **c.options)
+                for slot, got, rows in zip("xyw", found, c.tp.backward(*given, rows_gz)):
+                    self.close(got, c.scatter(slot, rows))
+                tangent = [c.tangent[k] for k in "xyw"]
+                found = c.conv.double_backward(c.graph, x, y, w, gz, *tangent, **c.options)
+                want = c.tp.double_backward(*given, rows_gz, *tangents)
+                for slot, got, rows in zip("xywz", found, want):
+                    self.close(got, (c.scale if slot == "z" else 1) * c.scatter(slot, rows))
+                self.close(
+                    c.conv.jvp(c.graph, x, y, w, *tangent, **c.options),
+                    c.scale * c.scatter("z", c.tp.jvp(*given, *tangents)),
+                )
+
+    def test_tiers_and_dtypes(self):
+        for isa in USABLE:
+            for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-13)):
+                c = Case(dtype, isa=isa)
+                z = c.conv(c.graph, *(c.data[k] for k in "xyw"))
+                want = c.scatter("z", c.tp(*(c.gather(k, c.data[k]) for k in "xyw")))
+                self.assertEqual((z.dtype, c.conv.isa), (np.dtype(dtype), isa))
+                np.testing.assert_allclose(z, want, atol=tolerance * np.abs(want).max(), rtol=0)
+
+    def test_needs_and_out(self):
+        c = Case()
+        arrays = [c.data[k] for k in "xywz"]
+        full = c.conv.backward(c.graph, *arrays)
+        gx, gy, gw = c.conv.backward(c.graph, *arrays, needs=("x",))
+        self.assertTrue(gy is None and gw is None and np.array_equal(gx, full[0]))
+        outs = tuple(np.empty_like(a) for a in full)
+        again = c.conv.backward(c.graph, *arrays, out=outs)
+        self.assertTrue(all(a is b and np.array_equal(a, f) for a, b, f in zip(again, outs, full)))
+        z = np.empty((NODES, c.tp.irreps_out.dim))
+        self.assertIs(c.conv(c.graph, *arrays[:3], out=z), z)
+
+    def test_a_given_product(self):
+        tp = e3tp.uvu_tensor_product("4x0e+4x1o", "0e+1o", "0e+1o", dtype=np.float64)
+        conv = e3tp.Convolution(tp)
+        graph = e3tp.Graph([1, 0], [0, 1], 2)
+        rng = np.random.default_rng(0)
+        x, y, w = (rng.standard_normal((2, n)) for n in (16, 4, tp.weight_numel))
+        self.assertEqual(str(conv.irreps_out), str(tp.irreps_out))
+        np.testing.assert_allclose(conv(graph, x, y, w)[::-1], tp(x, y, w), atol=1e-14)
+        conv.close()
+        tp(x, y, w)
+        with self.assertRaisesRegex(ValueError, "closed"):
+            conv(graph, x, y, w)
+        with self.assertRaisesRegex(ValueError, "no more arguments"):
+            e3tp.Convolution(tp, "0e")
+
+    def test_no_weights(self):
+        conv = e3tp.Convolution("0e", "0e", "0e", [(0, 0, 0, "uvu", False)], dtype=np.float64)
+        graph = e3tp.Graph([0, 0], [0, 1], 1, 2)
+        x, y = np.array([[2.0], [3.0]]), np.array([[5.0], [7.0]])
+        self.assertEqual(conv(graph, x, y)[0, 0], 31)
+        self.assertIsNone(conv.backward(graph, x, y, None, np.ones((1, 1)))[2])
+
+    def test_index_types(self):
+        for dtype in (np.int32, np.int64, np.uint8):
+            graph = e3tp.Graph(np.array([1, 0], dtype), np.array([0, 2], dtype), 2, 3)
+            self.assertEqual((graph.num_edges, graph.num_nodes, graph.num_senders), (2, 2, 3))
+        self.assertEqual(repr(graph), "Graph(2 edges, 3 senders -> 2 nodes)")
+
+    def test_empty(self):
+        c = Case()
+        graph = e3tp.Graph(np.zeros(0, int), np.zeros(0, int), NODES, SENDERS)
+        x, y, w = c.data["x"], np.zeros((0, 4)), np.zeros((0, c.tp.weight_numel))
+        self.assertEqual(np.abs(c.conv(graph, x, y, w)).max(), 0)
+        self.assertEqual(np.abs(c.conv.backward(graph, x, y, w, c.data["z"])[0]).max(), 0)
+
+
+class TestRefusals(unittest.TestCase):
+    def test_graphs(self):
+        with self.assertRaisesRegex(ValueError, "edge 1: receiver 5 is outside"):
+            e3tp.Graph([0, 5], [0, 0], 2)
+        with self.assertRaisesRegex(ValueError, "senders: 1 edges, expected 2"):
+            e3tp.Graph([0, 1], [0], 2)
+        with self.assertRaisesRegex(TypeError, "receivers: dtype float64"):
+            e3tp.Graph([0.0], [0], 2)
+        with self.assertRaisesRegex(e3tp.Unsupported, "vectors"):
+            e3tp.Graph([0], [0], 1, vectors=np.zeros((1, 3)))
+        graph = e3tp.Graph([0], [0], 1)
+        graph.close()
+        c = Case()
+        with self.assertRaisesRegex(ValueError, "Graph is closed"):
+            c.conv(graph, np.zeros((1, 32)), np.zeros((1, 4)), np.zeros((1, 24)))
+
+    def test_convolutions(self):
+        for options, word in (
+            ({"x_at": "node"}, "x_at: 'node'"),
+            ({"out_at": "sender"}, "z: its place is the sender"),
+            ({"scale": float("nan")}, "scale"),
+            ({"layout": "batch_last"}, "BATCH_LAST"),
+            ({"weight_dtype": "bfloat16"}, "weight_dtype"),
+        ):
+            with self.assertRaisesRegex(ValueError, word):
+                e3tp.Convolution(*PRODUCT, **options)
+
+    def test_calls(self):
+        c = Case()
+        x, y, w, gz = (c.data[k] for k in "xywz")
+        with self.assertRaisesRegex(TypeError, "graph: int"):
+            c.conv(3, x, y, w)
+        with self.assertRaisesRegex(ValueError, r"x: shape \(11, 32\), expected \(12, 32\), for its place is 'sender'"):
+            c.conv(c.graph, x[:-1], y, w)
+        with self.assertRaisesRegex(TypeError, "y: dtype float32"):
+            c.conv(c.graph, x, y.astype(np.float32), w)
+        with self.assertRaisesRegex(ValueError, "w: missing"):
+            c.conv(c.graph, x, y)
+        with self.assertRaisesRegex(ValueError, "edge_type: expected None"):
+            c.conv(c.graph, x, y, w, edge_type=c.types)
+        with self.assertRaisesRegex(ValueError, "needs"):
+            c.conv.backward(c.graph, x, y, w, gz, needs=("q",))
+        c = Case(w_at="type")
+        with self.assertRaisesRegex(ValueError, "edge_type: missing"):
+            c.conv(c.graph, x, y, c.data["w"])
+        with self.assertRaisesRegex(ValueError, r"edge_type\[0\]: 7"):
+            c.conv(c.graph, x, y, c.data["w"], edge_type=np.full(EDGES, 7))
+        with self.assertRaisesRegex(ValueError, "edge_type: 3 types, expected 60"):
+            c.conv(c.graph, x, y, c.data["w"], edge_type=[0, 1, 2])
+
+
+if __name__ == "__main__":
+    unittest.main()
