@@ -20,6 +20,7 @@
 #include "fft.h"
 #include "json.h"
 #include "layer.h"
+#include "passes.h"
 #include "product.h"
 #include "radial.h"
 #include "result.h"
@@ -328,7 +329,8 @@ static int run_layer(options *o)
     o->layer_options.table = o->json_only ? NULL : stdout;
     o->layer_options.repeats = o->repeats;
     o->layer_options.progress = o->progress;
-    return bench_radial(&o->layer_options) & bench_layer(&o->layer_options);
+    return bench_radial(&o->layer_options) & bench_layer(&o->layer_options) &
+           bench_passes(&o->layer_options);
 }
 
 static int run_fft(const options *o)

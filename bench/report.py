@@ -11,6 +11,7 @@ import goals as g
 import kinds
 import limits
 import pareto
+import passes
 import plots
 import summary as s
 import words
@@ -83,7 +84,7 @@ def machine(rows, command):
 
 def goal_table(rows):
     lines = []
-    for goal in g.goals(rows) + kinds.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows):
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -219,6 +220,14 @@ UNFUSED = [
     ("add", lambda r: r["unfused_scatter_ns"]),
 ]
 
+PASSES = [
+    ("<pass", lambda r: r["name"]),
+    ("threads", lambda r: r["threads"]),
+    ("ns/edge", lambda r: r["ns_per_item"]),
+    ("/ forward", lambda r: round(r["ratio"], 2)),
+    ("% of memory", lambda r: percent(g.memory_share(r))),
+]
+
 RADIAL = [
     ("<functions", lambda r: r["name"]),
     ("<type", lambda r: r["dtype"]),
@@ -237,6 +246,8 @@ def layer(rows):
         + table(found, LAYER)
         + f"<p>{words.UNFUSED}</p>"
         + table([r for r in found if r["threads"] == 1], UNFUSED)
+        + f"<p>{words.PASSES}</p>"
+        + table(passes.table(rows), PASSES)
         + f"<p>{words.RADIAL}</p>"
         + table(g.pick(rows, "radial"), RADIAL)
     )

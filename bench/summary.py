@@ -7,6 +7,7 @@ import argparse
 
 import goals as g
 import kinds
+import passes
 import limits
 
 SETTINGS = {
@@ -203,7 +204,7 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows) + kinds.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows):
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
@@ -215,6 +216,17 @@ def print_limits(rows):
     for line in table:
         verdict = g.VERDICT[line["met"]]
         print(f"{verdict:7} {line['what']:76}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
+
+
+def print_passes(rows):
+    found = passes.table(rows)
+    if not found:
+        return
+    print("\npasses of the convolution: diamond, 1000 atoms, 46 neighbours, weights read; ns per edge")
+    print(f"{'pass':24}threads       ns  / forward  % of memory")
+    for r in found:
+        memory = 100 * (g.memory_share(r) or 0)
+        print(f"{r['name']:24}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {memory:12.1f}")
 
 
 def print_kinds(rows):
@@ -239,6 +251,7 @@ def main():
         print_protocol,
         print_shares,
         print_layer,
+        print_passes,
         print_radial,
         print_expressivity,
         print_refusals,

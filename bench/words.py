@@ -35,6 +35,10 @@ UNFUSED = """The convolution has no parts to time: it gathers, multiplies and su
 edges by other means, one thread: blocks of edges gathered, multiplied by <code>e3tp_forward</code> with every message
 written, and added to their receivers. These times are no parts of the whole, and do not add up to it."""
 
+PASSES = """Passes of the same convolution, fused, on a graph of 46 neighbours: weights read from memory, channels
+innermost. Backward gives the gradients that are named, for all edges; double backward all four, as training on forces
+wants them. Memory: each array that a pass reads or writes, once."""
+
 RADIAL = """Radial functions by themselves, one thread, 2048 edges in the cache."""
 
 EXPRESSIVITY = """Measured by driving real plans with basis vectors, not by formula. A path (l1, l2 to l3) is reached

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Forward, backward for some of the gradients or all, double backward and JVP, one round of all
+   after the other. What is timed was compared: rows of gradients at some edges with e3tp_backward,
+   and sums over all edges by the identities of a function that is linear in x, y, w and gz. */
+#include "passes.h"
+
+#include <e3tp/graph.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crystal.h"
+#include "product.h"
+#include "result.h"
+#include "timing.h"
+#include "verify.h"
+
+enum { CELLS = 5, NEIGHBOURS = 46, SAMPLED = 64, MOST_ROUNDS = 101, ROUNDS = 7, FEW_ROUNDS = 3 };
+enum { X, Y, W, Z, OPERANDS };
+
+static const double diamond_a = 3.567; /* lattice constant, angstrom */
+
+typedef struct conv_pass {
+    const char *name;
+    e3tp_pass pass;
+    const char *short_name;
+    int wants[OPERANDS]; /* gradients */
+} conv_pass;
+
+static const conv_pass passes[] = {
+    {"forward", E3TP_FORWARD, "fwd", {0}},
+    {"backward, x and w", E3TP_BACKWARD, "bwd", {1, 0, 1}},
+    {"backward, x, y and w", E3TP_BACKWARD, "bwd", {1, 1, 1}},
+    {"double backward", E3TP_DOUBLE_BACKWARD, "dbl", {1, 1, 1, 1}},
+    {"JVP", E3TP_JVP, "jvp", {0}},
+};
+enum { PASSES = sizeof passes / sizeof *passes };
+
+typedef struct setup {
+    bench_crystal crystal;
+    bench_product product;
+    e3tp_graph *graph;
+    e3tp_conv *conv;
+    size_t rows[OPERANDS], width[OPERANDS];
+    float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS]; /* out: gradients, z last */
+} setup;
+
+/* ---- setting up */
+
+static int make_product(setup *s, int threads, char *why, size_t cap)
+{
+    char text[256];
+    bench_problem p;
+    double err;
+    bench_product *q = &s->product;
+    snprintf(text, sizeof text,
+             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
+             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
+             threads);
+    if (!bench_problem_parse(text, &p, 1, why, cap))
+        return 0;
+    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK &&
+        bench_verify(q, &err))
+        return 1;
+    snprintf(why, cap, "%s", q->message);
+    return 0;
+}
+
+static size_t bytes_of(const setup *s)
+{
+    size_t bytes = 0;
+    for (int k = 0; k < OPERANDS; k++)
+        bytes += 3 * s->rows[k] * s->width[k] * sizeof(float);
+    return bytes;
+}
+
+static int make_arrays(setup *s)
+{
+    for (int k = 0; k < OPERANDS; k++) {
+        const size_t n = s->rows[k] * s->width[k];
+        s->in[k] = bench_alloc(n * sizeof(float));
+        s->t[k] = bench_alloc(n * sizeof(float));
+        s->out[k] = bench_alloc(n * sizeof(float));
+        if (!s->in[k] || !s->t[k] || !s->out[k])
+            return 0;
+        bench_normal(E3TP_F32, s->in[k], n, 21 + (unsigned)k);
+        bench_normal(E3TP_F32, s->t[k], n, 31 + (unsigned)k);
+    }
+    return 1;
+}
+
+static int setup_create(setup *s, int threads, char *why, size_t cap)
+{
+    *s = (setup){0};
+    const bench_crystal *c = &s->crystal;
+    if (!bench_diamond(&s->crystal, diamond_a, CELLS, NEIGHBOURS)) {
+        snprintf(why, cap, "no cutoff gives every atom %d neighbours", NEIGHBOURS);
+        return 0;
+    }
+    if (!make_product(s, threads, why, cap) ||
+        e3tp_graph_create(&s->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
+                          c->atoms, why, cap) != E3TP_OK ||
+        e3tp_conv_create(&s->conv, s->product.plan, NULL, why, cap) != E3TP_OK)
+        return 0;
+    static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
+    for (int k = 0; k < OPERANDS; k++) {
+        s->width[k] = e3tp_plan_width(s->product.plan, operand[k]);
+        s->rows[k] = k == Y || k == W ? c->edges : c->atoms;
+    }
+    return 1;
+}
+
+static void setup_destroy(setup *s)
+{
+    for (int k = 0; k < OPERANDS; k++)
+        free(s->in[k]), free(s->t[k]), free(s->out[k]);
+    e3tp_conv_destroy(s->conv);
+    e3tp_graph_destroy(s->graph);
+    bench_product_destroy(&s->product);
+    bench_crystal_destroy(&s->crystal);
+}
+
+static int run_pass(const setup *s, const conv_pass *p)
+{
+    static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
+                                      const e3tp_conv_buffers *) = {
+        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = s->in[X], b.y = s->in[Y], b.w = s->in[W], b.gz = s->in[Z];
+    b.ggx = s->t[X], b.ggy = s->t[Y], b.ggw = s->t[W];
+    b.z = b.hz = s->out[Z];
+    b.gx = b.hx = p->wants[X] ? s->out[X] : NULL;
+    b.gy = b.hy = p->wants[Y] ? s->out[Y] : NULL;
+    b.gw = b.hw = p->wants[W] ? s->out[W] : NULL;
+    return run[p->pass](s->conv, s->graph, &b) == E3TP_OK;
+}
+
+/* ---- what is right */
+
+static double dot(const setup *s, int k, float *const *a, float *const *b, double *size)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->rows[k] * s->width[k]; i++) {
+        const double term = (double)a[k][i] * (double)b[k][i];
+        sum += term;
+        *size += term * term;
+    }
+    return sum;
+}
+
+/* A sum that should be zero, against the root of the sum of its squared terms. */
+static double imbalance(double sum, double size)
+{
+    return fabs(sum) / sqrt(size);
+}
+
+/* Rows of gy and gw at some edges, by the product alone. */
+static double row_error(const setup *s)
+{
+    const size_t wy = s->width[Y], ww = s->width[W];
+    double worst = 0;
+    float *gy = malloc(wy * sizeof *gy), *gw = malloc(ww * sizeof *gw);
+    for (size_t i = 0; gy && gw && i < SAMPLED; i++) {
+        const size_t e = i * s->crystal.edges / SAMPLED;
+        e3tp_buffers b = e3tp_buffers_init(1);
+        b.x = s->in[X] + (size_t)s->crystal.sender[e] * s->width[X];
+        b.y = s->in[Y] + e * wy, b.w = s->in[W] + e * ww;
+        b.gz = s->in[Z] + (size_t)s->crystal.receiver[e] * s->width[Z];
+        b.gy = gy, b.gw = gw;
+        if (e3tp_backward(s->product.plan, &b) != E3TP_OK)
+            worst = INFINITY;
+        for (size_t k = 0; k < wy; k++)
+            worst =
+                fmax(worst, fabs((double)gy[k] - (double)s->out[Y][e * wy + k]) / sqrt((double)ww));
+        for (size_t k = 0; k < ww; k++)
+            worst = fmax(worst, fabs((double)gw[k] - (double)s->out[W][e * ww + k]));
+    }
+    worst = gy && gw ? worst : INFINITY;
+    free(gy), free(gw);
+    return worst;
+}
+
+/* Backward: sum(gx x) = sum(gy y) = sum(gw w) = sum(gz z), in pairs. Double backward: sum(gz hz) is
+   F, and sums over h and x, y, w together twice that. Returns the largest error, relative to sums
+   of terms with random signs. */
+static double verify(const setup *s, double *rows)
+{
+    double size = 0, worst, twice = 0;
+    if (!run_pass(s, &passes[0]))
+        return INFINITY;
+    const double forward = dot(s, Z, s->out, s->in, &size);
+    if (!run_pass(s, &passes[2]))
+        return INFINITY;
+    *rows = row_error(s);
+    worst = imbalance(dot(s, X, s->out, s->in, &size) - forward, size);
+    for (int k = Y; k <= W; k++)
+        worst = fmax(worst, imbalance(dot(s, k, s->out, s->in, &size) - forward, size));
+    if (!run_pass(s, &passes[3]))
+        return INFINITY;
+    const double f = dot(s, Z, s->out, s->in, &size);
+    for (int k = X; k <= W; k++)
+        twice += dot(s, k, s->out, s->in, &size);
+    worst = fmax(worst, imbalance(twice - 2 * f, size));
+    if (!run_pass(s, &passes[4]))
+        return INFINITY;
+    return fmax(worst, imbalance(dot(s, Z, s->out, s->in, &size) - f, size));
+}
+
+/* ---- report */
+
+/* Each array that a pass reads or writes, once; indices of 4 bytes and 8. */
+static double bytes_per_edge(const setup *s, const conv_pass *p)
+{
+    const int second = p->pass == E3TP_DOUBLE_BACKWARD || p->pass == E3TP_JVP;
+    double numbers = 0;
+    for (int k = 0; k < OPERANDS; k++) {
+        const int z_twice = k == Z && p->pass == E3TP_DOUBLE_BACKWARD;
+        const int times = 1 + (k < Z && second) + (k < Z ? p->wants[k] : z_twice);
+        numbers += times * (double)(s->rows[k] * s->width[k]);
+    }
+    return numbers * sizeof(float) / (double)s->crystal.edges + 12;
+}
+
+static void report(const bench_layer_options *o, const setup *s, const conv_pass *p, int threads,
+                   bench_stats seconds, double err, double forward)
+{
+    char problem[160];
+    const double to_ns = 1e9 / (double)s->crystal.edges;
+    snprintf(problem, sizeof problem,
+             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s",
+             s->crystal.atoms, NEIGHBOURS, threads, p->wants[X] ? "x" : "", p->wants[Y] ? "y" : "",
+             p->wants[W] ? "w" : "");
+    const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
+    const bench_result r = {.kind = "conv",
+                            .name = p->name,
+                            .problem = problem,
+                            .op = "conv",
+                            .method = e3tp_plan_method(s->product.plan),
+                            .method_asked = "auto",
+                            .isa = e3tp_plan_isa(s->product.plan),
+                            .pass = p->short_name,
+                            .dtype = E3TP_F32,
+                            .threads = threads,
+                            .batch = s->crystal.edges,
+                            .ns = ns,
+                            .flops = e3tp_plan_flops(s->product.plan, p->pass),
+                            .bytes = bytes_per_edge(s, p),
+                            .max_err = err};
+    if (o->json) {
+        bench_result_begin(o->json, &r);
+        bench_result_end(o->json);
+    }
+    if (o->table)
+        fprintf(o->table, "%-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", r.name, threads, ns.median,
+                seconds.median / forward, r.bytes / ns.median,
+                100 * r.bytes / ns.median / bench_dram_gbs(threads), err);
+}
+
+static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
+{
+    static double v[PASSES][MOST_ROUNDS];
+    const int rounds = o->quick ? FEW_ROUNDS : ROUNDS;
+    int ok = 1;
+    for (int i = 0; ok && i < rounds; i++)
+        for (int p = 0; ok && p < PASSES; p++) {
+            const double start = bench_now();
+            ok = run_pass(s, &passes[p]);
+            v[p][i] = bench_now() - start;
+        }
+    double forward = 0;
+    for (int p = 0; ok && p < PASSES; p++) {
+        const bench_stats seconds = bench_statistics(v[p], (size_t)rounds);
+        forward = p ? forward : seconds.median;
+        report(o, s, &passes[p], threads, seconds, err, forward);
+    }
+    return ok;
+}
+
+static int run_threads(const bench_layer_options *o, int threads)
+{
+    setup s;
+    char why[512] = "";
+    double rows = 0, err = 0;
+    int ok = setup_create(&s, threads, why, sizeof why);
+    const size_t room = bench_mem_available();
+    if (o->progress)
+        fprintf(stderr, "\r\033[Kconvolution, %d thread%s ...", threads, threads > 1 ? "s" : "");
+    if (ok && room && bytes_of(&s) > room / 2) {
+        if (o->table)
+            fprintf(o->table, "passes                 %d SKIP (more than half of the memory)\n",
+                    threads);
+        setup_destroy(&s);
+        return 1;
+    }
+    ok = ok && make_arrays(&s);
+    if (ok)
+        err = verify(&s, &rows);
+    if (!ok || !(err <= bench_tolerance(E3TP_F32)) || !(rows <= bench_tolerance(E3TP_F32))) {
+        fprintf(stderr, "WRONG convolution: %s sums %.2g, rows %.2g\n", why, err, rows);
+        ok = 0;
+    }
+    ok = ok && measure(o, &s, threads, err > rows ? err : rows);
+    setup_destroy(&s);
+    return ok;
+}
+
+int bench_passes(const bench_layer_options *o)
+{
+    int ok = 1;
+    if (o->table)
+        fprintf(o->table,
+                "\npasses of the convolution: diamond, 1000 atoms, %d neighbours, weights read, "
+                "ir_mul; ns per edge\n%-22s t       ns  ratio   GB/s  dram%%  max.err\n",
+                NEIGHBOURS, "pass");
+    for (int i = 0; i < 2; i++)
+        if (o->threads[i] > 0)
+            ok = run_threads(o, o->threads[i]) && ok;
+    return ok;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The passes of the convolution of layer.h, weights read from memory: diamond, 1000 atoms, 46
+   neighbours each. */
+#ifndef BENCH_PASSES_H
+#define BENCH_PASSES_H
+
+#include "layer.h"
+
+int bench_passes(const bench_layer_options *o); /* 0 if a result was wrong; SKIP counts as right */
+
+#endif
