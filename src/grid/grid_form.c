@@ -8,6 +8,10 @@
    entering a tile. */
 static const double line_overhead = 2.0, call_overhead = 3.0;
 
+/* The dense form holds all samples at once, folded and, where they are apart, unfolded: so many
+   take two second-level caches of 256 KB. */
+static const size_t apart_most = 512;
+
 double e3tp_grid_transform_work(const e3tp_grid_tables *t)
 {
     return t->fma + line_overhead * t->lines + call_overhead * t->calls;
@@ -24,7 +28,8 @@ static e3tp_grid_tables count(e3tp_grid_basis *b, bool separable, e3tp_grid_add 
 e3tp_grid_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx)
 {
     const e3tp_grid_tables dense = count(b, false, add, ctx), separable = count(b, true, add, ctx);
-    b->separable = e3tp_grid_transform_work(&separable) < e3tp_grid_transform_work(&dense);
+    b->separable = e3tp_grid_transform_work(&separable) < e3tp_grid_transform_work(&dense) ||
+                   (b->shape->apart && e3tp_grid_points(b->shape) > apart_most);
     return b->separable ? separable : dense;
 }
 
@@ -38,8 +43,8 @@ static void set_steps(e3tp_grid_form *g, const e3tp_grid_basis *b)
         E3TP_GRID_CLASSES * line * (g->separable ? (size_t)g->shape.points : g->runs.tile);
 }
 
-static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_quadrature q,
-                        e3tp_grid_add *add, void *ctx, const e3tp_allocator *a, e3tp_message *why)
+static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx,
+                        const e3tp_allocator *a, e3tp_message *why)
 {
     const size_t rings = (size_t)g->shape.rings, points = (size_t)g->shape.points;
     const size_t nodes_size = 2 * ((size_t)g->shape.n_theta + points),
@@ -51,7 +56,7 @@ static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_quadrature q
     double *legendre = memory + nodes_size, *slope = legendre + legendre_size,
            *trig = slope + legendre_size;
     e3tp_grid_nodes nodes;
-    e3tp_grid_set_nodes(&nodes, &g->shape, q, memory);
+    e3tp_grid_set_nodes(&nodes, &g->shape, memory);
     e3tp_grid_fill_basis(&g->shape, &nodes, legendre, slope, trig);
     b->legendre = legendre, b->slope = slope, b->trig = trig;
     b->ring_weight = nodes.ring_weight, b->point_weight = nodes.point_weight;
@@ -60,19 +65,19 @@ static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_quadrature q
     return E3TP_OK;
 }
 
-e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, const e3tp_problem *p, e3tp_tier tier,
+e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, e3tp_dtype dtype, e3tp_tier tier,
                                   e3tp_grid_add *add, void *ctx, const e3tp_allocator *a,
                                   e3tp_message *why)
 {
-    e3tp_grid_basis b = {.shape = &g->shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
+    e3tp_grid_basis b = {.shape = &g->shape, .dtype = dtype, .rows = e3tp_grid_rows(tier)};
     const e3tp_grid_tables t = e3tp_grid_choose_form(&b, add, ctx);
     set_steps(g, &b);
     g->tables.steps = e3tp_alloc(a, t.nsteps, sizeof *g->tables.steps);
     g->tables.lists = e3tp_alloc(a, t.nlists, sizeof *g->tables.lists);
-    g->tables.table = e3tp_alloc(a, t.ntable, e3tp_dtype_size(p->dtype));
+    g->tables.table = e3tp_alloc(a, t.ntable, e3tp_dtype_size(dtype));
     if (!g->tables.steps || !g->tables.lists || !g->tables.table)
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the tables");
-    return fill(g, &b, p->quadrature, add, ctx, a, why);
+    return fill(g, &b, add, ctx, a, why);
 }
 
 void e3tp_grid_form_destroy(e3tp_grid_form *g, const e3tp_allocator *a)

@@ -23,8 +23,8 @@ e3tp_grid_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, v
 /* Multiply-adds of lines that all transforms of t are worth, overheads included. */
 double e3tp_grid_transform_work(const e3tp_grid_tables *t);
 
-/* The form of problem p on g->shape, which is set. */
-e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, const e3tp_problem *p, e3tp_tier tier,
+/* The form of the transforms that add appends, on g->shape, which is set. */
+e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, e3tp_dtype dtype, e3tp_tier tier,
                                   e3tp_grid_add *add, void *ctx, const e3tp_allocator *a,
                                   e3tp_message *why);
 void e3tp_grid_form_destroy(e3tp_grid_form *g, const e3tp_allocator *a);

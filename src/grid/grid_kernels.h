@@ -58,7 +58,11 @@ typedef struct e3tp_grid_step {
      analyse     out[list[r]]        = sum_k A[r][k] in[base + k * 8 T]
    `count` times, in and out moving on by in_step and out_step; adds: to what is in out.
    multiply    z[c] = 2 sum_d x[d] y[c ^ d] at each point; z may be x or y; adds: to what is in z
-   accumulate  z[m] += c w a[m] for `lines` lines; w: one line, or NULL for ones */
+   accumulate  z[m] += c w a[m] for `lines` lines; w: one line, or NULL for ones
+   unfold      classes of the points of a ring to the samples of the ring, north, and of its image
+               beyond the equator, south; NULL: it has none. at[p]: elements from there to the
+               samples of point p at phi, -phi, phi + pi, pi - phi; -1: no sample, or named before
+   fold        the transpose, which overwrites the classes */
 #define E3TP_GRID_KERNELS(X, real)                                                           \
     X(synthesise,                                                                            \
       (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
@@ -67,7 +71,11 @@ typedef struct e3tp_grid_step {
       (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
        const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds)) \
     X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))           \
-    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))
+    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))             \
+    X(unfold,                                                                                \
+      (const real *classes, size_t points, const int32_t(*at)[4], real *north, real *south)) \
+    X(fold,                                                                                  \
+      (const real *north, const real *south, size_t points, const int32_t(*at)[4], real *classes))
 
 #define E3TP_GRID_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_grid_kernels_f32 {

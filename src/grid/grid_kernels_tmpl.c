@@ -225,6 +225,78 @@ static void accumulate(size_t lines, real c, const real *w, const real *a, real 
         v_store(z + i * LANES, v_fma(f[i], v_load(a + i * LANES), v_load(z + i * LANES)));
 }
 
+/* The four images of a point on its ring from the classes of even and odd order, cosines and sines:
+   f(phi), f(-phi), f(phi + pi), f(pi - phi). */
+V_INLINE void around(const v_real c[4], v_real f[4])
+{
+    const v_real even = c[0] + c[1], odd = c[0] - c[1], even_sin = c[2] + c[3],
+                 odd_sin = c[2] - c[3];
+    f[0] = even + even_sin;
+    f[1] = even - even_sin;
+    f[2] = odd + odd_sin;
+    f[3] = odd - odd_sin;
+}
+
+V_INLINE void store_images(const v_real c[4], const int32_t at[4], int lane, real *ring)
+{
+    v_real f[4];
+    around(c, f);
+    V_UNROLL
+    for (int i = 0; i < 4; i++)
+        if (at[i] >= 0)
+            v_store(ring + at[i] + lane, f[i]);
+}
+
+static void unfold(const real *classes, size_t points, const int32_t (*at)[4], real *north,
+                   real *south)
+{
+    for (size_t p = 0; p < points; p++, classes += APART)
+        for (int lane = 0; lane < T; lane += LANES) {
+            v_real sum[4], difference[4];
+            V_UNROLL
+            for (int r = 0; r < 4; r++) {
+                const v_real even = v_load(classes + 2 * r * T + lane),
+                             odd = v_load(classes + (2 * r + 1) * T + lane);
+                sum[r] = even + odd;
+                difference[r] = even - odd;
+            }
+            store_images(sum, at[p], lane, north);
+            if (south)
+                store_images(difference, at[p], lane, south);
+        }
+}
+
+/* Images that are no samples of their own count as zero, as does the ring NULL. */
+V_INLINE void load_images(const real *ring, const int32_t at[4], int lane, v_real c[4])
+{
+    v_real f[4];
+    V_UNROLL
+    for (int i = 0; i < 4; i++)
+        f[i] = ring && at[i] >= 0 ? v_load(ring + at[i] + lane) : v_zero();
+    const v_real cosines = f[0] + f[1], cosines_pi = f[2] + f[3], sines = f[0] - f[1],
+                 sines_pi = f[2] - f[3];
+    c[0] = cosines + cosines_pi;
+    c[1] = cosines - cosines_pi;
+    c[2] = sines + sines_pi;
+    c[3] = sines - sines_pi;
+}
+
+static void fold(const real *north, const real *south, size_t points, const int32_t (*at)[4],
+                 real *classes)
+{
+    for (size_t p = 0; p < points; p++, classes += APART)
+        for (int lane = 0; lane < T; lane += LANES) {
+            v_real n[4], s[4];
+            load_images(north, at[p], lane, n);
+            load_images(south, at[p], lane, s);
+            V_UNROLL
+            for (int r = 0; r < 4; r++) {
+                v_store(classes + 2 * r * T + lane, n[r] + s[r]);
+                v_store(classes + (2 * r + 1) * T + lane, n[r] - s[r]);
+            }
+        }
+}
+
 #define STRUCT_(r) e3tp_grid_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

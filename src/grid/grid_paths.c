@@ -242,7 +242,7 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
             if (g->uses_degree[l] >> s & 1)
                 e3tp_grid_add_transform(
                     &g->of_degree[l][s], t, b,
-                    &(e3tp_grid_signal){kind_of[s], false, 1, &(e3tp_grid_band){l, 0}});
+                    &(e3tp_grid_signal){kind_of[s], false, NULL, 1, &(e3tp_grid_band){l, 0}});
     for (size_t i = 0; i < g->nsets; i++) {
         e3tp_grid_band bands[E3TP_GRID_BANDS];
         size_t n = 0;
@@ -252,8 +252,8 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
         for (int s = 0; s < 1 + g->sets[i].odd; s++)
             e3tp_grid_add_transform(
                 &g->sets[i].of[s], t, b,
-                &(e3tp_grid_signal){g->sets[i].odd ? kind_of_odd[s] : E3TP_GRID_VALUE, true, n,
-                                    bands});
+                &(e3tp_grid_signal){g->sets[i].odd ? kind_of_odd[s] : E3TP_GRID_VALUE, true, NULL,
+                                    n, bands});
     }
 }
 
@@ -287,7 +287,7 @@ static e3tp_status build(e3tp_grid_paths *g, e3tp_tier tier, const e3tp_allocato
     make_pairs(g);
     if (!e3tp_grid_choose(&g->base.form.shape, p, why))
         return E3TP_E_UNSUPPORTED;
-    E3TP_TRY(e3tp_grid_form_create(&g->base.form, p, tier, add_transforms, g, a, why));
+    E3TP_TRY(e3tp_grid_form_create(&g->base.form, p->dtype, tier, add_transforms, g, a, why));
     for (int k = 0; k < 3; k++)
         E3TP_TRY(e3tp_packed_create(&g->packed[k], p, k, g->base.lanes, false, g->base.block_rows,
                                     a, why));

@@ -55,7 +55,7 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < signals_of(p->op, k); i++) {
             const e3tp_grid_kind kind = kind_of(p->op, k, i);
-            const e3tp_grid_signal s = {kind, k == 2, find_bands(p, k, kind, bands), bands};
+            const e3tp_grid_signal s = {kind, k == 2, NULL, find_bands(p, k, kind, bands), bands};
             e3tp_grid_add_transform(&all->of[k][i], t, b, &s);
         }
 }
@@ -165,7 +165,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     transforms ctx = {p, g->of};
     e3tp_status status = E3TP_E_UNSUPPORTED;
     if (e3tp_grid_choose(&g->base.form.shape, p, why))
-        status = e3tp_grid_form_create(&g->base.form, p, tier, add_transforms, &ctx, a, why);
+        status = e3tp_grid_form_create(&g->base.form, p->dtype, tier, add_transforms, &ctx, a, why);
     if (status != E3TP_OK) {
         destroy(g, a);
         return status;

@@ -46,16 +46,21 @@ static int sum_of_degrees(const e3tp_problem *p)
     return p->op == E3TP_OP_BRACKET && sum > 0 ? sum - 1 : sum;
 }
 
+void e3tp_grid_fold(e3tp_grid_shape *s)
+{
+    s->quarter = s->n_phi % 2 == 0;
+    s->rings = (s->n_theta + 1) / 2;
+    s->points = !s->quarter ? (s->n_phi + 1) / 2 : s->n_phi / 4 + (s->from_zero || s->n_phi % 4);
+}
+
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why)
 {
-    *s = (e3tp_grid_shape){.sum = sum_of_degrees(p)};
+    *s = (e3tp_grid_shape){.sum = sum_of_degrees(p), .quadrature = p->quadrature};
     s->least_theta = e3tp_grid_least_theta(p->quadrature, s->sum);
     s->least_phi = e3tp_grid_least_phi(s->sum);
     s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
     s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
-    s->quarter = s->n_phi % 2 == 0;
-    s->rings = (s->n_theta + 1) / 2;
-    s->points = s->quarter ? (s->n_phi + 2) / 4 : (s->n_phi + 1) / 2;
+    e3tp_grid_fold(s);
     if (p->allow_aliasing || (s->n_theta >= s->least_theta && s->n_phi >= s->least_phi))
         return true;
     e3tp_fail(why, E3TP_E_UNSUPPORTED,
@@ -65,21 +70,27 @@ bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *w
     return false;
 }
 
-void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, e3tp_quadrature q,
-                         double *memory)
+/* Samples that the reflections of a circle make of folded sample j, at phi = turn pi / n_phi. */
+static int images_of(const e3tp_grid_shape *s, int turn)
+{
+    const int all = s->quarter ? 4 : 2;
+    const bool mirrored = turn == 0 || all * turn == 2 * s->n_phi;
+    return s->apart ? 1 : mirrored ? all / 2 : all;
+}
+
+void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *memory)
 {
     *n = (e3tp_grid_nodes){memory, memory + s->n_theta, memory + 2 * s->n_theta,
                            memory + 2 * s->n_theta + s->points};
-    if (q == E3TP_GAUSS_LEGENDRE)
+    if (s->quadrature == E3TP_GAUSS_LEGENDRE)
         e3tp_so3_gauss_legendre(s->n_theta, n->x, n->ring_weight);
     else
         e3tp_so3_equiangular(s->n_theta, n->x, n->ring_weight);
     for (int i = 0; i < s->rings; i++)
-        n->ring_weight[i] *= 2 * i + 1 == s->n_theta ? 1 : 2;
-    const int images = s->quarter ? 4 : 2;
+        n->ring_weight[i] *= s->apart || 2 * i + 1 == s->n_theta ? 1 : 2;
     for (int j = 0; j < s->points; j++) {
-        const bool mirrored = images * (2 * j + 1) == 2 * s->n_phi;
-        n->phi[j] = (2 * j + 1) * pi / s->n_phi;
-        n->point_weight[j] = 2 * pi / s->n_phi * (mirrored ? images / 2 : images);
+        const int turn = 2 * j + !s->from_zero;
+        n->phi[j] = turn * pi / s->n_phi;
+        n->point_weight[j] = 2 * pi / s->n_phi * images_of(s, turn);
     }
 }

@@ -5,11 +5,15 @@
 
 #include "problem/problem.h"
 
-/* n_theta rings by n_phi samples at phi = (j + 1/2) 2 pi / n_phi. The reflections of the grid map
-   it onto `rings` half rings (theta <= pi/2) by `points` samples (quarter: phi <= pi/2, for even
-   n_phi; else phi <= pi). Samples on a mirror count half. */
+/* n_theta rings by n_phi samples at phi = (j + 1/2) 2 pi / n_phi, or from_zero at j 2 pi / n_phi.
+   The reflections of the grid map it onto `rings` half rings (theta <= pi/2) by `points` samples
+   (quarter: phi <= pi/2, for even n_phi; else phi <= pi). A product of signals takes place on the
+   folded samples: those stand for all their images, and on a mirror count half. apart: the images
+   are the caller's, and each counts for itself. */
 typedef struct e3tp_grid_shape {
     int n_theta, n_phi, rings, points;
+    e3tp_quadrature quadrature;
+    bool from_zero, apart;
     bool quarter;
     int sum; /* degree of the polynomials to be integrated exactly */
     int least_theta, least_phi;
@@ -32,19 +36,21 @@ static inline int e3tp_grid_least_phi(int sum)
     return sum + 1;
 }
 
+/* rings, points and quarter of a shape that is set otherwise. */
+void e3tp_grid_fold(e3tp_grid_shape *s);
+
 /* The user's grid, or the smallest exact one that folds by quarters. False, with the sentence: it
    is not exact and aliasing is not allowed. */
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);
 
 /* Polar cosines and weights of the rings [rings], sum over both hemispheres 2; azimuths and weights
-   [points], sum over the circle 2 pi. Weights count the mirror images: sum over rings and points of
-   the products is 4 pi. */
+   [points], sum over the circle 2 pi. But for a shape that is apart, weights count the mirror
+   images: sum over rings and points of the products is 4 pi. */
 typedef struct e3tp_grid_nodes {
     double *x, *ring_weight, *phi, *point_weight;
 } e3tp_grid_nodes;
 
 /* memory: [2 * n_theta + 2 * points] doubles that the nodes then use. */
-void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, e3tp_quadrature q,
-                         double *memory);
+void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *memory);
 
 #endif

@@ -52,6 +52,7 @@ typedef struct matrix {
     size_t first, samples;
     bool rings, points; /* the samples are rings, points of a ring, or both */
     bool analysis, weighted;
+    const double *scale;
     e3tp_grid_kind kind;
     size_t base, count; /* line of the first sample; times that it runs */
 } matrix;
@@ -69,13 +70,13 @@ static double across_rings(const e3tp_grid_basis *b, const matrix *a, size_t rin
 {
     const double *P = kinds[a->kind].odd_x ? b->slope : b->legendre;
     return P[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(t->l, abs(t->m))] *
-           (a->weighted ? b->ring_weight[ring] : 1);
+           (a->weighted ? b->ring_weight[ring] : 1) * (a->scale ? a->scale[t->l] : 1);
 }
 
 static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, const term *t)
 {
     const size_t points = a->points ? (size_t)b->shape->points : 1;
-    double v = a->analysis && a->points ? 0.5 : 1;
+    double v = a->analysis && a->points && !b->shape->apart ? 0.5 : 1;
     if (a->rings)
         v *= across_rings(b, a, sample / points, t);
     if (a->points)
@@ -155,6 +156,7 @@ static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_
     a.n = find_class(b, s, c, terms);
     a.kind = s->kind;
     a.weighted = s->weighted;
+    a.scale = s->scale;
     a.rings = a.points = true;
     a.count = 1;
     if (a.n || !a.analysis)
@@ -237,6 +239,7 @@ static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3
                               .rings = true,
                               .analysis = analysis,
                               .weighted = s->weighted,
+                              .scale = s->scale,
                               .kind = s->kind,
                               .base = slot_line(b, slot),
                               .count = 1};

@@ -8,7 +8,8 @@
                 has rows (E3TP_GRID_CLASSES steps each), so that a run's classes stay in the cache
      separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
                 over the orders to the samples of the ring
-   `analysis` is the transpose, halved (multiply gives twice the product). */
+   `analysis` is the transpose, halved (multiply gives twice the product) but for shapes that are
+   apart. */
 #ifndef E3TP_GRID_TRANSFORM_H
 #define E3TP_GRID_TRANSFORM_H
 
@@ -58,10 +59,12 @@ typedef enum e3tp_grid_kind {
     E3TP_GRID_MINUS_D_PHI
 } e3tp_grid_kind;
 
-/* A signal of n bands on the samples; weighted: quadrature weights in both directions. */
+/* A signal of n bands on the samples; weighted: quadrature weights in both directions; scale: of
+   each degree [E3TP_GRID_LMAX + 1], in both directions, or NULL. */
 typedef struct e3tp_grid_signal {
     e3tp_grid_kind kind;
     bool weighted;
+    const double *scale;
     size_t n;
     const e3tp_grid_band *bands;
 } e3tp_grid_signal;

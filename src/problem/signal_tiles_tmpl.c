@@ -18,11 +18,8 @@ typedef struct memory {
     size_t start[E3TP_MOST_HARMONICS], n;
 } memory;
 
-/* Lane tiles that are packed together: tiles d .. d + nd - 1 of each row (lanes over rows: of each
-   T rows) of n rows from `row` on. */
-typedef struct spot {
-    size_t row, n, d, nd;
-} spot;
+/* Lane tiles that are packed together. */
+typedef e3tp_tile_spot spot;
 
 typedef struct frame {
     const e3tp_signal_tiles *s;
@@ -52,25 +49,13 @@ static size_t fewer(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Tiles of a block that begins at *at, as a map of their own. */
-static e3tp_tile_map tiles_of(const e3tp_signal_tiles *s, e3tp_tile_map m, spot here, size_t *at)
-{
-    const size_t step = s->lanes == E3TP_LANES_CHANNELS ? T : 1, u = here.d * step,
-                 left = s->problem->channels - u;
-    *at += (m.index ? 0 : here.row * m.row) + u * m.channel;
-    m.index = m.index ? m.index + here.row : NULL;
-    m.rows = here.n;
-    m.mul = fewer(left, here.nd * step);
-    return m;
-}
-
 static void pack(const frame *f, int k, spot here)
 {
     const memory *of = &f->of[k];
     real *to = f->base + f->s->in[k];
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
-        const e3tp_tile_map m = tiles_of(f->s, of->map[i], here, &at);
+        const e3tp_tile_map m = e3tp_tile_part(of->map[i], f->s->lanes, T, here, &at);
         tiles.pack(&m, f->s->lanes, f->from[k] + at, to, f->s->components[k] * T);
         to += m.d * T;
     }
@@ -90,7 +75,7 @@ static void unpack(const frame *f, int k, spot here)
     const real *from = f->base + f->s->out[k];
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
-        const e3tp_tile_map m = tiles_of(f->s, results_of(of->map[i]), here, &at);
+        const e3tp_tile_map m = e3tp_tile_part(results_of(of->map[i]), f->s->lanes, T, here, &at);
         (m.row ? tiles.unpack : tiles.sum)(&m, f->s->lanes, from, f->s->components[k] * T,
                                            f->to[k] + at);
         from += m.d * T;
@@ -104,7 +89,7 @@ static e3tp_tile_map factors_of(const frame *f, int k, const int64_t *index, spo
     *at = e3tp_problem_factors(p, f->r->term, k);
     const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  index,
                                f->r->n,          p->channels, p->nblocks[k]};
-    return tiles_of(f->s, all, here, at);
+    return e3tp_tile_part(all, f->s->lanes, T, here, at);
 }
 
 static void pack_factors(const frame *f, int k, spot here)

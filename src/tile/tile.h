@@ -33,6 +33,23 @@ static inline size_t e3tp_tile_count(e3tp_lanes lanes, size_t T, size_t rows, si
     return lanes == E3TP_LANES_CHANNELS ? rows * ((mul + T - 1) / T) : (rows + T - 1) / T * mul;
 }
 
+/* Tiles d .. d + nd - 1 of each row (lanes over rows: of each T rows) of n rows from `row` on. */
+typedef struct e3tp_tile_spot {
+    size_t row, n, d, nd;
+} e3tp_tile_spot;
+
+/* Those tiles, for T lanes, of a block that begins at *at, as a map of their own. */
+static inline e3tp_tile_map e3tp_tile_part(e3tp_tile_map m, e3tp_lanes lanes, size_t T,
+                                           e3tp_tile_spot here, size_t *at)
+{
+    const size_t step = lanes == E3TP_LANES_CHANNELS ? T : 1, u = here.d * step, left = m.mul - u;
+    *at += (m.index ? 0 : here.row * m.row) + u * m.channel;
+    m.index = m.index ? m.index + here.row : NULL;
+    m.rows = here.n;
+    m.mul = left < here.nd * step ? left : here.nd * step;
+    return m;
+}
+
 /* A small matrix M from lines to lines; offsets into pools of line numbers and of coefficients. */
 typedef struct e3tp_mix {
     size_t nin, nout, in, out, coeff;
