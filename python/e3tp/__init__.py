@@ -3,6 +3,7 @@
 
 from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
 from .graph import Convolution, Graph
+from .grids import FromS2Grid, ToS2Grid, sphere_grid
 from .harmonics import spherical_harmonics
 from .irreps import Irrep, Irreps
 from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
@@ -20,6 +21,7 @@ from .signals import SignalProduct, grid_size
 __all__ = [
     "Convolution",
     "ElementwiseTensorProduct",
+    "FromS2Grid",
     "FullTensorProduct",
     "FullyConnectedTensorProduct",
     "Graph",
@@ -29,6 +31,7 @@ __all__ = [
     "SignalProduct",
     "TensorProduct",
     "TensorSquare",
+    "ToS2Grid",
     "Unsupported",
     "abi_version",
     "bracket_strength",
@@ -38,6 +41,7 @@ __all__ = [
     "isa_tiers",
     "methods",
     "set_num_threads",
+    "sphere_grid",
     "spherical_harmonics",
     "uvu_tensor_product",
     "version",

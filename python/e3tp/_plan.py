@@ -138,7 +138,29 @@ class _Batch:
 _MOST_BATCHES = 64  # shapes that a plan remembers
 
 
-class Plan:
+class Closable:
+    """A frozen object of the library behind a handle, safe to use from several threads at once."""
+
+    def __init__(self, handle, describe):
+        self._handle, self._describe = handle, describe
+
+    def describe(self):
+        """Text: method, tier, size and cost, and why other methods were not chosen."""
+        with self._handle as plan:
+            return _lib.text_of(self._describe, plan)
+
+    def close(self):
+        """Frees the plan once calls under way are done; a later use raises ValueError."""
+        self._handle.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Plan(Closable):
     """Base of the products: a frozen plan of the library, safe to use from several threads at once.
 
     method  the method that was chosen
@@ -159,7 +181,7 @@ class Plan:
         desc.set("isa", _lib.isa_number(isa))
         desc.set("threads", _lib.num_threads(threads))
         plan = desc.plan()
-        self._handle = Handle(plan, lib.e3tp_plan_destroy, type(self).__name__)
+        super().__init__(Handle(plan, lib.e3tp_plan_destroy, type(self).__name__), lib.e3tp_plan_describe)
         self._width = {slot: lib.e3tp_plan_width(plan, k) for k, slot in enumerate("xyzw")}
         self._batch_last = {slot for slot, name in zip("xyz", layouts) if name == "batch_last"}
         self._shared = shared
@@ -296,21 +318,6 @@ class Plan:
         outs = results("out", out, len(names))
         found = self._run(number, given, {n: o for n, o, op in zip(names, outs, operands) if op in wanted})
         return tuple(found.get(name) for name in names)
-
-    def describe(self):
-        """Text: method, tier, size and cost, and why the other methods were not chosen."""
-        with self._handle as plan:
-            return _lib.text_of(lib.e3tp_plan_describe, plan)
-
-    def close(self):
-        """Frees the plan once calls under way are done; a later use raises ValueError."""
-        self._handle.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def needed(needs, operands):

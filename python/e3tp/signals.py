@@ -11,9 +11,9 @@ from . import _lib
 from ._lib import KINDS, check, choice, integer, lib
 from ._plan import Descriptor, Plan, irreps_from
 from .arrays import broadcast_axes, readable, result, sum_to
+from .grids import QUADRATURES
 
 WEIGHTS = {None: 0, "shared": 1, "row": 2}
-QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
 _FULL = -2  # E3TP_SPIN_FULL
 
 

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: MIT
+"""Functions on the sphere: coefficients in real harmonics to samples on a grid, and back."""
+
+import ctypes
+
+import numpy as np
+
+from . import _lib
+from ._lib import Handle, check, choice, integer, lib
+from ._plan import LAYOUTS, Closable
+from .arrays import address, doubles, float_dtype, readable, result, size_of
+from .harmonics import NORMALIZATIONS
+from .irreps import Irreps
+
+QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
+_MOST = 2048  # E3TP_S2GRID_MOST
+_LMAX = 24  # E3TP_S2GRID_LMAX
+
+
+class _Desc(ctypes.Structure):
+    """e3tp_s2grid_desc"""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("l", ctypes.POINTER(ctypes.c_int)),
+        ("n", ctypes.c_size_t),
+        ("channels", ctypes.c_size_t),
+        ("n_theta", ctypes.c_int),
+        ("n_phi", ctypes.c_int),
+        ("quadrature", ctypes.c_int),
+        ("half_offset", ctypes.c_int),
+        ("normalization", ctypes.c_int),
+        ("lmax_in", ctypes.c_int),
+        ("factors", ctypes.c_void_p),
+        ("layout", ctypes.c_int),
+        ("layout_samples", ctypes.c_int),
+        ("dtype", ctypes.c_int),
+        ("isa", ctypes.c_int),
+        ("batch_hint", ctypes.c_size_t),
+        ("threads", ctypes.c_int),
+    ] + [(name, ctypes.c_void_p) for name in ("parallel_for", "parallel_ctx", "alloc", "release", "alloc_ctx")]
+
+
+def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False):
+    """(points, weights) of a grid on the sphere: unit vectors (n_theta, n_phi, 3), and the weights of a mean over it.
+
+    quadrature   "gauss-legendre": exact for polynomials to degree 2 n_theta - 1; "equiangular": rings at
+                 (i + 1/2) pi / n_theta from the axis y, as e3nn has them, exact to degree n_theta - 1
+    half_offset  azimuths, from z towards x, at (j + 1/2) 2 pi / n_phi instead of j 2 pi / n_phi
+    """
+    rule = choice("quadrature", quadrature, QUADRATURES)
+    sizes = [integer(name, n, 1, _MOST) for name, n in (("n_theta", n_theta), ("n_phi", n_phi))]
+    points, weights = np.empty((*sizes, 3)), np.empty(sizes)
+    check(lib.e3tp_s2grid_nodes(rule, *sizes, bool(half_offset), address(points), address(weights)))
+    return points, weights
+
+
+def _resolution(lmax, res, quadrature):
+    """lmax, res_beta and res_alpha, what is None completed as e3nn does it; for Gauss-Legendre half the rings do."""
+    given = (res, None) if res is None or not np.iterable(res) else tuple(res)
+    if len(given) != 2:
+        raise ValueError(f"res: {res!r}, expected an integer or (res_beta, res_alpha)")
+    beta, alpha = (n if n is None else integer("res", n, 1, _MOST) for n in given)
+    equal = quadrature == "equiangular"
+    if beta is None and lmax is None and alpha is None:
+        raise ValueError("lmax, res: None, expected one of them")
+    if beta is None:
+        least = lmax + 1 if lmax is not None else (alpha + 1) // 2
+        beta = 2 * least if equal else least
+    if alpha is None:
+        widest = beta - 1 if equal else 2 * beta - 1
+        alpha = max(widest, 1) if lmax is None else max(2 * lmax + 1, widest)
+    highest = (beta - 1) // 2 if equal else beta - 1  # that goes to the rings and back
+    if lmax is None:
+        lmax = min(highest, (alpha - 1) // 2)
+    if lmax > highest:
+        raise ValueError(f"res: {beta} rings, expected at least {2 * lmax + 1 if equal else lmax + 1} for lmax {lmax}")
+    return lmax, beta, alpha
+
+
+def _degrees(lmax):
+    """The largest degree, and the list of degrees; None: not given."""
+    if lmax is None:
+        return None, None
+    if np.iterable(lmax):
+        degrees = [integer("lmax", l, 0, _LMAX) for l in lmax]
+        return max(degrees, default=0), degrees
+    return integer("lmax", lmax, 0, _LMAX), None
+
+
+def _normalization(given, n):
+    """The library's number of a normalization, and the array of n factors that may stand in its place."""
+    if isinstance(given, str):
+        return choice("normalization", given, NORMALIZATIONS), None
+    factors = doubles("normalization", given)
+    if factors.shape != (n,):
+        raise ValueError(f"normalization: shape {factors.shape}, expected a name or ({n},)")
+    return 0, factors
+
+
+class _Map(Closable):
+    """A linear map between coefficients and samples: what ToS2Grid and FromS2Grid have in common."""
+
+    def __init__(
+        self, lmax, res, normalization, lmax_in, dtype, channels, layout, quadrature, half_offset, isa, threads
+    ):
+        top, degrees = _degrees(lmax)
+        rule = choice("quadrature", quadrature, QUADRATURES)
+        self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature)
+        if self.lmax > _LMAX:
+            raise ValueError(f"lmax: None, expected one of 0..{_LMAX}: the grid would serve {self.lmax}")
+        degrees = list(range(self.lmax + 1)) if degrees is None else degrees
+        self.dtype = float_dtype(dtype)
+        layouts = (layout,) * 2 if isinstance(layout, str) else tuple(layout)
+        if len(layouts) != 2:
+            raise ValueError(f"layout: {layout!r}, expected a name or two, of coefficients and samples")
+        self.channels = channels if channels is None else integer("channels", channels)
+        copies = 1 if channels is None else self.channels
+        self.irreps = Irreps((copies, (l, (-1) ** l)) for l in degrees)
+        norm, factors = _normalization(normalization, len(degrees))
+        self._freeze(
+            l=(ctypes.c_int * len(degrees))(*degrees),
+            n=len(degrees),
+            channels=copies,
+            n_theta=self.res_beta,
+            n_phi=self.res_alpha,
+            quadrature=rule,
+            half_offset=bool(half_offset),
+            normalization=norm,
+            lmax_in=-1 if lmax_in is None else integer("lmax_in", lmax_in),
+            factors=None if factors is None else factors.ctypes.data,
+            layout=choice("layout", layouts[0], LAYOUTS),
+            layout_samples=choice("layout", layouts[1], LAYOUTS),
+            dtype=int(self.dtype == np.float64),
+            isa=_lib.isa_number(isa),
+            threads=_lib.num_threads(threads),
+        )
+        points, self.weights = sphere_grid(self.res_beta, self.res_alpha, quadrature, half_offset)
+        self.grid = points.astype(self.dtype)
+        ring, own = (self.res_beta, self.res_alpha), () if channels is None else (copies,)
+        shapes = (self.irreps.dim,), own + ring if layouts[1] == "mul_ir" else ring + own
+        self._sides = {name: (shape, kind == "batch_last") for name, shape, kind in zip("xf", shapes, layouts)}
+
+    def _freeze(self, **fields):
+        """Makes the plan of a description."""
+        plan, text = ctypes.c_void_p(), ctypes.create_string_buffer(400)
+        desc = _Desc(size=ctypes.sizeof(_Desc), **fields)
+        status = lib.e3tp_s2grid_create(plan, ctypes.byref(desc), text, len(text))
+        check(status, text.value.decode())
+        super().__init__(Handle(plan, lib.e3tp_s2grid_destroy, type(self).__name__), lib.e3tp_s2grid_describe)
+        self.method, self.isa = "grid", lib.e3tp_s2grid_isa(plan).decode()
+
+    def __repr__(self):
+        return f"{type(self).__name__}(lmax={self.lmax} res={self.res_beta}x{self.res_alpha} (beta x alpha))"
+
+    def _axes(self, name, shape):
+        """Batch axes of an array of coefficients (x) or samples (f)."""
+        own, last = self._sides[name[-1]]
+        n = len(own)
+        there = shape[:n] if last else shape[len(shape) - n :]
+        if len(shape) < n or there != own:
+            raise ValueError(f"{name}: shape {shape}, expected {'first' if last else 'last'} axes {own}")
+        return shape[n:] if last else shape[: len(shape) - n]
+
+    def _apply(self, function, name, value, to, out):
+        array = readable(name, value, self.dtype)
+        axes = self._axes(name, array.shape)
+        own, last = self._sides[to]
+        written = result("out", out, own + axes if last else axes + own, self.dtype)
+        with self._handle as plan:
+            if size_of(array.shape) and np.may_share_memory(array, written):
+                raise ValueError(f"out: shares memory with {name}")
+            check(function(plan, size_of(axes), address(array), address(written), None))
+        return written
+
+
+class ToS2Grid(_Map):
+    """Samples of functions on the sphere, f(p) = sum_l t[l] sum_m x[l, m] Y[l, m](p): e3nn's ToS2Grid.
+
+    lmax           the largest degree, or the list of degrees; None: the largest that goes to the grid and back
+    res            rings res_beta, (res_beta, res_alpha), or None: the smallest of e3nn's grids for lmax
+    normalization  "component": t = sqrt(4 pi / ((2l+1) (lmax+1))); "norm": sqrt(4 pi / (lmax+1)); "integral": 1;
+                   or t itself, a number for each degree
+    channels       None: coefficients (..., dim), samples (..., res_beta, res_alpha); C: Cx0e+Cx1o+... and
+                   (..., C, res_beta, res_alpha)
+    layout         as in TensorProduct, one for both or two; of samples "ir_mul" is (..., res_beta, res_alpha, C) and
+                   "batch_last" (res_beta, res_alpha, C, ...)
+    quadrature     "equiangular": e3nn's rings; "gauss-legendre": half as many do
+    half_offset    azimuths begin half a step from z, not at z
+    dtype, isa, threads   as in TensorProduct
+
+    Attributes: lmax, res_beta, res_alpha, irreps, grid (res_beta, res_alpha, 3) the points, weights (res_beta,
+    res_alpha) those of a mean over the sphere, dtype, isa. The map is linear: its change along dx is the map of dx.
+    """
+
+    def __init__(
+        self,
+        lmax=None,
+        res=None,
+        normalization="component",
+        dtype=np.float32,
+        *,
+        channels=None,
+        layout="mul_ir",
+        quadrature="equiangular",
+        half_offset=False,
+        isa="auto",
+        threads=0,
+    ):
+        super().__init__(
+            lmax, res, normalization, None, dtype, channels, layout, quadrature, half_offset, isa, threads
+        )
+
+    def __call__(self, x, out=None):
+        """f, the samples."""
+        return self._apply(lib.e3tp_s2grid_to, "x", x, "f", out)
+
+    def backward(self, gf, out=None):
+        """gx: the gradient of sum(gf f)."""
+        return self._apply(lib.e3tp_s2grid_to_backward, "gf", gf, "x", out)
+
+
+class FromS2Grid(_Map):
+    """Coefficients of functions on the sphere, x[l, m] = s[l] sum_p q(p) f(p) Y[l, m](p): e3nn's FromS2Grid.
+
+    normalization  the reverse of ToS2Grid's: "component": s = sqrt(4 pi (2l+1) (lmax_in+1)); "norm":
+                   sqrt(4 pi (lmax_in+1)); "integral": 4 pi; or s itself, a number for each degree
+    lmax_in        lmax of the ToS2Grid whose samples these are; None: lmax
+
+    q are the weights, of sum 1. All else is as in ToS2Grid.
+    """
+
+    def __init__(
+        self,
+        res=None,
+        lmax=None,
+        normalization="component",
+        lmax_in=None,
+        dtype=np.float32,
+        *,
+        channels=None,
+        layout="mul_ir",
+        quadrature="equiangular",
+        half_offset=False,
+        isa="auto",
+        threads=0,
+    ):
+        super().__init__(
+            lmax, res, normalization, lmax_in, dtype, channels, layout, quadrature, half_offset, isa, threads
+        )
+
+    def __call__(self, f, out=None):
+        """x, the coefficients."""
+        return self._apply(lib.e3tp_s2grid_from, "f", f, "x", out)
+
+    def backward(self, gx, out=None):
+        """gf: the gradient of sum(gx x)."""
+        return self._apply(lib.e3tp_s2grid_from_backward, "gx", gx, "f", out)
