@@ -146,6 +146,36 @@ E3TP_API e3tp_status e3tp_s2grid_from_backward(const e3tp_s2grid *g, size_t batc
 E3TP_API e3tp_status e3tp_s2grid_nodes(e3tp_quadrature quadrature, int n_theta, int n_phi,
                                        int half_offset, double *xyz, double *q);
 
+/* A function of one number, and what it needs. */
+typedef double (*e3tp_pointwise_fn)(double x, void *ctx);
+
+/* How far z = from(phi(to(x))) on a grid is from equivariant: the root mean square of D(R) z(x) -
+   z(D(R) x) over random signals x and rotations R, relative to that of z, as functions on the
+   sphere. x is to degree lmax, Gaussian, with COMPONENT coefficients of variance sigma^2, so that
+   samples have variance sigma^2; z is to degree lmax_out. Computed, not drawn: the mean is exact
+   (grid/s2grid_error.h) for functions that are smooth, and to about a tenth for those with a kink.
+   Errors below 1e-5 are rounding. half_offset does not matter.
+
+   e3tp_s2grid_size_pointwise gives the smallest grid whose error is at most `tolerance`: with one
+   ring less, or one sample of each ring less, it is larger. For a polynomial phi of order k the
+   grid of no error is that of e3tp_grid_size for k factors of degree lmax.
+
+     phi        finite for |x| <= 13 sigma; called some thousand times, on this thread
+     sigma      > 0
+     lmax, lmax_out  0..E3TP_S2GRID_LMAX
+     tolerance  1e-5..1
+     error      of that grid, relative; or NULL
+
+   INVALID, sizes and error 0: NULL, a value outside its range, phi not finite. UNSUPPORTED, the
+   same: no grid exact to degree 16 (lmax + 1) + lmax_out meets the tolerance. NOMEM. */
+E3TP_API e3tp_status e3tp_s2grid_size_pointwise(e3tp_pointwise_fn phi, void *ctx, double sigma,
+                                                int lmax, int lmax_out, e3tp_quadrature q,
+                                                double tolerance, int *n_theta, int *n_phi,
+                                                double *error);
+E3TP_API e3tp_status e3tp_s2grid_error_pointwise(e3tp_pointwise_fn phi, void *ctx, double sigma,
+                                                 int lmax, int lmax_out, e3tp_quadrature q,
+                                                 int n_theta, int n_phi, double *error);
+
 E3TP_END_DECLS
 
 #endif

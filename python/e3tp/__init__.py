@@ -3,7 +3,7 @@
 
 from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
 from .graph import Convolution, Graph
-from .grids import FromS2Grid, ToS2Grid, sphere_grid
+from .grids import FromS2Grid, ToS2Grid, grid_error_pointwise, grid_size_pointwise, sphere_grid
 from .harmonics import spherical_harmonics
 from .irreps import Irrep, Irreps
 from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
@@ -37,7 +37,9 @@ __all__ = [
     "bracket_strength",
     "build_info",
     "gaunt_strength",
+    "grid_error_pointwise",
     "grid_size",
+    "grid_size_pointwise",
     "isa_tiers",
     "methods",
     "set_num_threads",

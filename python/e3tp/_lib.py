@@ -21,6 +21,9 @@ class Unsupported(ValueError):
     """The library cannot serve the request; the text says why."""
 
 
+Pointwise = ctypes.CFUNCTYPE(c_double, c_double, c_void_p)  # e3tp_pointwise_fn
+
+
 class Irrep(ctypes.Structure):
     """e3tp_irrep"""
 
@@ -90,6 +93,17 @@ _PROTOTYPES = (
     ("e3tp_s2grid_to_backward", c_int, (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
     ("e3tp_s2grid_from", c_int, (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
     ("e3tp_s2grid_from_backward", c_int, (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
+    (
+        "e3tp_s2grid_size_pointwise",
+        c_int,
+        (Pointwise, c_void_p, c_double, c_int, c_int, c_int, c_double)
+        + (POINTER(c_int), POINTER(c_int), POINTER(c_double)),
+    ),
+    (
+        "e3tp_s2grid_error_pointwise",
+        c_int,
+        (Pointwise, c_void_p, c_double, c_int, c_int, c_int, c_int, c_int, POINTER(c_double)),
+    ),
     ("e3tp_s2grid_nodes", c_int, (c_int, c_int, c_int, c_int, c_void_p, c_void_p)),
     ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
     ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int)),

@@ -55,7 +55,68 @@ def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False):
     return points, weights
 
 
-def _resolution(lmax, res, quadrature):
+def _pointwise(function, failures):
+    """A Python function of one number as the library calls it; the first failure is kept, and NaN returned."""
+
+    def call(x, _):
+        try:
+            return float(function(x))
+        except BaseException as error:  # nothing may fly through the library
+            failures.append(error)
+            return float("nan")
+
+    return _lib.Pointwise(call)
+
+
+def _about_pointwise(name, function, sigma, lmax, lmax_out, quadrature, arguments, found):
+    """Calls the library about a pointwise function: arguments, then pointers to what it finds."""
+    failures = []
+    top = integer("lmax", lmax, 0, _LMAX)
+    out = top if lmax_out is None else integer("lmax_out", lmax_out, 0, _LMAX)
+    rule = choice("quadrature", quadrature, QUADRATURES)
+    if not 0 < sigma < float("inf"):
+        raise ValueError(f"sigma: {sigma!r}, expected a positive number")
+    status = getattr(lib, name)(
+        _pointwise(function, failures), None, sigma, top, out, rule, *arguments, *map(ctypes.byref, found)
+    )
+    if failures:
+        raise failures[0]
+    texts = {1: "function: not finite on all of -13 sigma..13 sigma", 2: "tolerance: no grid meets it"}
+    check(status, texts.get(status))
+    return tuple(number.value for number in found)
+
+
+def grid_size_pointwise(function, lmax, lmax_out=None, tolerance=1e-3, quadrature="gauss-legendre", sigma=1.0):
+    """(n_theta, n_phi, error) of the smallest grid on which a pointwise function is equivariant to a tolerance.
+
+    function    of one number, such as math.tanh; finite
+    lmax        of the signal: ToS2Grid(lmax) of coefficients of variance sigma^2
+    lmax_out    of the result; None: lmax
+    tolerance   of the error, 1e-5..1: the root mean square over random signals and rotations of what turning before
+                and after differ by, relative to the result; `error` is that of the grid
+    A function with a kink, such as abs, takes large grids, and below some tolerance has none: Unsupported. For
+    polynomials see grid_size.
+    """
+    if not 1e-5 <= tolerance <= 1:
+        raise ValueError(f"tolerance: {tolerance!r}, expected 1e-5..1")
+    found = ctypes.c_int(), ctypes.c_int(), ctypes.c_double()
+    return _about_pointwise(
+        "e3tp_s2grid_size_pointwise", function, sigma, lmax, lmax_out, quadrature, (tolerance,), found
+    )
+
+
+def grid_error_pointwise(function, lmax, grid, lmax_out=None, quadrature="gauss-legendre", sigma=1.0):
+    """The error of grid_size_pointwise on a given grid (n_theta, n_phi)."""
+    if not np.iterable(grid) or len(grid) != 2:
+        raise ValueError(f"grid: {grid!r}, expected (n_theta, n_phi)")
+    sizes = [integer(f"grid, {name}", n, 1, _MOST) for name, n in zip(("n_theta", "n_phi"), grid)]
+    found = (ctypes.c_double(),)
+    return _about_pointwise(
+        "e3tp_s2grid_error_pointwise", function, sigma, lmax, lmax_out, quadrature, sizes, found
+    )[0]
+
+
+def _resolution(lmax, res, quadrature, allow_aliasing):
     """lmax, res_beta and res_alpha, what is None completed as e3nn does it; for Gauss-Legendre half the rings do."""
     given = (res, None) if res is None or not np.iterable(res) else tuple(res)
     if len(given) != 2:
@@ -73,7 +134,7 @@ def _resolution(lmax, res, quadrature):
     highest = (beta - 1) // 2 if equal else beta - 1  # that goes to the rings and back
     if lmax is None:
         lmax = min(highest, (alpha - 1) // 2)
-    if lmax > highest:
+    if lmax > highest and not allow_aliasing:
         raise ValueError(f"res: {beta} rings, expected at least {2 * lmax + 1 if equal else lmax + 1} for lmax {lmax}")
     return lmax, beta, alpha
 
@@ -102,11 +163,23 @@ class _Map(Closable):
     """A linear map between coefficients and samples: what ToS2Grid and FromS2Grid have in common."""
 
     def __init__(
-        self, lmax, res, normalization, lmax_in, dtype, channels, layout, quadrature, half_offset, isa, threads
+        self,
+        lmax,
+        res,
+        normalization,
+        lmax_in,
+        dtype,
+        channels,
+        layout,
+        quadrature,
+        half_offset,
+        allow_aliasing,
+        isa,
+        threads,
     ):
         top, degrees = _degrees(lmax)
         rule = choice("quadrature", quadrature, QUADRATURES)
-        self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature)
+        self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature, allow_aliasing)
         if self.lmax > _LMAX:
             raise ValueError(f"lmax: None, expected one of 0..{_LMAX}: the grid would serve {self.lmax}")
         degrees = list(range(self.lmax + 1)) if degrees is None else degrees
@@ -187,6 +260,7 @@ class ToS2Grid(_Map):
                    "batch_last" (res_beta, res_alpha, C, ...)
     quadrature     "equiangular": e3nn's rings; "gauss-legendre": half as many do
     half_offset    azimuths begin half a step from z, not at z
+    allow_aliasing True: fewer rings than lmax takes to come back from are not refused
     dtype, isa, threads   as in TensorProduct
 
     Attributes: lmax, res_beta, res_alpha, irreps, grid (res_beta, res_alpha, 3) the points, weights (res_beta,
@@ -204,11 +278,23 @@ class ToS2Grid(_Map):
         layout="mul_ir",
         quadrature="equiangular",
         half_offset=False,
+        allow_aliasing=False,
         isa="auto",
         threads=0,
     ):
         super().__init__(
-            lmax, res, normalization, None, dtype, channels, layout, quadrature, half_offset, isa, threads
+            lmax,
+            res,
+            normalization,
+            None,
+            dtype,
+            channels,
+            layout,
+            quadrature,
+            half_offset,
+            allow_aliasing,
+            isa,
+            threads,
         )
 
     def __call__(self, x, out=None):
@@ -242,11 +328,23 @@ class FromS2Grid(_Map):
         layout="mul_ir",
         quadrature="equiangular",
         half_offset=False,
+        allow_aliasing=False,
         isa="auto",
         threads=0,
     ):
         super().__init__(
-            lmax, res, normalization, lmax_in, dtype, channels, layout, quadrature, half_offset, isa, threads
+            lmax,
+            res,
+            normalization,
+            lmax_in,
+            dtype,
+            channels,
+            layout,
+            quadrature,
+            half_offset,
+            allow_aliasing,
+            isa,
+            threads,
         )
 
     def __call__(self, f, out=None):

@@ -116,6 +116,7 @@ class Grids(unittest.TestCase):
         for args in ((None, None), (3, 6), (3, (8, 7, 6)), (25,), (3, 0), (-1,), (None, 100)):
             self.assertRaises(ValueError, e3tp.ToS2Grid, *args)
         self.assertRaises(ValueError, e3tp.ToS2Grid, 3, 3, **gauss)
+        self.assertEqual(size(3, 3, allow_aliasing=True, **gauss), (3, 3, 7))
         self.assertRaises(TypeError, e3tp.ToS2Grid, 1.5)
 
     def test_refusals(self):
@@ -148,6 +149,46 @@ class Grids(unittest.TestCase):
         with to:
             self.assertEqual(to.isa, e3tp.ToS2Grid(2).isa)
         self.assertRaises(ValueError, to, x)
+
+    def test_pointwise(self):
+        """The proposed grid is as equivariant as it says; e3nn's default grid for SiLU is not."""
+        for quadrature in ("gauss-legendre", "equiangular"):
+            options = {"quadrature": quadrature, "lmax_out": 2}
+            n_theta, n_phi, error = e3tp.grid_size_pointwise(silu, 3, tolerance=1e-2, **options)
+            self.assertLessEqual(error, 1e-2)
+            for grid in ((n_theta, n_phi), (n_theta - 1, n_phi), (n_theta, n_phi - 1)):
+                predicted = e3tp.grid_error_pointwise(silu, 3, grid, **options)
+                self.assertEqual(predicted <= 1e-2, grid == (n_theta, n_phi))
+                self.assertLess(abs(self.turned(grid, quadrature) / predicted - 1), 0.15)
+        self.assertGreater(e3tp.grid_error_pointwise(silu, 3, (8, 7), quadrature="equiangular"), 0.1)
+        self.assertEqual(e3tp.grid_size_pointwise(lambda x: x * x, 3)[:2], e3tp.grid_size([3, 3], 3))
+        self.assertRaises(e3tp.Unsupported, e3tp.grid_size_pointwise, abs, 3, tolerance=1e-5)
+        self.assertRaises(ZeroDivisionError, e3tp.grid_size_pointwise, lambda x: 1 / x, 3)
+        self.assertRaises(TypeError, e3tp.grid_size_pointwise, lambda x: None, 3)
+        self.assertRaises(ValueError, e3tp.grid_size_pointwise, lambda x: float("inf"), 3)
+        for options in ({"lmax": -1}, {"lmax_out": 25}, {"tolerance": 1e-6}, {"sigma": 0}, {"quadrature": "a"}):
+            self.assertRaises(ValueError, e3tp.grid_size_pointwise, silu, **{"lmax": 3, **options})
+        for grid in (3, (3, 3, 3), (0, 3)):
+            self.assertRaises(ValueError, e3tp.grid_error_pointwise, silu, 3, grid)
+
+    @staticmethod
+    def turned(grid, quadrature):
+        """The measured error of SiLU from lmax 3 to 2."""
+        own = np.random.default_rng(1)
+        options = {"quadrature": quadrature, "dtype": np.float64, "allow_aliasing": True}
+        to = e3tp.ToS2Grid(3, grid, **options)
+        back = e3tp.FromS2Grid(grid, 2, normalization="integral", **options)
+        x, error, size = own.standard_normal((1000, 16)), 0, 0
+        z = back(silu(to(x)))
+        a, c = 2 * np.pi * own.random((2, 1000))
+        b = np.arccos(2 * own.random(1000) - 1)
+        first = np.concatenate(
+            [np.einsum("zij,zj->zi", e3tp.wigner_D(l, a, b, c), x[:, l * l : (l + 1) ** 2]) for l in range(4)], axis=1
+        )
+        then = np.concatenate(
+            [np.einsum("zij,zj->zi", e3tp.wigner_D(l, a, b, c), z[:, l * l : (l + 1) ** 2]) for l in range(3)], axis=1
+        )
+        return np.sqrt(((back(silu(to(first))) - then) ** 2).sum() / (then**2).sum())
 
     def test_out_and_shapes(self):
         to = e3tp.ToS2Grid(2, dtype=np.float64)
