@@ -9,7 +9,8 @@
      --create        time the creation of the plans instead of their execution
      --fft           the method gaunt against its bare transforms by FFTW (fft.h)
      --layer         the layer of a potential on a crystal (layer.h), before it radial functions by
-                     themselves (radial.h); --threads=1,2 and --quick belong to it
+                     themselves (radial.h) and grids on the sphere (s2grid.h); --threads=1,2
+                     and --quick belong to it
      --progress      which case is running, on standard error
    Exit status: 0; 1 if a result was wrong; 2 for a mistake in the arguments. SKIP is no error. */
 #include <math.h>
@@ -23,6 +24,7 @@
 #include "passes.h"
 #include "product.h"
 #include "radial.h"
+#include "s2grid.h"
 #include "result.h"
 #include "timing.h"
 #include "verify.h"
@@ -329,8 +331,8 @@ static int run_layer(options *o)
     o->layer_options.table = o->json_only ? NULL : stdout;
     o->layer_options.repeats = o->repeats;
     o->layer_options.progress = o->progress;
-    return bench_radial(&o->layer_options) & bench_layer(&o->layer_options) &
-           bench_passes(&o->layer_options);
+    return bench_radial(&o->layer_options) & bench_s2grid(&o->layer_options) &
+           bench_layer(&o->layer_options) & bench_passes(&o->layer_options);
 }
 
 static int run_fft(const options *o)

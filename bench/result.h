@@ -9,7 +9,7 @@
 #include "timing.h"
 
 typedef struct bench_result {
-    const char *kind; /* "product", "plan", "fft", "layer", "radial" */
+    const char *kind; /* "product", "plan", "fft", "layer", "radial", "s2grid" */
     const char *name, *problem, *op, *method, *method_asked, *isa, *pass;
     e3tp_dtype dtype;
     int threads;
