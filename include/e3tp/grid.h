@@ -102,7 +102,7 @@ E3TP_API e3tp_status e3tp_s2grid_create(e3tp_s2grid **out, const e3tp_s2grid_des
                                         size_t cap);
 E3TP_API void e3tp_s2grid_destroy(e3tp_s2grid *g); /* NULL is fine; nobody may be executing g */
 
-/* Rings and samples of a ring; 0 0 for NULL. */
+/* Rings and samples of a ring; 0 0 for a NULL plan. n_theta and n_phi may not be NULL. */
 E3TP_API void e3tp_s2grid_size(const e3tp_s2grid *g, int *n_theta, int *n_phi);
 /* Coefficients of a row, channels included, and samples of a row; 0 for NULL. */
 E3TP_API size_t e3tp_s2grid_width(const e3tp_s2grid *g);

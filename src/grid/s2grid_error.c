@@ -32,10 +32,10 @@ static void add_point(double x, double value, double w, const double *root, doub
 static bool expand(e3tp_pointwise_fn phi, void *ctx, double sigma, double *a, double *square)
 {
     double root[ORDERS + 1];
-    for (int k = 0; k <= ORDERS; k++) {
+    for (int k = 0; k <= ORDERS; k++)
         root[k] = sqrt(k);
-        a[k < ORDERS ? k : 0] = 0;
-    }
+    for (int k = 0; k < ORDERS; k++)
+        a[k] = 0;
     *square = 0;
     for (int i = -REACH * STEPS; i <= REACH * STEPS; i++) {
         const double x = (double)i / STEPS, value = phi(sigma * x, ctx);
