@@ -82,6 +82,29 @@ V_INLINE v_real v_zero(void)
     return (v_real){0};
 }
 
+/* A store past the caches, to p at a multiple of V_BYTES, where the tier has one. Before another
+   thread may read what was stored the storing one calls v_stream_end. */
+V_INLINE void v_stream(real *p, v_real v)
+{
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    _mm512_stream_pd(p, (__m512d)v);
+#elif defined(E3TP_TIER_AVX512)
+    _mm512_stream_ps(p, (__m512)v);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    _mm256_stream_pd(p, (__m256d)v);
+#elif defined(E3TP_TIER_AVX2)
+    _mm256_stream_ps(p, (__m256)v);
+#else
+    v_store(p, v);
+#endif
+}
+V_INLINE void v_stream_end(void)
+{
+#if V_BYTES > 16
+    _mm_sfence();
+#endif
+}
+
 /* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
 V_INLINE v_real v_load_n(const real *p, int n)
 {
@@ -192,6 +215,26 @@ V_INLINE v_real v_fnma(v_real a, v_real b, v_real c)
     return (v_real)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
     return c - a * b;
+#endif
+}
+
+/* Rounded correctly; NaN below 0. */
+V_INLINE v_real v_sqrt(v_real a)
+{
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+    return (v_real)_mm512_sqrt_pd((__m512d)a);
+#elif defined(E3TP_TIER_AVX512)
+    return (v_real)_mm512_sqrt_ps((__m512)a);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    return (v_real)_mm256_sqrt_pd((__m256d)a);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_sqrt_ps((__m256)a);
+#else
+    v_real r = a;
+    for (int i = 0; i < V_LANES; i++)
+        r[i] = sizeof(real) == sizeof(double) ? (real)__builtin_sqrt((double)a[i])
+                                              : (real)__builtin_sqrtf((float)a[i]);
+    return r;
 #endif
 }
 

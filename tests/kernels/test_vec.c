@@ -15,7 +15,7 @@ static e3tp_tier tier;
 enum { MAX_LANES = 16, LINE = 64 };
 static guard_area area;
 
-#define CHECKS(real, ops_type, fused)                                                              \
+#define CHECKS(real, ops_type, fused, root_of)                                                     \
     static void fill_##real(real *a, int n, real unit)                                             \
     {                                                                                              \
         for (int i = 0; i < n; i++)                                                                \
@@ -41,6 +41,9 @@ static guard_area area;
             ck_assert_int_eq(memcmp(a, b, bytes), 0);                                              \
             memset(p, 0, bytes);                                                                   \
             v->store(p, a);                                                                        \
+            ck_assert_int_eq(memcmp(a, p, bytes), 0);                                              \
+            memset(p, 0, bytes);                                                                   \
+            v->stream(p, a);                                                                       \
             ck_assert_int_eq(memcmp(a, p, bytes), 0);                                              \
             for (size_t shift = 0; shift < LINE; shift += sizeof(real)) {                          \
                 p = (real *)(void *)guard_place(&area, bytes, (guard_side)side, shift);            \
@@ -100,6 +103,9 @@ static guard_area area;
             const real product = a[i] * b[i];                                                      \
             ck_assert(out[i] == a[i] + b[i] && rest[i] == product - a[i]);                         \
         }                                                                                          \
+        v->root(a, out);                                                                           \
+        for (int i = 0; i < v->lanes; i++)                                                         \
+            ck_assert(out[i] == root_of(a[i]));                                                    \
         v->pin(a, out);                                                                            \
         ck_assert_int_eq(memcmp(a, out, (size_t)v->bytes), 0);                                     \
         v->set1(a[3], out);                                                                        \
@@ -167,8 +173,8 @@ static guard_area area;
             for (int count = 0; count <= v->lanes; count++)                                        \
                 check_zip_##real(v, d, count);                                                     \
     }
-CHECKS(float, vec_ops_f32, fmaf)
-CHECKS(double, vec_ops_f64, fma)
+CHECKS(float, vec_ops_f32, fmaf, sqrtf)
+CHECKS(double, vec_ops_f64, fma, sqrt)
 
 START_TEST(words)
 {

@@ -16,6 +16,8 @@
     X(storeu, void, (real * p, const real *in))                                  \
     X(load_n, void, (const real *p, int n, real *out))                           \
     X(store_n, void, (real * p, const real *in, int n))                          \
+    X(stream, void, (real * p, const real *in))                                  \
+    X(root, void, (const real *in, real *out))                                   \
     X(set1, void, (real a, real * out))                                          \
     X(zero, void, (real * out))                                                  \
     X(fma, void, (const real *a, const real *b, const real *c, real *out))       \

@@ -37,6 +37,17 @@ static void store_n(real *p, const real *in, int n)
     v_store_n(p, v_loadu(in), n);
 }
 
+static void stream(real *p, const real *in)
+{
+    v_stream(p, v_loadu(in));
+    v_stream_end();
+}
+
+static void root(const real *in, real *out)
+{
+    v_storeu(out, v_sqrt(v_loadu(in)));
+}
+
 static void set1(real a, real *out)
 {
     v_storeu(out, v_set1(a));
@@ -122,6 +133,8 @@ const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec) = {
     .storeu = storeu,
     .load_n = load_n,
     .store_n = store_n,
+    .stream = stream,
+    .root = root,
     .set1 = set1,
     .zero = zero,
     .fma = fma_,

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: MIT */
+/* Harmonics with lanes over vectors, compiled once per tier and real. A tile of T vectors at a
+   time: all degrees into lines of the tile, then what was asked for, V_LANES harmonics of V_LANES
+   vectors transposed together into rows. */
+#include "sh/sh_kernels.h"
+
+#include "simd/transpose.h"
+
+enum {
+    T = 64 / sizeof(real),
+    GROUP = V_BYTES / sizeof(real),
+    VECS = 64 / V_BYTES,
+    ROOM = 24576 / sizeof(real) /* rows of a tile that are gathered before they go to memory */
+};
+
+/* |v|^2 neither overflows nor underflows for lengths between SMALL and LARGE; others are brought
+   there by a power of two. */
+#if defined(E3TP_REAL_F64)
+#define SMALL 0x1p-300
+#define LARGE 0x1p300
+#define RAISE 0x1p700
+#else
+#define SMALL 0x1p-40f
+#define LARGE 0x1p40f
+#define RAISE 0x1p100f
+#endif
+
+/* A vector of vectors. 1 / |v| = inverse * scale, of which one alone may leave the range of the
+   type. Without normalisation both are 1. */
+typedef struct point {
+    v_real u[3]; /* where the polynomials are evaluated */
+    v_real inverse, scale;
+    v_int there; /* where derivatives are not 0 by decree */
+} point;
+
+typedef struct tile {
+    const e3tp_sh_call *call;
+    size_t at, n; /* first vector, how many, at most T */
+    point p[VECS];
+    _Alignas(64) real line[E3TP_SH_LINES * T]; /* the harmonics */
+} tile;
+
+/* ---- vectors */
+
+V_INLINE v_real magnitude(v_real a)
+{
+    return v_select((v_int)(a < v_zero()), -a, a);
+}
+
+V_INLINE v_real larger(v_real a, v_real b)
+{
+    return v_select((v_int)(a > b), a, b);
+}
+
+V_INLINE v_real dot(const v_real *a, const v_real *b)
+{
+    return v_fma(a[0], b[0], v_fma(a[1], b[1], a[2] * b[2]));
+}
+
+/* The parts of T vectors, zero from the n-th on. */
+static void load_vectors(const e3tp_sh_vectors *v, size_t at, size_t n, real *to)
+{
+    const real *part[3] = {v->x, v->y, v->z};
+    V_UNROLL
+    for (size_t k = 0; k < T; k += GROUP) {
+        const size_t left = n > k ? n - k : 0;
+        if (part[1])
+            for (int i = 0; i < 3; i++)
+                v_store(to + i * T + k, v_load_part(part[i] + at, n, k));
+        else
+            v_unzip(3, part[0] + 3 * (left ? at + k : 0), 3 * left, to + k, T);
+    }
+}
+
+static point direction(const v_real *v)
+{
+    const v_real most = larger(magnitude(v[0]), larger(magnitude(v[1]), magnitude(v[2])));
+    const v_real one = v_set1(1),
+                 down = v_select((v_int)(most > v_set1(LARGE)), v_set1(1 / RAISE), one);
+    point p = {.scale = v_select((v_int)(most < v_set1(SMALL)), v_set1(RAISE), down)};
+    for (int i = 0; i < 3; i++)
+        p.u[i] = v[i] * p.scale;
+    const v_real square = dot(p.u, p.u);
+    p.there = ~(v_int)(square == v_zero());
+    p.inverse = (v_real)((v_int)(one / v_sqrt(square)) & p.there);
+    for (int i = 0; i < 3; i++)
+        p.u[i] *= p.inverse;
+    return p;
+}
+
+static point point_of(const e3tp_sh_map *m, const real *v)
+{
+    const v_real parts[3] = {v_load(v), v_load(v + T), v_load(v + 2 * T)};
+    if (m->normalize)
+        return direction(parts);
+    return (point){.u = {parts[0], parts[1], parts[2]},
+                   .inverse = v_set1(1),
+                   .scale = v_set1(1),
+                   .there = (v_int)(v_zero() == v_zero())};
+}
+
+V_INLINE v_real per_length(const point *p, v_real v)
+{
+    return (v_real)((v_int)(v * p->inverse * p->scale) & p->there);
+}
+
+/* ---- harmonics */
+
+static void harmonics(const e3tp_sh_map *m, const v_real *u, real *line)
+{
+    const v_real x = u[0], y = u[1], z = u[2], square = v_fma(x, x, z * z);
+    v_real re[E3TP_SH_LMAX + 1], im[E3TP_SH_LMAX + 1]; /* (z + ix)^M */
+    const real *start = m->start, *step = m->steps;
+    re[0] = v_set1(1), im[0] = v_zero();
+    for (int l = 0; l <= m->lmax; l++) {
+        real *middle = line + (l * l + l) * T;
+        v_real f = v_set1(start[l]), above = v_zero();
+        if (l) {
+            re[l] = v_fnma(im[l - 1], x, re[l - 1] * z);
+            im[l] = v_fma(im[l - 1], z, re[l - 1] * x);
+        }
+        for (int M = l; M > 0; M--, step += 2) {
+            v_store(middle + M * T, f * re[M]);
+            v_store(middle - M * T, f * im[M]);
+            const v_real next = v_fnma(v_set1(step[1]) * square, above, v_set1(step[0]) * y * f);
+            above = f;
+            f = next;
+        }
+        v_store(middle, f);
+    }
+}
+
+/* d/dx_k of one harmonic, from the lines of those of lower degree; k is a literal. */
+V_INLINE v_real derivative(const int k, const e3tp_sh_map *m, size_t of, const real *line)
+{
+    const e3tp_sh_sources *s = m->sources + of;
+    const real *w = (const real *)m->weights + of * E3TP_SH_WEIGHTS;
+    if (k == 1)
+        return v_set1(w[E3TP_SH_WY]) * v_load(line + s->y * T);
+    const uint16_t *from = k == 0 ? s->x : s->z;
+    w += k == 0 ? E3TP_SH_WX : E3TP_SH_WZ;
+    return v_fma(v_set1(w[0]), v_load(line + from[0] * T),
+                 v_set1(w[1]) * v_load(line + from[1] * T));
+}
+
+V_INLINE v_real degree_of(const e3tp_sh_map *m, size_t of)
+{
+    return v_set1(((const real *)m->weights)[of * E3TP_SH_WEIGHTS + E3TP_SH_DEGREE]);
+}
+
+/* The derivatives of all lines along the vectors d. */
+static void along(const e3tp_sh_map *m, const v_real *d, const real *line, real *to)
+{
+    const size_t lines = (size_t)(m->lmax + 1) * (size_t)(m->lmax + 1);
+    for (size_t i = 0; i < lines; i++) {
+        const v_real sum = v_fma(d[1], derivative(1, m, i, line), d[2] * derivative(2, m, i, line));
+        v_store(to + i * T, v_fma(d[0], derivative(0, m, i, line), sum));
+    }
+}
+
+static void fill(tile *t, const e3tp_sh_call *c, size_t at, size_t n)
+{
+    _Alignas(64) real v[3 * T];
+    t->call = c, t->at = at, t->n = n;
+    load_vectors(&c->v, at, n, v);
+    V_ROLL
+    for (int k = 0; k < VECS; k++) {
+        t->p[k] = point_of(c->map, v + k * GROUP);
+        harmonics(c->map, t->p[k].u, t->line + k * GROUP);
+    }
+}
+
+/* ---- results to memory */
+
+/* Where the rows, or with BATCH_LAST the columns, of a tile go: at first to `room` where they fit
+   in. */
+typedef struct sink {
+    real *to, *memory;
+    size_t width, next, n; /* elements of a row; from one column to the next; vectors */
+    bool columns, stream;
+    _Alignas(64) real room[ROOM + T];
+} sink;
+
+/* Whole lines of memory are written past the caches if they are to; there from and to have the same
+   alignment. */
+static void copy(const real *from, real *to, size_t n, bool stream)
+{
+    size_t at = 0;
+    if (stream) {
+        for (; at < n && (uintptr_t)(to + at) % 64; at++)
+            to[at] = from[at];
+        for (; at + GROUP <= n; at += GROUP)
+            v_stream(to + at, v_load(from + at));
+    }
+    for (; at + GROUP <= n; at += GROUP)
+        v_storeu(to + at, v_loadu(from + at));
+    for (; at < n; at++)
+        to[at] = from[at];
+}
+
+static void start_results(sink *s, const tile *t, void *array, size_t width)
+{
+    s->columns = t->call->map->batch_last, s->stream = t->call->stream;
+    s->width = width, s->next = t->call->v.n, s->n = t->n;
+    s->memory = (real *)array + t->at * (s->columns ? 1 : width);
+    s->to = s->memory;
+    if (!s->columns && width * T <= ROOM) {
+        s->to = s->room + (uintptr_t)s->memory % 64 / sizeof(real);
+        s->n = T;
+    }
+}
+
+static void end_results(const sink *s, const tile *t)
+{
+    if (s->to != s->memory)
+        copy(s->to, s->memory, t->n * s->width, s->stream);
+}
+
+/* The first `count` elements of rows; `count` is a literal. */
+V_INLINE void put_rows(const int count, const sink *s, const v_real *r, int lanes, real *to)
+{
+    if (lanes == GROUP) {
+        V_UNROLL
+        for (int i = 0; i < GROUP; i++)
+            v_store_n(to + (size_t)i * s->width, r[i], count);
+        return;
+    }
+    for (int i = 0; i < lanes; i++)
+        v_store_n(to + (size_t)i * s->width, r[i], count);
+}
+
+#define EACH_COUNT(X) \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define CASE(w)                                               \
+    case w:                                                   \
+        put_rows((w) < GROUP ? (w) : GROUP, s, r, lanes, to); \
+        break;
+
+static void put_columns(const sink *s, const v_real *r, int count, int lanes, real *to)
+{
+    for (int i = 0; i < count; i++, to += s->next)
+        if (lanes < GROUP)
+            v_store_n(to, r[i], lanes);
+        else if (s->stream && (uintptr_t)to % V_BYTES == 0)
+            v_stream(to, r[i]);
+        else
+            v_storeu(to, r[i]);
+}
+
+/* Harmonics column.. of the k-th vector of lanes. r is used up. */
+V_INLINE void put(const sink *s, v_real *r, int count, int k, size_t column)
+{
+    const size_t first = (size_t)(k * GROUP);
+    const int lanes = s->n >= first + GROUP ? GROUP : s->n > first ? (int)(s->n - first) : 0;
+    if (s->columns) {
+        put_columns(s, r, count, lanes, s->to + column * s->next + first);
+        return;
+    }
+    real *to = s->to + first * s->width + column;
+    v_transpose(r);
+    switch (count) {
+        EACH_COUNT(CASE)
+    default:
+        put_rows(GROUP, s, r, lanes, to);
+    }
+}
+
+/* What a line of results is made of: the harmonics of a tile, or those and what their derivatives
+   along one axis are. */
+typedef struct source {
+    const tile *t;
+    const real *line;
+    int axis;          /* of the Hessian's first index */
+    const real *slope; /* lines along that axis */
+} source;
+
+typedef enum kind { VALUE, SLOPE_X, SLOPE_Y, SLOPE_Z, BEND_X, BEND_Y, BEND_Z } kind;
+
+/* With u the direction and D derivatives of the polynomial (Euler):
+     d/dx_k         (D_k - l u_k) Y / |v|
+     d^2/dx_i dx_k  (D_i D_k - l (u_i D_k + u_k D_i) + l ((l + 2) u_i u_k - [i = k])) Y / |v|^2 */
+V_INLINE v_real slope(const int k, const e3tp_sh_map *m, const point *p, size_t of,
+                      const real *line)
+{
+    const v_real d = derivative(k, m, of, line);
+    if (!m->normalize)
+        return d;
+    return per_length(p, v_fnma(degree_of(m, of) * p->u[k], v_load(line + of * T), d));
+}
+
+V_INLINE v_real bend(const int k, const source *s, const e3tp_sh_map *m, const point *p, size_t of,
+                     int lanes_at)
+{
+    const real *line = s->line + lanes_at, *first = s->slope + lanes_at;
+    const v_real d = derivative(k, m, of, first);
+    if (!m->normalize)
+        return d;
+    const v_real l = degree_of(m, of), ui = p->u[s->axis], uk = p->u[k], y = v_load(line + of * T);
+    const v_real mixed = v_fma(ui, derivative(k, m, of, line), uk * v_load(first + of * T));
+    const v_real radial = v_fma((l + v_set1(2)) * ui, uk, v_set1(s->axis == k ? -1 : 0));
+    return per_length(p, per_length(p, v_fma(l, v_fma(radial, y, -mixed), d)));
+}
+
+V_INLINE v_real element(const kind what, const source *s, size_t of, int k)
+{
+    const e3tp_sh_map *m = s->t->call->map;
+    const point *p = &s->t->p[k];
+    const int lanes_at = k * GROUP;
+    if (what == VALUE)
+        return v_load(s->line + lanes_at + of * T);
+    if (what <= SLOPE_Z)
+        return slope(what - SLOPE_X, m, p, of, s->line + lanes_at);
+    return bend(what - BEND_X, s, m, p, of, lanes_at);
+}
+
+/* All harmonics asked for, from that column of the results on. */
+V_INLINE void put_all(const kind what, const source *s, const sink *to, size_t column)
+{
+    const e3tp_sh_map *m = s->t->call->map;
+    for (size_t j = 0; j < m->dim; j += GROUP) {
+        const int count = m->dim - j < GROUP ? (int)(m->dim - j) : GROUP;
+        V_ROLL
+        for (int k = 0; k < VECS; k++) {
+            v_real r[GROUP];
+            if (count == GROUP)
+                V_UNROLL
+            for (int i = 0; i < GROUP; i++)
+                r[i] = element(what, s, m->line[j + (size_t)i], k);
+            else for (int i = 0; i < GROUP; i++) r[i] =
+                i < count ? element(what, s, m->line[j + (size_t)i], k) : v_zero();
+            put(to, r, count, k, column + j);
+        }
+    }
+}
+
+static void put_values(const tile *t, const real *line, void *array, sink *to)
+{
+    const source s = {.t = t, .line = line};
+    start_results(to, t, array, t->call->map->dim);
+    put_all(VALUE, &s, to, 0);
+    end_results(to, t);
+}
+
+static void put_jacobian(const tile *t, void *array, sink *to)
+{
+    const source s = {.t = t, .line = t->line};
+    const size_t dim = t->call->map->dim;
+    start_results(to, t, array, 3 * dim);
+    put_all(SLOPE_X, &s, to, 0);
+    put_all(SLOPE_Y, &s, to, dim);
+    put_all(SLOPE_Z, &s, to, 2 * dim);
+    end_results(to, t);
+}
+
+static void put_hessian(const tile *t, void *array, sink *to)
+{
+    _Alignas(64) real slopes[E3TP_SH_LINES * T];
+    const e3tp_sh_map *m = t->call->map;
+    start_results(to, t, array, 9 * m->dim);
+    for (int i = 0; i < 3; i++) {
+        const v_real axis[3] = {v_set1(i == 0), v_set1(i == 1), v_set1(i == 2)};
+        const source s = {t, t->line, i, slopes};
+        for (int k = 0; k < T; k += GROUP)
+            along(m, axis, t->line + k, slopes + k);
+        const size_t column = 3 * m->dim * (size_t)i;
+        put_all(BEND_X, &s, to, column);
+        put_all(BEND_Y, &s, to, column + m->dim);
+        put_all(BEND_Z, &s, to, column + 2 * m->dim);
+    }
+    end_results(to, t);
+}
+
+/* ---- products with the derivatives */
+
+/* Harmonics j.. of cotangents of values, as lines. */
+static void fetch(const tile *t, const real *g, size_t j, int count, int k, v_real *r)
+{
+    const size_t dim = t->call->map->dim, first = (size_t)(k * GROUP), n = t->call->v.n;
+    const int lanes = t->n >= first + GROUP ? GROUP : t->n > first ? (int)(t->n - first) : 0;
+    if (t->call->map->batch_last) {
+        for (int i = 0; i < count; i++)
+            r[i] = v_load_n(g + (j + (size_t)i) * n + t->at + (lanes ? first : 0), lanes);
+        return;
+    }
+    const real *from = g + t->at * dim + j;
+    if (lanes == GROUP && count == GROUP)
+        V_UNROLL
+    for (int i = 0; i < GROUP; i++)
+        r[i] = v_loadu(from + (first + (size_t)i) * dim);
+    else for (int i = 0; i < GROUP; i++) r[i] =
+        i < lanes ? v_load_n(from + (first + (size_t)i) * dim, count) : v_zero();
+    v_transpose(r);
+}
+
+V_INLINE void contract_group(const e3tp_sh_map *m, const v_real *g, int count, size_t j,
+                             const real *line, v_real *sum)
+{
+    for (int i = 0; i < count; i++) {
+        const size_t of = m->line[j + (size_t)i];
+        V_UNROLL
+        for (int axis = 0; axis < 3; axis++)
+            sum[axis] = v_fma(g[i], derivative(axis, m, of, line), sum[axis]);
+    }
+}
+
+/* sum over harmonics of g times the derivatives of the lines' polynomials. */
+static void contract(const tile *t, const void *g, const real *line, int k, v_real *sum)
+{
+    const e3tp_sh_map *m = t->call->map;
+    sum[0] = sum[1] = sum[2] = v_zero();
+    for (size_t j = 0; j < m->dim; j += GROUP) {
+        const int count = m->dim - j < GROUP ? (int)(m->dim - j) : GROUP;
+        v_real r[GROUP];
+        fetch(t, g, j, count, k, r);
+        contract_group(m, r, count, j, line + k * GROUP, sum);
+    }
+}
+
+/* What is left of a without its part along the direction. */
+V_INLINE void tangential(const point *p, v_real *a)
+{
+    const v_real along_u = dot(p->u, a);
+    for (int i = 0; i < 3; i++)
+        a[i] = v_fnma(along_u, p->u[i], a[i]);
+}
+
+/* T vectors as they stand in cotangents. */
+static void put_vectors(const tile *t, const real *v, void *array)
+{
+    const size_t n = t->call->v.n;
+    for (size_t k = 0; k < T && k < t->n; k += GROUP) {
+        real *to = (real *)array + (t->at + k) * (t->call->map->batch_last ? 1 : 3);
+        if (t->call->map->batch_last)
+            for (size_t i = 0; i < 3; i++)
+                v_store_part(to + i * n, t->n - k, 0, v_load(v + i * T + k));
+        else
+            v_zip(3, v + k, T, to, 3 * (t->n - k < GROUP ? t->n - k : GROUP));
+    }
+}
+
+static void backward_tile(const tile *t)
+{
+    _Alignas(64) real v[3 * T];
+    V_ROLL
+    for (int k = 0; k < VECS; k++) {
+        const point *p = &t->p[k];
+        v_real a[3];
+        contract(t, t->call->g, t->line, k, a);
+        if (t->call->map->normalize)
+            tangential(p, a);
+        for (int i = 0; i < 3; i++)
+            v_store(v + i * T + k * GROUP, t->call->map->normalize ? per_length(p, a[i]) : a[i]);
+    }
+    put_vectors(t, v, t->call->gv);
+}
+
+/* With a the product of the polynomials, h that of their derivatives along the tangential part of
+   gg, b = gg:
+     |v|^2 hv = h - (h.u) u - (a.b) u - (a.u) b - (b.u) a + 3 (a.u) (b.u) u */
+V_INLINE void second(const point *p, const v_real *a, const v_real *b, v_real *h)
+{
+    const v_real au = dot(a, p->u), bu = dot(b, p->u);
+    const v_real radial = v_fma(v_set1(3) * au, bu, -dot(a, b));
+    tangential(p, h);
+    for (int i = 0; i < 3; i++) {
+        const v_real rest = v_fma(radial, p->u[i], v_fnma(au, b[i], h[i]));
+        h[i] = per_length(p, per_length(p, v_fnma(bu, a[i], rest)));
+    }
+}
+
+/* One vector of lanes: the lines of `slopes` become the derivatives along gg, `v` the cotangents of
+   the vectors; both start as gg there. */
+static void double_backward_lanes(const tile *t, int k, real *v, real *slopes)
+{
+    const e3tp_sh_map *m = t->call->map;
+    const point *p = &t->p[k];
+    const v_real b[3] = {v_load(v), v_load(v + T), v_load(v + 2 * T)};
+    v_real d[3] = {b[0], b[1], b[2]}, a[3], h[3];
+    if (m->normalize)
+        tangential(p, d);
+    along(m, d, t->line + k * GROUP, slopes + k * GROUP);
+    if (t->call->gv) {
+        contract(t, t->call->g, slopes, k, h);
+        if (m->normalize) {
+            contract(t, t->call->g, t->line, k, a);
+            second(p, a, b, h);
+        }
+        for (int i = 0; i < 3; i++)
+            v_store(v + i * T, h[i]);
+    }
+    const size_t lines = (size_t)(m->lmax + 1) * (size_t)(m->lmax + 1);
+    for (size_t i = 0; m->normalize && t->call->hg && i < lines; i++) {
+        real *line = slopes + i * T + k * GROUP;
+        v_store(line, per_length(p, v_load(line)));
+    }
+}
+
+static void double_backward_tile(const tile *t, real *slopes)
+{
+    _Alignas(64) real v[3 * T];
+    const e3tp_sh_call *c = t->call;
+    const real *gg = c->gg;
+    const size_t n = c->v.n;
+    const e3tp_sh_vectors given = c->map->batch_last ? (e3tp_sh_vectors){n, gg, gg + n, gg + 2 * n}
+                                                     : (e3tp_sh_vectors){n, gg, NULL, NULL};
+    load_vectors(&given, t->at, t->n, v);
+    for (int k = 0; k < VECS; k++)
+        double_backward_lanes(t, k, v + k * GROUP, slopes);
+    if (c->gv)
+        put_vectors(t, v, c->gv);
+}
+
+/* ---- ranges */
+
+V_INLINE size_t least(size_t a)
+{
+    return a < T ? a : T;
+}
+
+static void evaluate(const e3tp_sh_call *c, size_t from, size_t to)
+{
+    tile t;
+    sink s;
+    for (; from < to; from += T) {
+        fill(&t, c, from, least(to - from));
+        if (c->values)
+            put_values(&t, t.line, c->values, &s);
+        if (c->jacobian)
+            put_jacobian(&t, c->jacobian, &s);
+        if (c->hessian)
+            put_hessian(&t, c->hessian, &s);
+    }
+    if (c->stream)
+        v_stream_end();
+}
+
+static void backward(const e3tp_sh_call *c, size_t from, size_t to)
+{
+    tile t;
+    for (; from < to; from += T) {
+        fill(&t, c, from, least(to - from));
+        backward_tile(&t);
+    }
+}
+
+static void double_backward(const e3tp_sh_call *c, size_t from, size_t to)
+{
+    _Alignas(64) real slopes[E3TP_SH_LINES * T];
+    tile t;
+    sink s;
+    for (; from < to; from += T) {
+        fill(&t, c, from, least(to - from));
+        double_backward_tile(&t, slopes);
+        if (c->hg)
+            put_values(&t, slopes, c->hg, &s);
+    }
+    if (c->stream)
+        v_stream_end();
+}
+
+const e3tp_sh_kernels E3TP_NAME(e3tp_sh_kernels) = {evaluate, backward, double_backward};
