@@ -85,7 +85,7 @@ typedef struct e3tp_sh_vectors {
 
 /* The calls below take arrays in the plan's dtype, with the shapes of rows; with BATCH_LAST the
    leading n is the last. Outputs are overwritten and may overlap neither an input nor each other;
-   alignment is the element's. Nothing is allocated; the stack holds up to 128 KiB.
+   alignment is the element's. Nothing is allocated; the stack holds up to 160 KiB.
 
    Error, eps the spacing of the type at 1 and |Y| the norm of the degree's harmonics over m: values
    2 (l+1) eps |Y|, derivatives 2 (l+1) eps of their norm over m and direction, that is l |Y| / |v|

@@ -10,7 +10,7 @@ enum {
     T = 64 / sizeof(real),
     GROUP = V_BYTES / sizeof(real),
     VECS = 64 / V_BYTES,
-    ROOM = 24576 / sizeof(real) /* rows of a tile that are gathered before they go to memory */
+    ROOM = 32768 / sizeof(real) /* rows that are gathered before they go to memory */
 };
 
 /* |v|^2 neither overflows nor underflows for lengths between SMALL and LARGE; others are brought
@@ -30,15 +30,38 @@ enum {
 typedef struct point {
     v_real u[3]; /* where the polynomials are evaluated */
     v_real inverse, scale;
+    v_real w[3]; /* u * inverse */
     v_int there; /* where derivatives are not 0 by decree */
 } point;
 
+/* T vectors of a call and their harmonics. */
 typedef struct tile {
     const e3tp_sh_call *call;
     size_t at, n; /* first vector, how many, at most T */
-    point p[VECS];
-    _Alignas(64) real line[E3TP_SH_LINES * T]; /* the harmonics */
+    const point *p;
+    real *line;
 } tile;
+
+/* Tiles whose directions, then harmonics, then results are made one after the other: what waits for
+   a division or a recurrence in one goes on in the next. */
+enum { TILES = 16, BLOCK_LINES = 384 };
+
+typedef struct block {
+    size_t tiles;
+    tile t[TILES];
+    point p[TILES][VECS];
+    _Alignas(64) real line[E3TP_SH_LINES * T];
+} block;
+
+V_INLINE size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t lines_of(const e3tp_sh_map *m)
+{
+    return (size_t)(m->lmax + 1) * (size_t)(m->lmax + 1);
+}
 
 /* ---- vectors */
 
@@ -83,8 +106,10 @@ static point direction(const v_real *v)
     const v_real square = dot(p.u, p.u);
     p.there = ~(v_int)(square == v_zero());
     p.inverse = (v_real)((v_int)(one / v_sqrt(square)) & p.there);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         p.u[i] *= p.inverse;
+        p.w[i] = p.u[i] * p.inverse;
+    }
     return p;
 }
 
@@ -106,19 +131,26 @@ V_INLINE v_real per_length(const point *p, v_real v)
 
 /* ---- harmonics */
 
+/* (z + ix)^M, M = 0..lmax. */
+static void powers(int lmax, v_real x, v_real z, v_real *re, v_real *im)
+{
+    v_real a = v_set1(1), b = v_zero();
+    for (int M = 0; M <= lmax; M++) {
+        re[M] = a, im[M] = b;
+        a = v_fnma(im[M], x, re[M] * z);
+        b = v_fma(im[M], z, re[M] * x);
+    }
+}
+
 static void harmonics(const e3tp_sh_map *m, const v_real *u, real *line)
 {
-    const v_real x = u[0], y = u[1], z = u[2], square = v_fma(x, x, z * z);
-    v_real re[E3TP_SH_LMAX + 1], im[E3TP_SH_LMAX + 1]; /* (z + ix)^M */
+    const v_real y = u[1], square = v_fma(u[0], u[0], u[2] * u[2]);
+    v_real re[E3TP_SH_LMAX + 1], im[E3TP_SH_LMAX + 1];
     const real *start = m->start, *step = m->steps;
-    re[0] = v_set1(1), im[0] = v_zero();
+    powers(m->lmax, u[0], u[2], re, im);
     for (int l = 0; l <= m->lmax; l++) {
         real *middle = line + (l * l + l) * T;
         v_real f = v_set1(start[l]), above = v_zero();
-        if (l) {
-            re[l] = v_fnma(im[l - 1], x, re[l - 1] * z);
-            im[l] = v_fma(im[l - 1], z, re[l - 1] * x);
-        }
         for (int M = l; M > 0; M--, step += 2) {
             v_store(middle + M * T, f * re[M]);
             v_store(middle - M * T, f * im[M]);
@@ -151,90 +183,150 @@ V_INLINE v_real degree_of(const e3tp_sh_map *m, size_t of)
 /* The derivatives of all lines along the vectors d. */
 static void along(const e3tp_sh_map *m, const v_real *d, const real *line, real *to)
 {
-    const size_t lines = (size_t)(m->lmax + 1) * (size_t)(m->lmax + 1);
-    for (size_t i = 0; i < lines; i++) {
+    for (size_t i = 0; i < lines_of(m); i++) {
         const v_real sum = v_fma(d[1], derivative(1, m, i, line), d[2] * derivative(2, m, i, line));
         v_store(to + i * T, v_fma(d[0], derivative(0, m, i, line), sum));
     }
 }
 
-static void fill(tile *t, const e3tp_sh_call *c, size_t at, size_t n)
+static void fill_tile(block *b, size_t i, const e3tp_sh_call *c, size_t at, size_t n)
 {
     _Alignas(64) real v[3 * T];
-    t->call = c, t->at = at, t->n = n;
+    tile *t = &b->t[i];
+    *t = (tile){c, at, n, b->p[i], b->line + i * lines_of(c->map) * T};
     load_vectors(&c->v, at, n, v);
     V_ROLL
-    for (int k = 0; k < VECS; k++) {
-        t->p[k] = point_of(c->map, v + k * GROUP);
-        harmonics(c->map, t->p[k].u, t->line + k * GROUP);
-    }
+    for (int k = 0; k < VECS; k++)
+        b->p[i][k] = point_of(c->map, v + k * GROUP);
+}
+
+/* The first tiles of from..to-1. */
+static void fill(block *b, const e3tp_sh_call *c, size_t from, size_t to)
+{
+    const size_t most = least(TILES, BLOCK_LINES / lines_of(c->map));
+    b->tiles = least((to - from + T - 1) / T, most ? most : 1);
+    for (size_t i = 0; i < b->tiles; i++)
+        fill_tile(b, i, c, from + i * T, least(to - from - i * T, T));
+    for (size_t i = 0; i < b->tiles; i++)
+        V_ROLL
+    for (int k = 0; k < VECS; k++)
+        harmonics(c->map, b->p[i][k].u, b->t[i].line + k * GROUP);
 }
 
 /* ---- results to memory */
 
-/* Where the rows, or with BATCH_LAST the columns, of a tile go: at first to `room` where they fit
-   in. */
+/* Where the rows, or with BATCH_LAST the columns, of the next tile go. Rows that are to pass by the
+   caches but do not fill lines of memory are first gathered in a room. */
 typedef struct sink {
-    real *to, *memory;
-    size_t width, next, n; /* elements of a row; from one column to the next; vectors */
-    bool columns, stream;
-    _Alignas(64) real room[ROOM + T];
+    real *to, *room, *memory;
+    size_t width, next;          /* elements of a row; from one column to the next */
+    bool columns, stream, lines; /* lines: rows are whole lines of memory */
 } sink;
 
-/* Whole lines of memory are written past the caches if they are to; there from and to have the same
-   alignment. */
-static void copy(const real *from, real *to, size_t n, bool stream)
+enum { ARRAYS = 3 }; /* of one call */
+
+typedef struct results {
+    sink of[ARRAYS];
+    size_t tiles, rows; /* for which there are rooms, 0: none; gathered since the last flush */
+    _Alignas(64) real room[ROOM + ARRAYS * T];
+} results;
+
+/* Whole lines of memory past the caches; from and to have the same alignment there. */
+static void copy(const real *from, real *to, size_t n)
 {
     size_t at = 0;
-    if (stream) {
-        for (; at < n && (uintptr_t)(to + at) % 64; at++)
-            to[at] = from[at];
-        for (; at + GROUP <= n; at += GROUP)
-            v_stream(to + at, v_load(from + at));
-    }
+    for (; at < n && (uintptr_t)(to + at) % 64; at++)
+        to[at] = from[at];
     for (; at + GROUP <= n; at += GROUP)
-        v_storeu(to + at, v_loadu(from + at));
+        v_stream(to + at, v_load(from + at));
     for (; at < n; at++)
         to[at] = from[at];
 }
 
-static void start_results(sink *s, const tile *t, void *array, size_t width)
+/* Arrays from vector `from` on, of 1, 3 and 9 times dim for each; NULL: not wanted. */
+static void start_results(results *r, const e3tp_sh_call *c, size_t from, void *const *arrays)
 {
-    s->columns = t->call->map->batch_last, s->stream = t->call->stream;
-    s->width = width, s->next = t->call->v.n, s->n = t->n;
-    s->memory = (real *)array + t->at * (s->columns ? 1 : width);
-    s->to = s->memory;
-    if (!s->columns && width * T <= ROOM) {
-        s->to = s->room + (uintptr_t)s->memory % 64 / sizeof(real);
-        s->n = T;
+    static const size_t times[ARRAYS] = {1, 3, 9};
+    const bool columns = c->map->batch_last;
+    real *room = r->room;
+    size_t all = 0;
+    r->rows = 0;
+    for (int i = 0; i < ARRAYS; i++)
+        all += arrays[i] ? times[i] * c->map->dim : 0;
+    r->tiles = columns || !all || !c->stream ? 0 : ROOM / (T * all);
+    for (int i = 0; i < ARRAYS; i++) {
+        sink *s = &r->of[i];
+        *s = (sink){.width = times[i] * c->map->dim,
+                    .next = c->v.n,
+                    .columns = columns,
+                    .stream = c->stream};
+        if (!arrays[i])
+            continue;
+        s->to = s->memory = (real *)arrays[i] + from * (columns ? 1 : s->width);
+        s->lines = ((uintptr_t)s->to % 64 | s->width % T) == 0;
+        if (r->tiles && !s->lines) {
+            s->to = s->room = room + (uintptr_t)s->memory % 64 / sizeof(real);
+            room += T + r->tiles * T * s->width;
+        }
     }
 }
 
-static void end_results(const sink *s, const tile *t)
+static void flush(results *r)
 {
-    if (s->to != s->memory)
-        copy(s->to, s->memory, t->n * s->width, s->stream);
+    for (int i = 0; i < ARRAYS; i++) {
+        sink *s = &r->of[i];
+        if (!s->room)
+            continue;
+        copy(s->room, s->memory, r->rows * s->width);
+        s->to = s->room;
+        s->memory += r->rows * s->width;
+    }
+    r->rows = 0;
 }
 
-/* The first `count` elements of rows; `count` is a literal. */
-V_INLINE void put_rows(const int count, const sink *s, const v_real *r, int lanes, real *to)
+static void gathered(results *r, size_t rows)
+{
+    r->rows += rows;
+    if (r->rows >= r->tiles * T)
+        flush(r);
+}
+
+/* The first `count` elements of a row; `count` is a literal. */
+V_INLINE void put_row(const int count, v_real r, real *to)
+{
+    if (count == GROUP)
+        v_storeu(to, r);
+    else
+        v_store_n(to, r, count);
+}
+
+V_INLINE void put_rows(const int count, const v_real *r, size_t width, int lanes, real *to)
 {
     if (lanes == GROUP) {
         V_UNROLL
         for (int i = 0; i < GROUP; i++)
-            v_store_n(to + (size_t)i * s->width, r[i], count);
+            put_row(count, r[i], to + (size_t)i * width);
         return;
     }
     for (int i = 0; i < lanes; i++)
-        v_store_n(to + (size_t)i * s->width, r[i], count);
+        put_row(count, r[i], to + (size_t)i * width);
 }
 
 #define EACH_COUNT(X) \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define CASE(w)                                               \
     case w:                                                   \
-        put_rows((w) < GROUP ? (w) : GROUP, s, r, lanes, to); \
+        put_rows((w) < GROUP ? (w) : 1, r, width, lanes, to); \
         break;
+
+static void put_rest(const v_real *r, int count, size_t width, int lanes, real *to)
+{
+    switch (count) {
+        EACH_COUNT(CASE)
+    default:
+        break;
+    }
+}
 
 static void put_columns(const sink *s, const v_real *r, int count, int lanes, real *to)
 {
@@ -245,24 +337,6 @@ static void put_columns(const sink *s, const v_real *r, int count, int lanes, re
             v_stream(to, r[i]);
         else
             v_storeu(to, r[i]);
-}
-
-/* Harmonics column.. of the k-th vector of lanes. r is used up. */
-V_INLINE void put(const sink *s, v_real *r, int count, int k, size_t column)
-{
-    const size_t first = (size_t)(k * GROUP);
-    const int lanes = s->n >= first + GROUP ? GROUP : s->n > first ? (int)(s->n - first) : 0;
-    if (s->columns) {
-        put_columns(s, r, count, lanes, s->to + column * s->next + first);
-        return;
-    }
-    real *to = s->to + first * s->width + column;
-    v_transpose(r);
-    switch (count) {
-        EACH_COUNT(CASE)
-    default:
-        put_rows(GROUP, s, r, lanes, to);
-    }
 }
 
 /* What a line of results is made of: the harmonics of a tile, or those and what their derivatives
@@ -285,7 +359,9 @@ V_INLINE v_real slope(const int k, const e3tp_sh_map *m, const point *p, size_t 
     const v_real d = derivative(k, m, of, line);
     if (!m->normalize)
         return d;
-    return per_length(p, v_fnma(degree_of(m, of) * p->u[k], v_load(line + of * T), d));
+    const v_real radial = degree_of(m, of) * p->w[k];
+    const v_real g = v_fnma(radial, v_load(line + of * T), d * p->inverse); /* 0 at the origin */
+    return g * p->scale;
 }
 
 V_INLINE v_real bend(const int k, const source *s, const e3tp_sh_map *m, const point *p, size_t of,
@@ -313,50 +389,80 @@ V_INLINE v_real element(const kind what, const source *s, size_t of, int k)
     return bend(what - BEND_X, s, m, p, of, lanes_at);
 }
 
+/* Lanes of the k-th vector of a tile that are there. */
+V_INLINE int lanes_of(const tile *t, int k)
+{
+    const size_t first = (size_t)(k * GROUP);
+    return t->n >= first + GROUP ? GROUP : t->n > first ? (int)(t->n - first) : 0;
+}
+
+/* Harmonics j..j+count-1, for the k-th vector of lanes; count is GROUP, a literal, or less. */
+V_INLINE void put_group(const kind what, const source *s, const sink *to, size_t column, size_t j,
+                        const int count, int k)
+{
+    const uint16_t *of = s->t->call->map->line + j;
+    const int lanes = to->room ? GROUP : lanes_of(s->t, k);
+    const size_t first = (size_t)(k * GROUP);
+    v_real r[GROUP];
+    V_UNROLL
+    for (int i = 0; i < GROUP; i++)
+        r[i] = i < count ? element(what, s, of[i], k) : v_zero();
+    if (to->columns) {
+        put_columns(to, r, count, lanes, to->to + (column + j) * to->next + first);
+        return;
+    }
+    real *row = to->to + first * to->width + column + j;
+    v_transpose(r);
+    if (to->stream && to->lines)
+        for (int i = 0; i < lanes; i++)
+            v_stream(row + (size_t)i * to->width, r[i]);
+    else if (count == GROUP)
+        put_rows(GROUP, r, to->width, lanes, row);
+    else
+        put_rest(r, count, to->width, lanes, row);
+}
+
 /* All harmonics asked for, from that column of the results on. */
 V_INLINE void put_all(const kind what, const source *s, const sink *to, size_t column)
 {
-    const e3tp_sh_map *m = s->t->call->map;
-    for (size_t j = 0; j < m->dim; j += GROUP) {
-        const int count = m->dim - j < GROUP ? (int)(m->dim - j) : GROUP;
+    const size_t dim = s->t->call->map->dim;
+    size_t j = 0;
+    for (; j + GROUP <= dim; j += GROUP)
         V_ROLL
-        for (int k = 0; k < VECS; k++) {
-            v_real r[GROUP];
-            if (count == GROUP)
-                V_UNROLL
-            for (int i = 0; i < GROUP; i++)
-                r[i] = element(what, s, m->line[j + (size_t)i], k);
-            else for (int i = 0; i < GROUP; i++) r[i] =
-                i < count ? element(what, s, m->line[j + (size_t)i], k) : v_zero();
-            put(to, r, count, k, column + j);
-        }
-    }
+    for (int k = 0; k < VECS; k++)
+        put_group(what, s, to, column, j, GROUP, k);
+    if (j < dim)
+        V_ROLL
+    for (int k = 0; k < VECS; k++)
+        put_group(what, s, to, column, j, (int)(dim - j), k);
 }
 
-static void put_values(const tile *t, const real *line, void *array, sink *to)
+static void advance(sink *s)
+{
+    s->to += T * (s->columns ? 1 : s->width);
+}
+
+static void put_values(const tile *t, const real *line, sink *to)
 {
     const source s = {.t = t, .line = line};
-    start_results(to, t, array, t->call->map->dim);
     put_all(VALUE, &s, to, 0);
-    end_results(to, t);
+    advance(to);
 }
 
-static void put_jacobian(const tile *t, void *array, sink *to)
+static void put_jacobian(const tile *t, sink *to)
 {
     const source s = {.t = t, .line = t->line};
     const size_t dim = t->call->map->dim;
-    start_results(to, t, array, 3 * dim);
     put_all(SLOPE_X, &s, to, 0);
     put_all(SLOPE_Y, &s, to, dim);
     put_all(SLOPE_Z, &s, to, 2 * dim);
-    end_results(to, t);
+    advance(to);
 }
 
-static void put_hessian(const tile *t, void *array, sink *to)
+static void put_hessian(const tile *t, sink *to)
 {
     _Alignas(64) real slopes[E3TP_SH_LINES * T];
     const e3tp_sh_map *m = t->call->map;
-    start_results(to, t, array, 9 * m->dim);
     for (int i = 0; i < 3; i++) {
         const v_real axis[3] = {v_set1(i == 0), v_set1(i == 1), v_set1(i == 2)};
         const source s = {t, t->line, i, slopes};
@@ -367,7 +473,7 @@ static void put_hessian(const tile *t, void *array, sink *to)
         put_all(BEND_Y, &s, to, column + m->dim);
         put_all(BEND_Z, &s, to, column + 2 * m->dim);
     }
-    end_results(to, t);
+    advance(to);
 }
 
 /* ---- products with the derivatives */
@@ -376,7 +482,7 @@ static void put_hessian(const tile *t, void *array, sink *to)
 static void fetch(const tile *t, const real *g, size_t j, int count, int k, v_real *r)
 {
     const size_t dim = t->call->map->dim, first = (size_t)(k * GROUP), n = t->call->v.n;
-    const int lanes = t->n >= first + GROUP ? GROUP : t->n > first ? (int)(t->n - first) : 0;
+    const int lanes = lanes_of(t, k);
     if (t->call->map->batch_last) {
         for (int i = 0; i < count; i++)
             r[i] = v_load_n(g + (j + (size_t)i) * n + t->at + (lanes ? first : 0), lanes);
@@ -488,8 +594,7 @@ static void double_backward_lanes(const tile *t, int k, real *v, real *slopes)
         for (int i = 0; i < 3; i++)
             v_store(v + i * T, h[i]);
     }
-    const size_t lines = (size_t)(m->lmax + 1) * (size_t)(m->lmax + 1);
-    for (size_t i = 0; m->normalize && t->call->hg && i < lines; i++) {
+    for (size_t i = 0; m->normalize && t->call->hg && i < lines_of(m); i++) {
         real *line = slopes + i * T + k * GROUP;
         v_store(line, per_length(p, v_load(line)));
     }
@@ -512,48 +617,57 @@ static void double_backward_tile(const tile *t, real *slopes)
 
 /* ---- ranges */
 
-V_INLINE size_t least(size_t a)
-{
-    return a < T ? a : T;
-}
-
 static void evaluate(const e3tp_sh_call *c, size_t from, size_t to)
 {
-    tile t;
-    sink s;
-    for (; from < to; from += T) {
-        fill(&t, c, from, least(to - from));
-        if (c->values)
-            put_values(&t, t.line, c->values, &s);
-        if (c->jacobian)
-            put_jacobian(&t, c->jacobian, &s);
-        if (c->hessian)
-            put_hessian(&t, c->hessian, &s);
+    void *const arrays[ARRAYS] = {c->values, c->jacobian, c->hessian};
+    block b;
+    results r;
+    start_results(&r, c, from, arrays);
+    for (; from < to; from += b.tiles * T) {
+        fill(&b, c, from, to);
+        for (size_t i = 0; i < b.tiles; i++) {
+            const tile *t = &b.t[i];
+            if (c->values)
+                put_values(t, t->line, &r.of[0]);
+            if (c->jacobian)
+                put_jacobian(t, &r.of[1]);
+            if (c->hessian)
+                put_hessian(t, &r.of[2]);
+            gathered(&r, t->n);
+        }
     }
+    flush(&r);
     if (c->stream)
         v_stream_end();
 }
 
 static void backward(const e3tp_sh_call *c, size_t from, size_t to)
 {
-    tile t;
-    for (; from < to; from += T) {
-        fill(&t, c, from, least(to - from));
-        backward_tile(&t);
+    block b;
+    for (; from < to; from += b.tiles * T) {
+        fill(&b, c, from, to);
+        for (size_t i = 0; i < b.tiles; i++)
+            backward_tile(&b.t[i]);
     }
 }
 
 static void double_backward(const e3tp_sh_call *c, size_t from, size_t to)
 {
     _Alignas(64) real slopes[E3TP_SH_LINES * T];
-    tile t;
-    sink s;
-    for (; from < to; from += T) {
-        fill(&t, c, from, least(to - from));
-        double_backward_tile(&t, slopes);
-        if (c->hg)
-            put_values(&t, slopes, c->hg, &s);
+    void *const arrays[ARRAYS] = {c->hg, NULL, NULL};
+    block b;
+    results r;
+    start_results(&r, c, from, arrays);
+    for (; from < to; from += b.tiles * T) {
+        fill(&b, c, from, to);
+        for (size_t i = 0; i < b.tiles; i++) {
+            double_backward_tile(&b.t[i], slopes);
+            if (c->hg)
+                put_values(&b.t[i], slopes, &r.of[0]);
+            gathered(&r, b.t[i].n);
+        }
     }
+    flush(&r);
     if (c->stream)
         v_stream_end();
 }

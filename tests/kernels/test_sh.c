@@ -438,7 +438,7 @@ START_TEST(lengths)
 END_TEST
 
 /* An axis in the smallest and the largest number there is: exact values, and zeros that are not
-   infinity times zero. */
+   infinity times zero; the largest is no power of two, its direction rounded. */
 START_TEST(axes)
 {
     const e3tp_dtype t = (e3tp_dtype)(_i % 2);
@@ -453,7 +453,8 @@ START_TEST(axes)
             ck_assert(got.values[k] == got.values[dim + k]);
             for (size_t a = 0; a < 3; a++)
                 if (got.jacobian[a * dim + k] == 0)
-                    ck_assert(got.jacobian[(3 + a) * dim + k] == 0);
+                    ck_assert(fabs(got.jacobian[(3 + a) * dim + k]) <=
+                              (_i / 2 ? 1e-4 / ends[t][1] : 0));
                 else
                     ck_assert(!isnan(got.jacobian[(3 + a) * dim + k]));
         }
