@@ -4,7 +4,7 @@
 from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
 from .graph import Convolution, Graph
 from .grids import FromS2Grid, ToS2Grid, grid_error_pointwise, grid_size_pointwise, sphere_grid
-from .harmonics import spherical_harmonics
+from .harmonics import SphericalHarmonics, spherical_harmonics
 from .irreps import Irrep, Irreps
 from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
 from .products import (
@@ -29,6 +29,7 @@ __all__ = [
     "Irrep",
     "Irreps",
     "SignalProduct",
+    "SphericalHarmonics",
     "TensorProduct",
     "TensorSquare",
     "ToS2Grid",

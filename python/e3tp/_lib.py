@@ -55,6 +55,22 @@ class Buffers(ctypes.Structure):
     )
 
 
+class HarmonicsDesc(ctypes.Structure):
+    """e3tp_sh_desc"""
+
+    _fields_ = (
+        [("size", c_size_t), ("ls", POINTER(c_int)), ("nls", c_size_t)]
+        + [(name, c_int) for name in "normalize norm layout dtype isa threads".split()]
+        + [(name, c_void_p) for name in "parallel_for parallel_ctx alloc release alloc_ctx".split()]
+    )
+
+
+class Vectors(ctypes.Structure):
+    """e3tp_sh_vectors"""
+
+    _fields_ = [("n", c_size_t), ("x", c_void_p), ("y", c_void_p), ("z", c_void_p)]
+
+
 class ConvDesc(ctypes.Structure):
     """e3tp_conv_desc"""
 
@@ -107,7 +123,13 @@ _PROTOTYPES = (
     ("e3tp_s2grid_nodes", c_int, (c_int, c_int, c_int, c_int, c_void_p, c_void_p)),
     ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
     ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int)),
-    ("e3tp_sh_eval", c_int, (POINTER(c_int), c_size_t, c_int, c_int, c_void_p, c_size_t, c_void_p, c_void_p)),
+    ("e3tp_sh_create", c_int, (POINTER(c_void_p), POINTER(HarmonicsDesc), c_char_p, c_size_t)),
+    ("e3tp_sh_destroy", None, (c_void_p,)),
+    ("e3tp_sh_dim", c_size_t, (c_void_p,)),
+    ("e3tp_sh_isa", c_char_p, (c_void_p,)),
+    ("e3tp_sh_evaluate", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p, c_void_p)),
+    ("e3tp_sh_backward", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p)),
+    ("e3tp_sh_double_backward", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p, c_void_p, c_void_p)),
     ("e3tp_desc_create", c_int, (POINTER(c_void_p), c_int)),
     ("e3tp_desc_destroy", None, (c_void_p,)),
     ("e3tp_desc_message", c_char_p, (c_void_p,)),
