@@ -4,6 +4,7 @@
 import goals as g
 
 METHODS = {"gaunt": "cg,gaunt,grid", "bracket": "cg,grid", "complete": "cg,grid", "matrix": "cg,matrix"}
+FIELDS_TOP = 4  # of cross products, by cg 0.7 us for a channel at L = 4, 21 us at L = 8
 # L: goal and floor of the Gaunt product, ns per item at a multiply-add peak of 70 Gflop/s.
 GAUNT = {
     1: (0.85, 1.5),
@@ -28,7 +29,8 @@ def cases(tiers, top):
         yield f"{gaunt} name=layouts.{L} batch=1000 pass=fwd layout=batch_last,mul_ir isa={isa}"
         if "avx512" in tiers and L >= WIDER_FROM:
             yield f"{gaunt} name=wider.{L} channels=128 batch=8 pass=fwd layout=ir_mul isa=avx2,avx512"
-        for op, methods in METHODS.items():
+        fields = {"cross": "cg,grid"} if L <= FIELDS_TOP else {}
+        for op, methods in {**METHODS, **fields}.items():
             yield (
                 f"op={op} name=kinds.{L} l1={L} l2={L} l3={L} channels=128 batch={8 if L <= 8 else 1} dtype=f32 "
                 f"pass=fwd,bwd threads=1 layout=ir_mul isa={isa} method={methods},auto"

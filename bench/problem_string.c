@@ -18,7 +18,8 @@ typedef struct word {
 
 static const word ops[] = {{"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT},
                            {"bracket", E3TP_OP_BRACKET},   {"complete", E3TP_OP_COMPLETE},
-                           {"matrix", E3TP_OP_MATRIX},     {NULL, 0}};
+                           {"matrix", E3TP_OP_MATRIX},     {"cross", E3TP_OP_CROSS},
+                           {"dot", E3TP_OP_DOT},           {NULL, 0}};
 static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU}, {"uvv", E3TP_UVV},
                              {"uuw", E3TP_UUW}, {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV},
                              {NULL, 0}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Problem strings: "key=value key=value ...", one case each.
 
-     op=tp|gaunt|bracket|complete|matrix            dtype=f32|f64
+     op=tp|gaunt|bracket|complete|matrix|cross|dot  dtype=f32|f64
      pass=fwd|bwd|dbl|jvp   threads=N   batch=N   seed=N      name= a label for reports
      method=auto|cg|gaunt|grid|matrix               isa=auto|generic|avx2|avx512|neon
      layout=mul_ir|ir_mul|batch_last                weights=none|shared|row

@@ -78,7 +78,7 @@ static e3tp_status read_irreps(bench_product *q, int which, const char *text)
     if (!q->blocks[which])
         return fail(q, E3TP_E_NOMEM, "no memory");
     for (size_t i = 0; i < n; i++)
-        q->blocks[which][i] = (bench_block){s[i].l, s[i].parity, s[i].mul, 0};
+        q->blocks[which][i] = (bench_block){s[i].l, s[i].parity, s[i].mul, 0, s[i].l};
     q->nblocks[which] = n;
     return E3TP_OK;
 }
@@ -93,10 +93,25 @@ static e3tp_status make_degrees(bench_product *q, int which, const int range[2],
         return fail(q, E3TP_E_NOMEM, "no memory");
     for (size_t i = 0; i < n; i++) {
         const int l = range[0] + (int)i;
-        blocks[before + i] = (bench_block){l, l % 2 ? -natural : natural, q->problem.channels, 0};
+        blocks[before + i] =
+            (bench_block){l, l % 2 ? -natural : natural, q->problem.channels, 0, l};
     }
     q->blocks[which] = blocks;
     q->nblocks[which] = before + n;
+    return E3TP_OK;
+}
+
+/* Vector harmonics: a block for each degree of components; pseudo: parity (-1)^component. */
+static e3tp_status make_fields(bench_product *q, int which, const int range[2], int pseudo)
+{
+    bench_block *blocks = calloc(3 * (size_t)(range[1] + 1), sizeof *blocks);
+    if (!blocks)
+        return fail(q, E3TP_E_NOMEM, "no memory");
+    q->blocks[which] = blocks;
+    for (int j = range[0]; j <= range[1]; j++)
+        for (int l = j ? j - 1 : 1; l <= j + 1; l++)
+            blocks[q->nblocks[which]++] =
+                (bench_block){j, (l + pseudo) % 2 ? 1 : -1, q->problem.channels, 0, l};
     return E3TP_OK;
 }
 
@@ -141,7 +156,7 @@ static size_t output_block(bench_product *q, int l, int parity, size_t mul)
     if (!list)
         return SIZE_MAX;
     q->blocks[2] = list;
-    list[q->nblocks[2]] = (bench_block){l, parity, mul, 0};
+    list[q->nblocks[2]] = (bench_block){l, parity, mul, 0, l};
     return q->nblocks[2]++;
 }
 
@@ -272,11 +287,34 @@ static double strength_of(const bench_problem *p, int l1, int l2, int l3)
     return l3 % 2 ? -sixj : sixj;
 }
 
+static int has_fields(const bench_problem *p)
+{
+    return p->op == E3TP_OP_CROSS || p->op == E3TP_OP_DOT;
+}
+
+/* docs/conventions.md: by the 9j symbol as a sum of 6j symbols. */
+static double strength_of_fields(const bench_problem *p, const bench_block *x, const bench_block *y,
+                                 const bench_block *z)
+{
+    const int s = p->op == E3TP_OP_CROSS, a = x->component, b = y->component, c = z->component;
+    double sum = 0;
+    for (int k = 0; k <= a + z->l; k++) {
+        double u = 0, v = 0, w = 0;
+        if (e3tp_wigner_6j(a, b, c, s, z->l, k, &u) || e3tp_wigner_6j(1, 1, s, b, k, y->l, &v) ||
+            e3tp_wigner_6j(x->l, y->l, z->l, k, a, 1, &w))
+            return 0;
+        sum += (2 * k + 1) * u * v * w;
+    }
+    const double n = (2.0 * x->l + 1) * (2.0 * y->l + 1) * (2.0 * z->l + 1);
+    return fabs(sum) > 1e-13 ? sqrt((s ? 6 : 3) * n) * e3tp_gaunt_strength(a, b, c) * sum : 0;
+}
+
 static e3tp_status signal_path(bench_product *q, size_t i, size_t j, size_t k)
 {
     const bench_block *x = &q->blocks[0][i], *y = &q->blocks[1][j], *z = &q->blocks[2][k];
-    const double c =
-        x->parity * y->parity == z->parity ? strength_of(&q->problem, x->l, y->l, z->l) : 0;
+    const double c = x->parity * y->parity != z->parity ? 0
+                     : has_fields(&q->problem)          ? strength_of_fields(&q->problem, x, y, z)
+                                               : strength_of(&q->problem, x->l, y->l, z->l);
     if (c == 0)
         return E3TP_OK;
     const e3tp_status s = add_path(q, i, j, k);
@@ -290,9 +328,11 @@ static e3tp_status make_results(bench_product *q)
     const bench_problem *p = &q->problem;
     const int pseudo[2] = {p->l3[0] > 1 ? p->l3[0] : 1, p->l3[1]};
     e3tp_status s = E3TP_OK;
+    if (p->op == E3TP_OP_CROSS)
+        return make_fields(q, 2, p->l3, 1);
     if (p->op != E3TP_OP_BRACKET)
         s = make_degrees(q, 2, p->l3, 1);
-    if (!s && p->op != E3TP_OP_GAUNT)
+    if (!s && p->op != E3TP_OP_GAUNT && p->op != E3TP_OP_DOT)
         s = make_degrees(q, 2, pseudo, -1);
     return s;
 }
@@ -300,8 +340,9 @@ static e3tp_status make_results(bench_product *q)
 static e3tp_status make_signals(bench_product *q)
 {
     const bench_problem *p = &q->problem;
-    e3tp_status s = make_degrees(q, 0, p->l1, 1);
-    s = s ? s : make_degrees(q, 1, p->l2, 1);
+    const int fields = has_fields(p);
+    e3tp_status s = fields ? make_fields(q, 0, p->l1, 0) : make_degrees(q, 0, p->l1, 1);
+    s = s ? s : fields ? make_fields(q, 1, p->l2, 0) : make_degrees(q, 1, p->l2, 1);
     s = s ? s : make_results(q);
     for (size_t i = 0; !s && i < q->nblocks[0]; i++)
         for (size_t j = 0; !s && j < q->nblocks[1]; j++)

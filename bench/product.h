@@ -11,6 +11,7 @@
 typedef struct bench_block {
     int l, parity;
     size_t mul, offset;
+    int component; /* of fields: degree of the Cartesian components */
 } bench_block;
 
 typedef struct bench_path {

@@ -253,8 +253,9 @@ E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3
    exact to degree lmax_out: *n_theta rings of *n_phi samples. The degrees that can meet count, each
    at most the sum of the others. They sum to S: S + 1 samples, and floor(S/2) + 1 rings of
    Gauss-Legendre, equiangular S + 1 (S where S is odd). For two factors the least that set_grid
-   takes for GAUNT and COMPLETE. INVALID, and both 0: lmax NULL, n outside 1..16383, a degree
-   outside 0..65535, no such rule; n_theta and n_phi may not be NULL. Thread-safe. */
+   takes for GAUNT and COMPLETE, and for CROSS and DOT of fields to those degrees. INVALID, and both
+   0: lmax NULL, n outside 1..16383, a degree outside 0..65535, no such rule; n_theta and n_phi may
+   not be NULL. Thread-safe. */
 E3TP_API e3tp_status e3tp_grid_size(const int *lmax, size_t n, int lmax_out, e3tp_quadrature q,
                                     int *n_theta, int *n_phi);
 /* At most so many; 0: OpenMP's maximum as it is when the plan is created. A call takes no more than

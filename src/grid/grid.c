@@ -123,7 +123,7 @@ const e3tp_backend e3tp_backend_grid = {
     .name = "grid",
     .method = E3TP_METHOD_GRID,
     .operations = 1u << E3TP_OP_TENSOR_PRODUCT | 1u << E3TP_OP_GAUNT | 1u << E3TP_OP_BRACKET |
-                  1u << E3TP_OP_COMPLETE,
+                  1u << E3TP_OP_COMPLETE | 1u << E3TP_OP_CROSS | 1u << E3TP_OP_DOT,
     .applicable = applicable,
     .is_exact = is_exact,
     .cost = cost,

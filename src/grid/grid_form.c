@@ -50,15 +50,16 @@ static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_grid_add *ad
     const size_t nodes_size = 2 * ((size_t)g->shape.n_theta + points),
                  legendre_size = rings * E3TP_SO3_LEGENDRE_SIZE(E3TP_GRID_LMAX),
                  trig_size = points * (2 * E3TP_GRID_LMAX + 1);
-    double *memory = e3tp_alloc(a, nodes_size + 2 * legendre_size + trig_size, sizeof *memory);
+    double *memory =
+        e3tp_alloc(a, nodes_size + 2 * legendre_size + rings + trig_size, sizeof *memory);
     if (!memory)
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the nodes");
     double *legendre = memory + nodes_size, *slope = legendre + legendre_size,
-           *trig = slope + legendre_size;
+           *sine = slope + legendre_size, *trig = sine + rings;
     e3tp_grid_nodes nodes;
     e3tp_grid_set_nodes(&nodes, &g->shape, memory);
-    e3tp_grid_fill_basis(&g->shape, &nodes, legendre, slope, trig);
-    b->legendre = legendre, b->slope = slope, b->trig = trig;
+    e3tp_grid_fill_basis(&g->shape, &nodes, legendre, slope, sine, trig);
+    b->legendre = legendre, b->slope = slope, b->sine = sine, b->trig = trig;
     b->ring_weight = nodes.ring_weight, b->point_weight = nodes.point_weight;
     add(ctx, b, &g->tables);
     e3tp_free(a, memory);

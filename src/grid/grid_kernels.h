@@ -59,22 +59,31 @@ typedef struct e3tp_grid_step {
    `count` times, in and out moving on by in_step and out_step; adds: to what is in out.
    multiply    z[c] = 2 sum_d x[d] y[c ^ d] at each point; z may be x or y; adds: to what is in z
    accumulate  z[m] += c w a[m] for `lines` lines; w: one line, or NULL for ones
-   unfold      classes of the points of a ring to the samples of the ring, north, and of its image
+   to_ring     classes of the points of a ring to the samples of the ring, north, and of its image
                beyond the equator, south; NULL: it has none. at[p]: elements from there to the
                samples of point p at phi, -phi, phi + pi, pi - phi; -1: no sample, or named before
-   fold        the transpose, which overwrites the classes */
-#define E3TP_GRID_KERNELS(X, real)                                                           \
-    X(synthesise,                                                                            \
-      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
-       const real *in, size_t in_step, real *out, size_t out_step, size_t count))            \
-    X(analyse,                                                                               \
-      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
-       const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds)) \
-    X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))           \
-    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))             \
-    X(unfold,                                                                                \
-      (const real *classes, size_t points, const int32_t(*at)[4], real *north, real *south)) \
-    X(fold,                                                                                  \
+   from_ring   the transpose, which overwrites the classes
+   unfold      p[c] = sum_d (-1)^(bits of c & d) p[d] at each point: between the classes and the
+               eight mirror images of a sample, either way but for a factor of 8
+   combine     z[c] = unfold of the sum of the images a[i] b[i], i < n; n 1 or 2, and the last of
+               them subtracted if minus; or 3
+   turn        a[m], b[m] = c a[m] + s b[m], s a[m] - c b[m] for `lines` lines */
+#define E3TP_GRID_KERNELS(X, real)                                                                \
+    X(synthesise,                                                                                 \
+      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,           \
+       const real *in, size_t in_step, real *out, size_t out_step, size_t count))                 \
+    X(analyse,                                                                                    \
+      (const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,           \
+       const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds))      \
+    X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))                \
+    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))                  \
+    X(unfold, (real * p, size_t points))                                                          \
+    X(combine,                                                                                    \
+      (size_t n, bool minus, const real *const *a, const real *const *b, real *z, size_t points)) \
+    X(turn, (size_t lines, real c, real s, real * a, real * b))                                   \
+    X(to_ring,                                                                                    \
+      (const real *classes, size_t points, const int32_t(*at)[4], real *north, real *south))      \
+    X(from_ring,                                                                                  \
       (const real *north, const real *south, size_t points, const int32_t(*at)[4], real *classes))
 
 #define E3TP_GRID_MEMBER(name, args) void(*name) args;

@@ -247,8 +247,8 @@ V_INLINE void store_images(const v_real c[4], const int32_t at[4], int lane, rea
             v_store(ring + at[i] + lane, f[i]);
 }
 
-static void unfold(const real *classes, size_t points, const int32_t (*at)[4], real *north,
-                   real *south)
+static void to_ring(const real *classes, size_t points, const int32_t (*at)[4], real *north,
+                    real *south)
 {
     for (size_t p = 0; p < points; p++, classes += APART)
         for (int lane = 0; lane < T; lane += LANES) {
@@ -281,8 +281,8 @@ V_INLINE void load_images(const real *ring, const int32_t at[4], int lane, v_rea
     c[3] = sines - sines_pi;
 }
 
-static void fold(const real *north, const real *south, size_t points, const int32_t (*at)[4],
-                 real *classes)
+static void from_ring(const real *north, const real *south, size_t points, const int32_t (*at)[4],
+                      real *classes)
 {
     for (size_t p = 0; p < points; p++, classes += APART)
         for (int lane = 0; lane < T; lane += LANES) {
@@ -295,6 +295,84 @@ static void fold(const real *north, const real *south, size_t points, const int3
                 v_store(classes + (2 * r + 1) * T + lane, n[r] - s[r]);
             }
         }
+}
+
+/* Sums and differences over the three bits of the classes. */
+V_INLINE void fold(v_real v[8])
+{
+    V_UNROLL
+    for (int bit = 1; bit < 8; bit *= 2)
+        V_UNROLL
+    for (int c = 0; c < 8; c++)
+        if (!(c & bit)) {
+            const v_real a = v[c], b = v[c | bit];
+            v[c] = a + b;
+            v[c | bit] = a - b;
+        }
+}
+
+static void unfold(real *p, size_t points)
+{
+    for (; points; points--, p += APART)
+        for (int at = 0; at < T; at += LANES) {
+            v_real v[8];
+            V_UNROLL
+            for (int c = 0; c < 8; c++)
+                v[c] = v_load(p + c * T + at);
+            fold(v);
+            V_UNROLL
+            for (int c = 0; c < 8; c++)
+                v_store(p + c * T + at, v[c]);
+        }
+}
+
+/* n and sign of the last product are literals. */
+V_INLINE void combine_points(const int n, const bool minus, const real *const *a,
+                             const real *const *b, real *z, size_t points)
+{
+    for (size_t p = 0; p < points; p++)
+        for (size_t at = p * APART; at < p * APART + T; at += LANES) {
+            v_real v[8];
+            V_UNROLL
+            for (int c = 0; c < 8; c++)
+                v[c] = v_load(a[0] + at + c * T) * v_load(b[0] + at + c * T);
+            V_UNROLL
+            for (int i = 1; i < n; i++)
+                V_UNROLL
+            for (int c = 0; c < 8; c++) {
+                const v_real x = v_load(a[i] + at + c * T), y = v_load(b[i] + at + c * T);
+                v[c] = minus ? v_fnma(x, y, v[c]) : v_fma(x, y, v[c]);
+            }
+            fold(v);
+            V_UNROLL
+            for (int c = 0; c < 8; c++)
+                v_store(z + at + c * T, n == 1 && minus ? -v[c] : v[c]);
+        }
+}
+
+static void combine(size_t n, bool minus, const real *const *a, const real *const *b, real *z,
+                    size_t points)
+{
+    if (n == 1 && minus)
+        combine_points(1, true, a, b, z, points);
+    else if (n == 1)
+        combine_points(1, false, a, b, z, points);
+    else if (n == 2 && minus)
+        combine_points(2, true, a, b, z, points);
+    else if (n == 2)
+        combine_points(2, false, a, b, z, points);
+    else
+        combine_points(3, false, a, b, z, points);
+}
+
+static void turn(size_t lines, real c, real s, real *a, real *b)
+{
+    const v_real vc = v_set1(c), vs = v_set1(s);
+    for (size_t i = 0; i < lines * T; i += LANES) {
+        const v_real x = v_load(a + i), y = v_load(b + i);
+        v_store(a + i, v_fma(vc, x, vs * y));
+        v_store(b + i, v_fma(vs, x, -(vc * y)));
+    }
 }
 
 #define STRUCT_(r) e3tp_grid_kernels_##r

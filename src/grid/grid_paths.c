@@ -232,7 +232,20 @@ static void make_pairs(e3tp_grid_paths *g)
  */
 static const e3tp_grid_kind kind_of[E3TP_GRID_SIGNALS] = {E3TP_GRID_VALUE, E3TP_GRID_D_PHI,
                                                           E3TP_GRID_D_X};
-static const e3tp_grid_kind kind_of_odd[2] = {E3TP_GRID_D_X, E3TP_GRID_MINUS_D_PHI};
+static const e3tp_grid_kind kind_of_odd[2] = {E3TP_GRID_D_X, E3TP_GRID_D_PHI};
+static const double factor_of_odd[2] = {1, -1};
+
+/* The degrees of a set, for its signal s. */
+static size_t bands_of(const e3tp_grid_set *set, int s, e3tp_grid_band *bands)
+{
+    const e3tp_grid_kind kind = set->odd ? kind_of_odd[s] : E3TP_GRID_VALUE;
+    const double factor = set->odd ? factor_of_odd[s] : 1;
+    size_t n = 0;
+    for (int l = 0; l <= E3TP_GRID_LMAX; l++)
+        if (set->degrees >> l & 1)
+            bands[n++] = (e3tp_grid_band){l, line_of(set->degrees, l), kind, factor};
+    return n;
+}
 
 static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
 {
@@ -242,18 +255,14 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
             if (g->uses_degree[l] >> s & 1)
                 e3tp_grid_add_transform(
                     &g->of_degree[l][s], t, b,
-                    &(e3tp_grid_signal){kind_of[s], false, NULL, 1, &(e3tp_grid_band){l, 0}});
+                    &(e3tp_grid_signal){false, 2, 1, &(e3tp_grid_band){l, 0, kind_of[s], 1}});
     for (size_t i = 0; i < g->nsets; i++) {
-        e3tp_grid_band bands[E3TP_GRID_BANDS];
-        size_t n = 0;
-        for (int l = 0; l <= E3TP_GRID_LMAX; l++)
-            if (g->sets[i].degrees >> l & 1)
-                bands[n++] = (e3tp_grid_band){l, line_of(g->sets[i].degrees, l)};
-        for (int s = 0; s < 1 + g->sets[i].odd; s++)
-            e3tp_grid_add_transform(
-                &g->sets[i].of[s], t, b,
-                &(e3tp_grid_signal){g->sets[i].odd ? kind_of_odd[s] : E3TP_GRID_VALUE, true, NULL,
-                                    n, bands});
+        for (int s = 0; s < 1 + g->sets[i].odd; s++) {
+            e3tp_grid_band bands[E3TP_GRID_BANDS];
+            const size_t n = bands_of(&g->sets[i], s, bands);
+            e3tp_grid_add_transform(&g->sets[i].of[s], t, b,
+                                    &(e3tp_grid_signal){true, 2, n, bands});
+        }
     }
 }
 

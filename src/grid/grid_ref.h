@@ -6,15 +6,16 @@
 
 #include "problem/problem.h"
 
-/* Operands of one row in MUL_IR order; gz NULL: no gradients. All results are overwritten. */
+/* Operands of one row in MUL_IR order; gz NULL: no gradients. All results are overwritten; rows do
+   not share them. */
 typedef struct e3tp_grid_ref_row {
     const double *x, *y, *w, *gz;
     double *z, *gx, *gy, *gw;
 } e3tp_grid_ref_row;
 
-/* A Gaunt, bracket or complete product on n_theta x n_phi samples, exact or not. The
-   bracket is the sum of x {y, Y}. Blocks that couple with nothing take
-   no part. False: no memory. */
-bool e3tp_grid_ref(const e3tp_problem *p, int n_theta, int n_phi, const e3tp_grid_ref_row *r);
+/* A product of signals on n_theta x n_phi samples, exact or not. The bracket is the sum of
+   x {y, Y}. Blocks that couple with nothing take no part. False: no memory. */
+bool e3tp_grid_ref(const e3tp_problem *p, int n_theta, int n_phi, size_t rows,
+                   const e3tp_grid_ref_row *r);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A lane tile of a product of functions: through samples to its results. Compiled once per tier and
+/* A lane tile of a product of signals: through samples to its results. Compiled once per tier and
    real; exports one const struct.
 
    The three operands are alike: with signals of x, y and gz on the samples, gx is the analysis of
-   gz y, gy of gz x, and z of x y, summed over the terms. */
+   gz y, gy of gz x, and z of x y, summed over the terms; of fields gx is that of y cross gz, gy of
+   gz cross x, and z of x cross y. */
 #include <string.h>
 
 #include "grid/grid_plan.h"
@@ -18,7 +19,7 @@ typedef struct frame {
 
 static int in_place(const e3tp_grid_plan *g, const e3tp_signal_call *call)
 {
-    if (call->back)
+    if (call->back || e3tp_grid_has_fields(g->base.problem))
         return -1;
     return !call->shared[0] && g->terms == 1 ? 0 : !call->shared[1] ? 1 : -1;
 }
@@ -57,15 +58,80 @@ static void multiply(const frame *f, int k, size_t t, size_t ring, size_t count)
                      (ring_at(form, ring + count) - ring_at(form, ring)) / POINT, k == 0 && t);
 }
 
+/* Component i of field k on the rings from `ring` on. */
+static void combine(const frame *f, int k, size_t i, size_t ring, size_t count)
+{
+    const e3tp_grid_form *form = &f->plan->base.form;
+    const e3tp_grid_sum *s = &f->plan->fields.sum[k][i];
+    const real *a[E3TP_GRID_TERMS], *b[E3TP_GRID_TERMS];
+    for (size_t n = 0; n < s->n; n++) {
+        a[n] = points_at(f, (k + 1) % 3, s->a[n], ring);
+        b[n] = points_at(f, (k + 2) % 3, s->b[n], ring);
+    }
+    kernels.combine(s->n, s->minus, a, b, product_at(f, k, i, ring),
+                    (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
+}
+
 /* Result k on `count` rings from `ring` on. */
 static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
 {
     const e3tp_grid_plan *g = f->plan;
     for (size_t t = 0; t < g->terms; t++)
         multiply(f, k, t, ring, count);
-    for (size_t i = 0; g->base.form.separable && i < g->signals[k]; i++)
-        rings_to_slots(&g->base.form, &g->of[k][i], product_at(f, k, i, ring), ring, count,
-                       f->base + f->plan->at.back[k][i]);
+    for (size_t i = 0; i < g->signals[k]; i++) {
+        if (g->fields.sum[k][i].n)
+            combine(f, k, i, ring, count);
+        if (g->base.form.separable && g->live[k][i])
+            rings_to_slots(&g->base.form, &g->of[k][i], product_at(f, k, i, ring), ring, count,
+                           f->base + f->plan->at.back[k][i]);
+    }
+}
+
+/* Samples of signal i of operand k on the rings from `ring` on; of fields as mirror images. */
+static void synthesise(const frame *f, int k, size_t i, const real *from, size_t ring, size_t count)
+{
+    const e3tp_grid_plan *g = f->plan;
+    const e3tp_grid_form *form = &g->base.form;
+    real *points = points_at(f, k, i, ring);
+    to_points(form, &g->of[k][i], from, ring, count, points);
+    if (e3tp_grid_has_fields(g->base.problem))
+        kernels.unfold(points, (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
+}
+
+static void turn(const e3tp_grid_plan *g, int k, real *lines)
+{
+    for (size_t i = 0; i < g->fields.nturns[k]; i++) {
+        const e3tp_grid_turn *t = &g->fields.turns[k][i];
+        kernels.turn(t->d, (real)t->c, (real)t->s, lines + t->a * T, lines + t->b * T);
+    }
+}
+
+/* Coefficients of operand k as its signals take them. */
+static const real *turned(const frame *f, int k, const real *in)
+{
+    const e3tp_grid_plan *g = f->plan;
+    real *lines = f->base + g->at.turned[k];
+    if (!g->fields.nturns[k])
+        return in;
+    memcpy(lines, in, g->tiles.components[k] * T * sizeof(real));
+    turn(g, k, lines);
+    return lines;
+}
+
+/* Result k from its products. */
+static void analyse(const frame *f, int k, real *out)
+{
+    const e3tp_grid_plan *g = f->plan;
+    const bool adds = g->signals[k] > 1;
+    if (adds)
+        memset(out, 0, g->tiles.components[k] * T * sizeof(real));
+    for (size_t i = 0; i < g->signals[k]; i++)
+        if (g->live[k][i])
+            to_coefficients(&g->base.form, &g->of[k][i],
+                            g->base.form.separable ? f->base + g->at.back[k][i]
+                                                   : product_at(f, k, i, 0),
+                            out, adds);
+    turn(g, k, out);
 }
 
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
@@ -75,27 +141,24 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
     const frame frame_of_tile = {g, call, scratch, in_place(g, call)}, *f = &frame_of_tile;
     const e3tp_grid_form *form = &g->base.form;
     const real *from[3][E3TP_GRID_TERMS] = {0};
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 3; k++) {
+        const real *lines = fresh[k] ? turned(f, k, in[k]) : NULL;
         for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
-            from[k][i] = to_slots(form, &g->of[k][i], in[k], f->base + f->plan->at.slots[k][i]);
+            from[k][i] = to_slots(form, &g->of[k][i], lines, f->base + g->at.slots[k][i]);
+    }
     for (size_t ring = 0; ring < form->rings; ring += g->chunk) {
         const size_t count = least(form->rings - ring, g->chunk);
         for (int k = 0; k < 3; k++)
             for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
-                to_points(form, &g->of[k][i], from[k][i], ring, count, points_at(f, k, i, ring));
+                if (g->live[k][i])
+                    synthesise(f, k, i, from[k][i], ring, count);
         for (int k = 0; k < 3; k++)
             if (f->call->wanted[k])
                 multiply_rings(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (call->wanted[k] && g->signals[k] > 1)
-            memset(out[k], 0, g->tiles.components[k] * T * sizeof(real));
-    for (int k = 0; k < 3; k++)
-        for (size_t i = 0; call->wanted[k] && i < g->signals[k]; i++)
-            to_coefficients(form, &g->of[k][i],
-                            form->separable ? f->base + f->plan->at.back[k][i]
-                                            : product_at(f, k, i, 0),
-                            out[k], g->signals[k] > 1);
+        if (call->wanted[k])
+            analyse(f, k, out[k]);
 }
 
 const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tile, NULL};

@@ -10,12 +10,15 @@
 
 enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_GRID_CLASSES, ORDERS = 2 * LMAX + 1 };
 enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
+enum { MOST_DEGREES = 2 * (LMAX + 1) }; /* of an order: two bands of a degree */
 
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
-                          double *slope, double *trig)
+                          double *slope, double *sine, double *trig)
 {
     for (int i = 0; i < s->rings; i++, legendre += LEGENDRE, slope += LEGENDRE) {
-        e3tp_so3_legendre_deriv(LMAX, nodes->x[i], legendre, slope);
+        const double x = nodes->x[i];
+        sine[i] = sqrt((1 - x) * (1 + x));
+        e3tp_so3_legendre_deriv(LMAX, x, legendre, slope);
         for (int l = 1; l <= LMAX; l++)
             for (int m = 1; m <= l; m++) {
                 legendre[E3TP_SO3_LEGENDRE_INDEX(l, m)] *= sqrt(2.0);
@@ -30,19 +33,21 @@ void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes
         }
 }
 
-/* How a kind differs from the value: it is even where that is odd in x, in phi; factor of m. */
+/* How a kind differs from the value: it is odd where that is even in x, in phi; times a power of
+   sin theta. */
 static const struct {
-    int odd_x, odd_phi, by_order;
+    int odd_x, odd_phi, sine;
 } kinds[] = {
-    [E3TP_GRID_VALUE] = {0, 0, 0},
-    [E3TP_GRID_D_X] = {1, 0, 0},
-    [E3TP_GRID_D_PHI] = {0, 1, -1},
-    [E3TP_GRID_MINUS_D_PHI] = {0, 1, 1},
+    [E3TP_GRID_VALUE] = {0, 0, 0},     [E3TP_GRID_D_X] = {1, 0, 0},
+    [E3TP_GRID_D_PHI] = {0, 1, 0},     [E3TP_GRID_SOUTHWARD] = {1, 0, 1},
+    [E3TP_GRID_EASTWARD] = {0, 1, -1},
 };
 
-/* What a matrix joins to its samples: a harmonic, or an order (l = -1). */
+/* What a matrix joins to its samples: a harmonic that goes along the ring as an order, or an order
+   (band NULL). */
 typedef struct term {
-    int l, m;
+    const e3tp_grid_band *band;
+    int order;
     size_t line;
 } term;
 
@@ -51,36 +56,41 @@ typedef struct matrix {
     size_t n;
     size_t first, samples;
     bool rings, points; /* the samples are rings, points of a ring, or both */
-    bool analysis, weighted;
-    const double *scale;
-    e3tp_grid_kind kind;
+    bool analysis;
+    const e3tp_grid_signal *signal;
     size_t base, count; /* line of the first sample; times that it runs */
 } matrix;
 
-/* (cos m phi)' = -m sin m phi and (sin m phi)' = m cos m phi: the entry of -m, times -m. */
-static double along_ring(const e3tp_grid_basis *b, const matrix *a, size_t point, int m)
+static double along_ring(const e3tp_grid_basis *b, const matrix *a, size_t point, int order)
 {
-    const double *trig = b->trig + point * ORDERS + LMAX;
-    const int by_order = kinds[a->kind].by_order;
-    return (by_order ? by_order * m * trig[-m] : trig[m]) *
-           (a->weighted ? b->point_weight[point] : 1);
+    return b->trig[point * ORDERS + (size_t)(LMAX + order)] *
+           (a->signal->weighted ? b->point_weight[point] : 1) /
+           (a->analysis ? a->signal->images : 1);
 }
 
+/* The derivatives by phi of cos m phi and sin m phi are -m sin m phi and m cos m phi: order m of
+   them is m times the harmonic of order -m. */
 static double across_rings(const e3tp_grid_basis *b, const matrix *a, size_t ring, const term *t)
 {
-    const double *P = kinds[a->kind].odd_x ? b->slope : b->legendre;
-    return P[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(t->l, abs(t->m))] *
-           (a->weighted ? b->ring_weight[ring] : 1) * (a->scale ? a->scale[t->l] : 1);
+    const e3tp_grid_band *band = t->band;
+    const double *P = kinds[band->kind].odd_x ? b->slope : b->legendre;
+    const int sine = kinds[band->kind].sine;
+    return P[ring * LEGENDRE + (size_t)E3TP_SO3_LEGENDRE_INDEX(band->l, abs(t->order))] *
+           (kinds[band->kind].odd_phi ? t->order : 1) * band->factor *
+           (sine > 0   ? -b->sine[ring]
+            : sine < 0 ? 1 / b->sine[ring]
+                       : 1) *
+           (a->signal->weighted ? b->ring_weight[ring] : 1);
 }
 
 static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, const term *t)
 {
     const size_t points = a->points ? (size_t)b->shape->points : 1;
-    double v = a->analysis && a->points && !b->shape->apart ? 0.5 : 1;
+    double v = 1;
     if (a->rings)
         v *= across_rings(b, a, sample / points, t);
     if (a->points)
-        v *= along_ring(b, a, sample % points, t->m);
+        v *= along_ring(b, a, sample % points, t->order);
     return v;
 }
 
@@ -120,17 +130,28 @@ static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matr
     t->lines += (double)(rows * a->count);
 }
 
-/* The class of (l, m): whether a kind's samples are odd in x, of odd order, odd in phi. */
-static int class_of(const e3tp_grid_basis *b, e3tp_grid_kind kind, int l, int m)
+/* The class of samples of parity `odd` in x that go along the ring as `order`. */
+static int class_of(const e3tp_grid_basis *b, int odd, int order)
 {
-    return (((l + m) & 1) ^ kinds[kind].odd_x) | (b->shape->quarter ? (m & 1) << 1 : 0) |
-           ((m < 0) ^ kinds[kind].odd_phi) << 2;
+    return odd | (b->shape->quarter ? (order & 1) << 1 : 0) | (order < 0) << 2;
 }
 
-/* Derivatives by phi of order 0 are zero. */
-static bool is_zero(e3tp_grid_kind kind, int m)
+/* Parity in x of what a band has of an order. */
+static int parity_of(const e3tp_grid_band *band, int order)
 {
-    return m == 0 && kinds[kind].by_order;
+    return ((band->l + order) & 1) ^ kinds[band->kind].odd_x;
+}
+
+/* Derivatives by phi have no order 0. */
+static bool has_order(const e3tp_grid_band *band, int order)
+{
+    return abs(order) <= band->l && (order || !kinds[band->kind].odd_phi);
+}
+
+static term term_of(const e3tp_grid_band *band, int order)
+{
+    const int m = kinds[band->kind].odd_phi ? -order : order;
+    return (term){band, order, band->line + (size_t)(band->l + m)};
 }
 
 /* The harmonics of class c; returns their number. */
@@ -138,10 +159,10 @@ static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_signal *s, in
 {
     size_t found = 0;
     for (size_t i = 0; i < s->n; i++) {
-        const int l = s->bands[i].l;
-        for (int m = -l; m <= l; m++)
-            if (class_of(b, s->kind, l, m) == c && !is_zero(s->kind, m))
-                out[found++] = (term){l, m, s->bands[i].line + (size_t)(l + m)};
+        const e3tp_grid_band *band = &s->bands[i];
+        for (int order = -band->l; order <= band->l; order++)
+            if (has_order(band, order) && class_of(b, parity_of(band, order), order) == c)
+                out[found++] = term_of(band, order);
     }
     return found;
 }
@@ -150,13 +171,11 @@ static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_signal *s, in
 static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
                       int c, const matrix *part)
 {
-    term terms[(LMAX + 1) * (LMAX + 1)];
+    term terms[2 * (LMAX + 1) * (LMAX + 1)];
     matrix a = *part;
     a.terms = terms;
     a.n = find_class(b, s, c, terms);
-    a.kind = s->kind;
-    a.weighted = s->weighted;
-    a.scale = s->scale;
+    a.signal = s;
     a.rings = a.points = true;
     a.count = 1;
     if (a.n || !a.analysis)
@@ -186,15 +205,13 @@ static void add_dense_analysis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
     }
 }
 
-/* The harmonics of order m whose l + m has the parity, with their lines. */
-static size_t find_degrees(const e3tp_grid_signal *s, int parity, int m, term *out)
+/* The harmonics that have an order with the parity, with their lines. */
+static size_t find_degrees(const e3tp_grid_signal *s, int parity, int order, term *out)
 {
     size_t found = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const int l = s->bands[i].l;
-        if (l >= abs(m) && ((l + m) & 1) == parity)
-            out[found++] = (term){l, m, s->bands[i].line + (size_t)(l + m)};
-    }
+    for (size_t i = 0; i < s->n; i++)
+        if (has_order(&s->bands[i], order) && parity_of(&s->bands[i], order) == parity)
+            out[found++] = term_of(&s->bands[i], order);
     return found;
 }
 
@@ -203,24 +220,16 @@ static size_t slot_line(const e3tp_grid_basis *b, size_t slot)
     return slot / CLASSES * CLASSES * (size_t)b->shape->rings + slot % CLASSES;
 }
 
-/* Parity of l + m of the harmonics of class c. */
-static int parity_of(e3tp_grid_kind kind, int c)
-{
-    return (c & 1) ^ kinds[kind].odd_x;
-}
-
 /* Orders of a class that have harmonics, in slots from `slot` on. */
 static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_signal *s, int c, size_t slot,
                           term *out)
 {
-    const int parity = parity_of(s->kind, c), negative = (c >> 2) ^ kinds[s->kind].odd_phi;
-    term degrees[LMAX + 1];
+    term degrees[MOST_DEGREES];
     size_t found = 0;
     for (int size = 0; size <= LMAX; size++) {
-        const int m = negative ? -size : size;
-        if (class_of(b, s->kind, parity + size, m) == c && !is_zero(s->kind, m) &&
-            find_degrees(s, parity, m, degrees))
-            out[found] = (term){-1, m, slot_line(b, slot + found)}, found++;
+        const int order = c >> 2 ? -size : size;
+        if (class_of(b, c & 1, order) == c && find_degrees(s, c & 1, order, degrees))
+            out[found] = (term){NULL, order, slot_line(b, slot + found)}, found++;
     }
     return found;
 }
@@ -228,19 +237,17 @@ static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_signal *s, i
 static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
                          bool analysis)
 {
-    term orders[LMAX + 1], degrees[LMAX + 1];
+    term orders[LMAX + 1], degrees[MOST_DEGREES];
     size_t slot = 0;
     for (int c = 0; c < CLASSES; c++) {
         const size_t found = find_orders(b, s, c, slot, orders);
         for (size_t i = 0; i < found; i++, slot++) {
             const matrix a = {.terms = degrees,
-                              .n = find_degrees(s, parity_of(s->kind, c), orders[i].m, degrees),
+                              .n = find_degrees(s, c & 1, orders[i].order, degrees),
                               .samples = (size_t)b->shape->rings,
                               .rings = true,
                               .analysis = analysis,
-                              .weighted = s->weighted,
-                              .scale = s->scale,
-                              .kind = s->kind,
+                              .signal = s,
                               .base = slot_line(b, slot),
                               .count = 1};
             add_matrix(t, b, &a);
@@ -260,8 +267,7 @@ static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
                           .samples = (size_t)b->shape->points,
                           .points = true,
                           .analysis = analysis,
-                          .weighted = s->weighted,
-                          .kind = s->kind,
+                          .signal = s,
                           .base = (size_t)c,
                           .count = (size_t)b->shape->rings};
         slot += a.n;

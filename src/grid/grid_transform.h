@@ -8,8 +8,7 @@
                 has rows (E3TP_GRID_CLASSES steps each), so that a run's classes stay in the cache
      separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
                 over the orders to the samples of the ring
-   `analysis` is the transpose, halved (multiply gives twice the product) but for shapes that are
-   apart. */
+   `analysis` is the transpose. */
 #ifndef E3TP_GRID_TRANSFORM_H
 #define E3TP_GRID_TRANSFORM_H
 
@@ -45,26 +44,28 @@ typedef struct e3tp_grid_tables {
     double lines; /* lines that they write */
 } e3tp_grid_tables;
 
-/* Coefficients of a block: degree, and the line of its m = -l. */
-typedef struct e3tp_grid_band {
-    int l;
-    size_t line;
-} e3tp_grid_band;
-
-/* What stands on the samples, x = cos theta: the derivatives at fixed phi and at fixed x. */
+/* What stands on the samples: the value of a harmonic; its derivatives by x = cos theta and by phi;
+   the two components of its gradient. */
 typedef enum e3tp_grid_kind {
     E3TP_GRID_VALUE,
     E3TP_GRID_D_X,
     E3TP_GRID_D_PHI,
-    E3TP_GRID_MINUS_D_PHI
+    E3TP_GRID_SOUTHWARD, /* -sin theta d/dx */
+    E3TP_GRID_EASTWARD   /* 1 / sin theta d/dphi */
 } e3tp_grid_kind;
 
-/* A signal of n bands on the samples; weighted: quadrature weights in both directions; scale: of
-   each degree [E3TP_GRID_LMAX + 1], in both directions, or NULL. */
-typedef struct e3tp_grid_signal {
+/* Coefficients of a block: degree, the line of its m = -l, and how they enter. */
+typedef struct e3tp_grid_band {
+    int l;
+    size_t line;
     e3tp_grid_kind kind;
+    double factor;
+} e3tp_grid_band;
+
+/* A sum of n bands on the samples; weighted: quadrature weights in both directions. */
+typedef struct e3tp_grid_signal {
     bool weighted;
-    const double *scale;
+    int images; /* the analysis is divided by so many: products count each sample so often */
     size_t n;
     const e3tp_grid_band *bands;
 } e3tp_grid_signal;
@@ -76,6 +77,7 @@ typedef struct e3tp_grid_basis {
     size_t rows; /* of a tile: e3tp_grid_rows */
     /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0, and its derivative by x */
     const double *legendre, *slope;
+    const double *sine; /* [rings] of theta */
     const double *trig; /* [points][49]: sin m phi at 24 - m, cos m phi at 24 + m */
     const double *ring_weight, *point_weight;
 } e3tp_grid_basis;
@@ -97,8 +99,8 @@ static inline e3tp_grid_cut e3tp_grid_runs(const e3tp_grid_basis *b)
 void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
                              const e3tp_grid_basis *basis, const e3tp_grid_signal *signal);
 
-/* legendre, slope [rings][..] and trig [points][49] of the basis for the nodes. */
+/* legendre, slope [rings][..], sine [rings] and trig [points][49] of the basis for the nodes. */
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
-                          double *slope, double *trig);
+                          double *slope, double *sine, double *trig);
 
 #endif

@@ -124,15 +124,15 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
 {
     e3tp_s2grid *g = ctx;
     e3tp_grid_band bands[E3TP_S2GRID_BANDS];
-    size_t line = 0;
-    for (size_t i = 0; i < g->nbands; i++) {
-        bands[i] = (e3tp_grid_band){g->l[i], line};
-        line += 2 * (size_t)g->l[i] + 1;
-    }
-    for (int map = 0; map < 2; map++)
+    for (int map = 0; map < 2; map++) {
+        size_t line = 0;
+        for (size_t i = 0; i < g->nbands; i++) {
+            bands[i] = (e3tp_grid_band){g->l[i], line, E3TP_GRID_VALUE, g->scale[map][g->l[i]]};
+            line += 2 * (size_t)g->l[i] + 1;
+        }
         e3tp_grid_add_transform(&g->of[map], t, b,
-                                &(e3tp_grid_signal){E3TP_GRID_VALUE, map == E3TP_S2GRID_FROM,
-                                                    g->scale[map], g->nbands, bands});
+                                &(e3tp_grid_signal){map == E3TP_S2GRID_FROM, 1, g->nbands, bands});
+    }
 }
 
 /* Columns of the samples at phi, -phi, phi + pi, pi - phi. */

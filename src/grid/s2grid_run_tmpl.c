@@ -106,7 +106,7 @@ static void write_rings(const frame *f, e3tp_tile_spot tile, size_t ring, size_t
     const size_t line = (size_t)s->n_phi * T, points = (size_t)s->points;
     const images im = images_of(s, ring, count);
     for (size_t k = 0; k < count; k++)
-        kernels.unfold(f->classes + k * points * POINT, points, (const int32_t(*)[4])f->g->at,
+        kernels.to_ring(f->classes + k * points * POINT, points, (const int32_t(*)[4])f->g->at,
                        f->samples + k * line, image_of(f, count, im, ring, k));
     size_t at;
     e3tp_tile_map m = rings_of(f, tile, ring, count, &at);
@@ -126,7 +126,7 @@ static void read_rings(const frame *f, e3tp_tile_spot tile, size_t ring, size_t 
     m = rings_of(f, tile, im.ring, im.count, &at);
     tiles.pack(&m, f->g->lanes, f->in + at, f->samples + count * line, 0);
     for (size_t k = 0; k < count; k++)
-        kernels.fold(f->samples + k * line, image_of(f, count, im, ring, k), points,
+        kernels.from_ring(f->samples + k * line, image_of(f, count, im, ring, k), points,
                      (const int32_t(*)[4])f->g->at, f->classes + k * points * POINT);
 }
 

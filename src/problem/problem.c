@@ -88,7 +88,7 @@ static e3tp_status make_blocks(e3tp_problem *p, int which, const e3tp_irrep *irr
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         const e3tp_irrep ir = irreps[i];
-        b[i] = (e3tp_block){ir.l, ir.parity, ir.mul, at};
+        b[i] = (e3tp_block){ir.l, ir.parity, ir.mul, at, ir.l};
         size_t width;
         if (!e3tp_mul_size(ir.mul, 2 * (size_t)ir.l + 1, &width) ||
             !e3tp_add_size(at, width, &at) || at > PTRDIFF_MAX / sizeof(double))
@@ -219,6 +219,8 @@ static e3tp_status make_signal_blocks(e3tp_problem *p, const e3tp_spec *s, signa
             irreps[i] = (e3tp_irrep){(uint32_t)s->channels, (uint16_t)h->of[k][i].j,
                                      (int8_t)h->of[k][i].parity};
         E3TP_TRY(make_blocks(p, k, irreps, h->n[k], a, why));
+        for (size_t i = 0; i < h->n[k]; i++)
+            p->blocks[k][i].component = h->of[k][i].l;
     }
     return E3TP_OK;
 }

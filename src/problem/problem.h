@@ -21,6 +21,7 @@ typedef struct e3tp_block {
     int l, parity;
     size_t mul;
     size_t offset; /* first element of the block in a row (mul_ir and ir_mul alike) */
+    int component; /* vector fields: degree of the Cartesian components, else l */
 } e3tp_block;
 
 /* Parity (-1)^l, as functions on the sphere have it. */

@@ -167,7 +167,7 @@ static bool serves(e3tp_method m, problem_kind kind)
     case E3TP_METHOD_GAUNT:
         return gaunt;
     case E3TP_METHOD_GRID:
-        return gaunt || kind < PROBLEM_PAIRS || kind == PROBLEM_BRACKET || kind == PROBLEM_COMPLETE;
+        return kind != PROBLEM_PAIRS && kind != PROBLEM_MATRIX;
     case E3TP_METHOD_MATRIX:
         return kind == PROBLEM_MATRIX;
     default:

@@ -47,7 +47,7 @@ const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
 /* The plan, or NULL where the method refuses with a sentence, as it then has to: gaunt all but
-   Gaunt products; grid the modes of `pairs` and products of matrices or fields; matrix all but its
+   Gaunt products; grid the modes of `pairs` and products of matrices; matrix all but its
    product. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
