@@ -222,6 +222,17 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
    a [R][n1][C], b [R][n2][C], c [R][n3][C] in one piece, n counting blocks, R the rank. */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
+/* CROSS, DOT. The harmonics V^(j,l) of which an operand that is a vector field consists: bits of
+   e3tp_field_type, not none; default all. The blocks of x, y or z are those left, in their order.
+   With x MAGNETIC and y ABOVE a cross product has every coupling of degrees j1, j2 >= 1: odd j1 +
+   j2 + j3 where z has l = j3, even where it has l = j3 - 1 or j3 + 1. INVALID: another operation,
+   an operand that is no field, other bits. */
+typedef enum e3tp_field_type {
+    E3TP_FIELD_BELOW = 1,    /* l = j - 1 */
+    E3TP_FIELD_MAGNETIC = 2, /* l = j */
+    E3TP_FIELD_ABOVE = 4     /* l = j + 1 */
+} e3tp_field_type;
+E3TP_API e3tp_status e3tp_desc_set_field_types(e3tp_desc *d, e3tp_operand which, unsigned types);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
 /* z is the sum of R products with weights of their own, 1 <= R <= 65535; default 1. R > 1 needs
    weights. As R grows the sum reaches all products with a free weight for every path. */

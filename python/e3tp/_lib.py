@@ -145,6 +145,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_channels", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_rank", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),
+    ("e3tp_desc_set_field_types", c_int, (c_void_p, c_int, c_uint)),
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weights", c_int, (c_void_p, c_int)),

@@ -62,6 +62,8 @@ class SignalProduct(Plan):
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
                no coupling is zero by accident (describe() lists those that are)
     product    of "vector": "cross", a vector field, or "dot", a function
+    types      of "vector": for x, y and the result None, or those of l - j = -1, 0, 1 that a field has; (0, 1, None)
+               makes every coupling of j1, j2 >= 1 in one cross product
     method     "auto" or a name of methods(kind)
     dtype, layout, isa, threads   as in TensorProduct
 
@@ -87,8 +89,10 @@ class SignalProduct(Plan):
         quadrature="gauss-legendre",
         spin=None,
         product="cross",
+        types=None,
     ):
         operation = _operation(kind, spin, product)
+        bits = _types(types, kind)
         names = ("lmax1", "lmax2", "lmax_out")
         lists = [_degrees(name, lmax) for name, lmax in zip(names, (lmax1, lmax2, lmax_out))]
         self.kind, self.weights, self.rank = kind, weights, integer("rank", rank, 1, 65535)
@@ -101,6 +105,8 @@ class SignalProduct(Plan):
             desc.set("rank", self.rank)
             if spin is not None:
                 desc.set("spin", _FULL if spin == "full" else integer("spin", spin))
+            for which, kept in bits:
+                desc.set("field_types", which, kept)
             rule = choice("quadrature", quadrature, QUADRATURES)
             desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
             self._freeze(desc, dtype, layout, method, isa, threads, weights == "shared")
@@ -232,6 +238,22 @@ def _grid(grid):
     if not np.iterable(grid) or len(grid) != 2:
         raise ValueError(f"grid: {grid!r}, expected None or (n_theta, n_phi)")
     return tuple(integer(f"grid, {name}", n, 1) for name, n in zip(("n_theta", "n_phi"), grid))
+
+
+def _types(types, kind):
+    """[(operand, bits of e3tp_field_type)] of what is given."""
+    if types is None:
+        return []
+    if kind != "vector":
+        raise ValueError(f"types: {types!r}, expected None: only the kind 'vector' has types of harmonics")
+    if not np.iterable(types) or len(types) != 3:
+        raise ValueError(f"types: {types!r}, expected None or one for each of x, y and the result")
+    kept = [np.atleast_1d(shifts).tolist() if shifts is not None else None for shifts in types]
+    return [
+        (which, sum({1 << integer("types", shift, -1, 1) + 1 for shift in shifts}))
+        for which, shifts in enumerate(kept)
+        if shifts is not None
+    ]
 
 
 def _operation(kind, spin, product):

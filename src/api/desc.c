@@ -57,6 +57,8 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     d->accumulation = -1;
     d->spec.channels = d->spec.rank = 1;
     d->spec.spin = E3TP_SPIN_LEAST;
+    for (int k = 0; k < 3; k++)
+        d->spec.types[k] = E3TP_FIELD_TYPES;
     *out = d;
     return E3TP_OK;
 }
@@ -245,6 +247,16 @@ e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin)
     CHECK(d, spin >= E3TP_SPIN_FULL && spin <= E3TP_SO3_LMAX,
           "spin: %d, expected 0..%d, E3TP_SPIN_LEAST or E3TP_SPIN_FULL", spin, E3TP_SO3_LMAX);
     d->spec.spin = spin;
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_desc_set_field_types(e3tp_desc *d, e3tp_operand which, unsigned types)
+{
+    CHECK(d, e3tp_signal_is_field(d->spec.op, (int)which),
+          "set_field_types: operand %d is no vector field", (int)which);
+    CHECK(d, types && types <= E3TP_FIELD_TYPES, "field types: %u, expected bits 1..%d", types,
+          E3TP_FIELD_TYPES);
+    d->spec.types[which] = types;
     return E3TP_OK;
 }
 

@@ -118,10 +118,10 @@ void e3tp_grid_set_fields(e3tp_grid_plan *g)
     bool has[3][E3TP_GRID_TERMS] = {{false}};
     e3tp_grid_band bands[E3TP_GRID_BANDS];
     for (int k = 0; k < 3; k++) {
-        g->signals[k] = e3tp_grid_is_field(p, k) ? 3 : 1;
+        g->signals[k] = e3tp_signal_is_field(p->op, k) ? 3 : 1;
         for (size_t i = 0; i < g->signals[k]; i++)
-            has[k][i] = !e3tp_grid_is_field(p, k) || e3tp_grid_component(g, k, (int)i, bands);
-        if (e3tp_grid_is_field(p, k))
+            has[k][i] = !e3tp_signal_is_field(p->op, k) || e3tp_grid_component(g, k, (int)i, bands);
+        if (e3tp_signal_is_field(p->op, k))
             set_turns(g, k);
     }
     if (p->op == E3TP_OP_CROSS)

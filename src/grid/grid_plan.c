@@ -52,8 +52,9 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables
         for (size_t i = 0; i < g->signals[k]; i++) {
             if (!g->live[k][i])
                 continue;
-            const size_t n = e3tp_grid_is_field(p, k) ? e3tp_grid_component(g, k, (int)i, bands)
-                                                      : find_bands(g, k, i, bands);
+            const size_t n = e3tp_signal_is_field(p->op, k)
+                                 ? e3tp_grid_component(g, k, (int)i, bands)
+                                 : find_bands(g, k, i, bands);
             const e3tp_grid_signal s = {k == 2, images, n, bands};
             e3tp_grid_add_transform(&g->of[k][i], t, b, &s);
         }

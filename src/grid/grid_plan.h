@@ -77,15 +77,9 @@ typedef struct e3tp_grid_work {
     bool dense;
 } e3tp_grid_work;
 
-/* Whether operand k holds vector fields, and whether any operand does. */
-static inline bool e3tp_grid_is_field(const e3tp_problem *p, int k)
-{
-    return p->op == E3TP_OP_CROSS || (p->op == E3TP_OP_DOT && k < 2);
-}
-
 static inline bool e3tp_grid_has_fields(const e3tp_problem *p)
 {
-    return e3tp_grid_is_field(p, 0);
+    return e3tp_signal_is_field(p->op, 0);
 }
 
 /* Bands of a component of field k (0 radial, 1 southward, 2 eastward); returns their number. */

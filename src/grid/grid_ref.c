@@ -33,11 +33,6 @@ typedef struct harmonics {
     double at[3][E3TP_MOST_HARMONICS][FIELD];      /* a sample: [3][2j+1] */
 } harmonics;
 
-static bool is_field(const e3tp_problem *p, int k)
-{
-    return p->op == E3TP_OP_CROSS || (p->op == E3TP_OP_DOT && k < 2);
-}
-
 /* The largest degree of the components of all operands. */
 static int top_degree(const e3tp_problem *p)
 {
@@ -52,7 +47,7 @@ static bool set_tensors(harmonics *h, const e3tp_problem *p)
 {
     bool ok = true;
     for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < p->nblocks[k] && is_field(p, k); i++)
+        for (size_t i = 0; i < p->nblocks[k] && e3tp_signal_is_field(p->op, k); i++)
             if ((h->used[k][i] = e3tp_problem_uses(p, k, i)))
                 ok = ok && e3tp_wigner_3j(p->blocks[k][i].component, 1, p->blocks[k][i].l,
                                           E3TP_SIGN_E3NN, h->tensor[k][i]) == E3TP_OK;
@@ -62,7 +57,7 @@ static bool set_tensors(harmonics *h, const e3tp_problem *p)
 static void set_fields(harmonics *h, const e3tp_problem *p, const sample *s)
 {
     for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < p->nblocks[k] && is_field(p, k); i++) {
+        for (size_t i = 0; i < p->nblocks[k] && e3tp_signal_is_field(p->op, k); i++) {
             const e3tp_block *b = &p->blocks[k][i];
             const int l = b->component, size = 3 * (2 * b->l + 1);
             const double *Y = s->Y + l * l, root = sqrt(2.0 * b->l + 1);
@@ -244,10 +239,10 @@ static void add_fields(const e3tp_problem *p, const sample *s, const harmonics *
 static void add_sample(const e3tp_problem *p, const sample *s, harmonics *h, size_t rows,
                        const e3tp_grid_ref_row *r)
 {
-    if (is_field(p, 0))
+    if (e3tp_signal_is_field(p->op, 0))
         set_fields(h, p, s);
     for (size_t i = 0; i < rows * p->channels; i++)
-        if (is_field(p, 0))
+        if (e3tp_signal_is_field(p->op, 0))
             add_fields(p, s, h, i % p->channels, &r[i / p->channels]);
         else
             add_channel(p, s, i % p->channels, &r[i / p->channels]);

@@ -214,7 +214,7 @@ static e3tp_status make_signal_blocks(e3tp_problem *p, const e3tp_spec *s, signa
 {
     e3tp_irrep irreps[E3TP_MOST_HARMONICS];
     for (int k = 0; k < 3; k++) {
-        h->n[k] = e3tp_signal_harmonics(s->op, k, s->irreps[k], s->nirreps[k], h->of[k]);
+        h->n[k] = e3tp_signal_harmonics(s, k, h->of[k]);
         for (size_t i = 0; i < h->n[k]; i++)
             irreps[i] = (e3tp_irrep){(uint32_t)s->channels, (uint16_t)h->of[k][i].j,
                                      (int8_t)h->of[k][i].parity};

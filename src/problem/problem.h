@@ -83,7 +83,8 @@ typedef struct e3tp_spec {
     e3tp_path *paths;
     e3tp_irrep_norm irrep_norm;
     e3tp_path_norm path_norm;
-    int weights; /* -1: default */
+    int weights;       /* -1: default */
+    unsigned types[3]; /* of vector fields: bits of e3tp_field_type */
     size_t channels, rank;
     int spin; /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int grid_theta, grid_phi;

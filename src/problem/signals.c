@@ -99,23 +99,36 @@ static size_t add_functions(int kind, const e3tp_irrep *degrees, size_t n, e3tp_
     return made;
 }
 
-static size_t add_fields(int kind, const e3tp_irrep *degrees, size_t n, e3tp_harmonic *out)
+static size_t add_fields(int kind, const e3tp_irrep *degrees, size_t n, unsigned types,
+                         e3tp_harmonic *out)
 {
     size_t made = 0;
     for (size_t i = 0; i < n; i++) {
         const int j = degrees[i].l;
         for (int l = j ? j - 1 : 1; l <= j + 1; l++)
-            out[made++] = (e3tp_harmonic){j, l, (kind & NATURAL) == (l % 2) ? 1 : -1};
+            if (types >> (l - j + 1) & 1)
+                out[made++] = (e3tp_harmonic){j, l, (kind & NATURAL) == (l % 2) ? 1 : -1};
     }
     return made;
 }
 
-size_t e3tp_signal_harmonics(e3tp_op op, int which, const e3tp_irrep *degrees, size_t n,
-                             e3tp_harmonic *out)
+static int kind_of(e3tp_op op, int which)
 {
-    const int kind = which == 2 ? rules[op].out : rules[op].in;
+    return which == 2 ? rules[op].out : rules[op].in;
+}
+
+bool e3tp_signal_is_field(e3tp_op op, int which)
+{
+    return which >= 0 && which < 3 && (kind_of(op, which) & FIELD);
+}
+
+size_t e3tp_signal_harmonics(const e3tp_spec *s, int which, e3tp_harmonic *out)
+{
+    const int kind = kind_of(s->op, which);
+    const e3tp_irrep *degrees = s->irreps[which];
+    const size_t n = s->nirreps[which];
     if (kind & FIELD)
-        return add_fields(kind, degrees, n, out);
+        return add_fields(kind, degrees, n, s->types[which], out);
     size_t made = 0;
     if (kind & NATURAL)
         made += add_functions(NATURAL, degrees, n, out);

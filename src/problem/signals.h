@@ -15,6 +15,9 @@ typedef struct e3tp_harmonic {
 /* Of an operand, at most: 25 degrees by three. */
 enum { E3TP_MOST_HARMONICS = 75 };
 
+/* All of e3tp_field_type. */
+enum { E3TP_FIELD_TYPES = E3TP_FIELD_BELOW | E3TP_FIELD_MAGNETIC | E3TP_FIELD_ABOVE };
+
 static inline bool e3tp_op_is_signal(e3tp_op op)
 {
     return op != E3TP_OP_TENSOR_PRODUCT;
@@ -23,9 +26,10 @@ static inline bool e3tp_op_is_signal(e3tp_op op)
 /* Name of an operation ("gaunt"), NULL if there is none. */
 const char *e3tp_op_name(e3tp_op op);
 
-/* The harmonics of operand `which` (0 x, 1 y, 2 z) for n degrees, to out; returns how many. */
-size_t e3tp_signal_harmonics(e3tp_op op, int which, const e3tp_irrep *degrees, size_t n,
-                             e3tp_harmonic *out);
+/* Whether operand `which` (0 x, 1 y, 2 z; others: no) of an operation is a vector field. */
+bool e3tp_signal_is_field(e3tp_op op, int which);
+/* The harmonics of operand `which` of s, to out; returns how many. */
+size_t e3tp_signal_harmonics(const e3tp_spec *s, int which, e3tp_harmonic *out);
 /* Largest degree of the three lists over two, rounded up: the least spin whose matrices hold all.
  */
 int e3tp_signal_least_spin(const e3tp_spec *s);

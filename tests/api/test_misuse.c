@@ -191,6 +191,12 @@ START_TEST(setters_of_gaunt)
     PRODUCT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
     REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, -3), "spin");
     REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, E3TP_SO3_LMAX + 1), "spin");
+    GAUNT_REFUSED(e3tp_desc_set_field_types(d, E3TP_X, E3TP_FIELD_ABOVE), "field");
+    PRODUCT_REFUSED(e3tp_desc_set_field_types(d, E3TP_X, E3TP_FIELD_ABOVE), "field");
+    REFUSED(signals(E3TP_OP_DOT), e3tp_desc_set_field_types(d, E3TP_Z, E3TP_FIELD_ABOVE), "field");
+    REFUSED(signals(E3TP_OP_DOT), e3tp_desc_set_field_types(d, E3TP_W, E3TP_FIELD_ABOVE), "field");
+    REFUSED(signals(E3TP_OP_CROSS), e3tp_desc_set_field_types(d, E3TP_X, 0), "types");
+    REFUSED(signals(E3TP_OP_CROSS), e3tp_desc_set_field_types(d, E3TP_Z, 8), "types");
 }
 END_TEST
 
@@ -380,6 +386,7 @@ START_TEST(null_descriptors)
         e3tp_desc_set_planner_lock(NULL, NULL, NULL, NULL),
         e3tp_desc_set_rank(NULL, 1),
         e3tp_desc_set_spin(NULL, 1),
+        e3tp_desc_set_field_types(NULL, E3TP_X, E3TP_FIELD_ABOVE),
     };
     for (size_t i = 0; i < COUNT_OF(s); i++)
         ck_assert_int_eq(s[i], E3TP_E_INVALID);

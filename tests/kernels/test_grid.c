@@ -248,7 +248,8 @@ typedef struct variant {
     e3tp_layout layout[3];
     e3tp_weights weights;
     e3tp_quadrature quadrature;
-    int shared; /* bits: x, y one row for all */
+    int shared;        /* bits: x, y one row for all */
+    unsigned types[3]; /* of fields; 0: all */
     int n_theta, n_phi, aliased;
 } variant;
 
@@ -282,6 +283,9 @@ static e3tp_plan *plan_of(int product, const variant *v, e3tp_dtype t, e3tp_meth
         e3tp_desc_set_degrees(d, (e3tp_operand)k, l->l, (size_t)l->n);
         e3tp_desc_set_layout(d, (e3tp_operand)k, v->layout[k]);
     }
+    for (int k = 0; k < 3; k++)
+        if (v->types[k])
+            e3tp_desc_set_field_types(d, (e3tp_operand)k, v->types[k]);
     e3tp_desc_set_channels(d, v->channels);
     e3tp_desc_set_weights(d, v->weights);
     e3tp_desc_set_dtype(d, t);
@@ -424,6 +428,30 @@ START_TEST(sums_over_samples)
 }
 END_TEST
 
+/* Fields of every choice of harmonics: components that are missing or do not turn. */
+START_TEST(types_of_fields)
+{
+    const e3tp_op op = _i % 2 ? E3TP_OP_DOT : E3TP_OP_CROSS;
+    const int product = _i / 2 % 2 ? 3 : 5;
+    for (unsigned x = 1; x < 8; x++)
+        for (unsigned y = 1; y < 8; y++) {
+            variant v = variant_of(op, product, 0, (int)(x + y));
+            v.channels = 1 + x % 2;
+            v.types[0] = x, v.types[1] = y;
+            v.types[2] = op == E3TP_OP_CROSS ? 1 + (3 * x + y) % 7 : 0;
+            e3tp_plan *p = plan_of(product, &v, E3TP_F64, E3TP_METHOD_GRID);
+            arrays a;
+            make_arrays(&a, p->problem, &v);
+            call(p, &a);
+            smallest_grid(product, &v, &v.n_theta, &v.n_phi);
+            reference(p->problem, v.n_theta, v.n_phi, &a);
+            compare(p->problem, &a, product, (int)x, (int)y);
+            free_arrays(&a);
+            e3tp_plan_destroy(p);
+        }
+}
+END_TEST
+
 /* Difference between the product on a grid, aliasing allowed, and the direct contraction. */
 static double deviation(e3tp_op op, int product, int n_theta, int n_phi, e3tp_quadrature q)
 {
@@ -503,6 +531,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, kernels);
     tcase_add_test(tests, kernels_of_fields);
     tcase_add_loop_test(tests, sums_over_samples, 0, 2 * PRODUCTS * OPS);
+    tcase_add_loop_test(tests, types_of_fields, 0, 4);
     tcase_add_loop_test(tests, smallest_is_exact, 0, OPS);
     tcase_add_test(tests, aliasing_is_not_chosen);
     return run_case(tests, "grid");

@@ -461,6 +461,36 @@ class Kinds(unittest.TestCase):
                 got = harmonics(L1 + L2, self.points) @ p(x, y)
                 np.testing.assert_allclose(got, np.einsum("pk,pk->p", F @ x, G @ y), atol=1e-12)
 
+    def test_types(self):
+        # Fields of some harmonics only: the product of whole fields whose others are zero, and of the result the same.
+        cases = (0, 1, None), (-1, (0, 1), 0), (None, 1, (-1, 1))
+        for method, types in itertools.product(e3tp.methods("vector"), cases):
+            with made("cross", 2, 3, 4, types=types, method=method) as p, made("cross", 2, 3, 4) as whole:
+                kept = []
+                for lmax, shifts in zip((2, 3, 4), types):
+                    shifts = (-1, 0, 1) if shifts is None else np.atleast_1d(shifts)
+                    all_of = [(j, l - j) for j in range(lmax + 1) for l in range(abs(j - 1), j + 2)]
+                    kept.append(np.concatenate([np.full(2 * j + 1, shift in shifts) for j, shift in all_of]))
+                x, y = operands(p)
+                full = [np.zeros((5, len(k))) for k in kept[:2]]
+                full[0][:, kept[0]], full[1][:, kept[1]] = x, y
+                np.testing.assert_allclose(p(x, y), whole(*full)[:, kept[2]], atol=1e-12)
+                gz = np.zeros((5, len(kept[2])))
+                gz[:, kept[2]] = rng.standard_normal((5, p.irreps_out.dim))
+                for g, w, k in zip(p.backward(x, y, gz[:, kept[2]]), whole.backward(*full, gz), kept):
+                    np.testing.assert_allclose(g, w[:, k], atol=1e-12)
+
+    def test_every_coupling(self):
+        # x of l = j, y of l = j + 1: every coupling of degrees from 1 on, odd sums in l = j, even ones beside it.
+        for L in range(1, 6):
+            with made("cross", L, L, L, types=(0, 1, None)) as p:
+                degrees = [[ir.l for _, ir in irreps] for irreps in (p.irreps_in1, p.irreps_in2, p.irreps_out)]
+                found = {tuple(d[i] for d, i in zip(degrees, at)) for at in zip(*np.nonzero(p.kappa))}
+                some = range(1, L + 1)
+                for j1, j2 in itertools.product(some, some):
+                    want = set(range(abs(j1 - j2), min(j1 + j2, L) + 1))
+                    self.assertEqual({j3 for a, b, j3 in found if (a, b) == (j1, j2)}, want)
+
     def test_definition(self):
         degrees = ((1, 2, 3), (3, 3, 4), ([1, 3], [2], [1, 2, 5]))
         for (name, method), channels, lmax in itertools.product(SERVED, (1, 3, 17), degrees):
@@ -595,6 +625,13 @@ class Refusals(unittest.TestCase):
             e3tp.SignalProduct("gaunt", 1, 1, 1, product="dot")
         with self.assertRaisesRegex(ValueError, "kind"):
             e3tp.SignalProduct("mine", 1, 1, 1)
+        for types in ((0, 1), (0, 2, None), ((), None, None), 1):
+            with self.assertRaisesRegex(ValueError, "types"):
+                made("cross", 1, 1, 1, types=types)
+        with self.assertRaisesRegex(ValueError, "types"):
+            made("gaunt", 1, 1, 1, types=(0, 1, None))
+        with self.assertRaisesRegex(ValueError, "no vector field"):
+            made("dot", 1, 1, 1, types=(0, 1, 0))
 
     def test_options(self):
         for text, lmax, options in (
