@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""e3tp beside its peers on the protocol of "The Price of Freedom": rows of peers.jsonl -> tables, goals."""
+
+import statistics
+
+import goals as g
+
+BEST, EACH = (8, 15), (5, 8)  # times as fast as the fastest peer, and as the fastest of the same algorithm: floor, goal
+OPS = {
+    "paths": "instruction product, every path of even l1+l2+l3 its own output",
+    "gaunt": "Gaunt product, one output per degree",
+    "matrix": "matrix product, all couplings, one output per degree",
+}
+SETTINGS = {"mimo": "0..L x 0..L to 0..2L", "simo": "L x L to 0..2L", "siso": "L x L to L"}
+PASSES = {"fwd": "forward", "bwd": "forward and backward"}
+# ns per row of the paper's own code, one core of a Sapphire Rapids Xeon whose peak is PUBLISHED_PEAK, by AVX-512.
+PUBLISHED_PEAK = 214
+PUBLISHED = {
+    ("paths", "cg"): {1: 46, 2: 215, 3: 932, 4: 3343, 5: 10022, 6: 28741, 8: 39913},
+    ("gaunt", "grid"): {1: 105, 2: 165, 3: 358, 4: 681, 5: 1214, 6: 2035, 8: 5323},
+    ("matrix", "matrix"): {1: 517, 2: 679, 3: 1151, 4: 3204, 5: 7100},
+}
+
+
+def timed(samples, rows, compile_s):
+    """What a row of results has of times; samples in ns per call."""
+    return {"ns_per_row": statistics.median(samples) / rows, "min": min(samples) / rows, "compile_s": compile_s}
+
+
+def is_ours(row):
+    return row["rival"].startswith("e3tp ")
+
+
+def groups(rows):
+    """{(op, setting, L, pass): rows}"""
+    found = {}
+    for r in g.pick(rows, "protocol"):
+        found.setdefault((r["op"], *g.setting_of(r), r["pass"]), []).append(r)
+    return found
+
+
+def fastest(rows):
+    return min((r for r in rows if "ns_per_row" in r), key=lambda r: r["ns_per_row"], default=None)
+
+
+def table(rows):
+    """[{op, setting, L, pass, best, rival, ratio, methods: {method: (row, counterpart, ratio)}}]"""
+    lines = []
+    for (op, setting, L, which), found in groups(rows).items():
+        own, peers = ([r for r in found if is_ours(r) == mine] for mine in (True, False))
+        line = {"op": op, "setting": setting, "L": L, "pass": which, "name": f"{setting}.{L}"}
+        line |= {"best": fastest(own), "rival": fastest(peers), "methods": {}}
+        line["ratio"] = over(line["rival"], line["best"])
+        for r in own:
+            other = fastest([p for p in peers if p["method"] == r["method"]])
+            line["methods"][r["method"]] = (r, other, over(other, r))
+        lines.append(line)
+    return lines
+
+
+def over(row, other):
+    """Time of the one over that of the other."""
+    both = row and other and "ns_per_row" in row and "ns_per_row" in other
+    return row["ns_per_row"] / other["ns_per_row"] if both else None
+
+
+def lines(rows):
+    """For the terminal: every rival of the cases of rows."""
+    out = []
+    for (op, setting, L, which), found in groups(rows).items():
+        best = fastest([r for r in found if is_ours(r)])
+        out.append(f"{op} {setting} L = {L}, {PASSES[which]}; ns per row, one core")
+        for r in found:
+            ratio = over(r, best)
+            compiled = f"  compiled in {r['compile_s']:.1f} s" if r.get("compile_s") else ""
+            ns = f"{r['ns_per_row']:10.1f} {ratio:7.2f}x{compiled}" if ratio else f"         - {r.get('why', '')}"
+            out.append(f"    {r['rival']:24}{ns}")
+    return out
+
+
+def summary(rows):
+    """For the terminal: ratios, goals, how the peers stand beside the published figures."""
+    out = ["", "the fastest peer's time over that of e3tp's best method; each method over its own algorithm's fastest"]
+    for r in table(rows):
+        each = ", ".join(f"{m} {ratio:.1f}x" for m, (_, _, ratio) in r["methods"].items() if ratio)
+        ratio = f"{r['ratio']:.1f}x {r['rival']['rival']}" if r["ratio"] else "-"
+        out.append(f"{r['op']:7}{r['name']:8}{r['pass']:4} {ratio:32} {each}")
+    out += [f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}" for goal in goals(rows)]
+    return out + [f"{text}" for text in checked(rows)]
+
+
+def peak(rows):
+    return next((r["peak_gflops"] for r in rows if r["case"] == "protocol-machine"), None)
+
+
+def against_published(rows):
+    """[{op, method, L, ns, scaled, published}]: our own forms of the peers, scaled to the published machine's peak."""
+    found, here = [], peak(rows)
+    for (op, setting, L, which), at in groups(rows).items():
+        for (published_op, method), figures in PUBLISHED.items():
+            ours = fastest([r for r in at if r["method"] == method and not is_ours(r)])
+            if here and ours and (op, setting, which) == (published_op, "mimo", "fwd") and L in figures:
+                line = {"op": op, "method": method, "L": L, "rival": ours["rival"], "ns": ours["ns_per_row"]}
+                found.append(line | {"scaled": ours["ns_per_row"] * here / PUBLISHED_PEAK, "published": figures[L]})
+    return found
+
+
+def checked(rows):
+    found = against_published(rows)
+    good = sum(r["scaled"] <= r["published"] for r in found)
+    text = f"the peers reach the published times of the paper's code, scaled by peaks: {good} of {len(found)}"
+    return [text] if found else []
+
+
+def judged(text, values, limits):
+    """values: [(row of the table, what, ratio)]; by the floor."""
+    floor, goal = limits
+    found = [{"name": r["name"], "problem": f"layout={what}/{r['pass']}", "value": v} for r, what, v in values]
+    return g.goal(f"{text}: goal {goal}x, floor {floor}x", found, lambda r: r["value"], floor, "x")
+
+
+def goals(rows):
+    """Of MIMO, forward and with gradients; a ratio at its worst, judged by the floor."""
+    found, out = [r for r in table(rows) if r["setting"] == "mimo"], []
+    for op in OPS if found else ():
+        lines = [r for r in found if r["op"] == op]
+        best = [(r, r["best"] and r["best"]["method"], r["ratio"]) for r in lines]
+        each = [(r, method, ratio) for r in lines for method, (_, _, ratio) in r["methods"].items()]
+        out.append(judged(f"protocol, {op}, best method over the fastest peer", best, BEST))
+        out.append(judged(f"protocol, {op}, every method over the fastest peer of its algorithm", each, EACH))
+    return out
