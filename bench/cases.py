@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Problem strings of the default run, one a line; name=<setting>.<L> tells report and goals what a line is.
 
-The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000, multiplicity 1, float32, forward; one degree
-to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction product keeps every path as its own
-output: its natural-parity half is what the paper times, mimo-all has every path. The Gaunt product sums its paths into
-one output per degree. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
+The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000, multiplicity 1, float32, forward, and backward
+beside it; one degree to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction product keeps
+every path as its own output: its natural-parity half is what the paper times, -all has every path. The Gaunt product
+sums its paths into one output per degree; -kinds are the other products of signals. cold and cached: operands in
+memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. kinds is every product of signals
@@ -15,12 +16,13 @@ beside the others; pareto what they cost as their rank grows.
 import argparse
 import pathlib
 
+import growth
 import kinds
 import limits
 import pareto
 
 METHODS = "method=cg,gaunt,grid,auto"
-PROTOCOL = "batch=10000 dtype=f32 pass=fwd threads=1"
+PROTOCOL = "batch=10000 dtype=f32 pass=fwd,bwd threads=1"
 
 
 def natural(degrees, mul=1):
@@ -39,14 +41,15 @@ def paths(name, L, irreps, out):
 def protocol(top):
     for L in range(1, top + 1):
         one, many = natural([L]), natural(range(L + 1))
-        if L % 2 == 0:  # l1 + l2 + l3 = 3L must be even
-            yield paths("siso", L, one, f"out={one}")
-            yield f"op=gaunt name=siso.{L} l1={L}:{L} l2={L}:{L} l3={L}:{L} {PROTOCOL} {METHODS}"
-        yield paths("simo", L, one, f"lmax_out={2 * L}")
-        yield f"op=gaunt name=simo.{L} l1={L}:{L} l2={L}:{L} l3={2 * L} {PROTOCOL} {METHODS}"
-        yield paths("mimo", L, many, f"lmax_out={2 * L}")
-        yield paths("mimo-all", L, many, f"lmax_out={2 * L}")
-        yield f"op=gaunt name=mimo.{L} l1={L} l2={L} l3={2 * L} {PROTOCOL} {METHODS}"
+        settings = {"siso": (one, f"{L}:{L}", f"{L}:{L}"), "simo": (one, f"{L}:{L}", 2 * L), "mimo": (many, L, 2 * L)}
+        for setting, (irreps, degrees, out) in settings.items():
+            wanted = f"out=1x{L}e" if setting == "siso" else f"lmax_out={2 * L}"
+            signal = f"l1={degrees} l2={degrees} l3={out}"
+            yield paths(f"{setting}-all", L, irreps, wanted)
+            if setting != "siso" or L % 2 == 0:  # l1 + l2 + l3 = 3L must be even
+                yield paths(setting, L, irreps, wanted)
+                yield f"op=gaunt name={setting}.{L} {signal} {PROTOCOL} {METHODS}"
+            yield from growth.kinds_cases(setting, L, signal, PROTOCOL)
 
 
 def channels(top):
@@ -112,6 +115,7 @@ def main():
     runs += limits.cases(tiers()[0])
     runs += kinds.cases(tiers(), 4 if options.quick else 12)
     runs += pareto.cases(top)
+    runs += growth.streamed_cases(top, natural)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

@@ -8,8 +8,10 @@ grey.
 import io
 
 import goals as g
+import growth
 import matplotlib
 import pareto
+import rivalry
 import summary as s
 
 matplotlib.use("Agg")
@@ -143,6 +145,73 @@ def against_expressivity(found):
     axes.set_ylabel("ns per row and channel")
     axes.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
     return svg(figure)
+
+
+# ---- growth with L ----
+
+
+KINDS = {  # label: marker, line, colour
+    "paths, J-even": ("D", "--", "#444444"),
+    "paths, all": ("s", "-", "#000000"),
+    "gaunt, J-even": ("o", "-", "#1b4f9c"),
+    "bracket, J-odd": ("^", ":", "#d55e00"),
+    "complete, all": ("v", "-.", "#b07aa1"),
+    "matrix, all": ("P", "-", "#4fae5b"),
+}
+METHODS = {
+    "cg": ("o", "-", "#1b4f9c"),
+    "gaunt": ("^", ":", "#d55e00"),
+    "grid": ("v", "-.", "#4fae5b"),
+    "matrix": ("P", "--", "#000000"),
+}
+
+
+def powers(curves, ylabel="ns per row"):
+    """Time against L, both logarithmic; curves [(label, points, style)], the exponent of L in the legend."""
+    curves = [(label, points, style) for label, points, style in curves if points]
+    if not curves:
+        return ""
+    figure, axes = plt.subplots(figsize=SIZE)
+    for label, points, (marker, line, colour) in curves:
+        power = growth.slope(points)
+        label += f": L^{power:.1f}" if power is not None else ""
+        axes.plot(*zip(*points), marker=marker, linestyle=line, color=colour, label=label, markersize=5)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    degrees = sorted({L for _, points, _ in curves for L, _ in points})
+    axes.set_xticks(degrees, [str(L) for L in degrees])
+    axes.xaxis.set_minor_locator(NullLocator())
+    values = [y for _, points, _ in curves for _, y in points]
+    wide = max(values) > 300 * min(values)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.set_xlabel("L")
+    axes.set_ylabel(ylabel)
+    axes.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
+    return svg(figure)
+
+
+def growth_of_kinds(rows, setting, which):
+    return powers([(kind, points, KINDS[kind]) for kind, points in growth.by_kind(rows, setting, which).items()])
+
+
+def growth_of_methods(rows, kind, setting, which):
+    found = growth.by_method(rows, kind, setting, which)
+    return powers([(method, points, METHODS[method]) for method, points in found.items()])
+
+
+def beside_peers(rows, op, which):
+    """MIMO: e3tp's methods solid, of each algorithm the fastest peer dashed and lighter."""
+    curves = []
+    for method, (marker, _, colour) in METHODS.items():
+        own, peers = rivalry.curves(rows, op, which, method)
+        curves.append((f"e3tp {method}", own, (marker, "-", colour)))
+        curves.append((f"peers, {method}", peers, (marker, "--", LIGHTER[colour])))
+    return powers(curves)
+
+
+LIGHTER = {"#1b4f9c": "#8fb3e0", "#d55e00": "#f3b183", "#4fae5b": "#b2dcb8", "#000000": "#999999"}
 
 
 def errors(rows, setting, dtype):

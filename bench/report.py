@@ -8,11 +8,13 @@ import html
 import pathlib
 
 import goals as g
+import growth
 import kinds
 import limits
 import pareto
 import passes
 import plots
+import rivalry
 import summary as s
 import words
 
@@ -84,7 +86,7 @@ def machine(rows, command):
 
 def goal_table(rows):
     lines = []
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + rivalry.goals(rows):
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -137,22 +139,152 @@ PANELS = {"even": "maps of even l1+l2+l3", "all": "all maps"}
 
 def pareto_panels(rows):
     pairs = [
-        (plots.against_expressivity(pareto.series(rows, panel, L)), f"{text}, 0..{L} x 0..{L} to 0..{L}")
+        (plots.against_expressivity(pareto.series(rows, panel, L)), f"{text}, 0..{L} x 0..{L} to 0..{L}; one core")
         for L in pareto.levels(rows)
         for panel, text in PANELS.items()
     ]
     return heading("What freedom costs: time against expressivity", words.PARETO) + figures(*pairs)
 
 
+def named(row, key="method"):
+    """ns by what."""
+    return f"{g.number(row['ns_per_row'])} {row[key]}" if row and "ns_per_row" in row else "-"
+
+
+RIVALRY = [
+    ("<setting", lambda r: r["setting"]),
+    ("L", lambda r: r["L"]),
+    ("<pass", lambda r: rivalry.PASSES[r["pass"]]),
+    ("<e3tp's best", lambda r: named(r["best"])),
+    ("<fastest peer", lambda r: named(r["rival"], "rival")),
+    ("ratio", lambda r: r["ratio"] and f"{r['ratio']:.1f}x"),
+    ("<floor", lambda r: g.VERDICT[r["ratio"] and r["ratio"] >= rivalry.BEST[0]]),
+]
+
+BY_METHOD = [
+    ("<setting", lambda r: r[0]["setting"]),
+    ("L", lambda r: r[0]["L"]),
+    ("<pass", lambda r: rivalry.PASSES[r[0]["pass"]]),
+    ("<e3tp's method", lambda r: named(r[1])),
+    ("<fastest peer of its algorithm", lambda r: named(r[2], "rival")),
+    ("ratio", lambda r: r[3] and f"{r[3]:.1f}x"),
+    ("<floor", lambda r: g.VERDICT[r[3] and r[3] >= rivalry.EACH[0]]),
+]
+
+PUBLISHED = [
+    ("<product", lambda r: r["op"]),
+    ("<algorithm", lambda r: r["method"]),
+    ("L", lambda r: r["L"]),
+    ("<fastest form", lambda r: r["rival"]),
+    ("ns here", lambda r: r["ns"]),
+    ("scaled", lambda r: r["scaled"]),
+    ("published", lambda r: r["published"]),
+    ("<reached", lambda r: "yes" if r["scaled"] <= r["published"] else "NO"),
+]
+
+
+def folded(title, rows, columns):
+    return f"<details><summary>{html.escape(title)}</summary>{table(rows, columns)}</details>" if rows else ""
+
+
+def rival_tables(rows):
+    parts = []
+    for op, text in rivalry.OPS.items():
+        lines = [r for r in rivalry.table(rows) if r["op"] == op]
+        if not lines:
+            continue
+        methods = [(r, *at) for r in lines for at in r["methods"].values()]
+        parts += [f"<h3>{html.escape(text)}; ns per row, one core</h3>", table(lines, RIVALRY)]
+        parts.append(folded(f"{op}, each method against its own algorithm, ns per row", methods, BY_METHOD))
+        for which, name in rivalry.PASSES.items():
+            found = rivalry.every(rows, op, which)
+            columns = [("<setting", lambda r: r[0]), ("<by", lambda r: r[1]), ("<algorithm", lambda r: r[2])]
+            columns += [(f"L = {L}", lambda r, L=L: r[3].get(L)) for L in sorted({L for r in found for L in r[3]})]
+            parts.append(folded(f"{op}, {name}, every peer, ns per row", found, columns))
+    return "".join(parts)
+
+
+def rivals(rows):
+    machine = next((r for r in rows if r["case"] == "protocol-machine"), None)
+    if not machine:
+        return ""
+    pairs = [
+        (plots.beside_peers(rows, op, which), f"{op}, {name}, mimo: e3tp and, dashed, its peers; one core")
+        for op in rivalry.OPS
+        for which, name in rivalry.PASSES.items()
+    ]
+    published = words.PUBLISHED.format(there=rivalry.PUBLISHED_PEAK, here=machine["peak_gflops"])
+    return (
+        heading("Beside its peers", words.RIVALRY + f" Measured on {html.escape(machine['cpu'])}.")
+        + figures(*pairs)
+        + rival_tables(rows)
+        + f"<p>{published}</p>"
+        + table(rivalry.against_published(rows), PUBLISHED)
+    )
+
+
+CROSSOVERS = [
+    ("<product", lambda r: r["kind"]),
+    ("<setting", lambda r: r["setting"]),
+    *((f"<{text}", lambda r, which=which: r[which]) for which, text in growth.PASSES.items()),
+]
+
+STREAMED = [
+    ("<product", lambda r: r["kind"]),
+    ("L", lambda r: r["L"]),
+    ("<method", lambda r: r["method"]),
+    ("in the cache", lambda r: r["cached"]),
+    ("10 000 rows", lambda r: r["protocol"]),
+    ("from memory", lambda r: r["cold"]),
+    ("% of memory", lambda r: percent(r["memory"])),
+]
+
+
+def resource_table(rows):
+    found = growth.resources(rows)
+    columns = [(f"<{key}", lambda r, key=key: r[key]) for key in ("kind", "method", "pass")]
+    degrees = sorted({L for r in found for L in r["shares"]})
+    columns += [(f"%, L = {L}", lambda r, L=L: percent(r["shares"].get(L))) for L in degrees]
+    columns += [(f"KB, L = {L}", lambda r, L=L: L in r["memory"] and round(r["memory"][L] / 1024)) for L in degrees]
+    return table(found, columns)
+
+
+def growth_panels(rows):
+    passes = growth.PASSES.items()
+    kinds_pairs = [
+        (plots.growth_of_kinds(rows, setting, which), f"{setting}: {text}, {name}; one core")
+        for setting, text in growth.SETTINGS.items()
+        for which, name in passes
+    ]
+    method_pairs = [
+        (plots.growth_of_methods(rows, kind, setting, which), f"{kind}, {setting}, {name}; one core")
+        for kind in growth.KINDS
+        for setting in growth.SETTINGS
+        for which, name in passes
+    ]
+    return (
+        heading("How times grow with L", words.GROWTH)
+        + figures(*kinds_pairs)
+        + f"<details><summary>Every kind by every method</summary>{figures(*method_pairs)}</details>"
+        + f"<p>{words.CROSSOVERS}</p>"
+        + table(growth.crossovers(rows), CROSSOVERS)
+        + f"<p>{words.STREAMED}</p>"
+        + table(growth.streamed(rows), STREAMED)
+        + f"<details><summary>Share of peak, and memory</summary><p>{words.RESOURCES}</p>"
+        + resource_table(rows)
+        + "</details>"
+    )
+
+
 def protocol(rows):
     parts = [heading("The protocol of “The Price of Freedom”", words.PROTOCOL)]
-    pairs = [(plots.times(rows, k), f"{k}: {text}; ns per row") for k, text in s.SETTINGS.items()]
+    pairs = [(plots.times(rows, k), f"{k}: {text}; ns per row, one core") for k, text in s.SETTINGS.items()]
     pairs += [
-        (plots.times_per_unit(rows, "mimo"), "mimo: ns per row and unit of expressivity"),
-        (plots.times_per_unit(rows, "c128"), "c128: ns per row, channel and unit of expressivity"),
+        (plots.times_per_unit(rows, "mimo"), "mimo: ns per row and unit of expressivity, one core"),
+        (plots.times_per_unit(rows, "c128"), "c128: ns per row, channel and unit of expressivity, one core"),
         (
             plots.equal_expressivity(rows),
-            "mimo: ns per row when every path of natural parity is free: the Gaunt product needs C channels (times C)",
+            "mimo: ns per row when every path of natural parity is free, one core: the Gaunt product needs C channels",
         ),
     ]
     parts.append(figures(*pairs))
@@ -160,7 +292,7 @@ def protocol(rows):
         found = s.protocol_rows(rows, setting)
         if found:
             parts.append(
-                f"<h3>{setting}: {html.escape(text)}; ns per row</h3>" + table(found, PROTOCOL)
+                f"<h3>{setting}: {html.escape(text)}; ns per row, one core</h3>" + table(found, PROTOCOL)
             )
     return "".join(parts)
 
@@ -188,10 +320,10 @@ def shares(rows):
     return (
         heading("Share of peak", words.SHARES)
         + figures(
-            (plots.shares(rows, ("uuu", "uvu")), "cg products, best layout; the line is the goal"),
+            (plots.shares(rows, ("uuu", "uvu")), "cg products, best layout, one core; the line is the goal"),
             (
                 plots.shares(rows, ("signal",)),
-                "Gaunt product 0..L x 0..L to 0..L, float32, best layout",
+                "Gaunt product 0..L x 0..L to 0..L, float32, best layout, one core",
             ),
         )
         + table(found, columns)
@@ -242,7 +374,7 @@ def layer(rows):
     found = g.pick(rows, "layer")
     return (
         heading("A layer of an interatomic potential", words.LAYER)
-        + figures((plots.layer_bars(found), "what the whole is made of, one thread"))
+        + figures((plots.layer_bars(found), "what the whole is made of, one core"))
         + table(found, LAYER)
         + f"<p>{words.UNFUSED}</p>"
         + table([r for r in found if r["threads"] == 1], UNFUSED)
@@ -356,7 +488,7 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, limit_table, pareto_panels, protocol, kind_table, shares, layer)
+    sections = (goal_table, rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table, shares, layer)
     sections += (expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
@@ -375,10 +507,11 @@ def page(rows, command):
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--results", default="bench/out/results.jsonl")
+    args.add_argument("--peers", default="bench/out/peers.jsonl", help="shown where there is one")
     args.add_argument("--out", default="bench/out/report.html")
     args.add_argument("--command", default="bench/run", help="for the page's head")
     options = args.parse_args()
-    pathlib.Path(options.out).write_text(page(g.load(options.results), options.command))
+    pathlib.Path(options.out).write_text(page(g.load(options.results) + g.load(options.peers), options.command))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,18 @@ def table(rows):
     return lines
 
 
+def curves(rows, op, which, method):
+    """MIMO by a method and by the fastest peer of its algorithm: two lists of (L, ns)."""
+    own, peers = [], []
+    for r in table(rows):
+        ours, other, ratio = r["methods"].get(method, (None, None, None))
+        if (r["op"], r["setting"], r["pass"]) == (op, "mimo", which) and ours and "ns_per_row" in ours:
+            own.append((r["L"], ours["ns_per_row"]))
+            if ratio:
+                peers.append((r["L"], other["ns_per_row"]))
+    return sorted(own), sorted(peers)
+
+
 def over(row, other):
     """Time of the one over that of the other."""
     both = row and other and "ns_per_row" in row and "ns_per_row" in other
@@ -129,3 +141,13 @@ def goals(rows):
         out.append(judged(f"protocol, {op}, best method over the fastest peer", best, BEST))
         out.append(judged(f"protocol, {op}, every method over the fastest peer of its algorithm", each, EACH))
     return out
+
+
+def every(rows, op, which):
+    """[(setting, rival, algorithm, {L: ns, or why not})]"""
+    found = {}
+    for r in g.pick(rows, "protocol", op=op, **{"pass": which}):
+        setting, L = g.setting_of(r)
+        at = found.setdefault((setting, r["rival"], r["method"]), {})
+        at[L] = r.get("ns_per_row") or r["why"]
+    return [(*key, at) for key, at in found.items()]

@@ -6,6 +6,7 @@ not run, and the goals of the release."""
 import argparse
 
 import goals as g
+import growth
 import kinds
 import passes
 import limits
@@ -241,6 +242,17 @@ def print_kinds(rows):
         )
 
 
+def print_growth(rows):
+    table = growth.crossovers(rows)
+    if table:
+        print("\nhow times grow, batch 10 000, one core: exponent of L from L = 3 on, and the fastest method at each L")
+    for r in table:
+        for which, text in growth.PASSES.items():
+            best = growth.winners(rows, r["kind"], r["setting"], which)
+            power = growth.slope([(L, ns) for L, (ns, _) in best.items()])
+            print(f"  {r['kind']:16}{r['setting']:6}{text:22}L^{g.number(power and round(power, 1)):6}{r[which]}")
+
+
 def main():
     args = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -249,6 +261,7 @@ def main():
     rows = g.load(args.parse_args().results)
     for part in (
         print_protocol,
+        print_growth,
         print_shares,
         print_layer,
         print_passes,

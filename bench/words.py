@@ -6,7 +6,32 @@ GOALS = "Each is judged by its worst case; reached: worst to best."
 LIMITS = """By avx2 where the machine has it, float32, one thread unless said, shares of peak or bandwidth measured in
 the same process. The floor is what a release should have, the goal what the kernels alone have shown to be possible."""
 
-PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one thread. Two kinds of rows: the
+RIVALRY = """10 000 rows of one channel, float32, one core for e3tp and for each peer, in turns in one process by
+<code>bench/run --peers</code>. First e3tp's best method against the fastest peer for the same map, then each method
+against the fastest peer that has its algorithm; a ratio above 1 means that e3tp is faster. The algorithms of the paper
+are written for JAX from their formulas; every result agreed with e3tp's before it was timed. A peer without a time has
+the reason in its place."""
+
+PUBLISHED = """The peers' own standing: what the paper's own code takes, on one core of another machine (Sapphire
+Rapids, {there} Gflop/s by AVX-512), beside the fastest form here, scaled by the multiply-add peaks ({here:.0f}
+Gflop/s here). At or below the published time, the peers of this page are no weaker than the paper's code."""
+
+GROWTH = """Both axes logarithmic; in the legends the exponent of L, least squares of the logarithms from L = 3 on.
+Batch 10 000, multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt product has the couplings of even J, the
+bracket those of odd, the complete and the matrix product all; of the instruction product the even half and the whole.
+A kind by its fastest method; forward and backward: the sum of both. SISO, L x L to L, has J = 3L: even and odd L
+alternate."""
+
+CROSSOVERS = """The fastest method at each L: where they cross."""
+
+RESOURCES = """MIMO, one core: per cent of the multiply-add peak, counting what the method needs; and the memory that
+a call of 10 000 rows takes beside its operands, in KB."""
+
+STREAMED = """MIMO, forward, one core, by the method that AUTO takes: operands of 128 KB that stay in the cache; the
+protocol's 10 000 rows by the fastest method; operands of 256 MB, every one read from memory and written to it. Per
+cent of the bandwidth of reading, operands counted once. ns per row."""
+
+PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one core. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
