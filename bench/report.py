@@ -175,11 +175,12 @@ PUBLISHED = [
     ("<product", lambda r: r["op"]),
     ("<algorithm", lambda r: r["method"]),
     ("L", lambda r: r["L"]),
-    ("<fastest form", lambda r: r["rival"]),
-    ("ns here", lambda r: r["ns"]),
-    ("scaled", lambda r: r["scaled"]),
     ("published", lambda r: r["published"]),
-    ("<reached", lambda r: "yes" if r["scaled"] <= r["published"] else "NO"),
+    ("scaled to here", lambda r: r["scaled"]),
+    ("<fastest peer of the algorithm here", lambda r: f"{g.number(r['ns'])} {r['rival']}"),
+    ("<reached", lambda r: "yes" if r["ns"] <= r["scaled"] else "NO"),
+    ("e3tp's best", lambda r: r["own"]),
+    ("published, scaled / e3tp", lambda r: f"{r['scaled'] / r['own']:.1f}x"),
 ]
 
 

@@ -12,9 +12,10 @@ against the fastest peer that has its algorithm; a ratio above 1 means that e3tp
 are written for JAX from their formulas; every result agreed with e3tp's before it was timed. A peer without a time has
 the reason in its place."""
 
-PUBLISHED = """The peers' own standing: what the paper's own code takes, on one core of another machine (Sapphire
-Rapids, {there} Gflop/s by AVX-512), beside the fastest form here, scaled by the multiply-add peaks ({here:.0f}
-Gflop/s here). At or below the published time, the peers of this page are no weaker than the paper's code."""
+PUBLISHED = """Published: what the paper's own code took, forward, MIMO, on one core of another machine (Sapphire
+Rapids, {there} Gflop/s by AVX-512), and that scaled by the multiply-add peaks to this one ({here:.0f} Gflop/s).
+Where the fastest peer of the algorithm takes no longer, the peers of this page are no weaker than the paper's
+code."""
 
 GROWTH = """Both axes logarithmic; in the legends the exponent of L, least squares of the logarithms from L = 3 on.
 Batch 10 000, multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt product has the couplings of even J, the
