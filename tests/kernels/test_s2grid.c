@@ -62,7 +62,8 @@ static int sign_of(int c, int image, int south)
             classes[i] = (real)(i * 37 % 101 - 50);                                                \
         for (int i = 0; i < LINES * T; i++)                                                        \
             ring[0][i] = ring[1][i] = 777;                                                         \
-        f->to_ring(classes, POINTS, (const int32_t(*)[4])at, ring[0], with_south ? ring[1] : NULL); \
+        f->to_ring(classes, POINTS, (const int32_t(*)[4])at, ring[0],                              \
+                   with_south ? ring[1] : NULL);                                                   \
         for (int i = 0; i < POINTS * 4 * T; i++) {                                                 \
             const int p = i / (4 * T), image = i / T % 4, lane = i % T;                            \
             for (int south = 0; south <= with_south; south++) {                                    \
@@ -77,7 +78,7 @@ static int sign_of(int c, int image, int south)
         ck_assert(with_south || ring[1][0] == 777);                                                \
         for (int i = 0; i < LINES * T; i++)                                                        \
             ring[0][i] = (real)(i * 29 % 97 - 48), ring[1][i] = (real)(i * 31 % 89 - 40);          \
-        f->from_ring(ring[0], with_south ? ring[1] : NULL, POINTS, (const int32_t(*)[4])at, back);      \
+        f->from_ring(ring[0], with_south ? ring[1] : NULL, POINTS, (const int32_t(*)[4])at, back); \
         for (int i = 0; i < POINTS * 8 * T; i++) {                                                 \
             const int p = i / (8 * T), c = i / T % 8, lane = i % T;                                \
             real sum = 0;                                                                          \
