@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "e3tp/graph.h"
 #include "suite.h"
 
 static e3tp_isa tier;
@@ -46,41 +47,76 @@ static void fill(void *a, size_t n, e3tp_dtype t, size_t seed)
     }
 }
 
-/* gw [MUL], summed over the batch, as doubles. */
-static void weight_gradient(const e3tp_plan *p, e3tp_dtype t, bool given_work, double *gw)
+/* Who sums over the rows: a product over its batch, or a convolution over its edges. */
+typedef enum summer { PRODUCT, PRODUCT_WITH_WORK, CONVOLUTION } summer;
+
+static void sum_over_batch(const e3tp_plan *p, void *const in[4], bool given_work, void *gw)
 {
-    const size_t es = t == E3TP_F64 ? sizeof(double) : sizeof(float);
-    char *x = malloc(BATCH * WIDTH * es), *y = malloc(BATCH * WIDTH * es),
-         *gz = malloc(BATCH * MUL * es), w[MUL * sizeof(double)], out[MUL * sizeof(double)];
-    fill(x, BATCH * WIDTH, t, 1);
-    fill(y, BATCH * WIDTH, t, 7);
-    fill(gz, BATCH * MUL, t, 13);
-    fill(w, MUL, t, 17);
     e3tp_buffers b = e3tp_buffers_init(BATCH);
-    b.x = x, b.y = y, b.w = w, b.gz = gz, b.gw = out;
+    b.x = in[0], b.y = in[1], b.w = in[2], b.gz = in[3], b.gw = gw;
     const size_t bytes = (e3tp_plan_work_bytes(p, E3TP_BACKWARD, BATCH) + 63) / 64 * 64;
     if (given_work) {
         b.work = aligned_alloc(64, bytes);
         memset(b.work, 0xff, bytes);
     }
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    for (int i = 0; i < MUL; i++)
-        gw[i] = t == E3TP_F64 ? ((double *)(void *)out)[i] : (double)((float *)(void *)out)[i];
     free(b.work);
-    free(x), free(y), free(gz);
 }
 
+static void sum_over_edges(const e3tp_plan *p, void *const in[4], void *gw)
+{
+    static int32_t receivers[BATCH];
+    e3tp_graph *g;
+    e3tp_conv *c;
+    for (int e = 0; e < BATCH; e++)
+        receivers[e] = e / 100;
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.x = d.z = E3TP_AT_EDGE;
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = in[0], b.y = in[1], b.w = in[2], b.gz = in[3], b.gw = gw;
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, receivers, receivers, BATCH, BATCH / 100,
+                                       BATCH / 100, NULL, 0),
+                     E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+}
+
+/* gw [MUL], summed over the rows, as doubles. */
+static void weight_gradient(const e3tp_plan *p, e3tp_dtype t, summer by, double *gw)
+{
+    const size_t es = t == E3TP_F64 ? sizeof(double) : sizeof(float);
+    char out[MUL * sizeof(double)];
+    void *in[4] = {malloc(BATCH * WIDTH * es), malloc(BATCH * WIDTH * es), malloc(MUL * es),
+                   malloc(BATCH * MUL * es)};
+    fill(in[0], BATCH * WIDTH, t, 1);
+    fill(in[1], BATCH * WIDTH, t, 7);
+    fill(in[2], MUL, t, 17);
+    fill(in[3], BATCH * MUL, t, 13);
+    if (by == CONVOLUTION)
+        sum_over_edges(p, in, out);
+    else
+        sum_over_batch(p, in, by == PRODUCT_WITH_WORK, out);
+    for (int i = 0; i < MUL; i++)
+        gw[i] = t == E3TP_F64 ? ((double *)(void *)out)[i] : (double)((float *)(void *)out)[i];
+    for (int k = 0; k < 4; k++)
+        free(in[k]);
+}
+
+/* _i: by a product, by a convolution. */
 START_TEST(in_double)
 {
+    const summer by = _i ? CONVOLUTION : PRODUCT;
     double want[MUL], single[MUL], wide[MUL], again[MUL];
     e3tp_plan *p = plan_of(-1, E3TP_F64, 1);
-    weight_gradient(p, E3TP_F64, false, want);
+    weight_gradient(p, E3TP_F64, PRODUCT, want);
     e3tp_plan_destroy(p);
     p = plan_of(-1, E3TP_F32, 1);
-    weight_gradient(p, E3TP_F32, false, single);
+    weight_gradient(p, E3TP_F32, by, single);
     e3tp_plan_destroy(p);
     p = plan_of(E3TP_F64, E3TP_F32, 1);
-    weight_gradient(p, E3TP_F32, false, wide);
+    weight_gradient(p, E3TP_F32, by, wide);
     e3tp_plan_destroy(p);
     double worst = 0, worst_single = 0;
     for (int i = 0; i < MUL; i++) {
@@ -92,7 +128,7 @@ START_TEST(in_double)
     ck_assert_double_le(worst, worst_single + (double)FLT_EPSILON);
     for (int variant = 0; variant < 2; variant++) {
         p = plan_of(E3TP_F64, E3TP_F32, variant ? 4 : 3);
-        weight_gradient(p, E3TP_F32, variant, again);
+        weight_gradient(p, E3TP_F32, variant && !_i ? PRODUCT_WITH_WORK : by, again);
         ck_assert_int_eq(memcmp(wide, again, sizeof wide), 0);
         e3tp_plan_destroy(p);
     }
@@ -103,6 +139,6 @@ int main(int argc, char **argv)
 {
     tier = tier_argument(argc, argv);
     TCase *tests = tcase_create("accumulation");
-    tcase_add_test(tests, in_double);
+    tcase_add_loop_test(tests, in_double, 0, 2);
     return run_tests(tests, "accumulation", CK_NOFORK);
 }
