@@ -83,6 +83,14 @@ static int make_basis(layer *a, char *why, size_t cap)
     return e3tp_radial_create(&a->basis, &d, why, cap) == E3TP_OK;
 }
 
+static int make_harmonics(layer *a, char *why, size_t cap)
+{
+    static const int degrees[LAYER_LMAX + 1] = {0, 1, 2, 3};
+    e3tp_sh_desc d = e3tp_sh_desc_init(degrees, LAYER_LMAX + 1, 1, E3TP_SH_COMPONENT);
+    d.threads = 1;
+    return e3tp_sh_create(&a->harmonics, &d, why, cap) == E3TP_OK;
+}
+
 /* Weights of all edges in memory; without room for them the rows that read them are skipped. */
 static void make_ready_weights(layer *a)
 {
@@ -99,6 +107,7 @@ static void layer_destroy(layer *a)
     bench_product_destroy(&a->product);
     bench_crystal_destroy(&a->crystal);
     e3tp_radial_destroy(a->basis);
+    e3tp_sh_destroy(a->harmonics);
     free(a->x);
     free(a->y);
     free(a->radial);
@@ -114,7 +123,8 @@ static int layer_create(layer *a, const char *layout, char *why, size_t cap)
         snprintf(why, cap, "no cutoff gives every atom %d neighbours", LAYER_NEIGHBOURS);
         return 0;
     }
-    if (!make_product(a, layout, LAYER_BLOCK, why, cap) || !make_basis(a, why, cap))
+    if (!make_product(a, layout, LAYER_BLOCK, why, cap) || !make_basis(a, why, cap) ||
+        !make_harmonics(a, why, cap))
         return 0;
     a->block = block_size(a->product.width);
     a->tier = bench_tier_named(e3tp_plan_isa(a->product.plan));

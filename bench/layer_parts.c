@@ -12,15 +12,14 @@ enum { CHUNK = 64 };
 
 static void harmonics_range(void *ctx, size_t from, size_t to)
 {
-    static const int degrees[LAYER_LMAX + 1] = {0, 1, 2, 3};
     const layer *a = ctx;
-    double values[CHUNK * LAYER_Y];
+    float v[CHUNK * 3];
     for (size_t e = from; e < to; e += CHUNK) {
         const size_t n = to - e < CHUNK ? to - e : CHUNK;
-        e3tp_sh_eval(degrees, LAYER_LMAX + 1, 1, E3TP_SH_COMPONENT, a->crystal.vector + 3 * e, n,
-                     values, NULL);
-        for (size_t i = 0; i < n * LAYER_Y; i++)
-            a->y[e * LAYER_Y + i] = (float)values[i];
+        for (size_t i = 0; i < 3 * n; i++)
+            v[i] = (float)a->crystal.vector[3 * e + i];
+        const e3tp_sh_vectors rows = {n, v, NULL, NULL};
+        e3tp_sh_evaluate(a->harmonics, &rows, a->y + e * LAYER_Y, NULL, NULL);
     }
 }
 

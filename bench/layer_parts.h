@@ -5,6 +5,7 @@
 #define BENCH_LAYER_PARTS_H
 
 #include <e3tp/radial.h>
+#include <e3tp/sh.h>
 
 #include "crystal.h"
 #include "product.h"
@@ -23,14 +24,15 @@ typedef struct layer {
     bench_product product; /* its buffers hold one block of edges */
     const bench_tier *tier;
     e3tp_radial
-        *basis;     /* BENCH_RADIAL Bessel functions on one thread: layer_radial cuts the edges */
-    float *x;       /* [atoms][width x] */
-    float *y;       /* [edges][LAYER_Y] */
-    float *radial;  /* [edges][BENCH_RADIAL] */
-    float *map;     /* [BENCH_RADIAL][weights] */
-    float *weights; /* [edges][weights], or NULL: no room */
-    float *z;       /* [atoms][width z] */
-    size_t block;   /* edges that go through the cache together, <= LAYER_BLOCK */
+        *basis; /* BENCH_RADIAL Bessel functions on one thread: layer_radial cuts the edges */
+    e3tp_sh *harmonics; /* to LAYER_LMAX, component, on one thread likewise */
+    float *x;           /* [atoms][width x] */
+    float *y;           /* [edges][LAYER_Y] */
+    float *radial;      /* [edges][BENCH_RADIAL] */
+    float *map;         /* [BENCH_RADIAL][weights] */
+    float *weights;     /* [edges][weights], or NULL: no room */
+    float *z;           /* [atoms][width z] */
+    size_t block;       /* edges that go through the cache together, <= LAYER_BLOCK */
     int threads;
     layer_unfused unfused[2]; /* weights made, ready; once known */
     int unfused_known[2];
