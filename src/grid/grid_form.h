@@ -8,20 +8,17 @@
 typedef struct e3tp_grid_form {
     e3tp_grid_shape shape;
     bool separable;
-    e3tp_grid_tables tables;
+    e3tp_fold_tables tables;
     size_t rings;       /* dense: runs of samples take their place */
-    e3tp_grid_cut runs; /* dense: how the samples are cut */
+    e3tp_fold_cut runs; /* dense: how the samples are cut */
     size_t ring_step;   /* elements of a ring (run) of samples */
 } e3tp_grid_form;
 
 /* Appends the transforms of a problem to tables, which may be counting only. */
-typedef void e3tp_grid_add(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t);
+typedef void e3tp_grid_add(void *ctx, const e3tp_grid_basis *b, e3tp_fold_tables *t);
 
 /* Counts of the cheaper form, which b->separable then names; no nodes needed. */
-e3tp_grid_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx);
-
-/* Multiply-adds of lines that all transforms of t are worth, overheads included. */
-double e3tp_grid_transform_work(const e3tp_grid_tables *t);
+e3tp_fold_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx);
 
 /* The form of the transforms that add appends, on g->shape, which is set. */
 e3tp_status e3tp_grid_form_create(e3tp_grid_form *g, e3tp_dtype dtype, e3tp_tier tier,

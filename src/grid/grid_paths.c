@@ -40,7 +40,7 @@ static const double sample_work = 50.0, line_work = 2.0;
 static double transform_work(const e3tp_grid_shape *s, int l)
 {
     const double points = (double)e3tp_grid_points(s);
-    return (2 * l + 1) * points + line_work * E3TP_GRID_CLASSES * points;
+    return (2 * l + 1) * points + line_work * E3TP_FOLD_CLASSES * points;
 }
 
 /* Bits of the signals that paths want of a block of x or y. */
@@ -85,7 +85,7 @@ double e3tp_grid_paths_work(const e3tp_problem *p, const e3tp_grid_shape *s, e3t
         const double n = joined(p, c, &results), terms = 1 + odd;
         if (!same) /* paths of a pair stand together in most problems */
             work += n * terms * points *
-                    (sample_work + back * (2 * sample_work + 5 * E3TP_GRID_CLASSES));
+                    (sample_work + back * (2 * sample_work + 5 * E3TP_FOLD_CLASSES));
         work += n * (1 + back) * d * (terms * points + 3 * line_work * results);
     }
     return work;
@@ -247,7 +247,7 @@ static size_t bands_of(const e3tp_grid_set *set, int s, e3tp_grid_band *bands)
     return n;
 }
 
-static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
+static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_fold_tables *t)
 {
     e3tp_grid_paths *g = ctx;
     for (int l = 0; l <= E3TP_GRID_INPUT_LMAX; l++)
@@ -337,7 +337,7 @@ static size_t most_slots(const e3tp_grid_paths *g)
         for (int s = 0; s < 2; s++)
             if (g->sets[i].of[s].slots > most)
                 most = g->sets[i].of[s].slots;
-    return e3tp_grid_slot_lines(&g->base.form.shape, most);
+    return e3tp_fold_slot_lines(most, (size_t)g->base.form.shape.rings);
 }
 
 static size_t most_lines(const e3tp_grid_paths *g)

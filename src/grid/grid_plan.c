@@ -42,11 +42,11 @@ static size_t find_bands(const e3tp_grid_plan *g, int k, size_t signal, e3tp_gri
     return n;
 }
 
-static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
+static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_fold_tables *t)
 {
     e3tp_grid_plan *g = ctx;
     const e3tp_problem *p = g->base.problem;
-    const int images = e3tp_grid_has_fields(p) ? E3TP_GRID_CLASSES : 2;
+    const int images = e3tp_grid_has_fields(p) ? E3TP_FOLD_CLASSES : 2;
     e3tp_grid_band bands[E3TP_GRID_BANDS];
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < g->signals[k]; i++) {
@@ -87,7 +87,7 @@ static double count_fields(const e3tp_grid_plan *g, int back, double unfold, dou
 static double count_flops(const e3tp_grid_plan *g, int back)
 {
     if (e3tp_grid_has_fields(g->base.problem))
-        return count_fields(g, back, unfold_flops, product_flops, unfold_flops - E3TP_GRID_CLASSES);
+        return count_fields(g, back, unfold_flops, product_flops, unfold_flops - E3TP_FOLD_CLASSES);
     return (double)((1 + back) * (int)g->terms) * sample_flops;
 }
 
@@ -148,10 +148,10 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     if (!e3tp_grid_choose(shape, p, NULL))
         return false;
     set_signals(&g, p);
-    e3tp_grid_basis b = {.shape = shape, .dtype = p->dtype, .rows = e3tp_grid_rows(tier)};
-    const e3tp_grid_tables t = e3tp_grid_choose_form(&b, add_transforms, &g);
+    e3tp_grid_basis b = {.shape = shape, .dtype = p->dtype, .rows = e3tp_fold_rows(tier)};
+    const e3tp_fold_tables t = e3tp_grid_choose_form(&b, add_transforms, &g);
     for (int back = 0; back < 2; back++)
-        w->lines[back] = share(&g, back) * e3tp_grid_transform_work(&t) + count_work(&g, back);
+        w->lines[back] = share(&g, back) * e3tp_fold_work(&t) + count_work(&g, back);
     w->dense = !b.separable;
     return true;
 }
@@ -163,7 +163,7 @@ static void set_chunk(e3tp_grid_plan *g)
     const size_t ring = g->base.form.ring_step * e3tp_dtype_size(g->base.problem->dtype);
     const size_t fit = ((size_t)32 << 10) / ((g->signals[0] + g->signals[1]) * ring),
                  rings = g->base.form.rings;
-    g->chunk = g->base.form.separable && fit > 1 ? e3tp_grid_cut_rows(rings, fit).tile : 1;
+    g->chunk = g->base.form.separable && fit > 1 ? e3tp_fold_cut_rows(rings, fit).tile : 1;
 }
 
 static void lay_out(e3tp_grid_plan *g)
@@ -176,7 +176,8 @@ static void lay_out(e3tp_grid_plan *g)
         const size_t turned = g->fields.nturns[k] ? g->tiles.components[k] * T : 0;
         g->at.turned[k] = e3tp_take(total, T, turned, true);
         for (size_t i = 0; i < g->signals[k]; i++) {
-            const size_t slots = e3tp_grid_slot_lines(&form->shape, g->of[k][i].slots) * T;
+            const size_t slots =
+                e3tp_fold_slot_lines(g->of[k][i].slots, (size_t)form->shape.rings) * T;
             g->at.slots[k][i] = e3tp_take(total, T, slots, true);
             g->at.back[k][i] = e3tp_take(total, T, slots, true);
             g->at.points[k][i] = e3tp_take(total, T, samples, true);

@@ -5,26 +5,26 @@
 #define E3TP_GRID_SAMPLES_H
 
 #include "grid/grid_form.h"
-#include "grid/grid_kernels.h"
+#include "tile/fold.h"
 #include "simd/vec.h"
 
-#define kernels E3TP_NAME(e3tp_grid_kernels)
+#define kernels E3TP_NAME(e3tp_fold_kernels)
 
-enum { T = 64 / sizeof(real), POINT = E3TP_GRID_CLASSES * T };
+enum { T = 64 / sizeof(real), POINT = E3TP_FOLD_CLASSES * T };
 
 /* Elements from the first sample of all to the first of a ring or run. */
 V_INLINE size_t ring_at(const e3tp_grid_form *g, size_t ring)
 {
-    return g->separable ? ring * g->ring_step : e3tp_grid_cut_first(g->runs, ring) * POINT;
+    return g->separable ? ring * g->ring_step : e3tp_fold_cut_first(g->runs, ring) * POINT;
 }
 
 /* Steps of a stage; those of ring `ring` where every ring has its own (dense, to points). */
-V_INLINE const e3tp_grid_step *steps_of(const e3tp_grid_form *g, const e3tp_grid_transform *t,
+V_INLINE const e3tp_fold_step *steps_of(const e3tp_grid_form *g, const e3tp_grid_transform *t,
                                         int stage, size_t ring, size_t *n)
 {
     const bool own = !g->separable && stage == E3TP_GRID_TO_POINTS;
-    *n = own ? E3TP_GRID_CLASSES : t->first[stage + 1] - t->first[stage];
-    return g->tables.steps + t->first[stage] + (own ? ring * E3TP_GRID_CLASSES : 0);
+    *n = own ? E3TP_FOLD_CLASSES : t->first[stage + 1] - t->first[stage];
+    return g->tables.steps + t->first[stage] + (own ? ring * E3TP_FOLD_CLASSES : 0);
 }
 
 /* Coefficients, or slots made from them, that the point stage reads. */
@@ -34,7 +34,7 @@ V_INLINE const real *to_slots(const e3tp_grid_form *g, const e3tp_grid_transform
     if (!g->separable)
         return in;
     size_t n;
-    const e3tp_grid_step *s = steps_of(g, t, E3TP_GRID_TO_SLOTS, 0, &n);
+    const e3tp_fold_step *s = steps_of(g, t, E3TP_GRID_TO_SLOTS, 0, &n);
     kernels.synthesise(s, n, g->tables.table, g->tables.lists, in, 0, slots, 0, 1);
     return slots;
 }
@@ -44,7 +44,7 @@ V_INLINE void to_points(const e3tp_grid_form *g, const e3tp_grid_transform *t, c
                         size_t ring, size_t count, real *points)
 {
     size_t n;
-    const e3tp_grid_step *s = steps_of(g, t, E3TP_GRID_TO_POINTS, ring, &n);
+    const e3tp_fold_step *s = steps_of(g, t, E3TP_GRID_TO_POINTS, ring, &n);
     kernels.synthesise(s, n, g->tables.table, g->tables.lists,
                        from + (g->separable ? ring * POINT : 0), POINT, points, g->ring_step,
                        count);
@@ -55,7 +55,7 @@ V_INLINE void rings_to_slots(const e3tp_grid_form *g, const e3tp_grid_transform 
                              const real *points, size_t ring, size_t count, real *slots)
 {
     size_t n;
-    const e3tp_grid_step *s = steps_of(g, t, E3TP_GRID_FROM_POINTS, 0, &n);
+    const e3tp_fold_step *s = steps_of(g, t, E3TP_GRID_FROM_POINTS, 0, &n);
     kernels.analyse(s, n, g->tables.table, g->tables.lists, points, g->ring_step,
                     slots + ring * POINT, POINT, count, false);
 }
@@ -65,7 +65,7 @@ V_INLINE void to_coefficients(const e3tp_grid_form *g, const e3tp_grid_transform
                               const real *from, real *out, bool adds)
 {
     size_t n;
-    const e3tp_grid_step *s =
+    const e3tp_fold_step *s =
         steps_of(g, t, g->separable ? E3TP_GRID_FROM_SLOTS : E3TP_GRID_FROM_POINTS, 0, &n);
     kernels.analyse(s, n, g->tables.table, g->tables.lists, from, 0, out, 0, 1, adds);
 }

@@ -5,10 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/table.h"
 #include "so3/legendre.h"
 
-enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_GRID_CLASSES, ORDERS = 2 * LMAX + 1 };
+enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_FOLD_CLASSES, ORDERS = 2 * LMAX + 1 };
 enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
 enum { MOST_DEGREES = 2 * (LMAX + 1) }; /* of an order: two bands of a degree */
 
@@ -94,40 +93,27 @@ static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, 
     return v;
 }
 
-/* Rows first .. first + rows - 1 of the matrix as a tile. */
-static void write_tile(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a, size_t first,
-                       size_t rows, size_t n)
+/* What e3tp_fold_matrix.value needs. */
+typedef struct elements {
+    const e3tp_grid_basis *basis;
+    const matrix *of;
+} elements;
+
+static double value(const void *ctx, size_t k, size_t sample)
 {
-    const size_t T = 64 / e3tp_dtype_size(b->dtype);
-    t->steps[t->nsteps] =
-        (e3tp_grid_step){(uint32_t)rows, (uint32_t)n, t->nlists + (a->analysis ? first : 0),
-                         t->ntable, (a->base + (a->analysis ? 0 : first * CLASSES)) * T};
-    for (size_t k = 0, at = t->ntable; k < n; k++)
-        for (size_t r = first; r < first + rows; r++)
-            e3tp_put(b->dtype, t->table, at++,
-                     a->analysis ? element(b, a, a->first + k, &a->terms[r])
-                                 : element(b, a, a->first + r, &a->terms[k]));
+    const elements *e = ctx;
+    return element(e->basis, e->of, e->of->first + sample, &e->of->terms[k]);
 }
 
-static void add_matrix(e3tp_grid_tables *t, const e3tp_grid_basis *b, const matrix *a)
+static void add_matrix(e3tp_fold_tables *t, const e3tp_grid_basis *b, const matrix *a)
 {
-    const size_t T = 64 / e3tp_dtype_size(b->dtype);
-    const size_t rows = a->analysis ? a->n : a->samples, n = a->analysis ? a->samples : a->n;
-    const e3tp_grid_cut cut = e3tp_grid_cut_rows(rows, b->rows);
-    const size_t tiles = cut.large + cut.small;
-    for (size_t i = 0; i < tiles; i++) {
-        const size_t size = e3tp_grid_cut_size(cut, i);
-        if (t->steps)
-            write_tile(t, b, a, e3tp_grid_cut_first(cut, i), size, n);
-        t->nsteps++;
-        t->ntable += size * n;
-    }
-    for (size_t k = 0; t->steps && k < a->n; k++)
-        t->lists[t->nlists + k] = (int32_t)(a->terms[k].line * T);
-    t->nlists += a->n;
-    t->fma += (double)(rows * n * a->count);
-    t->calls += (double)(tiles * a->count);
-    t->lines += (double)(rows * a->count);
+    size_t line[2 * (LMAX + 1) * (LMAX + 1)];
+    for (size_t k = 0; k < a->n; k++)
+        line[k] = a->terms[k].line;
+    const elements all = {b, a};
+    const e3tp_fold_matrix m = {line,     a->n,        a->base, a->samples,
+                                a->count, a->analysis, value,   &all};
+    e3tp_fold_add(t, &m);
 }
 
 /* The class of samples of parity `odd` in x that go along the ring as `order`. */
@@ -168,7 +154,7 @@ static size_t find_class(const e3tp_grid_basis *b, const e3tp_grid_signal *s, in
 }
 
 /* Class c on `samples` samples from `first` on, which stand at line `base`. */
-static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
+static void add_class(e3tp_fold_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
                       int c, const matrix *part)
 {
     term terms[2 * (LMAX + 1) * (LMAX + 1)];
@@ -182,20 +168,20 @@ static void add_class(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_
         add_matrix(t, b, &a);
 }
 
-static void add_dense_synthesis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+static void add_dense_synthesis(e3tp_fold_tables *t, const e3tp_grid_basis *b,
                                 const e3tp_grid_signal *s)
 {
-    const e3tp_grid_cut runs = e3tp_grid_runs(b);
+    const e3tp_fold_cut runs = e3tp_grid_runs(b);
     for (size_t i = 0; i < runs.large + runs.small; i++)
         for (size_t c = 0; c < CLASSES; c++) {
-            const matrix part = {.first = e3tp_grid_cut_first(runs, i),
-                                 .samples = e3tp_grid_cut_size(runs, i),
+            const matrix part = {.first = e3tp_fold_cut_first(runs, i),
+                                 .samples = e3tp_fold_cut_size(runs, i),
                                  .base = c};
             add_class(t, b, s, (int)c, &part);
         }
 }
 
-static void add_dense_analysis(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+static void add_dense_analysis(e3tp_fold_tables *t, const e3tp_grid_basis *b,
                                const e3tp_grid_signal *s)
 {
     const size_t samples = (size_t)b->shape->rings * (size_t)b->shape->points;
@@ -215,11 +201,6 @@ static size_t find_degrees(const e3tp_grid_signal *s, int parity, int order, ter
     return found;
 }
 
-static size_t slot_line(const e3tp_grid_basis *b, size_t slot)
-{
-    return slot / CLASSES * CLASSES * (size_t)b->shape->rings + slot % CLASSES;
-}
-
 /* Orders of a class that have harmonics, in slots from `slot` on. */
 static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_signal *s, int c, size_t slot,
                           term *out)
@@ -229,12 +210,13 @@ static size_t find_orders(const e3tp_grid_basis *b, const e3tp_grid_signal *s, i
     for (int size = 0; size <= LMAX; size++) {
         const int order = c >> 2 ? -size : size;
         if (class_of(b, c & 1, order) == c && find_degrees(s, c & 1, order, degrees))
-            out[found] = (term){NULL, order, slot_line(b, slot + found)}, found++;
+            out[found] = (term){NULL, order, e3tp_fold_slot(slot + found, (size_t)b->shape->rings)},
+            found++;
     }
     return found;
 }
 
-static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
+static void add_to_slots(e3tp_fold_tables *t, const e3tp_grid_basis *b, const e3tp_grid_signal *s,
                          bool analysis)
 {
     term orders[LMAX + 1], degrees[MOST_DEGREES];
@@ -248,7 +230,7 @@ static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3
                               .rings = true,
                               .analysis = analysis,
                               .signal = s,
-                              .base = slot_line(b, slot),
+                              .base = e3tp_fold_slot(slot, (size_t)b->shape->rings),
                               .count = 1};
             add_matrix(t, b, &a);
         }
@@ -256,7 +238,7 @@ static void add_to_slots(e3tp_grid_tables *t, const e3tp_grid_basis *b, const e3
 }
 
 /* Returns the number of slots. */
-static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
+static size_t add_to_points(e3tp_fold_tables *t, const e3tp_grid_basis *b,
                             const e3tp_grid_signal *s, bool analysis)
 {
     term orders[LMAX + 1];
@@ -277,7 +259,7 @@ static size_t add_to_points(e3tp_grid_tables *t, const e3tp_grid_basis *b,
     return slot;
 }
 
-void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
+void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_fold_tables *tables,
                              const e3tp_grid_basis *b, const e3tp_grid_signal *s)
 {
     const double before = tables->fma;

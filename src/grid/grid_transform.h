@@ -5,7 +5,7 @@
    A signal, or a derivative of it, is held as its eight classes on the folded samples; class c of a
    product is the sum of products of classes d and c ^ d. Two forms:
      dense      a matrix per class over all folded samples; to points in runs of as many as a tile
-                has rows (E3TP_GRID_CLASSES steps each), so that a run's classes stay in the cache
+                has rows (E3TP_FOLD_CLASSES steps each), so that a run's classes stay in the cache
      separable  per order m and parity of l + m over the rings to `slots`; then per ring and class
                 over the orders to the samples of the ring
    `analysis` is the transpose. */
@@ -13,10 +13,10 @@
 #define E3TP_GRID_TRANSFORM_H
 
 #include "core/alloc.h"
-#include "grid/grid_kernels.h"
 #include "grid/grid_shape.h"
+#include "tile/fold.h"
 
-enum { E3TP_GRID_LMAX = 24, E3TP_GRID_CLASSES = 8 };
+enum { E3TP_GRID_LMAX = 24 };
 
 enum {
     E3TP_GRID_TO_SLOTS, /* coefficients to slots of rings; none in the dense form */
@@ -32,17 +32,6 @@ typedef struct e3tp_grid_transform {
     size_t slots;
     double fma; /* per lane and direction */
 } e3tp_grid_transform;
-
-/* Where tables are written; all NULL: they are only counted. */
-typedef struct e3tp_grid_tables {
-    e3tp_grid_step *steps;
-    int32_t *lists;
-    void *table; /* of the problem's type */
-    size_t nsteps, nlists, ntable;
-    double fma;   /* per lane, synthesis and analysis each */
-    double calls; /* tiles, each time they are run */
-    double lines; /* lines that they write */
-} e3tp_grid_tables;
 
 /* What stands on the samples: the value of a harmonic; its derivatives by x = cos theta and by phi;
    the two components of its gradient. */
@@ -74,7 +63,7 @@ typedef struct e3tp_grid_basis {
     const e3tp_grid_shape *shape;
     bool separable;
     e3tp_dtype dtype;
-    size_t rows; /* of a tile: e3tp_grid_rows */
+    size_t rows; /* of a tile: e3tp_fold_rows */
     /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0, and its derivative by x */
     const double *legendre, *slope;
     const double *sine; /* [rings] of theta */
@@ -82,21 +71,14 @@ typedef struct e3tp_grid_basis {
     const double *ring_weight, *point_weight;
 } e3tp_grid_basis;
 
-/* Lines of the slots: slot s of ring i at line (s / 8 * rings + i) * 8 + s % 8. */
-static inline size_t e3tp_grid_slot_lines(const e3tp_grid_shape *s, size_t slots)
-{
-    return (slots + E3TP_GRID_CLASSES - 1) / E3TP_GRID_CLASSES * (size_t)s->rings *
-           E3TP_GRID_CLASSES;
-}
-
 /* Dense: how the samples are cut into runs. */
-static inline e3tp_grid_cut e3tp_grid_runs(const e3tp_grid_basis *b)
+static inline e3tp_fold_cut e3tp_grid_runs(const e3tp_grid_basis *b)
 {
-    return e3tp_grid_cut_rows((size_t)b->shape->rings * (size_t)b->shape->points, b->rows);
+    return e3tp_fold_cut_rows((size_t)b->shape->rings * (size_t)b->shape->points, b->rows);
 }
 
 /* Appends the transform of a signal to the tables. */
-void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_grid_tables *tables,
+void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_fold_tables *tables,
                              const e3tp_grid_basis *basis, const e3tp_grid_signal *signal);
 
 /* legendre, slope [rings][..], sine [rings] and trig [points][49] of the basis for the nodes. */

@@ -120,7 +120,7 @@ static void set_shape(e3tp_s2grid *g, const e3tp_s2grid_desc *d)
     e3tp_grid_fold(s);
 }
 
-static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_grid_tables *t)
+static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_fold_tables *t)
 {
     e3tp_s2grid *g = ctx;
     e3tp_grid_band bands[E3TP_S2GRID_BANDS];
@@ -191,9 +191,9 @@ static void lay_out(e3tp_s2grid *g)
                                                               : 1;
     size_t *total = &g->scratch_elements;
     g->scratch.coefficients = e3tp_take(total, T, g->together * g->components * T, true);
-    g->scratch.slots = e3tp_take(total, T, e3tp_grid_slot_lines(s, slots) * T, true);
+    g->scratch.slots = e3tp_take(total, T, e3tp_fold_slot_lines(slots, (size_t)s->rings) * T, true);
     g->scratch.classes =
-        e3tp_take(total, T, g->chunk * (size_t)s->points * E3TP_GRID_CLASSES * T, true);
+        e3tp_take(total, T, g->chunk * (size_t)s->points * E3TP_FOLD_CLASSES * T, true);
     g->scratch.samples = e3tp_take(total, T, 2 * g->chunk * (size_t)s->n_phi * T, true);
 }
 
@@ -262,7 +262,7 @@ static size_t units(const e3tp_s2grid *g, size_t batch)
 size_t e3tp_s2grid_workers(const e3tp_s2grid *g, size_t batch)
 {
     const size_t n = units(g, batch);
-    const double samples = 2.0 * E3TP_GRID_CLASSES * (double)e3tp_grid_points(&g->form.shape),
+    const double samples = 2.0 * E3TP_FOLD_CLASSES * (double)e3tp_grid_points(&g->form.shape),
                  unit = (double)g->group_tiles * (g->of[0].fma + samples),
                  shares = (double)n * unit / work_per_worker;
     const size_t most = shares < (double)n ? (size_t)shares : n;

@@ -107,7 +107,7 @@ static void write_rings(const frame *f, e3tp_tile_spot tile, size_t ring, size_t
     const images im = images_of(s, ring, count);
     for (size_t k = 0; k < count; k++)
         kernels.to_ring(f->classes + k * points * POINT, points, (const int32_t(*)[4])f->g->at,
-                       f->samples + k * line, image_of(f, count, im, ring, k));
+                        f->samples + k * line, image_of(f, count, im, ring, k));
     size_t at;
     e3tp_tile_map m = rings_of(f, tile, ring, count, &at);
     tiles.unpack(&m, f->g->lanes, f->samples, 0, f->out + at);
@@ -127,7 +127,7 @@ static void read_rings(const frame *f, e3tp_tile_spot tile, size_t ring, size_t 
     tiles.pack(&m, f->g->lanes, f->in + at, f->samples + count * line, 0);
     for (size_t k = 0; k < count; k++)
         kernels.from_ring(f->samples + k * line, image_of(f, count, im, ring, k), points,
-                     (const int32_t(*)[4])f->g->at, f->classes + k * points * POINT);
+                          (const int32_t(*)[4])f->g->at, f->classes + k * points * POINT);
 }
 
 /* Rings of a chunk that begins at `ring`. */

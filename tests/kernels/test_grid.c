@@ -2,7 +2,7 @@
 /* The kernels of src/grid against their definition; then whole products against sums over all
    samples: grids that fold by quarters, by halves, with and without samples on mirrors, exact and
    aliased, both quadratures, layouts, strides, weights, gradients. */
-#include "grid/grid_kernels.h"
+#include "tile/fold.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 #include "layouts.h"
 #include "tiers.h"
 
-static const e3tp_grid_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
-    FOR_TIERS(e3tp_grid_kernels_f32)};
-static const e3tp_grid_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
-    FOR_TIERS(e3tp_grid_kernels_f64)};
+static const e3tp_fold_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_fold_kernels_f32)};
+static const e3tp_fold_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_fold_kernels_f64)};
 static e3tp_tier tier;
 
 static double draw(void)
@@ -41,21 +41,21 @@ static int element(size_t r, size_t k)
 }
 
 /* The steps of a matrix, a tile each. */
-static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, size_t line)
+static size_t cut(e3tp_fold_step *steps, size_t rows, size_t n, int analysis, size_t line)
 {
-    const e3tp_grid_cut c = e3tp_grid_cut_rows(rows, e3tp_grid_rows(tier));
+    const e3tp_fold_cut c = e3tp_fold_cut_rows(rows, e3tp_fold_rows(tier));
     const size_t tiles = c.large + c.small;
     for (size_t i = 0; i < tiles; i++) {
-        const size_t first = e3tp_grid_cut_first(c, i);
+        const size_t first = e3tp_fold_cut_first(c, i);
         steps[i] =
-            (e3tp_grid_step){(uint32_t)e3tp_grid_cut_size(c, i), (uint32_t)n, analysis ? first : 0,
+            (e3tp_fold_step){(uint32_t)e3tp_fold_cut_size(c, i), (uint32_t)n, analysis ? first : 0,
                              first * n, analysis ? 0 : first * 8 * line};
     }
     return tiles;
 }
 
 #define MATRIX_CHECKS(real, kernels_type)                                                        \
-    static void pack_##real(real *A, const e3tp_grid_step *s, size_t n)                          \
+    static void pack_##real(real *A, const e3tp_fold_step *s, size_t n)                          \
     {                                                                                            \
         const size_t first = s->matrix / (n ? n : 1);                                            \
         for (size_t k = 0; k < n; k++)                                                           \
@@ -67,7 +67,7 @@ static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, si
         enum { T = 64 / sizeof(real), STEP = MOST * 8 * T };                                     \
         static _Alignas(64) real in[3 * STEP], out[3 * STEP], A[MOST * MOST];                    \
         int32_t list[MOST] = {0};                                                                \
-        e3tp_grid_step steps[MOST];                                                              \
+        e3tp_fold_step steps[MOST];                                                              \
         for (int i = 0; i < 3 * STEP; i++)                                                       \
             in[i] = (real)(i % 17 - 8);                                                          \
         for (int way = 0; way < (n ? 3 : 1); way++) {                                            \
@@ -114,8 +114,8 @@ static size_t cut(e3tp_grid_step *steps, size_t rows, size_t n, int analysis, si
                     same((double)to[at + c * T], want);                                          \
                 }                                                                                \
     }
-MATRIX_CHECKS(float, e3tp_grid_kernels_f32)
-MATRIX_CHECKS(double, e3tp_grid_kernels_f64)
+MATRIX_CHECKS(float, e3tp_fold_kernels_f32)
+MATRIX_CHECKS(double, e3tp_fold_kernels_f64)
 
 static int parity(size_t bits)
 {
@@ -175,8 +175,8 @@ static int parity(size_t bits)
             same((double)b[i], i < lines * T ? 3 * x - 2 * y : y);                              \
         }                                                                                       \
     }
-FIELD_CHECKS(float, e3tp_grid_kernels_f32)
-FIELD_CHECKS(double, e3tp_grid_kernels_f64)
+FIELD_CHECKS(float, e3tp_fold_kernels_f32)
+FIELD_CHECKS(double, e3tp_fold_kernels_f64)
 
 START_TEST(kernels_of_fields)
 {

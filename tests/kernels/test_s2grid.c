@@ -35,10 +35,10 @@ static e3tp_s2grid *plan_of(const e3tp_s2grid_desc *given)
 /* ---- kernels: a point's image has the sign (-1)^(bit 0) in the south, (-1)^(bit 2) at -phi,
    (-1)^(bit 1) at phi + pi */
 
-static const e3tp_grid_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
-    FOR_TIERS(e3tp_grid_kernels_f32)};
-static const e3tp_grid_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
-    FOR_TIERS(e3tp_grid_kernels_f64)};
+static const e3tp_fold_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_fold_kernels_f32)};
+static const e3tp_fold_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
+    FOR_TIERS(e3tp_fold_kernels_f64)};
 
 static int sign_of(int c, int image, int south)
 {
@@ -51,7 +51,7 @@ static int sign_of(int c, int image, int south)
     static void check_kernels_##real(const void *kernels, int with_south)                          \
     {                                                                                              \
         enum { T = 64 / sizeof(real), POINTS = 3, LINES = 4 * POINTS };                            \
-        const e3tp_grid_kernels_##real *f = kernels;                                               \
+        const e3tp_fold_kernels_##real *f = kernels;                                               \
         static _Alignas(64) real classes[POINTS * 8 * T], ring[2][LINES * T],                      \
             back[POINTS * 8 * T];                                                                  \
         int32_t at[POINTS][4];                                                                     \

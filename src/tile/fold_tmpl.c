@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Transforms and products of signals, compiled once per tier and real. Exports one const struct. */
-#include "grid/grid_kernels.h"
+#include "tile/fold.h"
 
 #include "simd/vec.h"
 
@@ -148,22 +148,22 @@ EACH_ROWS(DEFINE)
 static tile_code *const gather_code[][FEW + 1] = {EACH_ROWS(GATHERS)};
 static tile_code *const scatter_code[] = {EACH_ROWS(SCATTER)};
 
-static void synthesise(const e3tp_grid_step *s, size_t nsteps, const real *table,
+static void synthesise(const e3tp_fold_step *s, size_t nsteps, const real *table,
                        const int32_t *lists, const real *in, size_t in_step, real *out,
                        size_t out_step, size_t count)
 {
     const walk w = {in_step, out_step, count, false};
-    for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
+    for (const e3tp_fold_step *end = s + nsteps; s < end; s++)
         gather_code[s->rows - 1][s->n <= FEW ? s->n : 0](&w, s->n, table + s->matrix,
                                                          lists + s->list, in, out + s->base);
 }
 
-static void analyse(const e3tp_grid_step *s, size_t nsteps, const real *table, const int32_t *lists,
+static void analyse(const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,
                     const real *in, size_t in_step, real *out, size_t out_step, size_t count,
                     bool adds)
 {
     const walk w = {in_step, out_step, count, adds};
-    for (const e3tp_grid_step *end = s + nsteps; s < end; s++)
+    for (const e3tp_fold_step *end = s + nsteps; s < end; s++)
         scatter_code[s->rows - 1](&w, s->n, table + s->matrix, lists + s->list, in + s->base, out);
 }
 
@@ -375,7 +375,7 @@ static void turn(size_t lines, real c, real s, real *a, real *b)
     }
 }
 
-#define STRUCT_(r) e3tp_grid_kernels_##r
+#define STRUCT_(r) e3tp_fold_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,
-const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_grid_kernels) = {E3TP_GRID_KERNELS(MEMBER, real)};
+const STRUCT(E3TP_REAL) E3TP_NAME(e3tp_fold_kernels) = {E3TP_FOLD_KERNELS(MEMBER, real)};
