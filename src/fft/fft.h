@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Short complex transforms of lane tiles, behind one door: FFTW where it is compiled in, else an
-   own direct DFT by factors.
+/* Short complex transforms of lane tiles by FFTW, behind one door.
 
    A line is n points of T = 64 / sizeof(real) complex numbers, one per lane, real part first: 128
    bytes a point. The transform is in place and not scaled,
@@ -17,7 +16,6 @@
 #include <stdbool.h>
 
 #include "core/alloc.h"
-#include "core/cpu.h"
 #include "core/lock.h"
 #include "core/status.h"
 
@@ -30,12 +28,11 @@ typedef struct e3tp_fft_spec {
     int lines; /* one after the other */
     int sign;  /* +1: frequencies to samples, -1: samples to frequencies */
     e3tp_dtype dtype;
-    e3tp_tier tier;         /* of the own DFT; FFTW chooses for itself */
-    e3tp_planner_lock lock; /* around FFTW's planner, here and in destroy */
-    bool own;               /* the own DFT even where FFTW is there */
+    e3tp_planner_lock lock; /* around the planner, here and in destroy */
 } e3tp_fft_spec;
 
-/* Time of a line in units of about 8 ns on one core (AVX2), 0 where n is not served. */
+/* Time of a line in units of about 8 ns on one core (AVX2), 0 where n is not served: in a build
+   without FFTW none is. */
 double e3tp_fft_cost(int n);
 
 /* Frequencies and samples count modulo n; negative ones are welcome. */
@@ -48,6 +45,5 @@ e3tp_status e3tp_fft_create(e3tp_fft **out, const e3tp_fft_spec *s, const e3tp_a
 void e3tp_fft_destroy(e3tp_fft *f, const e3tp_allocator *a); /* NULL is fine */
 /* data: 64-byte aligned. Re-entrant. */
 void e3tp_fft_execute(const e3tp_fft *f, void *data);
-const char *e3tp_fft_engine(const e3tp_fft *f); /* "FFTW", "own DFT" */
 
 #endif

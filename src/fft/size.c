@@ -21,7 +21,7 @@ static bool is_coprime(int a, int b)
  * none. */
 static int factor(int n)
 {
-    if (n < 1 || n > E3TP_FFT_MAX)
+    if (n < 1 || n > E3TP_FFT_MAX || !E3TP_HAVE_FFTW)
         return 0;
     if (is_direct(n))
         return 1;
@@ -32,18 +32,11 @@ static int factor(int n)
     return best;
 }
 
-/* Measured (bench/README.md): 8 ns a point for straight-line code, 15 for two passes, 13 for 25
-   points; the own DFT takes length/2 multiply-adds a point and pass. */
+/* Measured: 8 ns a point for straight-line code, 15 for two passes, 13 for 25 points. */
 double e3tp_fft_cost(int n)
 {
     const int a = factor(n);
-    if (!a)
-        return 0;
-#if E3TP_HAVE_FFTW
-    return 1 + n * (a > 1 ? 1.8 : n == 25 ? 1.6 : 1.0);
-#else
-    return 1 + n * (a > 1 ? 1.0 + 0.35 * (a + n / a) : 0.5 + 0.35 * n);
-#endif
+    return a ? 1 + n * (a > 1 ? 1.8 : n == 25 ? 1.6 : 1.0) : 0;
 }
 
 int e3tp_fft_passes(int n, e3tp_fft_pass out[E3TP_FFT_PASSES])

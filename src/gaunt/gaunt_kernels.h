@@ -1,50 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernels of the backend, one list for the structs, the tier tables and the tests. A line is
-   T = 64 / sizeof(real) numbers, one per lane; a point is T complex numbers, two lines, its lanes
-   in an order of their own. */
+/* The kernels of rings that FFTW transforms, one list for the structs, the tier tables and the
+   tests. A line is T = 64 / sizeof(real) numbers, one per lane; a point is T complex numbers, two
+   lines, its lanes in an order of their own. */
 #ifndef E3TP_GAUNT_KERNELS_H
 #define E3TP_GAUNT_KERNELS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/cpu.h"
 #include "e3tp_config.h"
 
-/* Points of a column: rows r and r' = r + 1 of the half torus and their mirror images; an absent r'
-   is r again. */
-typedef struct e3tp_gaunt_quad {
-    uint16_t r, mirror_r, s, mirror_s;
-} e3tp_gaunt_quad;
+/* An order m of a ring: where its frequencies +m and -m stand, and the lines of its coefficients of
+   cos and sin, even and odd under theta -> pi - theta; -1: none. */
+typedef struct e3tp_gaunt_order {
+    uint16_t plus, minus;
+    int32_t line[2][2]; /* [odd][sin] */
+} e3tp_gaunt_order;
 
-/* Where the frequencies +m and -m of the even and the odd m of a column stand in a row. */
-typedef struct e3tp_gaunt_places {
-    uint16_t plus_even, minus_even, plus_odd, minus_odd;
-} e3tp_gaunt_places;
-
-/* to_points a column's spectrum, lines [4][nu]: a and b of the even m, then of the odd m, to points
-             plus[u] and minus[u]:  E +- O,  E = a - ib,  O = -b - ia
-   to_lines  the reverse: a + ib = conj(X[u] + X[-u]) even, i conj(X[u] - X[-u]) odd
-   to_rows   samples e = X + X', o = X - X' of a column, X' the mirror image, to two rows in one
-             complex point of the row pair, spectra of real functions: X[m] = e_r + i e_s,
-             X[-m] = conj(e_r) + i conj(e_s)
-   to_column the reverse, e_r = X[m] + conj(X[-m]), ..., and X = e + o, X' = e - o
-   clear     lines of zeros at count points of each of n rows of `length` points
-   multiply  out = a b, n lines
-   products  x, y, g = g y, g x, x y, n lines */
-#define E3TP_GAUNT_KERNELS(X, real)                                                               \
-    X(to_points,                                                                                  \
-      (size_t nu, const uint16_t *plus, const uint16_t *minus, const real *lines, real *column))  \
-    X(to_lines,                                                                                   \
-      (size_t nu, const uint16_t *plus, const uint16_t *minus, const real *column, real *lines))  \
-    X(to_rows, (size_t pairs, const e3tp_gaunt_quad *quad, const e3tp_gaunt_places *at, bool odd, \
-                const real *column, size_t length, real *rows))                                   \
-    X(to_column, (size_t pairs, const e3tp_gaunt_quad *quad, const e3tp_gaunt_places *at,         \
-                  bool odd, const real *rows, size_t length, real *column))                       \
-    X(clear, (size_t count, const uint16_t *points, size_t n, size_t length, real *rows))         \
-    X(multiply, (size_t n, const real *a, const real *b, real *out))                              \
-    X(products, (size_t n, real * x, real * y, real * g))
+/* A ring and its mirror image are the real and the imaginary part of one complex ring.
+   join      coefficients to frequencies  +m: a - ib, -m: a + ib,  a = (even + odd) + i (even - odd)
+             of cosines, b of sines
+   split     the reverse: even = re + im, odd = re - im of X[m] + X[-m] (cos), i (X[m] - X[-m])
+   (sin) clear     lines of zeros at count points multiply  out = a b, n lines */
+#define E3TP_GAUNT_KERNELS(X, real)                                                     \
+    X(join, (size_t n, const e3tp_gaunt_order *orders, const real *lines, real *ring))  \
+    X(split, (size_t n, const e3tp_gaunt_order *orders, const real *ring, real *lines)) \
+    X(clear, (size_t count, const uint16_t *points, real *ring))                        \
+    X(multiply, (size_t n, const real *a, const real *b, real *out))
 
 #define E3TP_GAUNT_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_gaunt_kernels_f32 {

@@ -1,135 +1,143 @@
 /* SPDX-License-Identifier: MIT */
-/* A lane tile: to the torus and back. Compiled once per tier and real; exports one const struct. */
+/* A lane tile: to the torus and back. Compiled once per tier and real; exports one const struct.
+
+   The three operands are alike: gx is the analysis of gz y, gy of gz x, and z of x y. */
 #include <string.h>
 
 #include "gaunt/gaunt_plan.h"
 #include "simd/vec.h"
 
 #define kernels E3TP_NAME(e3tp_gaunt_kernels)
-#define tiling E3TP_NAME(e3tp_tile_kernels)
-#define T ((size_t)TILE_LANES)
+#define folding E3TP_NAME(e3tp_fold_kernels)
+
+enum { T = 64 / sizeof(real), STEP = E3TP_FOLD_CLASSES * T };
 
 typedef struct frame {
     const e3tp_gaunt_plan *plan;
-    real *spectrum, *column;
-    real *rows[3]; /* samples of x, y, gz, then of what they become */
+    const e3tp_signal_call *call;
+    real *base;   /* scratch */
+    int in_place; /* operand whose samples give way to the product, or -1 */
 } frame;
 
-/* ---- one operand of one tile */
-
-static void convert(const frame *f, const e3tp_mix *m, const real *from, real *to)
+static const e3tp_fold_step *steps_of(const frame *f, int k, int stage, size_t *n)
 {
-    tiling.mix(m, E3TP_GAUNT_MIXES, f->plan->pool.lists, f->plan->pool.coeff, from, to);
+    const e3tp_gaunt_side *s = &f->plan->side[k];
+    *n = s->first[stage + 1] - s->first[stage];
+    return f->plan->tables.steps + s->first[stage];
 }
 
-static bool has_odd(const e3tp_gaunt_side *s, size_t c)
+/* A stage of operand k, `count` times, in and out moving on by the steps. */
+static void synthesise(const frame *f, int k, int stage, const real *in, size_t in_step, real *out,
+                       size_t out_step, size_t count)
 {
-    return c + 1 < s->columns || s->odd_top;
+    const e3tp_fold_tables *t = &f->plan->tables;
+    size_t n;
+    const e3tp_fold_step *s = steps_of(f, k, stage, &n);
+    folding.synthesise(s, n, t->table, t->lists, in, in_step, out, out_step, count);
 }
 
-/* Components to spectra of rows, by columns. */
-static void synthesize(const frame *f, int k, const real *lines, real *rows)
+static void analyse(const frame *f, int k, int stage, const real *in, size_t in_step, real *out,
+                    size_t out_step, size_t count)
+{
+    const e3tp_fold_tables *t = &f->plan->tables;
+    size_t n;
+    const e3tp_fold_step *s = steps_of(f, k, stage, &n);
+    folding.analyse(s, n, t->table, t->lists, in, in_step, out, out_step, count, false);
+}
+
+static void to_slots(const frame *f, int k, const real *in)
+{
+    const e3tp_gaunt_plan *g = f->plan;
+    synthesise(f, k, E3TP_GAUNT_TO_WAVES, in, 0, f->base + g->waves, 0, 1);
+    synthesise(f, k, E3TP_GAUNT_TO_RINGS, f->base + g->waves, 0, f->base + g->slots[k], 0, 1);
+}
+
+static void from_slots(const frame *f, int k, real *out)
+{
+    const e3tp_gaunt_plan *g = f->plan;
+    analyse(f, k, E3TP_GAUNT_FROM_RINGS, f->base + g->back[k], 0, f->base + g->waves, 0, 1);
+    analyse(f, k, E3TP_GAUNT_FROM_WAVES, f->base + g->waves, 0, out, 0, 1);
+}
+
+/* Samples of operand k on the rings from `ring` on: all are kept where they serve later tiles. */
+static real *points_at(const frame *f, int k, size_t ring)
+{
+    const e3tp_gaunt_plan *g = f->plan;
+    return f->base + g->points[k] + (f->call->shared[k] ? ring * g->ring_step : 0);
+}
+
+static void to_points(const frame *f, int k, size_t ring, size_t count)
 {
     const e3tp_gaunt_plan *g = f->plan;
     const e3tp_gaunt_side *s = &g->side[k];
-    const size_t pairs = (size_t)g->torus.pairs, length = (size_t)g->torus.n_phi;
-    for (size_t c = 0; c < s->columns; c++) {
-        convert(f, s->synthesis + c * E3TP_GAUNT_MIXES, lines, f->spectrum);
-        kernels.to_points(s->nu, s->plus, s->minus, f->spectrum, f->column);
-        kernels.clear(s->ncolumn_zeros, s->column_zeros, 1, 0, f->column);
-        e3tp_fft_execute(g->column[0], f->column);
-        kernels.to_rows(pairs, g->quad, &s->places[c], has_odd(s, c), f->column, length, rows);
+    const real *slots = f->base + g->slots[k] + ring * STEP;
+    real *points = points_at(f, k, ring);
+    if (!g->torus.fftw) {
+        synthesise(f, k, E3TP_GAUNT_TO_POINTS, slots, STEP, points, g->ring_step, count);
+        return;
     }
-    kernels.clear(s->nrow_zeros, s->row_zeros, pairs, length, rows);
+    for (size_t i = 0; i < count; i++) {
+        kernels.join((size_t)g->torus.degree[k] + 1, s->orders, slots + i * STEP,
+                     points + i * g->ring_step);
+        kernels.clear(s->nzeros, s->zeros, points + i * g->ring_step);
+    }
+    e3tp_fft_execute(g->fft[0], points);
 }
 
-/* And back. */
-static void analyse(const frame *f, int k, const real *rows, real *lines)
+static void from_points(const frame *f, int k, real *points, size_t ring, size_t count)
 {
     const e3tp_gaunt_plan *g = f->plan;
-    const e3tp_gaunt_side *s = &g->side[k];
-    const size_t pairs = (size_t)g->torus.pairs, length = (size_t)g->torus.n_phi;
-    for (size_t c = 0; c < s->columns; c++) {
-        kernels.to_column(pairs, g->quad, &s->places[c], has_odd(s, c), rows, length, f->column);
-        e3tp_fft_execute(g->column[1], f->column);
-        kernels.to_lines(s->nu, s->plus, s->minus, f->column, f->spectrum);
-        convert(f, s->analysis + c * E3TP_GAUNT_MIXES, f->spectrum, lines);
+    real *slots = f->base + g->back[k] + ring * STEP;
+    if (!g->torus.fftw) {
+        analyse(f, k, E3TP_GAUNT_FROM_POINTS, points, g->ring_step, slots, STEP, count);
+        return;
     }
+    e3tp_fft_execute(g->fft[1], points);
+    for (size_t i = 0; i < count; i++)
+        kernels.split((size_t)g->torus.degree[k] + 1, g->side[k].orders, points + i * g->ring_step,
+                      slots + i * STEP);
 }
 
-/* Samples of x and y become those of z, in place of an operand that later tiles do not share.
-   Returns them. */
-static const real *forward_rows(const frame *f, const e3tp_signal_call *call, const bool fresh[3])
+/* Result k on `count` rings from `ring` on: the product of the other two. */
+static void multiply(const frame *f, int k, size_t ring, size_t count)
 {
     const e3tp_gaunt_plan *g = f->plan;
-    const size_t step = g->rows_at_once * (size_t)g->torus.n_phi * 2 * T;
-    real *to = f->rows[!call->shared[0] ? 0 : !call->shared[1] ? 1 : 2];
-    for (size_t i = 0; i < (size_t)g->torus.pairs; i += g->rows_at_once) {
-        const size_t at = i / g->rows_at_once * step;
-        for (int k = 0; k < 2; k++)
-            if (fresh[k])
-                e3tp_fft_execute(g->row[0], f->rows[k] + at);
-        kernels.multiply(step / T, f->rows[0] + at, f->rows[1] + at, to + at);
-        e3tp_fft_execute(g->row[1], to + at);
-    }
-    return to;
+    const size_t lines = count * g->torus.points;
+    const real *a = points_at(f, k == 0, ring), *b = points_at(f, k == 2 ? 1 : 2, ring);
+    real *product = f->in_place < 0 ? f->base + g->product : points_at(f, f->in_place, ring);
+    if (g->torus.fftw)
+        kernels.multiply(lines, a, b, product);
+    else
+        folding.multiply(a, b, product, lines / E3TP_FOLD_CLASSES, false);
+    from_points(f, k, product, ring, count);
 }
 
-static void forward_tile(const frame *f, const e3tp_signal_call *call, const void *const in[3],
-                         void *z, const bool fresh[3])
+static int in_place(const e3tp_signal_call *call)
 {
-    for (int k = 0; k < 2; k++)
-        if (fresh[k])
-            synthesize(f, k, in[k], f->rows[k]);
-    analyse(f, 2, forward_rows(f, call, fresh), z);
-}
-
-/* Samples of x, y, gz become those of gx, gy and z. */
-static void backward_rows(const frame *f, const e3tp_signal_call *call)
-{
-    const e3tp_gaunt_plan *g = f->plan;
-    const size_t step = g->rows_at_once * (size_t)g->torus.n_phi * 2 * T;
-    for (size_t i = 0; i < (size_t)g->torus.pairs; i += g->rows_at_once) {
-        const size_t at = i / g->rows_at_once * step;
-        real *const rows[3] = {f->rows[0] + at, f->rows[1] + at, f->rows[2] + at};
-        for (int k = 0; k < 3; k++)
-            if (call->needed[k])
-                e3tp_fft_execute(g->row[0], rows[k]);
-        kernels.products(step / T, rows[0], rows[1], rows[2]);
-        for (int k = 0; k < 3; k++)
-            if (call->wanted[k])
-                e3tp_fft_execute(g->row[1], rows[k]);
-    }
-}
-
-/* All samples give way to products, so operands that tiles share are transformed for each. */
-static void backward_tile(const frame *f, const e3tp_signal_call *call, const void *const in[3],
-                          void *const out[3])
-{
-    for (int k = 0; k < 3; k++)
-        if (call->needed[k])
-            synthesize(f, k, in[k], f->rows[k]);
-        else
-            memset(f->rows[k], 0, f->plan->row_bytes);
-    backward_rows(f, call);
-    for (int k = 0; k < 3; k++)
-        if (call->wanted[k])
-            analyse(f, k, f->rows[k], out[k]);
+    return call->back ? -1 : !call->shared[0] ? 0 : !call->shared[1] ? 1 : -1;
 }
 
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                      void *const out[3], const bool fresh[3], void *scratch)
 {
     const e3tp_gaunt_plan *g = plan;
-    real *base = scratch;
-    const frame f = {g,
-                     base + g->spectrum,
-                     base + g->column_at,
-                     {base + g->rows_at[0], base + g->rows_at[1], base + g->rows_at[2]}};
-    if (call->back)
-        backward_tile(&f, call, in, out);
-    else
-        forward_tile(&f, call, in, out[2], fresh);
+    const frame frame_of_tile = {g, call, scratch, in_place(call)}, *f = &frame_of_tile;
+    const size_t rings = (size_t)g->torus.rings;
+    for (int k = 0; k < 3; k++)
+        if (fresh[k])
+            to_slots(f, k, in[k]);
+    for (size_t ring = 0; ring < rings; ring += g->chunk) {
+        const size_t count = rings - ring < g->chunk ? rings - ring : g->chunk;
+        for (int k = 0; k < 3; k++)
+            if (fresh[k])
+                to_points(f, k, ring, count);
+        for (int k = 0; k < 3; k++)
+            if (call->wanted[k])
+                multiply(f, k, ring, count);
+    }
+    for (int k = 0; k < 3; k++)
+        if (call->wanted[k])
+            from_slots(f, k, out[k]);
 }
 
 const e3tp_signal_runner E3TP_NAME(e3tp_gaunt_runner) = {run_tile, NULL};

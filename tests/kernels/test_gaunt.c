@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "gaunt/gaunt_plan.h"
 #include "gaunt/gaunt_ref.h"
 #include "tiers.h"
 
@@ -45,6 +46,7 @@ typedef struct gaunt_case {
     e3tp_weights weights;
     e3tp_dtype dtype;
     bool shared_y; /* one row */
+    bool fftw;
     double *tensor;
     size_t dim[3]; /* of one channel */
 } gaunt_case;
@@ -198,13 +200,21 @@ static ptrdiff_t stride_of(const gaunt_case *c, int k)
     return c->layout[k] == E3TP_BATCH_LAST ? ROWS : (ptrdiff_t)c->width[k];
 }
 
+static e3tp_gaunt_plan *make_plan(const gaunt_case *c, const e3tp_problem *p)
+{
+    e3tp_gaunt_torus t;
+    e3tp_gaunt_plan *g;
+    ck_assert(e3tp_gaunt_torus_of(&t, p, c->fftw));
+    ck_assert_int_eq(e3tp_gaunt_plan_create(&g, p, tier, &t, NULL, NULL), E3TP_OK);
+    return g;
+}
+
 /* The rows in blocks of at most block_rows, each output wanted by itself or all. */
 static void run_blocks(const gaunt_case *c, const e3tp_problem *p, const arrays *a, int only)
 {
     const e3tp_backend *b = &e3tp_backend_gaunt;
     const size_t es = e3tp_dtype_size(c->dtype);
-    void *state;
-    ck_assert_int_eq(b->create(&state, p, tier, NULL, NULL), E3TP_OK);
+    void *state = make_plan(c, p);
     const ptrdiff_t sw = c->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)c->width[3] : 0;
     for (int pass = E3TP_FORWARD; pass <= E3TP_BACKWARD; pass++) {
         const size_t bytes = b->scratch_bytes(state, (e3tp_pass)pass),
@@ -288,7 +298,10 @@ START_TEST(runs)
             c.weights = (e3tp_weights)(variant % 3);
             c.dtype = variant % 2 ? E3TP_F64 : E3TP_F32;
             c.shared_y = variant / 2 == 1;
-            check_case(&c);
+            for (int fftw = 0; fftw <= E3TP_HAVE_FFTW; fftw++) {
+                c.fftw = fftw;
+                check_case(&c);
+            }
         }
     ck_assert_int_eq(checks, 24);
     free(c.tensor);
@@ -311,16 +324,18 @@ START_TEST(largest)
     const e3tp_gaunt_ref_operand x = {13, list[0].l, v[0]}, y = {13, list[1].l, v[1]},
                                  z = {13, list[2].l, v[2]};
     ck_assert(e3tp_gaunt_ref(&x, &y, &z));
-    void *state;
-    ck_assert_int_eq(e3tp_backend_gaunt.create(&state, p, tier, NULL, NULL), E3TP_OK);
-    void *scratch = e3tp_alloc(NULL, e3tp_backend_gaunt.scratch_bytes(state, E3TP_FORWARD), 1);
     const e3tp_rows rows = {
         .n = 1, .x = v[0], .y = v[1], .z = got, .sx = 1000, .sy = 1000, .sz = 1000};
-    e3tp_backend_gaunt.run(state, E3TP_FORWARD, &rows, scratch);
-    for (size_t i = 0; i < p->dim[2]; i++)
-        ck_assert_double_eq_tol(got[i], v[2][i], 1e-13);
-    e3tp_free(NULL, scratch);
-    e3tp_backend_gaunt.destroy(state, NULL);
+    for (int fftw = 0; fftw <= E3TP_HAVE_FFTW; fftw++) {
+        c.fftw = fftw;
+        void *state = make_plan(&c, p);
+        void *scratch = e3tp_alloc(NULL, e3tp_backend_gaunt.scratch_bytes(state, E3TP_FORWARD), 1);
+        e3tp_backend_gaunt.run(state, E3TP_FORWARD, &rows, scratch);
+        for (size_t i = 0; i < p->dim[2]; i++)
+            ck_assert_double_eq_tol(got[i], v[2][i], 1e-13);
+        e3tp_free(NULL, scratch);
+        e3tp_backend_gaunt.destroy(state, NULL);
+    }
     e3tp_problem_destroy(p, NULL);
 }
 END_TEST

@@ -69,10 +69,12 @@ END_TEST
 /* ---- kernels
  * --------------------------------------------------------------------------------------- */
 
-enum { POINTS = 12, LINES = 2 * POINTS, MAX_T = 16, NU = 5, PAIRS = 2, LENGTH = 6 };
-static const uint16_t plus[NU] = {0, 3, 5, 7, 9}, minus[NU] = {0, 11, 10, 8, 1};
-static const e3tp_gaunt_quad quad[PAIRS] = {{0, 0, 3, 9}, {5, 7, 5, 7}};
-static const e3tp_gaunt_places places[2] = {{0, 0, 2, 5}, {1, 4, 3, 3}};
+enum { POINTS = 12, LINES = 2 * POINTS, MAX_T = 16, ORDERS = 4, NO_LINE = 9 };
+/* m = 0 with a single place, an order without odd sines, one without even parts. */
+static const e3tp_gaunt_order orders[ORDERS] = {{0, 0, {{0, -1}, {5, -1}}},
+                                                {3, 11, {{1, 2}, {3, 4}}},
+                                                {5, 10, {{6, 7}, {8, -1}}},
+                                                {7, 8, {{-1, -1}, {10, 12}}}};
 static size_t kernels_run;
 
 #define REAL float
