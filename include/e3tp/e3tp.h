@@ -21,12 +21,13 @@ E3TP_BEGIN_DECLS
 /* WHAT is computed. */
 typedef enum e3tp_op {
     E3TP_OP_TENSOR_PRODUCT = 0, /* e3nn's TensorProduct: irreps, paths, weights */
-    E3TP_OP_GAUNT = 1,    /* product of two functions on the sphere, projected to given degrees */
-    E3TP_OP_BRACKET = 2,  /* their Poisson bracket r.(grad x x grad y) */
-    E3TP_OP_COMPLETE = 3, /* both: every coupling of degrees */
-    E3TP_OP_MATRIX = 4,   /* product of two matrices that stand for them */
-    E3TP_OP_CROSS = 5,    /* cross product of two vector fields on the sphere */
-    E3TP_OP_DOT = 6       /* their dot product, a function */
+    E3TP_OP_GAUNT = 1,      /* product of two functions on the sphere, projected to given degrees */
+    E3TP_OP_BRACKET = 2,    /* their Poisson bracket r.(grad x x grad y) */
+    E3TP_OP_COMPLETE = 3,   /* both: every coupling of degrees */
+    E3TP_OP_MATRIX = 4,     /* product of two matrices that stand for them */
+    E3TP_OP_CROSS = 5,      /* cross product of two vector fields on the sphere */
+    E3TP_OP_DOT = 6,        /* their dot product, a function */
+    E3TP_OP_GAUNT_POWER = 7 /* powers of one function on the sphere, projected to given degrees */
 } e3tp_op;
 
 /* HOW it is computed. AUTO chooses only among methods that compute the same map. */
@@ -218,6 +219,8 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
    - CROSS, DOT  vector fields to vector fields, or to functions (arXiv 2602.21466)
 
+   - GAUNT_POWER  functions to functions, of x alone: there is no y; e3tp_desc_set_power
+
    e3tp_plan_irreps gives the blocks, e3tp_plan_path_coefficient the kappas. With weights a row is
    a [R][n1][C], b [R][n2][C], c [R][n3][C] in one piece, n counting blocks, R the rank. */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
@@ -242,6 +245,16 @@ E3TP_API e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank);
 #define E3TP_SPIN_LEAST (-1)
 #define E3TP_SPIN_FULL (-2)
 E3TP_API e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin);
+/* GAUNT_POWER: the largest power N, 1..4; default 2. F = sum x[l] Y[l] is the function that x
+   stands for, and [F^n]_l the coefficients of its n-th power of degree l:
+
+     z[l] = [F^N]_l                        weights NONE
+     z[l] = sum over n = 1..N of w[n][l] [F^n]_l   weights, a row is [N][n3][C]
+
+   the symmetric contraction of MACE (arXiv 2206.07697) with weights per power, degree and channel
+   in place of weights per path. A plan has no paths, and no second order: double backward and JVP
+   are UNSUPPORTED. y in buffers is not looked at. */
+E3TP_API e3tp_status e3tp_desc_set_power(e3tp_desc *d, int power);
 
 /* Both. */
 E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default F32 */

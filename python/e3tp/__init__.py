@@ -16,7 +16,7 @@ from .products import (
     TensorSquare,
     uvu_tensor_product,
 )
-from .signals import SignalProduct, grid_size
+from .signals import GauntPower, SignalProduct, grid_size
 
 __all__ = [
     "Convolution",
@@ -24,6 +24,7 @@ __all__ = [
     "FromS2Grid",
     "FullTensorProduct",
     "FullyConnectedTensorProduct",
+    "GauntPower",
     "Graph",
     "Instruction",
     "Irrep",

@@ -11,7 +11,16 @@ from ctypes import POINTER, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_ui
 
 ABI = 1
 FORWARD, BACKWARD, DOUBLE_BACKWARD, JVP = range(4)
-OPERATIONS = {"tensor_product": 0, "gaunt": 1, "bracket": 2, "complete": 3, "matrix": 4, "vector": 5, "dot": 6}
+OPERATIONS = {
+    "tensor_product": 0,
+    "gaunt": 1,
+    "bracket": 2,
+    "complete": 3,
+    "matrix": 4,
+    "vector": 5,
+    "dot": 6,
+    "gaunt_power": 7,
+}
 METHODS = {"auto": 0, "cg": 1, "gaunt": 2, "grid": 3, "matrix": 4}
 SIGNS = {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}
 PACKED = -(2**63)
@@ -146,6 +155,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_rank", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_field_types", c_int, (c_void_p, c_int, c_uint)),
+    ("e3tp_desc_set_power", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weights", c_int, (c_void_p, c_int)),
@@ -351,8 +361,8 @@ def method_number(name):
 
 
 def methods(kind):
-    """Names of the methods that can serve a kind of product, "tensor_product" or a kind of SignalProduct."""
-    operation = choice("kind", kind, {name: OPERATIONS[name] for name in ("tensor_product", *KINDS)})
+    """Names of the methods that can serve "tensor_product", a kind of SignalProduct, or "gaunt_power"."""
+    operation = choice("kind", kind, {name: OPERATIONS[name] for name in ("tensor_product", *KINDS, "gaunt_power")})
     return tuple(name for name, number in METHODS.items() if number and lib.e3tp_method_serves(number, operation))
 
 

@@ -130,7 +130,7 @@ class _Batch:
                 size=ctypes.sizeof(Buffers),
                 batch=size_of(axes),
                 index_rows=index_rows,
-                **{"stride_w": _lib.PACKED, "stride_z": _lib.PACKED, **strides},
+                **{"stride_y": _lib.PACKED, "stride_w": _lib.PACKED, "stride_z": _lib.PACKED, **strides},
             )
         )
 
@@ -167,6 +167,8 @@ class Plan(Closable):
     isa     the tier that was chosen
     dtype   of every array
     """
+
+    _inputs = "xy"
 
     def _freeze(self, desc, dtype, layout, method, isa, threads, shared):
         """Sets what all products have, and makes the plan."""
@@ -263,7 +265,7 @@ class Plan(Closable):
         wanted  name -> None or the array to write to, for every output: z, gx, ..., hx, ..., dz
         Returns name -> array.
         """
-        slots = "xyw" if self._takes_weights(given) else "xy"
+        slots = self._inputs + "w" if self._takes_weights(given) else self._inputs
         index = self._index(given.get("index"), "w" in slots)
         arrays = {slot: readable(slot, given[slot], self.dtype) for slot in slots}
         batch = self._batch_of(arrays, index)

@@ -232,6 +232,94 @@ class SignalProduct(Plan):
         return self._run(_lib.JVP, given, {"dz": out})["dz"]
 
 
+class GauntPower(Plan):
+    """Powers of a function on the sphere, F = sum x[l] Y[l] for each channel, irrep by irrep of the result:
+
+        z[l] = [F^N]_l                                      weights None
+        z[l] = sum_{n = 1..N} w[n, l] [F^n]_l               weights "shared", "row"
+
+    the symmetric contraction of MACE with a weight for each power, degree and channel in place of one for each path.
+
+    lmax, lmax_out   each a degree L (0..L), or an ascending list of degrees
+    power      N, 1 to 4
+    channels   C; the irreps are Cx0e+Cx1o+...
+    weights    None; "shared": w (N, n_out, C), n_out irreps in z; "row": the same behind batch axes
+    layout     a name, or two, of x and z
+    grid, allow_aliasing, quadrature, method, dtype, isa, threads   as in SignalProduct
+
+    Attributes: irreps_in, irreps_out, power, weight_numel, method, isa, dtype. There is no second order.
+    """
+
+    _inputs = "x"
+
+    def __init__(
+        self,
+        lmax,
+        lmax_out,
+        power=2,
+        channels=1,
+        weights=None,
+        dtype=np.float32,
+        layout="mul_ir",
+        method="auto",
+        isa="auto",
+        threads=0,
+        grid=None,
+        allow_aliasing=False,
+        quadrature="gauss-legendre",
+    ):
+        self.weights, self.power = weights, integer("power", power, 1, 4)
+        self.channels = integer("channels", channels, 0, 2**32 - 1)
+        names = (layout,) * 2 if isinstance(layout, str) else tuple(layout)
+        if len(names) != 2:
+            raise ValueError(f"layout: {layout!r}, expected a name or two, of x and z")
+        with Descriptor("gaunt_power") as desc:
+            for which, degrees in ((0, _degrees("lmax", lmax)), (2, _degrees("lmax_out", lmax_out))):
+                desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
+            desc.set("power", self.power)
+            desc.set("channels", self.channels)
+            desc.set("weights", choice("weights", weights, WEIGHTS))
+            rule = choice("quadrature", quadrature, QUADRATURES)
+            desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
+            self._freeze(desc, dtype, (names[0], "mul_ir", names[1]), method, isa, threads, weights == "shared")
+        with self._handle as plan:
+            self.irreps_in, self.irreps_out = (irreps_from(lib.e3tp_plan_irreps, plan, which) for which in (0, 2))
+        self._weight_shape = (self.power, len(self.irreps_out), self.channels)
+
+    def __repr__(self):
+        return f"GauntPower({self.irreps_in} ^ {self.power} -> {self.irreps_out} | {self.weight_numel} weights)"
+
+    def _run(self, number, given, wanted):
+        """The library takes the last three axes of w as one."""
+        w, out = given.get("w"), wanted.get("gw")
+        if w is None or self.weights is None:
+            return super()._run(number, given, wanted)
+        array = readable("w", w, self.dtype)
+        if array.shape[-3:] != self._weight_shape:
+            lead = "" if self._shared else "..., "
+            raise ValueError(f"w: shape {array.shape}, expected ({lead}{str(self._weight_shape)[1:]}")
+        row = array.shape[:-3] + (self.weight_numel,)
+        given = {**given, "w": array.reshape(row)}
+        if out is not None:
+            wanted = {**wanted, "gw": result("out, gw", out, array.shape, self.dtype).reshape(row)}
+        found = super()._run(number, given, wanted)
+        if "gw" in found:
+            found["gw"] = out if out is not None else found["gw"].reshape(array.shape)
+        return found
+
+    def __call__(self, x, w=None, index=None, out=None):
+        """z, (..., irreps_out.dim); the batch axes of x and of weights by row broadcast.
+
+        index  rows of a table w (rows, N, n_out, C), weights "row": one for each row of the batch, as by element
+        """
+        return self._run(_lib.FORWARD, {"x": x, "w": w, "index": index}, {"z": out})["z"]
+
+    def backward(self, x, w, gz, needs=None, index=None, out=None):
+        """(gx, gw): gradients of sum(gz z), each of its operand's shape; None for what needs=("x", "w") leaves out."""
+        given = {"x": x, "w": w, "gz": gz, "index": index}
+        return self._gradients(_lib.BACKWARD, "g", ("x", "w"), given, needs, out)
+
+
 def _grid(grid):
     if grid is None:
         return 0, 0

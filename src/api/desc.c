@@ -59,6 +59,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     d->spec.spin = E3TP_SPIN_LEAST;
     for (int k = 0; k < 3; k++)
         d->spec.types[k] = E3TP_FIELD_TYPES;
+    d->spec.power = 2;
     *out = d;
     return E3TP_OK;
 }
@@ -104,7 +105,7 @@ static e3tp_status replace_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_i
 }
 
 /* Two inputs of the largest degree couple to twice it. */
-enum { LMAX_IN = 12, LMAX_OUT = 2 * LMAX_IN };
+enum { LMAX_IN = 12, LMAX_OUT = 2 * LMAX_IN, MOST_POWER = 4 };
 
 static int lmax_of(e3tp_operand which)
 {
@@ -257,6 +258,14 @@ e3tp_status e3tp_desc_set_field_types(e3tp_desc *d, e3tp_operand which, unsigned
     CHECK(d, types && types <= E3TP_FIELD_TYPES, "field types: %u, expected bits 1..%d", types,
           E3TP_FIELD_TYPES);
     d->spec.types[which] = types;
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_desc_set_power(e3tp_desc *d, int power)
+{
+    CHECK(d, d->spec.op == E3TP_OP_GAUNT_POWER, "set_power: the operation has no powers");
+    CHECK(d, power >= 1 && power <= MOST_POWER, "power: %d, expected 1..%d", power, MOST_POWER);
+    d->spec.power = power;
     return E3TP_OK;
 }
 

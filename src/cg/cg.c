@@ -206,7 +206,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
 const e3tp_backend e3tp_backend_cg = {
     .name = "cg",
     .method = E3TP_METHOD_CG,
-    .operations = ~0u,
+    .operations = ~(1u << E3TP_OP_GAUNT_POWER),
     .applicable = applicable,
     .cost = cost,
     .create = create,

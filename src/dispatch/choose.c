@@ -130,6 +130,15 @@ static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier t
     return status;
 }
 
+/* The sentence of the last that serves the operation, or else of the last. */
+static const char *refusal(const e3tp_choice *c, const e3tp_problem *p)
+{
+    for (size_t i = c->n; i-- > 0;)
+        if (c->candidate[i].backend->operations >> p->op & 1)
+            return c->candidate[i].why.text;
+    return c->n ? c->candidate[c->n - 1].why.text : "method: there is none of this number";
+}
+
 e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
                         e3tp_effort effort, e3tp_tier tier, const e3tp_allocator *a,
                         e3tp_message *why)
@@ -150,8 +159,6 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
             c->chosen = i;
     }
     if (c->chosen == c->n)
-        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "%s",
-                         c->n ? c->candidate[c->n - 1].why.text
-                              : "method: there is none of this number");
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED, "%s", refusal(c, p));
     return E3TP_OK;
 }

@@ -3,9 +3,11 @@
 #include "grid/grid.h"
 
 #include "grid/grid_paths.h"
+#include "grid/grid_power.h"
 #include "problem/signals.h"
 
 E3TP_RUNNERS(e3tp_signal_runner, e3tp_grid_runner, signal_runners);
+E3TP_RUNNERS(e3tp_signal_runner, e3tp_grid_power_runner, power_runners);
 E3TP_RUNNERS(e3tp_grid_runner, e3tp_grid_paths_runner, path_runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
@@ -32,11 +34,13 @@ static const double seconds_per_packed_line = 1.9e-9, seconds_per_tile = 120e-9;
 static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
     e3tp_grid_work w;
-    if (!e3tp_grid_estimate(&w, p, tier))
+    if (!(p->op == E3TP_OP_GAUNT_POWER ? e3tp_grid_power_estimate : e3tp_grid_estimate)(&w, p,
+                                                                                        tier))
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
-    const double rate = speed[tier] * (w.dense ? speed_of_dense : 1) *
-                        (p->op == E3TP_OP_GAUNT ? 1 : speed_of_terms);
+    const bool single = p->op == E3TP_OP_GAUNT || p->op == E3TP_OP_GAUNT_POWER;
+    const double rate =
+        speed[tier] * (w.dense ? speed_of_dense : 1) * (single ? 1 : speed_of_terms);
     return e3tp_signal_seconds(p, pass, w.lines[back] / rate);
 }
 
@@ -67,7 +71,10 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
     if (!of_signals || !of_paths)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "grid: tier %s is not compiled in",
                          e3tp_tier_name(tier));
-    if (e3tp_op_is_signal(p->op)) {
+    if (p->op == E3TP_OP_GAUNT_POWER) {
+        E3TP_TRY(e3tp_grid_power_create(state, p, tier, a, why));
+        e3tp_signal_bind(&((e3tp_grid_power *)*state)->tiles, power_runners[p->dtype][tier], tier);
+    } else if (e3tp_op_is_signal(p->op)) {
         E3TP_TRY(e3tp_grid_plan_create(state, p, tier, a, why));
         e3tp_signal_bind(&((e3tp_grid_plan *)*state)->tiles, of_signals, tier);
     } else {
@@ -123,7 +130,8 @@ const e3tp_backend e3tp_backend_grid = {
     .name = "grid",
     .method = E3TP_METHOD_GRID,
     .operations = 1u << E3TP_OP_TENSOR_PRODUCT | 1u << E3TP_OP_GAUNT | 1u << E3TP_OP_BRACKET |
-                  1u << E3TP_OP_COMPLETE | 1u << E3TP_OP_CROSS | 1u << E3TP_OP_DOT,
+                  1u << E3TP_OP_COMPLETE | 1u << E3TP_OP_CROSS | 1u << E3TP_OP_DOT |
+                  1u << E3TP_OP_GAUNT_POWER,
     .applicable = applicable,
     .is_exact = is_exact,
     .cost = cost,

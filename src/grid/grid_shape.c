@@ -38,8 +38,17 @@ static int sum_of_signals(const e3tp_problem *p)
     return (int)(e3tp_grid_meets(a, sum) + e3tp_grid_meets(b, sum) + e3tp_grid_meets(c, sum));
 }
 
+/* A power is a product of so many factors. */
+static int sum_of_power(const e3tp_problem *p)
+{
+    const int a = largest_degree(p, 0), c = largest_degree(p, 2), sum = p->power * a + c;
+    return (int)(p->power * e3tp_grid_meets(a, sum) + e3tp_grid_meets(c, sum));
+}
+
 static int sum_of_degrees(const e3tp_problem *p)
 {
+    if (p->op == E3TP_OP_GAUNT_POWER)
+        return sum_of_power(p);
     if (!e3tp_op_is_signal(p->op))
         return sum_of_path(p);
     const int sum = sum_of_signals(p);

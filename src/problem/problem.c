@@ -298,6 +298,18 @@ size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k)
     return at;
 }
 
+static e3tp_status make_power(e3tp_problem *p, const e3tp_spec *s, e3tp_message *why)
+{
+    p->power = s->power;
+    if (s->nirreps[1])
+        return e3tp_fail(why, E3TP_E_INVALID, "degrees of y: a power has no y");
+    if (p->rank > 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "rank: %zu, expected 1 for a power", p->rank);
+    if (s->weights > E3TP_WEIGHTS_NONE)
+        p->weight_numel = (size_t)p->power * p->nblocks[2] * p->channels;
+    return E3TP_OK;
+}
+
 static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                                 e3tp_message *why)
 {
@@ -306,6 +318,8 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
     E3TP_TRY(choose_spin(p, s, why));
     p->channels = s->channels;
     p->rank = s->rank;
+    if (p->op == E3TP_OP_GAUNT_POWER)
+        return make_power(p, s, why);
     E3TP_TRY(make_signal_paths(p, &h, a, why));
     p->factor_weights = s->weights > E3TP_WEIGHTS_NONE;
     if (p->factor_weights)
@@ -382,8 +396,16 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a)
     e3tp_free(a, p);
 }
 
+static bool power_uses(const e3tp_problem *p, int k, size_t block)
+{
+    const size_t n = p->nblocks[0];
+    return k < 2 || (n && p->blocks[2][block].l <= p->power * p->blocks[0][n - 1].l);
+}
+
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block)
 {
+    if (p->op == E3TP_OP_GAUNT_POWER)
+        return power_uses(p, k, block);
     for (size_t i = 0; i < p->npaths; i++) {
         const e3tp_coupling *c = &p->paths[i];
         if ((k == 0 ? c->in1 : k == 1 ? c->in2 : c->out) == block)

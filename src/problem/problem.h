@@ -61,6 +61,7 @@ typedef struct e3tp_problem {
     size_t channels;      /* signals: C */
     size_t rank;          /* signals: R, terms of the sum; else 1 */
     int spin;             /* matrix: h */
+    int power;            /* gaunt_power: N; weights are [N][n3][C], not factors */
     int grid_theta, grid_phi; /* 0: smallest exact */
     e3tp_quadrature quadrature;
     bool allow_aliasing;
@@ -86,7 +87,8 @@ typedef struct e3tp_spec {
     int weights;       /* -1: default */
     unsigned types[3]; /* of vector fields: bits of e3tp_field_type */
     size_t channels, rank;
-    int spin; /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
+    int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
+    int power; /* gaunt_power: N */
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
@@ -99,7 +101,8 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *spec, const
                                 e3tp_message *why);
 void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 
-/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z). */
+/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, whether its
+   degrees reach it. */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
 
 size_t e3tp_problem_weighted_paths(const e3tp_problem *p);

@@ -50,6 +50,7 @@ typedef struct e3tp_signal_tiles {
     e3tp_lanes lanes;
     size_t components[3];              /* of a channel of x, y and z */
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
+    bool powers;                       /* gradients of x need x */
     bool idle[3];       /* some blocks take part in no path: their results are zero */
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */

@@ -273,8 +273,8 @@ static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdi
         c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
     }
     for (int k = 0; k < 3; k++)
-        c->needed[k] =
-            (k != 0 && c->wanted[0]) || (k != 1 && c->wanted[1]) || (k != 2 && c->wanted[2]);
+        c->needed[k] = ((k != 0 || f->s->powers) && c->wanted[0]) || (k != 1 && c->wanted[1]) ||
+                       (k != 2 && c->wanted[2]);
 }
 
 static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch)

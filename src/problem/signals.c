@@ -81,6 +81,7 @@ static const signal_rule rules[] = {
     [E3TP_OP_MATRIX] = {"matrix", NATURAL, NATURAL | PSEUDO, of_matrices},
     [E3TP_OP_CROSS] = {"cross", NATURAL | FIELD, PSEUDO | FIELD, of_cross},
     [E3TP_OP_DOT] = {"dot", NATURAL | FIELD, NATURAL, of_dot},
+    [E3TP_OP_GAUNT_POWER] = {"gaunt_power", NATURAL, NATURAL, NULL},
 };
 
 const char *e3tp_op_name(e3tp_op op)
@@ -199,7 +200,9 @@ void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *
                     2 * p->spin + 1, 2 * p->spin + 1);
         describe_zeros(p, buf, cap, used);
     }
-    if (e3tp_op_is_signal(p->op) && p->nuser == 0)
+    if (p->op == E3TP_OP_GAUNT_POWER)
+        e3tp_append(buf, cap, used, "power: %d\n", p->power);
+    else if (e3tp_op_is_signal(p->op) && p->nuser == 0)
         e3tp_append(buf, cap, used, "%s: no degrees couple, the product is zero\n",
                     e3tp_op_name(p->op));
 }

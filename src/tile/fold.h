@@ -107,6 +107,7 @@ static inline size_t e3tp_fold_slot_lines(size_t slots, size_t length)
      analyse     out[list[r]]        = sum_k A[r][k] in[base + k * 8 T]
    `count` times, in and out moving on by in_step and out_step; adds: to what is in out.
    multiply    z[c] = 2 sum_d x[d] y[c ^ d] at each point; z may be x or y; adds: to what is in z
+   monomial    z = c f^power a b, or adds it; n lines; a, b NULL: ones; power 0..4
    accumulate  z[m] += c w a[m] for `lines` lines; w: one line, or NULL for ones
    to_ring     classes of the points of a ring to the samples of the ring, north, and of its image
                beyond the equator, south; NULL: it has none. at[p]: elements from there to the
@@ -125,6 +126,8 @@ static inline size_t e3tp_fold_slot_lines(size_t slots, size_t length)
       (const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,           \
        const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds))      \
     X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))                \
+    X(monomial, (size_t n, real c, int power, const real *f, const real *a, const real *b,        \
+                 real *z, bool adds))                                                             \
     X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))                  \
     X(unfold, (real * p, size_t points))                                                          \
     X(combine,                                                                                    \

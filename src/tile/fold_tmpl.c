@@ -213,6 +213,39 @@ static void multiply(const real *x, const real *y, real *z, size_t points, bool 
         multiply_points(false, x, y, z, points);
 }
 
+V_INLINE void monomial_lines(const int power, const bool adds, size_t n, real c, const real *f,
+                             const real *a, const real *b, real *z)
+{
+    for (size_t i = 0; i < n * T; i += LANES) {
+        const v_real x = v_load(f + i);
+        v_real v = v_set1(c);
+        V_UNROLL
+        for (int k = 0; k < power; k++)
+            v *= x;
+        v = a ? v * v_load(a + i) : v;
+        v = b ? v * v_load(b + i) : v;
+        v_store(z + i, adds ? v_load(z + i) + v : v);
+    }
+}
+
+#define MONOMIAL_ARGS size_t n, real c, const real *f, const real *a, const real *b, real *z
+#define DEFINE_MONOMIAL(power, adds)                     \
+    static void monomial_##power##_##adds(MONOMIAL_ARGS) \
+    {                                                    \
+        monomial_lines(power, adds, n, c, f, a, b, z);   \
+    }
+#define EACH_POWER(X) \
+    X(0, 0) X(0, 1) X(1, 0) X(1, 1) X(2, 0) X(2, 1) X(3, 0) X(3, 1) X(4, 0) X(4, 1)
+EACH_POWER(DEFINE_MONOMIAL)
+
+static void monomial(size_t n, real c, int power, const real *f, const real *a, const real *b,
+                     real *z, bool adds)
+{
+#define MONOMIAL(power, adds) monomial_##power##_##adds,
+    static void (*const code[])(MONOMIAL_ARGS) = {EACH_POWER(MONOMIAL)};
+    code[2 * power + adds](n, c, f, a, b, z);
+}
+
 static void accumulate(size_t lines, real c, const real *w, const real *a, real *z)
 {
     v_real f[T / LANES];

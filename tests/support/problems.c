@@ -60,6 +60,7 @@ static const struct {
     {"matrix", E3TP_OP_MATRIX, {{0, 1, 2}, {0, 1}, {0, 1, 2, 3}}, {3, 2, 4}},
     {"cross", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
     {"dot", E3TP_OP_DOT, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
+    {"power", E3TP_OP_GAUNT_POWER, {{0, 1, 2}, {0}, {0, 1, 3}}, {3, 0, 3}},
 };
 
 static bool is_product(problem_kind kind)
@@ -131,7 +132,10 @@ static void describe_signals(e3tp_desc *d, const problem *p)
         e3tp_desc_set_degrees(d, (e3tp_operand)k, signals[i].l[k], signals[i].n[k]);
     e3tp_desc_set_channels(d, p->mul);
     e3tp_desc_set_weights(d, p->weights);
-    e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
+    if (p->kind == PROBLEM_POWER)
+        e3tp_desc_set_power(d, 3);
+    else
+        e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
 }
 
 e3tp_desc *problem_desc(const problem *p)
@@ -170,6 +174,8 @@ static bool serves(e3tp_method m, problem_kind kind)
         return kind != PROBLEM_PAIRS && kind != PROBLEM_MATRIX;
     case E3TP_METHOD_MATRIX:
         return kind == PROBLEM_MATRIX;
+    case E3TP_METHOD_CG:
+        return kind != PROBLEM_POWER;
     default:
         return true;
     }

@@ -21,6 +21,7 @@ typedef enum problem_kind {
     PROBLEM_MATRIX,
     PROBLEM_CROSS,
     PROBLEM_DOT,
+    PROBLEM_POWER, /* of degrees 0..2, to the third; there is no y and no second order */
     PROBLEMS
 } problem_kind;
 
@@ -48,8 +49,14 @@ const char *problem_name(problem_kind kind);
 e3tp_desc *problem_desc(const problem *p);
 /* The plan, or NULL where the method refuses with a sentence, as it then has to: gaunt all but
    Gaunt products; grid the modes of `pairs` and products of matrices; matrix all but its
-   product. Anything else fails the test. */
+   product; cg powers. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
+
+/* Whether double backward and JVP are served; a power refuses them. */
+static inline bool problem_has_second_order(problem_kind kind)
+{
+    return kind != PROBLEM_POWER;
+}
 
 /* Kinds of problems that a method serves, at least one. */
 int problems_served(e3tp_method m);
