@@ -16,10 +16,10 @@ typedef struct word {
     int value;
 } word;
 
-static const word ops[] = {{"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT},
-                           {"bracket", E3TP_OP_BRACKET},   {"complete", E3TP_OP_COMPLETE},
-                           {"matrix", E3TP_OP_MATRIX},     {"cross", E3TP_OP_CROSS},
-                           {"dot", E3TP_OP_DOT},           {NULL, 0}};
+static const word ops[] = {
+    {"tp", E3TP_OP_TENSOR_PRODUCT}, {"gaunt", E3TP_OP_GAUNT},       {"bracket", E3TP_OP_BRACKET},
+    {"complete", E3TP_OP_COMPLETE}, {"matrix", E3TP_OP_MATRIX},     {"cross", E3TP_OP_CROSS},
+    {"dot", E3TP_OP_DOT},           {"power", E3TP_OP_GAUNT_POWER}, {NULL, 0}};
 static const word modes[] = {{"uvw", E3TP_UVW}, {"uvu", E3TP_UVU}, {"uvv", E3TP_UVV},
                              {"uuw", E3TP_UUW}, {"uuu", E3TP_UUU}, {"uvuv", E3TP_UVUV},
                              {NULL, 0}};
@@ -176,6 +176,8 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
         p->channels = (size_t)n;
     else if (!strcmp(k, "rank"))
         p->rank = (size_t)n;
+    else if (!strcmp(k, "power"))
+        p->power = (int)n;
     else if (!strcmp(k, "batch"))
         p->batch = (size_t)n;
     else if (!strcmp(k, "threads"))
@@ -249,6 +251,7 @@ static int build(const pair *pairs, size_t n, bench_problem *p, char *why, size_
                          .sep = 1,
                          .channels = 1,
                          .rank = 1,
+                         .power = 2,
                          .batch = 1024,
                          .weights = -1,
                          .threads = 1,

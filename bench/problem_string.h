@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Problem strings: "key=value key=value ...", one case each.
 
-     op=tp|gaunt|bracket|complete|matrix|cross|dot  dtype=f32|f64
+     op=tp|gaunt|bracket|complete|matrix|cross|dot|power   dtype=f32|f64
      pass=fwd|bwd|dbl|jvp   threads=N   batch=N   seed=N      name= a label for reports
      method=auto|cg|gaunt|grid|matrix               isa=auto|generic|avx2|avx512|neon
      layout=mul_ir|ir_mul|batch_last                weights=none|shared|row
@@ -9,7 +9,7 @@
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
      else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N;
-             rank=N, with weights
+             rank=N, with weights; op=power: power=N, of x alone, l1= and l3=
 
    dbl and jvp, double backward and JVP, are verified for op=tp alone.
 
@@ -30,6 +30,7 @@ typedef struct bench_problem {
     int lmax_out, natural, sep;
     int l1[2], l2[2], l3[2]; /* first, last */
     size_t channels, rank, batch;
+    int power;
     e3tp_dtype dtype;
     e3tp_pass pass;
     e3tp_method method;

@@ -337,6 +337,17 @@ static e3tp_status make_results(bench_product *q)
     return s;
 }
 
+static e3tp_status make_power(bench_product *q)
+{
+    const bench_problem *p = &q->problem;
+    e3tp_status s = make_degrees(q, 0, p->l1, 1);
+    s = s ? s : make_degrees(q, 2, p->l3, 1);
+    q->weighted = p->weights > E3TP_WEIGHTS_NONE;
+    if (q->weighted)
+        q->width[3] = (size_t)p->power * q->nblocks[2] * p->channels;
+    return s;
+}
+
 static e3tp_status make_signals(bench_product *q)
 {
     const bench_problem *p = &q->problem;
@@ -359,7 +370,8 @@ static e3tp_status make_signals(bench_product *q)
 static void describe_degrees(e3tp_desc *d, const bench_product *q)
 {
     const int *range[3] = {q->problem.l1, q->problem.l2, q->problem.l3};
-    for (int k = 0; k < 3; k++) {
+    const int powers = q->problem.op == E3TP_OP_GAUNT_POWER;
+    for (int k = 0; k < 3; k += powers ? 2 : 1) {
         int l[BENCH_MAX_DEGREES];
         size_t n = 0;
         for (int i = range[k][0]; i <= range[k][1]; i++)
@@ -368,6 +380,8 @@ static void describe_degrees(e3tp_desc *d, const bench_product *q)
     }
     e3tp_desc_set_channels(d, q->problem.channels);
     e3tp_desc_set_rank(d, q->problem.rank);
+    if (powers)
+        e3tp_desc_set_power(d, q->problem.power);
 }
 
 static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)
@@ -433,7 +447,9 @@ static e3tp_status make_plan(bench_product *q)
 e3tp_status bench_product_create(bench_product *q, const bench_problem *p)
 {
     *q = (bench_product){.problem = *p};
-    e3tp_status s = bench_is_signal(p->op) ? make_signals(q) : make_tp(q);
+    e3tp_status s = p->op == E3TP_OP_GAUNT_POWER ? make_power(q)
+                    : bench_is_signal(p->op)     ? make_signals(q)
+                                                 : make_tp(q);
     for (int k = 0; !s && k < 3; k++)
         set_offsets(q, k);
     return s ? s : make_plan(q);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify.h"
 
+#include "power.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,16 +16,6 @@ double bench_tolerance(e3tp_dtype t)
 {
     return 200 * (t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
 }
-
-typedef struct term { /* a non-zero of W */
-    size_t i, j, k;
-    double value;
-} term;
-
-typedef struct term_list {
-    term *list;
-    size_t n;
-} term_list;
 
 typedef struct triple { /* multiplicities that a path joins, and which weight */
     size_t u, v, o, weight;
@@ -61,8 +53,7 @@ static term_list make_terms(int l1, int l2, int l3)
     return t;
 }
 
-/* Exact coefficients take longer than the verification: each is made once per process. */
-static term_list terms_of(int l1, int l2, int l3)
+term_list bench_terms(int l1, int l2, int l3)
 {
     enum { IN = 13, OUT = 25 };
     static term_list memo[IN][IN][OUT];
@@ -112,7 +103,7 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
                       *c = &q->blocks[2][t->out];
     const e3tp_mode mode = bench_is_signal(q->problem.op) ? E3TP_UUU : q->problem.mode;
     path_terms p = {0};
-    p.terms = terms_of(a->l, b->l, c->l);
+    p.terms = bench_terms(a->l, b->l, c->l);
     p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
     return p;
 }
@@ -277,6 +268,8 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
     load(q, 0, b->ggx, row, s->along[0]);
     load(q, 1, b->ggy, row, s->along[1]);
     load_weights(q, b->ggw, row, s->along[3]);
+    if (q->problem.op == E3TP_OP_GAUNT_POWER)
+        bench_power_evaluate(q, (const double *const *)s->in, s->out, s->magnitude);
     for (size_t t = 0; t < q->npaths; t++)
         for (size_t m = 0; m < paths[t].ntriples; m++)
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
@@ -364,7 +357,7 @@ static double largest_error(bench_product *q)
     row_sums s = {0};
     double err = NAN;
     q->nonzeros = 0;
-    path_terms *paths = calloc(q->npaths, sizeof *paths);
+    path_terms *paths = calloc(q->npaths + 1, sizeof *paths);
     int ok = sums_create(q, &s) && paths;
     for (size_t t = 0; ok && t < q->npaths; t++) {
         paths[t] = make_path(q, &q->paths[t]);
