@@ -113,8 +113,9 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
 
 /* The passes, as of products (e3tp.h). Gradients of node features add up per sender in the order of
    the edges sorted by receiver, those of operands of types or shared ones over a fixed tree.
-   INVALID, or NOMEM: scratch for a block of edges per thread, and for gradients besides rows of
-   senders for 2048 edges, and up to 16 MB of partial sums. */
+   INVALID, UNSUPPORTED (second order of a power), or NOMEM: scratch for a block of edges per
+   thread, and for gradients besides rows of senders for 2048 edges, and up to 16 MB of partial
+   sums. */
 E3TP_API e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g,
                                        const e3tp_conv_buffers *b);
 E3TP_API e3tp_status e3tp_conv_backward(const e3tp_conv *c, const e3tp_graph *g,

@@ -172,9 +172,7 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     const e3tp_problem *q = c->plan->problem;
     if (c->b->batch > PTRDIFF_MAX / 8)
         return e3tp_fail(m, E3TP_E_INVALID, "batch: %zu is too large", c->b->batch);
-    if (e3tp_is_second_order(c->pass) && q->op == E3TP_OP_GAUNT_POWER)
-        return e3tp_fail(m, E3TP_E_UNSUPPORTED,
-                         "a power has forward and backward passes, no double backward and no JVP");
+    E3TP_TRY(e3tp_block_serves(q, c->pass, m));
     const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
     if (needs_z && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
         return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_names[c->pass][OP_Z]);

@@ -513,6 +513,15 @@ static size_t backend_scratch(const e3tp_executor *p, e3tp_pass pass)
     return back > forward ? back : forward;
 }
 
+/* Composed passes take a product to be linear in each operand. */
+e3tp_status e3tp_block_serves(const e3tp_problem *p, e3tp_pass pass, e3tp_message *why)
+{
+    if (e3tp_is_second_order(pass) && p->op == E3TP_OP_GAUNT_POWER)
+        return e3tp_fail(why, E3TP_E_UNSUPPORTED,
+                         "a power has forward and backward passes, no double backward and no JVP");
+    return E3TP_OK;
+}
+
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums)
 {
     const e3tp_backend *b = p->backend;
