@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Real spherical harmonics as polynomials of (x, y, z), scalar, in double.
 
-   Component normalisation: Y[l,m] = F[l,M](y, r^2) Re(z+ix)^M (m = M >= 0), F Im(z+ix)^M (m = -M <
-   0), with F[0,0] = 1, F[1,1] = sqrt(3), F[m,m] = sqrt((2m+1)/(2m)) F[m-1,m-1], F[l,m] = A (y
-   F[l-1,m] - B r^2 F[l-2,m]),  A^2 = (4l^2-1)/(l^2-m^2),  B^2 = ((l-1)^2-m^2)/(4(l-1)^2-1). No
-   angle appears, so poles and axes are ordinary points. Derivatives of a solid harmonic are
-   combinations of those one degree lower: with R = (2l+1)/(2l-1) and U[M] = (Re, Im) parts of order
-   M of degree l-1, dY[l,m]/dy = sqrt(R (l-M)(l+M)) Y[l-1,m] dY[l,+M]/dz =  p U[M-1].Re - q
-   U[M+1].Re      dY[l,+M]/dx = -p U[M-1].Im - q U[M+1].Im dY[l,-M]/dz =  p U[M-1].Im - q U[M+1].Im
-   dY[l,-M]/dx =  p U[M-1].Re + q U[M+1].Re p = sqrt(R (l+M)(l+M-1)) / 2 (times sqrt 2 for M = 1),
-   q = sqrt(R (l-M)(l-M-1)) / 2 dY[l,0]/dz = -sqrt(2) q U[1].Re,  dY[l,0]/dx = -sqrt(2) q U[1].Im.
+   Component normalisation, s = x^2 + z^2:
+
+     Y[l,M] = F[l,M](y, s) Re(z+ix)^M,  Y[l,-M] = F[l,M] Im(z+ix)^M,  0 <= M <= l
+     F[0,0] = 1,  F[1,1] = sqrt(3),  F[l,l] = sqrt((2l+1)/(2l)) F[l-1,l-1]
+     F[l,M-1] = (2M y F[l,M] - sqrt((l-M)(l+M+1)) s F[l,M+1]) / sqrt((l+M)(l-M+1)),
+                times sqrt(1/2) for M = 1
+
+   M runs downwards (DLMF 14.10.1): upwards in l the recurrence loses up to l^2 / 4 eps near the
+   poles. No angle appears, so poles and axes are ordinary points. Derivatives of a solid harmonic
+   are combinations of those one degree lower: with R = (2l+1)/(2l-1) and U[M] = (Re, Im) parts of
+   order M of degree l-1,
+
+     dY[l,m]/dy  = sqrt(R (l-M)(l+M)) Y[l-1,m]
+     dY[l,+M]/dz =  p U[M-1].Re - q U[M+1].Re    dY[l,+M]/dx = -p U[M-1].Im - q U[M+1].Im
+     dY[l,-M]/dz =  p U[M-1].Im - q U[M+1].Im    dY[l,-M]/dx =  p U[M-1].Re + q U[M+1].Re
+     dY[l,0]/dz  = -sqrt(2) q U[1].Re            dY[l,0]/dx  = -sqrt(2) q U[1].Im
+     p = sqrt(R (l+M)(l+M-1)) / 2 (times sqrt(2) for M = 1),  q = sqrt(R (l-M)(l-M-1)) / 2
+
    For the normalised form, grad (Y(x/|x|)) = (grad Y - l u Y)(u) / |x| with u = x/|x| (Euler). */
 #include "e3tp/so3.h"
 
@@ -19,30 +28,36 @@
 enum { LMAX = E3TP_SO3_LMAX, ALL = (LMAX + 1) * (LMAX + 1) };
 
 static const double inv_sqrt_4pi = 0.28209479177387814;
-static const double sqrt_2 = 1.4142135623730951;
+static const double sqrt_2 = 1.4142135623730951, sqrt_half = 0.70710678118654752;
+
+/* One degree, top = F[l,l]; re, im [l + 1]: (z + ix)^M; Y points at the order 0. */
+static void degree_harmonics(int l, double top, double y, double s, const double *re,
+                             const double *im, double *Y)
+{
+    double f = top, above = 0.0;
+    for (int M = l; M > 0; M--) {
+        const double d = (l + M) * (l - M + 1.0), last = M == 1 ? sqrt_half : 1.0;
+        const double next =
+            last * (2 * M * y * f - sqrt((l - M) * (l + M + 1.0)) * s * above) / sqrt(d);
+        Y[M] = f * re[M];
+        Y[-M] = f * im[M];
+        above = f;
+        f = next;
+    }
+    Y[0] = f;
+}
 
 /* Y [(lmax+1)^2], index l^2+l+m. */
 static void all_harmonics(int lmax, const double v[3], double *Y)
 {
-    double r2 = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
-    double re = 1.0, im = 0.0, top = 1.0;
-    for (int m = 0; m <= lmax; m++) {
-        double f = top, below = 0.0;
-        for (int l = m; l <= lmax; l++) {
-            double l2 = (l + 1.0) * (l + 1.0), m2 = (double)m * m, k2 = (double)l * l;
-            int at = l * l + l;
-            if (m > 0)
-                Y[at - m] = f * im;
-            Y[at + m] = f * re;
-            double b = l > m ? sqrt((k2 - m2) / (4 * k2 - 1)) * r2 * below : 0.0;
-            below = f;
-            if (l < lmax)
-                f = sqrt((4 * l2 - 1) / (l2 - m2)) * (v[1] * f - b);
-        }
-        double next = re * v[2] - im * v[0];
-        im = re * v[0] + im * v[2];
-        re = next;
-        top *= m == 0 ? sqrt(3.0) : sqrt((2 * m + 3) / (2 * m + 2.0));
+    double re[LMAX + 1] = {1.0}, im[LMAX + 1] = {0.0}, top = 1.0;
+    for (int M = 0; M < lmax; M++) {
+        re[M + 1] = re[M] * v[2] - im[M] * v[0];
+        im[M + 1] = re[M] * v[0] + im[M] * v[2];
+    }
+    for (int l = 0; l <= lmax; l++) {
+        top *= l == 0 ? 1.0 : l == 1 ? sqrt(3.0) : sqrt((2 * l + 1) / (2.0 * l));
+        degree_harmonics(l, top, v[1], v[0] * v[0] + v[2] * v[2], re, im, Y + l * l + l);
     }
 }
 

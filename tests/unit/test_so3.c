@@ -2,6 +2,7 @@
 /* Exact mathematics in C: the grammar of irreps, 6j orthogonality, harmonics and their gradient,
  * quadrature, D from matrices. */
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -100,6 +101,57 @@ START_TEST(harmonics)
 }
 END_TEST
 
+/* Component harmonics of orders m and -m of one degree, upwards in l, in extended precision. */
+static void extended(int l, int m, const double v[3], long double out[2])
+{
+    const long double x = v[0], y = v[1], z = v[2], r2 = x * x + y * y + z * z;
+    long double re = 1, im = 0, f = 1, below = 0;
+    for (int k = 0; k < m; k++) {
+        const long double next = re * z - im * x;
+        im = re * x + im * z;
+        re = next;
+        f *= k == 0 ? sqrtl(3) : sqrtl((2 * k + 3) / (2 * k + 2.0L));
+    }
+    for (int k = m; k < l; k++) {
+        const long double a =
+            sqrtl((4.0L * (k + 1) * (k + 1) - 1) / ((k + 1 - m) * (k + 1.0L + m)));
+        const long double b = sqrtl((k - m) * (long double)(k + m) / (4.0L * k * k - 1));
+        const long double next = a * (y * f - (k > m ? b * r2 * below : 0));
+        below = f;
+        f = next;
+    }
+    out[0] = f * re;
+    out[1] = f * im;
+}
+
+/* The stated bound, to the largest degree: near the poles a recurrence upwards in l, in double,
+   loses more than it. */
+START_TEST(harmonics_near_poles)
+{
+    enum { L = E3TP_SO3_LMAX };
+    double worst = 0;
+    for (int i = 0; i < 64; i++) {
+        const double theta = pow(10, -i / 8.0), phi = 0.7 * i;
+        const double v[3] = {sin(theta) * sin(phi), i % 2 ? -cos(theta) : cos(theta),
+                             sin(theta) * cos(phi)};
+        const double r = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+        for (int l = 0; l <= L; l++) {
+            double Y[2 * L + 1];
+            ck_assert_int_eq(e3tp_sh_eval(&l, 1, 0, E3TP_SH_COMPONENT, v, 1, Y, NULL), E3TP_OK);
+            const double bound = 2 * (l + 1) * DBL_EPSILON * sqrt(2 * l + 1) * pow(r, l);
+            for (int m = 0; m <= l; m++) {
+                long double want[2];
+                extended(l, m, v, want);
+                worst = fmax(worst, (double)fabsl((long double)Y[l + m] - want[0]) / bound);
+                if (m)
+                    worst = fmax(worst, (double)fabsl((long double)Y[l - m] - want[1]) / bound);
+            }
+        }
+    }
+    ck_assert_double_le(worst, 1);
+}
+END_TEST
+
 START_TEST(harmonic_gradient)
 {
     static const int degrees[3] = {7, 2, 4};
@@ -190,6 +242,7 @@ int main(void)
     tcase_add_test(t, sort_and_simplify);
     tcase_add_test(t, sixj_orthogonality);
     tcase_add_test(t, harmonics);
+    tcase_add_test(t, harmonics_near_poles);
     tcase_add_test(t, harmonic_gradient);
     tcase_add_test(t, quadrature);
     tcase_add_test(t, matrices);
