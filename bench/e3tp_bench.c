@@ -20,6 +20,7 @@
 
 #include "fft.h"
 #include "json.h"
+#include "harmonics.h"
 #include "layer.h"
 #include "passes.h"
 #include "product.h"
@@ -331,8 +332,9 @@ static int run_layer(options *o)
     o->layer_options.table = o->json_only ? NULL : stdout;
     o->layer_options.repeats = o->repeats;
     o->layer_options.progress = o->progress;
-    return bench_radial(&o->layer_options) & bench_s2grid(&o->layer_options) &
-           bench_layer(&o->layer_options) & bench_passes(&o->layer_options);
+    return bench_radial(&o->layer_options) & bench_harmonics(&o->layer_options) &
+           bench_s2grid(&o->layer_options) & bench_layer(&o->layer_options) &
+           bench_passes(&o->layer_options);
 }
 
 static int run_fft(const options *o)

@@ -214,7 +214,8 @@ def goals(rows):
         )
     )
     table.append(auto_goal(rows))
-    timed = [r for case in ("product", "plan", "layer", "conv", "radial", "s2grid") for r in pick(rows, case)]
+    cases = ("product", "plan", "layer", "conv", "radial", "s2grid", "harmonics")
+    timed = [r for case in cases for r in pick(rows, case)]
     wrong = [r for r in rows if r["case"] in ("wrong", "error")]
     table.append(
         exact_goal(

@@ -361,6 +361,34 @@ PASSES = [
     ("% of memory", lambda r: percent(g.memory_share(r))),
 ]
 
+HARMONICS = [
+    ("<wanted", lambda r: r["name"]),
+    ("l", lambda r: g.option(r, "l")),
+    ("<type", lambda r: r["dtype"]),
+    ("<isa", lambda r: r["isa"]),
+    ("ns/vector", lambda r: r["ns_per_item"]),
+    ("GB/s", lambda r: round(r["bytes"] / r["ns_per_item"], 1)),
+    ("error / bound", lambda r: round(r["max_err"], 2)),
+]
+
+HARMONICS_PEERS = [
+    ("<beside sphericart, through Python", lambda r: r["pass"]),
+    ("l", lambda r: g.setting_of(r)[1]),
+    ("<type", lambda r: r["dtype"]),
+    ("e3tp, ns/vector", lambda r: r["ns_per_item"]),
+    ("sphericart", lambda r: r["peer"]),
+    ("times as fast", lambda r: round(r["peer"] / r["ns_per_item"], 2)),
+]
+
+
+def harmonics_peers(rows):
+    """e3tp's rows with the key peer, ns of sphericart on the same vectors."""
+    key = lambda r: (r["name"], r["dtype"], r["pass"])  # noqa: E731
+    found = [r for r in g.pick(rows, "harmonics-peer") if "ns_per_item" in r]
+    peers = {key(r): r["ns_per_item"] for r in found if r["rival"] != "e3tp"}
+    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
+
+
 RADIAL = [
     ("<functions", lambda r: r["name"]),
     ("<type", lambda r: r["dtype"]),
@@ -381,6 +409,9 @@ def layer(rows):
         + table([r for r in found if r["threads"] == 1], UNFUSED)
         + f"<p>{words.PASSES}</p>"
         + table(passes.table(rows), PASSES)
+        + f"<p>{words.HARMONICS}</p>"
+        + table(g.pick(rows, "harmonics"), HARMONICS)
+        + (table(harmonics_peers(rows), HARMONICS_PEERS) if harmonics_peers(rows) else "")
         + f"<p>{words.RADIAL}</p>"
         + table(g.pick(rows, "radial"), RADIAL)
     )

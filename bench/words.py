@@ -65,6 +65,9 @@ PASSES = """Passes of the same convolution, fused, on a graph of 46 neighbours: 
 innermost. Backward gives the gradients that are named, for all edges; double backward all four, as training on forces
 wants them. Memory: each array that a pass reads or writes, once."""
 
+HARMONICS = """Spherical harmonics of degrees 0..l by themselves, of 100 000 vectors (float64: 50 000), from memory to
+memory, one thread. The gradient is the whole Jacobian. Errors are over the bound that <code>e3tp/sh.h</code> states."""
+
 RADIAL = """Radial functions by themselves, one thread, 2048 edges in the cache."""
 
 EXPRESSIVITY = """Measured by driving real plans with basis vectors, not by formula. A path (l1, l2 to l3) is reached
