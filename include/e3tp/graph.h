@@ -41,6 +41,11 @@ typedef enum e3tp_place {
     E3TP_AT_SHARED = 4    /* one row */
 } e3tp_place;
 
+/* Numbers of the array w: those of the plan's type, or of float32 the upper half of each: bfloat16,
+   8 bits of fraction, half of the memory. They are widened as they are read; gradients and tangents
+   of w have the plan's type. */
+typedef enum e3tp_stored { E3TP_STORED_WHOLE = 0, E3TP_STORED_BF16 = 1 } e3tp_stored;
+
 /* x, y: any place. w: SHARED where the plan's weights are shared, else any place but that; not
    looked at where there are none. z: RECEIVER, summed over the edges of each, or EDGE. scale:
    finite, multiplies z. */
@@ -48,10 +53,11 @@ typedef struct e3tp_conv_desc {
     size_t size; /* sizeof(e3tp_conv_desc) */
     e3tp_place x, y, w, z;
     double scale;
+    e3tp_stored w_stored; /* BF16: of float32 plans */
 } e3tp_conv_desc;
 
 /* x at the sender, y at the edge, w at the edge or shared, as the plan has them, z at the receiver,
-   scale 1. plan NULL: w at the edge. */
+   scale 1, w whole. plan NULL: w at the edge. */
 static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
 {
     e3tp_conv_desc d;
@@ -61,6 +67,7 @@ static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
     d.w = e3tp_plan_weights(plan) == E3TP_WEIGHTS_SHARED ? E3TP_AT_SHARED : E3TP_AT_EDGE;
     d.z = E3TP_AT_RECEIVER;
     d.scale = 1;
+    d.w_stored = E3TP_STORED_WHOLE;
     return d;
 }
 

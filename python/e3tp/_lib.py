@@ -83,7 +83,11 @@ class Vectors(ctypes.Structure):
 class ConvDesc(ctypes.Structure):
     """e3tp_conv_desc"""
 
-    _fields_ = [("size", c_size_t), ("x", c_int), ("y", c_int), ("w", c_int), ("z", c_int), ("scale", c_double)]
+    _fields_ = (
+        [("size", c_size_t)]
+        + [(name, c_int) for name in "x y w z".split()]
+        + [("scale", c_double), ("w_stored", c_int)]
+    )
 
 
 class ConvBuffers(ctypes.Structure):

@@ -79,6 +79,14 @@ class Graph:
         self.close()
 
 
+def _halves(value):
+    """Weights of bfloat16 as their bit patterns."""
+    array = np.asarray(value)
+    if array.dtype != np.uint16 and array.dtype.name != "bfloat16":
+        raise TypeError(f"w: dtype {array.dtype}, expected bfloat16, or uint16 bit patterns of it")
+    return np.require(array, requirements="CA").view(np.uint16)
+
+
 class _Call:
     """The arrays of a call, on their way to the library."""
 
@@ -111,7 +119,8 @@ class _Call:
         return (rows[place], width)
 
     def read(self, name, value):
-        array = readable(name, value, self.conv.dtype)
+        half = name == "w" and self.conv._half
+        array = _halves(value) if half else readable(name, value, self.conv.dtype)
         shape = self.shape(name, array.shape)
         if array.shape != shape:
             place = self.conv._places[name[-1]]
@@ -146,7 +155,8 @@ class Convolution:
     x_at, y_at, w_at  where rows live: "edge", "sender", "receiver", "type" (picked by edge_type= of a call), "shared"
                       (one row, an array without rows); w_at is "shared" exactly where the product's weights are
     out_at            "receiver": summed over edges; or "edge"
-    weight_dtype      None: the dtype
+    weight_dtype      None: the dtype; "bfloat16", of float32: w comes as ml_dtypes' or as uint16 bit patterns, half of
+                      the memory; gradients and tangents of w are float32
 
     Edge arrays are in the order of the graph's edge list. Every result is the same, bit for bit, on any number of
     threads; each receiver sums its edges in the order of the list.
@@ -164,8 +174,6 @@ class Convolution:
         weight_dtype=None,
         **options,
     ):
-        if weight_dtype is not None:
-            raise Unsupported(f"weight_dtype: {weight_dtype!r}, expected None in this version")
         if isinstance(irreps_in1, TensorProduct):
             if arguments or options:
                 raise ValueError("irreps_in1: a product is given, expected no more arguments of one")
@@ -181,12 +189,25 @@ class Convolution:
         if not self.weight_numel:
             places["w"] = "edge"
         self._places = places
+        self._half = self._stored(weight_dtype)
         pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(_MESSAGE)
-        desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale))
+        desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
         with self._product._handle as plan:
             status = lib.e3tp_conv_create(pointer, plan, desc, text, len(text))
         check(status, text.value.decode())
         self._handle = Handle(pointer, lib.e3tp_conv_destroy, "Convolution")
+
+    def _stored(self, weight_dtype):
+        """Whether w is bfloat16."""
+        if weight_dtype is None:
+            return False
+        name = weight_dtype if isinstance(weight_dtype, str) else np.dtype(weight_dtype).name
+        if name == self.dtype.name:
+            return False
+        if name != "bfloat16" or self.dtype != np.float32:
+            half = ' or "bfloat16"' if self.dtype == np.float32 else ""
+            raise ValueError(f"weight_dtype: {weight_dtype!r}, expected None{half}: the dtype is {self.dtype}")
+        return True
 
     irreps_in1 = property(lambda self: self._product.irreps_in1)
     irreps_in2 = property(lambda self: self._product.irreps_in2)

@@ -10,6 +10,7 @@ struct e3tp_conv {
     const e3tp_plan *plan;
     e3tp_place at[OP_COUNT];
     double scale;
+    bool w_half;
 };
 
 static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
@@ -51,6 +52,11 @@ static e3tp_status check_desc(const e3tp_plan *plan, const e3tp_conv_desc *d, e3
                          d->size, sizeof *d);
     if (!isfinite(d->scale))
         return e3tp_fail(m, E3TP_E_INVALID, "scale: %g, expected a finite number", d->scale);
+    if (d->w_stored != E3TP_STORED_WHOLE && d->w_stored != E3TP_STORED_BF16)
+        return e3tp_fail(m, E3TP_E_INVALID, "w_stored: there is no form %d", (int)d->w_stored);
+    if (d->w_stored == E3TP_STORED_BF16 && plan->problem->dtype != E3TP_F32)
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "w_stored: bfloat16 is half of a float32, but the plan's type is float64");
     for (int k = 0; k < 3; k++)
         if (plan->problem->layout[k] == E3TP_BATCH_LAST)
             return e3tp_fail(m, E3TP_E_UNSUPPORTED,
@@ -67,7 +73,7 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
         return e3tp_fail(m, E3TP_E_INVALID, "the plan is NULL");
     const e3tp_conv_desc d = given ? *given : e3tp_conv_desc_init(plan);
     E3TP_TRY(check_desc(plan, &d, m));
-    const e3tp_conv own = {plan, {d.x, d.y, d.w, d.z}, d.scale};
+    const e3tp_conv own = {plan, {d.x, d.y, d.w, d.z}, d.scale, d.w_stored == E3TP_STORED_BF16};
     E3TP_TRY(check_places(plan, own.at, m));
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
@@ -104,6 +110,7 @@ static e3tp_conv_job job_of(const e3tp_conv *c)
                        .parallel = &p->parallel,
                        .allocator = &p->allocator,
                        .scale = c->scale,
+                       .w_half = c->w_half,
                        .wide = p->wide,
                        .width = {p->problem->dim[0], p->problem->dim[1], e3tp_plan_width(p, E3TP_W),
                                  p->problem->dim[2]}};
@@ -199,7 +206,8 @@ static e3tp_status check_overlap(const e3tp_conv_call *c, const size_t bytes[OP_
     const char *const *names = out_names[c->pass];
     for (int k = 0; k < OP_COUNT; k++)
         for (int j = 0; j < OP_COUNT; j++) {
-            const bool in = e3tp_overlap(c->out[k], bytes[k], c->in[j], bytes[j]);
+            const size_t held = bytes[j] / (j == OP_W && c->job->w_half ? 2 : 1);
+            const bool in = e3tp_overlap(c->out[k], bytes[k], c->in[j], held);
             if (in || e3tp_overlap(c->out[k], bytes[k], c->t[j], bytes[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
                                  in ? in_names[j] : t_names[j]);

@@ -60,6 +60,12 @@ static bool stages_cotangent(const e3tp_sweep *s)
                                  (place_of(s, OP_Z) == E3TP_AT_EDGE && !is_in_order(s, OP_Z)));
 }
 
+/* Whether weights stand in scratch, made or widened. */
+static bool has_own_weights(const e3tp_sweep *s)
+{
+    return s->call->make_weights || (s->call->job->w_half && s->call->job->width[OP_W]);
+}
+
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[OP_COUNT],
                          bool sums)
 {
@@ -75,7 +81,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
         s.kept[k] = take(&s, wanted[k] && is_kept(&s, k) ? s.rows * s.row[k] : 0);
     }
     s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
-    s.made = take(&s, c->make_weights ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
+    s.made = take(&s, has_own_weights(&s) ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
     s.block = take(&s, e3tp_block_scratch(x, pass, false));
     return s;
 }
@@ -122,21 +128,42 @@ static const void *row_at(const void *base, size_t row, size_t bytes)
     return base ? (const char *)base + row * bytes : NULL;
 }
 
-/* Made weights lie one after the other, and so have to their tangents. */
-static void set_made_weights(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
-                             e3tp_block_call *q)
+static void widen(const uint16_t *from, uint32_t *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint32_t)from[i] << 16;
+}
+
+/* Rows of bfloat16 from row `first` on or of a list: bits of float32. */
+static void widen_rows(const e3tp_sweep *s, size_t rows, size_t first, const int64_t *list,
+                       char *to)
+{
+    const size_t width = s->call->job->width[OP_W];
+    const uint16_t *from = s->call->in[OP_W];
+    for (size_t i = 0; i < rows; i++)
+        widen(from + (list ? (size_t)list[i] : first + i) * width,
+              (uint32_t *)(void *)(to + i * s->row[OP_W]), width);
+}
+
+/* Such weights lie one after the other, and so have to their tangents. */
+static void set_own_weights(const e3tp_sweep *s, const e3tp_segment *g, size_t first, char *scratch,
+                            e3tp_block_call *q)
 {
     const e3tp_conv_call *c = s->call;
-    const size_t bytes = s->row[OP_W];
-    char *made = scratch + s->made, *tangents = made + s->rows * bytes;
-    c->make_weights(c->make_weights_ctx, c->graph->edge + g->place, g->n, made);
-    q->in[OP_W] = made;
+    const size_t bytes = s->row[OP_W], rows = is_one_row(s, OP_W) ? 1 : g->n;
+    const int64_t *list = q->rows[OP_W];
+    char *own = scratch + s->made, *tangents = own + s->rows * bytes;
+    if (c->make_weights)
+        c->make_weights(c->make_weights_ctx, c->graph->edge + g->place, g->n, own);
+    else
+        widen_rows(s, rows, first, list, own);
+    q->in[OP_W] = own;
     q->rows[OP_W] = NULL;
-    for (size_t i = 0; q->t[OP_W] && i < g->n; i++)
-        memcpy(tangents + i * bytes,
-               row_at(c->t[OP_W], (size_t)c->graph->edge[g->place + i], bytes), bytes);
-    if (q->t[OP_W])
-        q->t[OP_W] = tangents;
+    if (!c->t[OP_W] || !list)
+        return;
+    for (size_t i = 0; i < rows; i++)
+        memcpy(tangents + i * bytes, row_at(c->t[OP_W], (size_t)list[i], bytes), bytes);
+    q->t[OP_W] = tangents;
 }
 
 static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char *scratch,
@@ -144,10 +171,11 @@ static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char 
 {
     const e3tp_conv_call *c = s->call;
     const size_t first = rows_of(s, g, k, scratch, &q->rows[k]);
-    q->in[k] = row_at(c->in[k], first, s->row[k]);
     q->t[k] = row_at(c->t[k], first, s->row[k]);
-    if (k == OP_W && c->make_weights)
-        set_made_weights(s, g, scratch, q);
+    if (k == OP_W && has_own_weights(s))
+        set_own_weights(s, g, first, scratch, q);
+    else
+        q->in[k] = row_at(c->in[k], first, s->row[k]);
     q->stride[k] = is_one_row(s, k) ? 0 : (ptrdiff_t)c->job->width[k];
 }
 

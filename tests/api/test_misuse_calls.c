@@ -229,6 +229,7 @@ START_TEST(convolutions_that_cannot_be)
     for (size_t i = 0; i < COUNT_OF(scales); i++)
         DESC_REFUSED(scale, scales[i], "scale");
     DESC_REFUSED(size, 3, "size");
+    DESC_REFUSED(w_stored, (e3tp_stored)7, "w_stored: there is no form 7");
     DESC_REFUSED(x, (e3tp_place)9, "x: there is no place 9");
     DESC_REFUSED(y, (e3tp_place)-1, "y: there is no place -1");
     DESC_REFUSED(w, E3TP_AT_EDGE, "w: its place is the edge, but the plan's weights are shared");

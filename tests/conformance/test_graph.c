@@ -408,6 +408,100 @@ START_TEST(layers)
 }
 END_TEST
 
+/* ---- weights of bfloat16: the same bits as with their widened values ---- */
+
+static float *singles(size_t n)
+{
+    float *a = malloc((n + 1) * sizeof *a);
+    for (size_t i = 0; i < n; i++)
+        a[i] = (float)draw() / (float)(1 << 23) - 1;
+    return a;
+}
+
+static e3tp_plan *single_layer(const setting *s)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    char x[40];
+    snprintf(x, sizeof x, "%zux0e+%zux1o", s->mul, s->mul);
+    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
+    e3tp_desc_set_irreps_text(d, E3TP_X, x);
+    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e");
+    e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
+    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout);
+    e3tp_desc_set_isa(d, tier);
+    e3tp_desc_set_threads(d, 2);
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+/* The values of w in half of the memory; w keeps what that holds. */
+static uint16_t *halve(float *w, size_t n)
+{
+    uint16_t *half = malloc((n + 1) * sizeof *half);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &w[i], sizeof bits);
+        half[i] = (uint16_t)(bits >> 16);
+        bits &= 0xffff0000u;
+        memcpy(&w[i], &bits, sizeof bits);
+    }
+    return half;
+}
+
+START_TEST(half_weights)
+{
+    const setting *s = &settings[_i];
+    e3tp_plan *p = single_layer(s);
+    state = 9;
+    fixture f = fixture_of(p, s); /* its edges, places and widths */
+    float *in[OPERANDS], *t[OPERANDS], *out[2][OUTPUTS];
+    for (int k = 0; k < OPERANDS; k++)
+        in[k] = singles(size_of(&f, k)), t[k] = singles(size_of(&f, k));
+    uint16_t *half = halve(in[W], size_of(&f, W));
+    e3tp_graph *g;
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT64, f.receivers, f.senders, EDGES, NODES, SENDERS, NULL, 0),
+        E3TP_OK);
+    for (int stored = 0; stored < 2; stored++) {
+        e3tp_conv *c;
+        e3tp_conv_desc d = e3tp_conv_desc_init(p);
+        d.x = f.at[X], d.y = f.at[Y], d.w = f.at[W], d.z = f.at[Z], d.scale = f.scale;
+        d.w_stored = (e3tp_stored)stored;
+        ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+        for (int o = 0; o < OUTPUTS; o++)
+            out[stored][o] = singles(size_of(&f, operand_of[o]));
+        float *const *to = out[stored];
+        e3tp_conv_buffers b = e3tp_conv_buffers_init();
+        b.x = in[X], b.y = in[Y], b.w = stored ? (const void *)half : in[W], b.gz = in[Z];
+        b.ggx = t[X], b.ggy = t[Y], b.ggw = t[W], b.edge_type = f.types, b.num_types = TYPES;
+        b.z = to[0], b.gx = to[1], b.gy = to[2], b.gw = to[3];
+        b.hx = to[4], b.hy = to[5], b.hw = to[6], b.hz = to[7];
+        ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+        ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+        ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+        b.hz = to[8];
+        ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
+        e3tp_conv_destroy(c);
+    }
+    for (int o = 0; o < OUTPUTS; o++) {
+        const size_t bytes = size_of(&f, operand_of[o]) * sizeof(float);
+        ck_assert_msg(memcmp(out[0][o], out[1][o], bytes) == 0, "%s has other bits",
+                      output_name[o]);
+        free(out[0][o]), free(out[1][o]);
+    }
+    for (int k = 0; k < OPERANDS; k++)
+        free(in[k]), free(t[k]);
+    free(half);
+    free_fixture(&f);
+    e3tp_graph_destroy(g);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 START_TEST(no_edges)
 {
     e3tp_plan *p = layer(0, E3TP_MUL_IR);
@@ -415,6 +509,11 @@ START_TEST(no_edges)
     e3tp_conv *c;
     const size_t nz = 3 * e3tp_plan_width(p, E3TP_Z), nx = 2 * e3tp_plan_width(p, E3TP_X);
     double *z = numbers(nz), *gx = numbers(nx);
+    e3tp_conv_desc half = e3tp_conv_desc_init(p); /* of a float64 plan */
+    half.w_stored = E3TP_STORED_BF16;
+    char text[200] = "";
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &half, text, sizeof text), E3TP_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(text, "float64"));
     ck_assert_int_eq(e3tp_conv_create(&c, p, NULL, NULL, 0), E3TP_OK);
     for (size_t nodes = 0; nodes <= 3; nodes += 3) {
         const size_t senders = nodes ? 2 : 0;
@@ -444,6 +543,7 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("graph");
     tcase_add_loop_test(t, against_a_loop, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, layers, 0, 4 * COUNT_OF(settings));
+    tcase_add_loop_test(t, half_weights, 0, COUNT_OF(settings));
     tcase_add_test(t, no_edges);
     return run_tests(t, "graph", CK_NOFORK); /* a forked child is serial by design */
 }

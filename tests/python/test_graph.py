@@ -133,6 +133,18 @@ class TestConvolution(unittest.TestCase):
         self.assertEqual(conv(graph, x, y)[0, 0], 31)
         self.assertIsNone(conv.backward(graph, x, y, None, np.ones((1, 1)))[2])
 
+    def test_half_weights(self):
+        half, whole = Case(np.float32, weight_dtype="bfloat16"), Case(np.float32, weight_dtype=np.float32)
+        x, y, w, gz = (half.data[k] for k in "xywz")
+        bits = (w.view(np.uint32) >> 16).astype(np.uint16)
+        w = (bits.astype(np.uint32) << 16).view(np.float32)
+        np.testing.assert_array_equal(half.conv(half.graph, x, y, bits), whole.conv(half.graph, x, y, w))
+        for a, b in zip(half.conv.backward(half.graph, x, y, bits, gz), whole.conv.backward(half.graph, x, y, w, gz)):
+            self.assertEqual(a.dtype, np.float32)
+            np.testing.assert_array_equal(a, b)
+        with self.assertRaisesRegex(TypeError, "w: dtype float32, expected bfloat16"):
+            half.conv(half.graph, x, y, w)
+
     def test_index_types(self):
         for dtype in (np.int32, np.int64, np.uint8):
             graph = e3tp.Graph(np.array([1, 0], dtype), np.array([0, 2], dtype), 2, 3)
@@ -169,7 +181,8 @@ class TestRefusals(unittest.TestCase):
             ({"out_at": "sender"}, "z: its place is the sender"),
             ({"scale": float("nan")}, "scale"),
             ({"layout": "batch_last"}, "BATCH_LAST"),
-            ({"weight_dtype": "bfloat16"}, "weight_dtype"),
+            ({"weight_dtype": "bfloat16", "dtype": np.float64}, "weight_dtype: 'bfloat16', expected None: the"),
+            ({"weight_dtype": "float16"}, "expected None or \"bfloat16\""),
         ):
             with self.assertRaisesRegex(ValueError, word):
                 e3tp.Convolution(*PRODUCT, **options)
