@@ -119,7 +119,8 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
 }
 
 /* The passes, as of products (e3tp.h). Gradients of node features add up per sender in the order of
-   the edges sorted by receiver, those of operands of types or shared ones over a fixed tree.
+   the edges sorted by receiver, those of operands of types or shared ones over a fixed tree. Where
+   the plan accumulates in double (e3tp_desc_set_accumulation), all sums but those of senders do.
    INVALID, UNSUPPORTED (second order of a power), or NOMEM: scratch for a block of edges per
    thread, and for gradients besides rows of senders for 2048 edges, and up to 16 MB of partial
    sums. */

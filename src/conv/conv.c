@@ -21,6 +21,7 @@ static const size_t most_leaf_bytes = (size_t)16 << 20;
 
 typedef struct receivers_task {
     const e3tp_sweep *sweep;
+    size_t sum[OP_COUNT], sums, bytes; /* of a worker: wide sums of a receiver; with the sweep's */
     char *scratch;
     atomic_size_t next; /* the next receiver that nobody has taken */
 } receivers_task;
@@ -28,6 +29,28 @@ typedef struct receivers_task {
 static bool is_summed(const e3tp_sweep *s, int k)
 {
     return s->wanted[k] && s->call->job->at[k] == E3TP_AT_RECEIVER;
+}
+
+static bool is_wide(const e3tp_sweep *s)
+{
+    return e3tp_sweep_sum_element(s) != s->element;
+}
+
+static size_t take(size_t *total, size_t bytes)
+{
+    const size_t at = *total;
+    *total += e3tp_round_up(bytes, 64);
+    return at;
+}
+
+static void lay_out_receivers(receivers_task *t)
+{
+    const e3tp_sweep *s = t->sweep;
+    for (int k = 0; k < OP_COUNT; k++)
+        t->sum[k] = take(&t->sums, is_wide(s) && is_summed(s, k)
+                                       ? s->call->job->width[k] * e3tp_sweep_sum_element(s)
+                                       : 0);
+    t->bytes = s->bytes + t->sums;
 }
 
 static void scale_rows(const e3tp_sweep *s, size_t from, size_t to)
@@ -38,19 +61,45 @@ static void scale_rows(const e3tp_sweep *s, size_t from, size_t to)
         e3tp_sum_scale(s->element, job->scale, z, z, (to - from) * job->width[OP_Z]);
 }
 
-/* Receivers from..to-1. */
-static void run_receivers(const e3tp_sweep *s, size_t from, size_t to, char *scratch)
+/* Rounds the wide sums of a receiver to its rows. */
+static void round_sums(const receivers_task *t, size_t r, const char *sums)
 {
+    const e3tp_sweep *s = t->sweep;
+    for (int k = 0; k < OP_COUNT; k++) {
+        const double *sum = (const double *)(const void *)(sums + t->sum[k]);
+        float *row = (float *)s->call->out[k] + r * s->call->job->width[k];
+        for (size_t i = 0; is_summed(s, k) && i < s->call->job->width[k]; i++)
+            row[i] = (float)sum[i];
+    }
+}
+
+static void run_receiver(const receivers_task *t, size_t r, char *scratch)
+{
+    const e3tp_sweep *s = t->sweep;
     const size_t *start = s->call->graph->start;
+    char *sums = scratch + s->bytes;
+    e3tp_sinks to = {.first = 0};
+    for (int k = 0; k < OP_COUNT; k++)
+        to.sum[k] = sums + t->sum[k];
+    memset(sums, 0, t->sums);
+    for (size_t place = start[r]; place < start[r + 1]; place += s->rows) {
+        const size_t left = start[r + 1] - place;
+        const e3tp_segment g = {r, place, left < s->rows ? left : s->rows};
+        e3tp_segment_run(s, &g, &to, scratch);
+    }
+    if (is_wide(s))
+        round_sums(t, r, sums);
+}
+
+/* Receivers from..to-1. */
+static void run_receivers(const receivers_task *t, size_t from, size_t to, char *scratch)
+{
+    const e3tp_sweep *s = t->sweep;
     for (int k = 0; k < OP_COUNT; k++)
         if (is_summed(s, k))
             memset((char *)s->call->out[k] + from * s->row[k], 0, (to - from) * s->row[k]);
     for (size_t r = from; r < to; r++)
-        for (size_t place = start[r]; place < start[r + 1]; place += s->rows) {
-            const size_t left = start[r + 1] - place;
-            const e3tp_segment g = {r, place, left < s->rows ? left : s->rows};
-            e3tp_segment_run(s, &g, NULL, scratch);
-        }
+        run_receiver(t, r, scratch);
     if (is_summed(s, OP_Z))
         scale_rows(s, from, to);
 }
@@ -74,7 +123,7 @@ static void receivers_work(void *ctx, size_t worker)
         if (!atomic_compare_exchange_weak_explicit(&t->next, &from, to, memory_order_relaxed,
                                                    memory_order_relaxed))
             continue;
-        run_receivers(t->sweep, from, to, t->scratch + worker * t->sweep->bytes);
+        run_receivers(t, from, to, t->scratch + worker * t->bytes);
         from = atomic_load_explicit(&t->next, memory_order_relaxed);
     }
 }
@@ -84,7 +133,9 @@ static e3tp_status sweep_receivers(const e3tp_sweep *s)
     const e3tp_conv_job *job = s->call->job;
     const size_t chunks = s->call->graph->num_edges / CHUNK_EDGES + 1;
     const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, chunks);
-    receivers_task t = {.sweep = s, .scratch = e3tp_alloc(job->allocator, workers, s->bytes)};
+    receivers_task t = {.sweep = s};
+    lay_out_receivers(&t);
+    t.scratch = e3tp_alloc(job->allocator, workers, t.bytes);
     if (!t.scratch)
         return E3TP_E_NOMEM;
     atomic_init(&t.next, 0);
@@ -125,13 +176,6 @@ static size_t sum_count(const windows_task *t, int k)
     return place_of(t, k) == E3TP_AT_SHARED ? width
            : place_of(t, k) == E3TP_AT_TYPE ? width * t->sweep->call->num_types
                                             : 0;
-}
-
-static size_t take(size_t *total, size_t bytes)
-{
-    const size_t at = *total;
-    *total += e3tp_round_up(bytes, 64);
-    return at;
 }
 
 static void lay_out(windows_task *t)

@@ -14,7 +14,7 @@ typedef struct e3tp_conv_job {
     e3tp_place at[OP_COUNT];
     double scale;
     bool w_half;            /* the array w holds bfloat16 */
-    bool wide;              /* sums of single precision over types, and shared ones, in double */
+    bool wide;              /* sums of single precision but for those of senders in double */
     size_t width[OP_COUNT]; /* elements of the caller's rows; w 0: none */
 } e3tp_conv_job;
 

@@ -41,6 +41,7 @@ static bool is_kept(const e3tp_sweep *s, int k)
         return !is_in_order(s, k);
     case E3TP_AT_TYPE:
         return true;
+    case E3TP_AT_RECEIVER:
     case E3TP_AT_SHARED:
         return is_wide(s);
     default:

@@ -26,7 +26,7 @@ typedef struct e3tp_sweep {
 typedef struct e3tp_sinks {
     size_t first;            /* the place that the messages begin with */
     char *message[OP_COUNT]; /* SENDER: a row for each place */
-    char *sum[OP_COUNT];     /* TYPE, SHARED: added to */
+    char *sum[OP_COUNT];     /* TYPE, SHARED, and RECEIVER where sums are wide: added to */
 } e3tp_sinks;
 
 /* sums: z is summed over receivers. */
@@ -34,7 +34,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
                          bool sums);
 /* Bytes of a number in the sums of operand k's gradient. */
 size_t e3tp_sweep_sum_element(const e3tp_sweep *s);
-/* Results of a place RECEIVER are added to its row. */
+/* Results of a place RECEIVER are added to its row, or to the sum where sums are wide. */
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch);
 
