@@ -13,13 +13,6 @@ struct e3tp_conv {
     bool w_half;
 };
 
-static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
-static const char *const t_names[OP_COUNT] = {"ggx", "ggy", "ggw", ""};
-static const char *const out_names[][OP_COUNT] = {[E3TP_FORWARD] = {"", "", "", "z"},
-                                                  [E3TP_BACKWARD] = {"gx", "gy", "gw", ""},
-                                                  [E3TP_DOUBLE_BACKWARD] = {"hx", "hy", "hw", "hz"},
-                                                  [E3TP_JVP] = {"", "", "", "hz"}};
-
 /* ---- creation ---- */
 
 static const char *const place_names[] = {"the edge", "the sender", "the receiver", "the type",
@@ -90,8 +83,7 @@ e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_
     if (out)
         *out = NULL;
     const e3tp_status s = create(out, plan, d, &m);
-    size_t used = 0;
-    e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
+    e3tp_message_copy(&m, msg, cap);
     return s;
 }
 
@@ -187,30 +179,30 @@ static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[OP_COUNT],
     const size_t es = e3tp_dtype_size(c->job->executor.problem->dtype);
     const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
     for (int k = 0; k < OP_COUNT; k++) {
-        const char *name = k == OP_Z ? "z" : in_names[k];
+        const char *name = k == OP_Z ? "z" : e3tp_op_in_name[k];
         if (!e3tp_mul_size(rows_of(c, k), c->job->width[k], &bytes[k]) ||
             !e3tp_mul_size(bytes[k], es, &bytes[k]) || bytes[k] > PTRDIFF_MAX)
             return e3tp_fail(m, E3TP_E_INVALID, "%s: %zu rows of %zu elements overflow", name,
                              rows_of(c, k), c->job->width[k]);
         if (is_read(c, k) && bytes[k] && !c->in[k] && c->graph->num_edges)
-            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
+            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_in_name[k]);
     }
     if (needs_z && bytes[OP_Z] && !c->out[OP_Z])
-        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_names[c->pass][OP_Z]);
+        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_out_name[c->pass][OP_Z]);
     return E3TP_OK;
 }
 
 static e3tp_status check_overlap(const e3tp_conv_call *c, const size_t bytes[OP_COUNT],
                                  e3tp_message *m)
 {
-    const char *const *names = out_names[c->pass];
+    const char *const *names = e3tp_op_out_name[c->pass];
     for (int k = 0; k < OP_COUNT; k++)
         for (int j = 0; j < OP_COUNT; j++) {
             const size_t held = bytes[j] / (j == OP_W && c->job->w_half ? 2 : 1);
             const bool in = e3tp_overlap(c->out[k], bytes[k], c->in[j], held);
             if (in || e3tp_overlap(c->out[k], bytes[k], c->t[j], bytes[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
-                                 in ? in_names[j] : t_names[j]);
+                                 in ? e3tp_op_in_name[j] : e3tp_op_tangent_name[j]);
             if (j < k && e3tp_overlap(c->out[k], bytes[k], c->out[j], bytes[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k], names[j]);
         }
@@ -261,8 +253,7 @@ e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, e3tp_pass pass, const e3
     e3tp_conv_call call;
     e3tp_message m = {""};
     const e3tp_status s = check(c, pass, g, b, &job, &call, &m);
-    size_t used = 0;
-    e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
+    e3tp_message_copy(&m, msg, cap);
     return s;
 }
 

@@ -22,13 +22,6 @@ typedef struct call {
     bool batch_last[OP_COUNT];
 } call;
 
-static const char *const in_names[OP_COUNT] = {"x", "y", "w", "gz"};
-static const char *const t_names[OP_COUNT] = {"ggx", "ggy", "ggw", ""};
-static const char *const out_names[][OP_COUNT] = {[E3TP_FORWARD] = {"", "", "", "z"},
-                                                  [E3TP_BACKWARD] = {"gx", "gy", "gw", ""},
-                                                  [E3TP_DOUBLE_BACKWARD] = {"hx", "hy", "hw", "hz"},
-                                                  [E3TP_JVP] = {"", "", "", "hz"}};
-
 static void read_pointers(call *c)
 {
     const e3tp_buffers *b = c->b;
@@ -72,7 +65,7 @@ static e3tp_status check_stride(const call *c, int k, e3tp_message *m)
 {
     const ptrdiff_t s = c->stride[k];
     const size_t least = c->batch_last[k] ? c->b->batch : c->width[k];
-    const char *name = k == OP_Z ? "z" : in_names[k];
+    const char *name = k == OP_Z ? "z" : e3tp_op_in_name[k];
     if (c->width[k] == 0 || c->b->batch == 0)
         return E3TP_OK;
     if (k == OP_W && c->plan->problem->weights == E3TP_WEIGHTS_SHARED && s != 0)
@@ -115,9 +108,9 @@ static e3tp_status check_work(const call *c, e3tp_message *m)
     const size_t bytes = e3tp_plan_work_bytes(c->plan, c->pass, c->b->batch);
     for (int k = 0; k < OP_COUNT; k++) {
         const size_t n = extent(c, k);
-        const char *name = e3tp_overlap(work, bytes, c->in[k], n)    ? in_names[k]
-                           : e3tp_overlap(work, bytes, c->t[k], n)   ? t_names[k]
-                           : e3tp_overlap(work, bytes, c->out[k], n) ? out_names[c->pass][k]
+        const char *name = e3tp_overlap(work, bytes, c->in[k], n)    ? e3tp_op_in_name[k]
+                           : e3tp_overlap(work, bytes, c->t[k], n)   ? e3tp_op_tangent_name[k]
+                           : e3tp_overlap(work, bytes, c->out[k], n) ? e3tp_op_out_name[c->pass][k]
                                                                      : NULL;
         if (name)
             return e3tp_fail(m, E3TP_E_INVALID, "work overlaps %s", name);
@@ -133,12 +126,12 @@ static e3tp_status check_overlap(const call *c, e3tp_message *m)
     for (int k = 0; k < OP_COUNT; k++) {
         if (!c->out[k])
             continue;
-        const char *const *names = out_names[c->pass];
+        const char *const *names = e3tp_op_out_name[c->pass];
         for (int j = 0; j < OP_COUNT; j++) {
             const bool in = e3tp_overlap(c->out[k], n[k], c->in[j], n[j]);
             if (in || e3tp_overlap(c->out[k], n[k], c->t[j], n[j]))
                 return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
-                                 in ? in_names[j] : t_names[j]);
+                                 in ? e3tp_op_in_name[j] : e3tp_op_tangent_name[j]);
         }
         for (int j = 0; j < k; j++)
             if (e3tp_overlap(c->out[k], n[k], c->out[j], n[j]))
@@ -175,13 +168,13 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     E3TP_TRY(e3tp_block_serves(q, c->pass, m));
     const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
     if (needs_z && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
-        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_names[c->pass][OP_Z]);
+        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_out_name[c->pass][OP_Z]);
     E3TP_TRY(check_index(c, m));
     for (int k = 0; k < OP_COUNT; k++) {
         const bool used =
             !(k == OP_W && q->weights == E3TP_WEIGHTS_NONE) && !(k == OP_Z && needs_z);
         if (used && !c->in[k] && c->width[k] && c->b->batch)
-            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_names[k]);
+            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_in_name[k]);
         E3TP_TRY(check_stride(c, k, m));
     }
     E3TP_TRY(check_work(c, m));
@@ -328,8 +321,7 @@ static void deliver_sums(const job *j, int k)
 {
     const call *c = j->c;
     if (c->plan->wide)
-        for (size_t i = 0; i < j->summed[k]; i++)
-            ((float *)c->out[k])[i] = (float)((double *)out_at(j, k, 0, 0))[i];
+        e3tp_sum_round(c->out[k], out_at(j, k, 0, 0), j->summed[k]);
     else if (j->k.leaves > 1)
         memcpy(c->out[k], out_at(j, k, 0, 0),
                j->summed[k] * e3tp_dtype_size(c->plan->problem->dtype));
@@ -458,8 +450,6 @@ e3tp_status e3tp_buffers_check(const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     call c;
     e3tp_message m = {""};
     const e3tp_status s = check(p, pass, b, &c, &m);
-    size_t used = 0;
-    if (msg && cap)
-        e3tp_append(msg, cap, &used, "%s", m.text);
+    e3tp_message_copy(&m, msg, cap);
     return s;
 }

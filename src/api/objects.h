@@ -42,7 +42,8 @@ static inline e3tp_executor e3tp_plan_executor(const e3tp_plan *p)
 }
 
 /* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or
-   the best. UNSUPPORTED with a sentence when it is unknown, not compiled in or not usable here. */
+   the best. With a sentence, INVALID for a number of no tier, UNSUPPORTED when it is not compiled
+   in or not usable here, or E3TP_ISA is unknown. */
 e3tp_status e3tp_isa_choose(e3tp_isa isa, e3tp_tier *tier, e3tp_message *why);
 
 /* Keeps the first failure of a descriptor, with a sentence; returns s. */

@@ -10,8 +10,6 @@ static e3tp_status create(e3tp_radial **out, const e3tp_radial_desc *d, e3tp_mes
     if (!d)
         return e3tp_fail(why, E3TP_E_INVALID, "the description is NULL");
     E3TP_TRY(e3tp_radial_check(d, why));
-    if (d->isa != E3TP_ISA_AUTO && !e3tp_isa_name(d->isa))
-        return e3tp_fail(why, E3TP_E_INVALID, "there is no tier %d", (int)d->isa);
     e3tp_tier tier;
     E3TP_TRY(e3tp_isa_choose(d->isa, &tier, why));
     const e3tp_allocator a = {d->alloc, d->release, d->alloc_ctx};
@@ -37,8 +35,7 @@ e3tp_status e3tp_radial_create(e3tp_radial **out, const e3tp_radial_desc *d, cha
     if (out)
         *out = NULL;
     const e3tp_status s = out ? create(out, d, &m) : e3tp_fail(&m, E3TP_E_INVALID, "out is NULL");
-    size_t used = 0;
-    e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
+    e3tp_message_copy(&m, msg, cap);
     return s;
 }
 

@@ -30,6 +30,8 @@ static e3tp_status check_tier(int tier, const char *name, const char *from, e3tp
 
 e3tp_status e3tp_isa_choose(e3tp_isa isa, e3tp_tier *tier, e3tp_message *why)
 {
+    if (isa != E3TP_ISA_AUTO && !e3tp_isa_name(isa))
+        return e3tp_fail(why, E3TP_E_INVALID, "there is no tier %d", (int)isa);
     if (isa != E3TP_ISA_AUTO) {
         *tier = (e3tp_tier)(isa - 1);
         return check_tier((int)*tier, e3tp_tier_name(*tier), "asked for by the descriptor", why);

@@ -5,29 +5,9 @@
 #include "cg/cg_pairs.h"
 #include "cg/cg_plan.h"
 #include "cg/cg_signals.h"
+#include "core/tiers.h"
 
-#define DECLARE(tier) \
-    extern const e3tp_cg_runner e3tp_cg_runner_f32_##tier, e3tp_cg_runner_f64_##tier;
-DECLARE(generic)
-#if E3TP_HAVE_AVX2
-DECLARE(avx2)
-#endif
-#if E3TP_HAVE_AVX512
-DECLARE(avx512)
-#endif
-
-static const e3tp_cg_runner *const runners[2][E3TP_TIER_COUNT] = {
-    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_cg_runner_f32_generic,
-    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_cg_runner_f64_generic,
-#if E3TP_HAVE_AVX2
-    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_cg_runner_f32_avx2,
-    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_cg_runner_f64_avx2,
-#endif
-#if E3TP_HAVE_AVX512
-    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_cg_runner_f32_avx512,
-    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_cg_runner_f64_avx512,
-#endif
-};
+E3TP_RUNNERS(e3tp_cg_runner, e3tp_cg_runner, runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {

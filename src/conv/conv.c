@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "conv/segment.h"
-#include "core/checked.h"
 #include "core/sums.h"
+#include "problem/packed.h"
 
 enum { CHUNK_EDGES = 512 };
 static const size_t most_leaf_bytes = (size_t)16 << 20;
@@ -31,23 +31,16 @@ static bool is_summed(const e3tp_sweep *s, int k)
     return s->wanted[k] && s->call->job->at[k] == E3TP_AT_RECEIVER;
 }
 
-static bool is_wide(const e3tp_sweep *s)
-{
-    return e3tp_sweep_sum_element(s) != s->element;
-}
-
 static size_t take(size_t *total, size_t bytes)
 {
-    const size_t at = *total;
-    *total += e3tp_round_up(bytes, 64);
-    return at;
+    return e3tp_take(total, 64, bytes, false);
 }
 
 static void lay_out_receivers(receivers_task *t)
 {
     const e3tp_sweep *s = t->sweep;
     for (int k = 0; k < OP_COUNT; k++)
-        t->sum[k] = take(&t->sums, is_wide(s) && is_summed(s, k)
+        t->sum[k] = take(&t->sums, e3tp_sweep_is_wide(s) && is_summed(s, k)
                                        ? s->call->job->width[k] * e3tp_sweep_sum_element(s)
                                        : 0);
     t->bytes = s->bytes + t->sums;
@@ -66,10 +59,21 @@ static void round_sums(const receivers_task *t, size_t r, const char *sums)
 {
     const e3tp_sweep *s = t->sweep;
     for (int k = 0; k < OP_COUNT; k++) {
-        const double *sum = (const double *)(const void *)(sums + t->sum[k]);
-        float *row = (float *)s->call->out[k] + r * s->call->job->width[k];
-        for (size_t i = 0; is_summed(s, k) && i < s->call->job->width[k]; i++)
-            row[i] = (float)sum[i];
+        const size_t width = s->call->job->width[k];
+        if (is_summed(s, k))
+            e3tp_sum_round((float *)s->call->out[k] + r * width,
+                           (const double *)(const void *)(sums + t->sum[k]), width);
+    }
+}
+
+/* Places from .. end - 1, of one receiver, segment by segment. */
+static void run_places(const e3tp_sweep *s, size_t receiver, size_t from, size_t end,
+                       const e3tp_sinks *to, char *scratch)
+{
+    for (size_t place = from; place < end; place += s->rows) {
+        const size_t left = end - place;
+        const e3tp_segment g = {receiver, place, left < s->rows ? left : s->rows};
+        e3tp_segment_run(s, &g, to, scratch);
     }
 }
 
@@ -82,12 +86,8 @@ static void run_receiver(const receivers_task *t, size_t r, char *scratch)
     for (int k = 0; k < OP_COUNT; k++)
         to.sum[k] = sums + t->sum[k];
     memset(sums, 0, t->sums);
-    for (size_t place = start[r]; place < start[r + 1]; place += s->rows) {
-        const size_t left = start[r + 1] - place;
-        const e3tp_segment g = {r, place, left < s->rows ? left : s->rows};
-        e3tp_segment_run(s, &g, &to, scratch);
-    }
-    if (is_wide(s))
+    run_places(s, r, start[r], start[r + 1], &to, scratch);
+    if (e3tp_sweep_is_wide(s))
         round_sums(t, r, sums);
 }
 
@@ -194,16 +194,11 @@ static void lay_out(windows_task *t)
 static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to, char *scratch)
 {
     const e3tp_graph *g = t->sweep->call->graph;
-    size_t place = g->piece[piece].place, r = g->piece[piece].receiver;
-    while (place < g->piece[piece + 1].place) {
-        while (g->start[r + 1] <= place)
-            r++;
-        const size_t stop = g->start[r + 1] < g->piece[piece + 1].place ? g->start[r + 1]
-                                                                        : g->piece[piece + 1].place;
-        const size_t left = stop - place;
-        const e3tp_segment here = {r, place, left < t->sweep->rows ? left : t->sweep->rows};
-        e3tp_segment_run(t->sweep, &here, to, scratch);
-        place += here.n;
+    const size_t end = g->piece[piece + 1].place;
+    size_t place = g->piece[piece].place, next;
+    for (size_t r = g->piece[piece].receiver; place < end; r++, place = next) {
+        next = g->start[r + 1] < end ? g->start[r + 1] : end;
+        run_places(t->sweep, r, place, next, to, scratch);
     }
 }
 
@@ -294,10 +289,10 @@ static void deliver_sums(const windows_task *t)
         if (!n)
             continue;
         e3tp_sum_leaves(element, sum, t->leaf_bytes, t->leaves, n);
-        if (element == s->element)
+        if (e3tp_sweep_is_wide(s))
+            e3tp_sum_round(s->call->out[k], (const double *)(const void *)sum, n);
+        else
             memcpy(s->call->out[k], sum, n * element);
-        for (size_t i = 0; i < n && element != s->element; i++)
-            ((float *)s->call->out[k])[i] = (float)((double *)(void *)sum)[i];
     }
 }
 

@@ -181,8 +181,7 @@ e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *rec
     const edge_list l = {type, receivers, senders};
     e3tp_message m = {""};
     const e3tp_status s = create(out, &l, num_edges, num_nodes, num_senders, &m);
-    size_t used = 0;
-    e3tp_append(msg, msg ? cap : 0, &used, "%s", m.text);
+    e3tp_message_copy(&m, msg, cap);
     return s;
 }
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "core/checked.h"
 #include "core/sums.h"
+#include "problem/packed.h"
 
 enum { MOST_SEGMENT = 256 };
 
@@ -12,19 +12,12 @@ enum { MOST_SEGMENT = 256 };
 
 static size_t take(e3tp_sweep *s, size_t bytes)
 {
-    const size_t at = s->bytes;
-    s->bytes += e3tp_round_up(bytes, 64);
-    return at;
+    return e3tp_take(&s->bytes, 64, bytes, false);
 }
 
 static e3tp_place place_of(const e3tp_sweep *s, int k)
 {
     return s->call->job->at[k];
-}
-
-static bool is_wide(const e3tp_sweep *s)
-{
-    return s->call->job->wide;
 }
 
 /* Whether rows of operand k in the order of places are those of the caller. */
@@ -43,7 +36,7 @@ static bool is_kept(const e3tp_sweep *s, int k)
         return true;
     case E3TP_AT_RECEIVER:
     case E3TP_AT_SHARED:
-        return is_wide(s);
+        return e3tp_sweep_is_wide(s);
     default:
         return false;
     }
@@ -85,11 +78,6 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     s.made = take(&s, has_own_weights(&s) ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
     s.block = take(&s, e3tp_block_scratch(x, pass, false));
     return s;
-}
-
-size_t e3tp_sweep_sum_element(const e3tp_sweep *s)
-{
-    return is_wide(s) ? sizeof(double) : s->element;
 }
 
 /* ---- operands ---- */
@@ -227,7 +215,7 @@ static void *result_at(const e3tp_sweep *s, const e3tp_segment *g, int k, const 
 static void add_to_sum(const e3tp_sweep *s, int k, char *sum, size_t row, const char *from)
 {
     const size_t width = s->call->job->width[k];
-    if (is_wide(s))
+    if (e3tp_sweep_is_wide(s))
         e3tp_sum_add_wide((double *)(void *)sum + row * width, (const float *)(const void *)from,
                           width);
     else

@@ -32,8 +32,18 @@ typedef struct e3tp_sinks {
 /* sums: z is summed over receivers. */
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[OP_COUNT],
                          bool sums);
-/* Bytes of a number in the sums of operand k's gradient. */
-size_t e3tp_sweep_sum_element(const e3tp_sweep *s);
+
+/* Whether sums of single precision add up in double; bytes of a number in a sum. */
+static inline bool e3tp_sweep_is_wide(const e3tp_sweep *s)
+{
+    return s->call->job->wide;
+}
+
+static inline size_t e3tp_sweep_sum_element(const e3tp_sweep *s)
+{
+    return e3tp_sweep_is_wide(s) ? sizeof(double) : s->element;
+}
+
 /* Results of a place RECEIVER are added to its row, or to the sum where sums are wide. */
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch);

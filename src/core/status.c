@@ -25,3 +25,9 @@ void e3tp_append(char *buf, size_t cap, size_t *used, const char *fmt, ...)
     if (n > 0)
         *used += (size_t)n;
 }
+
+void e3tp_message_copy(const e3tp_message *m, char *msg, size_t cap)
+{
+    size_t used = 0;
+    e3tp_append(msg, msg ? cap : 0, &used, "%s", m->text);
+}

@@ -19,6 +19,9 @@ e3tp_status e3tp_fail(e3tp_message *m, e3tp_status s, const char *fmt, ...)
 void e3tp_append(char *buf, size_t cap, size_t *used, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The sentence to the caller's msg: snprintf rules, may be NULL. */
+void e3tp_message_copy(const e3tp_message *m, char *msg, size_t cap);
+
 #define E3TP_TRY(expr)                         \
     do {                                       \
         const e3tp_status try_status = (expr); \

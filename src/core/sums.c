@@ -7,6 +7,11 @@
         for (size_t i = 0; i < n; i++)                                     \
             to[i] += from[i];                                              \
     }                                                                      \
+    static void subtract_##type(type *to, const type *from, size_t n)      \
+    {                                                                      \
+        for (size_t i = 0; i < n; i++)                                     \
+            to[i] -= from[i];                                              \
+    }                                                                      \
     static void scale_##type(type a, const type *from, type *to, size_t n) \
     {                                                                      \
         for (size_t i = 0; i < n; i++)                                     \
@@ -23,10 +28,24 @@ void e3tp_sum_add(size_t element, void *to, const void *from, size_t n)
         add_float(to, from, n);
 }
 
+void e3tp_sum_subtract(size_t element, void *to, const void *from, size_t n)
+{
+    if (element == sizeof(double))
+        subtract_double(to, from, n);
+    else
+        subtract_float(to, from, n);
+}
+
 void e3tp_sum_add_wide(double *to, const float *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         to[i] += from[i];
+}
+
+void e3tp_sum_round(float *to, const double *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float)from[i];
 }
 
 void e3tp_sum_scale(size_t element, double a, const void *from, void *to, size_t n)

@@ -7,8 +7,11 @@
 
 /* to[i] += from[i], n numbers of `element` bytes. */
 void e3tp_sum_add(size_t element, void *to, const void *from, size_t n);
-/* The same, of doubles and floats. */
+/* to[i] -= from[i]. */
+void e3tp_sum_subtract(size_t element, void *to, const void *from, size_t n);
+/* to[i] += from[i], and to[i] = from[i] rounded. */
 void e3tp_sum_add_wide(double *to, const float *from, size_t n);
+void e3tp_sum_round(float *to, const double *from, size_t n);
 /* to[i] = a from[i]; to may be from. */
 void e3tp_sum_scale(size_t element, double a, const void *from, void *to, size_t n);
 /* The sum over leaves, leaf_bytes apart, pairwise: ((0 + 1) + (2 + 3)) + ..., to the first. */

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "core/checked.h"
+#include "core/tiers.h"
 #include "problem/packed.h"
-#include "problem/signal_tiles.h"
 
 E3TP_RUNNERS(e3tp_s2grid_runner, e3tp_s2grid_runner, runners);
 

@@ -13,6 +13,14 @@
 #include <string.h>
 
 #include "core/checked.h"
+#include "core/sums.h"
+
+const char *const e3tp_op_in_name[OP_COUNT] = {"x", "y", "w", "gz"};
+const char *const e3tp_op_tangent_name[OP_COUNT] = {"ggx", "ggy", "ggw", ""};
+const char *const e3tp_op_out_name[][OP_COUNT] = {[E3TP_FORWARD] = {"", "", "", "z"},
+                                                  [E3TP_BACKWARD] = {"gx", "gy", "gw", ""},
+                                                  [E3TP_DOUBLE_BACKWARD] = {"hx", "hy", "hw", "hz"},
+                                                  [E3TP_JVP] = {"", "", "", "hz"}};
 
 /* Where an argument's elements lie in its rows: all of a row, or one kind of factors of w. */
 typedef struct argument {
@@ -151,21 +159,15 @@ static const void *stage(const e3tp_block_call *c, int k, const void *from, stac
 
 typedef enum how { STORE, ADD, SUBTRACT } how;
 
-#define COMBINE(type)                                                                    \
-    static void combine_##type(type *to, const type *from, size_t n, how h)              \
-    {                                                                                    \
-        for (size_t i = 0; i < n; i++)                                                   \
-            to[i] = h == STORE ? from[i] : h == ADD ? to[i] + from[i] : to[i] - from[i]; \
-    }
-COMBINE(float)
-COMBINE(double)
-
 static void combine(const e3tp_executor *p, char *to, const char *from, size_t n, how h)
 {
-    if (p->problem->dtype == E3TP_F64)
-        combine_double((double *)(void *)to, (const double *)(const void *)from, n, h);
+    const size_t element = e3tp_dtype_size(p->problem->dtype);
+    if (h == STORE)
+        memcpy(to, from, n * element);
+    else if (h == ADD)
+        e3tp_sum_add(element, to, from, n);
     else
-        combine_float((float *)(void *)to, (const float *)(const void *)from, n, h);
+        e3tp_sum_subtract(element, to, from, n);
 }
 
 /* Brings an argument's part of packed rows to the caller's; rows of a table are added to. Weights

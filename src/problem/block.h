@@ -17,6 +17,12 @@ typedef struct e3tp_executor {
 /* Operands of a call, in this order everywhere. */
 enum { OP_X, OP_Y, OP_W, OP_Z, OP_COUNT };
 
+/* Names of what a pass reads, of the tangents or cotangents of gradients beside it, and, by pass,
+   of what it writes; "" where there is nothing. */
+extern const char *const e3tp_op_in_name[OP_COUNT];
+extern const char *const e3tp_op_tangent_name[OP_COUNT];
+extern const char *const e3tp_op_out_name[][OP_COUNT];
+
 /* The operand's elements in a row of the problem's (weights by path take fewer), and whether the
    batch is innermost. */
 static inline size_t e3tp_op_width(const e3tp_executor *p, int k)

@@ -4,31 +4,10 @@
 
 #include <math.h>
 
-#include "e3tp_config.h"
+#include "core/tiers.h"
 #include "problem/problem.h"
 
-#define DECLARE(tier) \
-    extern const e3tp_radial_kernel e3tp_radial_kernel_f32_##tier, e3tp_radial_kernel_f64_##tier;
-DECLARE(generic)
-#if E3TP_HAVE_AVX2
-DECLARE(avx2)
-#endif
-#if E3TP_HAVE_AVX512
-DECLARE(avx512)
-#endif
-
-static const e3tp_radial_kernel *const kernels[2][E3TP_TIER_COUNT] = {
-    [E3TP_F32][E3TP_TIER_GENERIC_] = &e3tp_radial_kernel_f32_generic,
-    [E3TP_F64][E3TP_TIER_GENERIC_] = &e3tp_radial_kernel_f64_generic,
-#if E3TP_HAVE_AVX2
-    [E3TP_F32][E3TP_TIER_AVX2_] = &e3tp_radial_kernel_f32_avx2,
-    [E3TP_F64][E3TP_TIER_AVX2_] = &e3tp_radial_kernel_f64_avx2,
-#endif
-#if E3TP_HAVE_AVX512
-    [E3TP_F32][E3TP_TIER_AVX512_] = &e3tp_radial_kernel_f32_avx512,
-    [E3TP_F64][E3TP_TIER_AVX512_] = &e3tp_radial_kernel_f64_avx512,
-#endif
-};
+E3TP_RUNNERS(e3tp_radial_kernel, e3tp_radial_kernel, kernels);
 
 const e3tp_radial_kernel *e3tp_radial_kernel_of(e3tp_dtype dtype, e3tp_tier tier)
 {
