@@ -24,6 +24,7 @@ OPERATIONS = {
 METHODS = {"auto": 0, "cg": 1, "gaunt": 2, "grid": 3, "matrix": 4}
 SIGNS = {"e3nn>=0.5": 0, "e3nn<=0.4.4": 1}
 PACKED = -(2**63)
+MESSAGE = 400  # bytes of the longest sentence
 
 
 class Unsupported(ValueError):
@@ -307,6 +308,27 @@ class Handle:
 
     def __del__(self):
         self.close()
+
+
+class Closable:
+    """An object of the library behind self._handle, safe to use from several threads at once."""
+
+    def close(self):
+        """Frees it once calls under way are done; a later use raises ValueError."""
+        self._handle.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def created(function, *arguments):
+    """The pointer that a function of the library makes, whose last arguments are room for a sentence."""
+    pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(MESSAGE)
+    check(function(pointer, *arguments, text, len(text)), text.value.decode())
+    return pointer
 
 
 # Introspection

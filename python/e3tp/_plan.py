@@ -6,7 +6,7 @@ import ctypes
 import numpy as np
 
 from . import _lib
-from ._lib import Buffers, Handle, check, choice, lib
+from ._lib import Buffers, Closable, Handle, check, choice, lib
 from .arrays import address, broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
 from .irreps import Irreps
 
@@ -138,8 +138,8 @@ class _Batch:
 _MOST_BATCHES = 64  # shapes that a plan remembers
 
 
-class Closable:
-    """A frozen object of the library behind a handle, safe to use from several threads at once."""
+class Described(Closable):
+    """Such an object that can say what it is."""
 
     def __init__(self, handle, describe):
         self._handle, self._describe = handle, describe
@@ -149,18 +149,8 @@ class Closable:
         with self._handle as plan:
             return _lib.text_of(self._describe, plan)
 
-    def close(self):
-        """Frees the plan once calls under way are done; a later use raises ValueError."""
-        self._handle.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class Plan(Closable):
+class Plan(Described):
     """Base of the products: a frozen plan of the library, safe to use from several threads at once.
 
     method  the method that was chosen
@@ -309,7 +299,7 @@ class Plan(Closable):
         with self._handle as plan:
             status = _PASSES[number](plan, buffers)
             if status:
-                text = ctypes.create_string_buffer(400)
+                text = ctypes.create_string_buffer(_lib.MESSAGE)
                 lib.e3tp_buffers_check(plan, number, buffers, text, len(text))
                 check(status, text.value.decode())
 

@@ -6,7 +6,7 @@ import ctypes
 import numpy as np
 
 from . import _lib
-from ._lib import ConvBuffers, Handle, Unsupported, check, choice, integer, lib
+from ._lib import Closable, ConvBuffers, Handle, Unsupported, check, choice, created, integer, lib
 from ._plan import FIELDS, needed
 from .arrays import address, readable, result, results
 from .products import TensorProduct
@@ -18,7 +18,6 @@ _PASSES = {
     _lib.DOUBLE_BACKWARD: lib.e3tp_conv_double_backward,
     _lib.JVP: lib.e3tp_conv_jvp,
 }
-_MESSAGE = 400
 
 
 def _edge_list(name, value):
@@ -30,7 +29,7 @@ def _edge_list(name, value):
     return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.int64)
 
 
-class Graph:
+class Graph(Closable):
     """Edge e runs from senders[e] to receivers[e]; any order, duplicates and self-loops allowed.
 
     receivers, senders   integers, in 0..num_nodes-1 and 0..num_senders-1; copied
@@ -50,33 +49,19 @@ class Graph:
         self.num_edges = lists[0].size
         self.num_nodes = integer("num_nodes", num_nodes)
         self.num_senders = self.num_nodes if num_senders is None else integer("num_senders", num_senders)
-        pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(_MESSAGE)
-        status = lib.e3tp_graph_create(
-            pointer,
+        pointer = created(
+            lib.e3tp_graph_create,
             int(lists[0].dtype == np.int64),
             lists[0].ctypes.data,
             lists[1].ctypes.data,
             self.num_edges,
             self.num_nodes,
             self.num_senders,
-            text,
-            len(text),
         )
-        check(status, text.value.decode())
         self._handle = Handle(pointer, lib.e3tp_graph_destroy, "Graph")
 
     def __repr__(self):
         return f"Graph({self.num_edges} edges, {self.num_senders} senders -> {self.num_nodes} nodes)"
-
-    def close(self):
-        """Frees the graph once calls under way are done; a later use raises ValueError."""
-        self._handle.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def _halves(value):
@@ -143,12 +128,12 @@ class _Call:
         with conv._product._handle, conv._handle as pointer, self.graph._handle as graph:
             status = _PASSES[number](pointer, graph, buffers)
             if status:
-                text = ctypes.create_string_buffer(_MESSAGE)
+                text = ctypes.create_string_buffer(_lib.MESSAGE)
                 lib.e3tp_conv_buffers_check(pointer, number, graph, buffers, text, len(text))
                 check(status, text.value.decode())
 
 
-class Convolution:
+class Convolution(Closable):
     """out[i] = scale * sum over the edges e with receiver i of tp(x[sender of e], y[e], w[e]).
 
     irreps_in1, ...   as of TensorProduct; or a TensorProduct, and no more of them
@@ -159,7 +144,7 @@ class Convolution:
                       the memory; gradients and tangents of w are float32
 
     Edge arrays are in the order of the graph's edge list. Every result is the same, bit for bit, on any number of
-    threads; each receiver sums its edges in the order of the list.
+    threads; each receiver sums its edges in the order of the list. close() frees the convolution, not a given product.
     """
 
     def __init__(
@@ -190,11 +175,9 @@ class Convolution:
             places["w"] = "edge"
         self._places = places
         self._half = self._stored(weight_dtype)
-        pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(_MESSAGE)
         desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
         with self._product._handle as plan:
-            status = lib.e3tp_conv_create(pointer, plan, desc, text, len(text))
-        check(status, text.value.decode())
+            pointer = created(lib.e3tp_conv_create, plan, desc)
         self._handle = Handle(pointer, lib.e3tp_conv_destroy, "Convolution")
 
     def _stored(self, weight_dtype):
@@ -266,13 +249,3 @@ class Convolution:
     def describe(self):
         """Text about the product: method, tier, size and cost, and why the other methods were not chosen."""
         return self._product.describe()
-
-    def close(self):
-        """Frees the convolution, not a product that was given; a later use raises ValueError."""
-        self._handle.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

@@ -6,8 +6,8 @@ import ctypes
 import numpy as np
 
 from . import _lib
-from ._lib import Handle, check, choice, integer, lib
-from ._plan import LAYOUTS, Closable
+from ._lib import Handle, check, choice, created, integer, lib
+from ._plan import LAYOUTS, Described
 from .arrays import address, doubles, float_dtype, readable, result, size_of
 from .harmonics import NORMALIZATIONS
 from .irreps import Irreps
@@ -159,7 +159,7 @@ def _normalization(given, n):
     return 0, factors
 
 
-class _Map(Closable):
+class _Map(Described):
     """A linear map between coefficients and samples: what ToS2Grid and FromS2Grid have in common."""
 
     def __init__(
@@ -169,13 +169,14 @@ class _Map(Closable):
         normalization,
         lmax_in,
         dtype,
-        channels,
-        layout,
-        quadrature,
-        half_offset,
-        allow_aliasing,
-        isa,
-        threads,
+        *,
+        channels=None,
+        layout="mul_ir",
+        quadrature="equiangular",
+        half_offset=False,
+        allow_aliasing=False,
+        isa="auto",
+        threads=0,
     ):
         top, degrees = _degrees(lmax)
         rule = choice("quadrature", quadrature, QUADRATURES)
@@ -216,10 +217,7 @@ class _Map(Closable):
 
     def _freeze(self, **fields):
         """Makes the plan of a description."""
-        plan, text = ctypes.c_void_p(), ctypes.create_string_buffer(400)
-        desc = _Desc(size=ctypes.sizeof(_Desc), **fields)
-        status = lib.e3tp_s2grid_create(plan, ctypes.byref(desc), text, len(text))
-        check(status, text.value.decode())
+        plan = created(lib.e3tp_s2grid_create, ctypes.byref(_Desc(size=ctypes.sizeof(_Desc), **fields)))
         super().__init__(Handle(plan, lib.e3tp_s2grid_destroy, type(self).__name__), lib.e3tp_s2grid_describe)
         self.method, self.isa = "grid", lib.e3tp_s2grid_isa(plan).decode()
 
@@ -267,35 +265,8 @@ class ToS2Grid(_Map):
     res_alpha) those of a mean over the sphere, dtype, isa. The map is linear: its change along dx is the map of dx.
     """
 
-    def __init__(
-        self,
-        lmax=None,
-        res=None,
-        normalization="component",
-        dtype=np.float32,
-        *,
-        channels=None,
-        layout="mul_ir",
-        quadrature="equiangular",
-        half_offset=False,
-        allow_aliasing=False,
-        isa="auto",
-        threads=0,
-    ):
-        super().__init__(
-            lmax,
-            res,
-            normalization,
-            None,
-            dtype,
-            channels,
-            layout,
-            quadrature,
-            half_offset,
-            allow_aliasing,
-            isa,
-            threads,
-        )
+    def __init__(self, lmax=None, res=None, normalization="component", dtype=np.float32, **options):
+        super().__init__(lmax, res, normalization, None, dtype, **options)
 
     def __call__(self, x, out=None):
         """f, the samples."""
@@ -316,36 +287,8 @@ class FromS2Grid(_Map):
     q are the weights, of sum 1. All else is as in ToS2Grid.
     """
 
-    def __init__(
-        self,
-        res=None,
-        lmax=None,
-        normalization="component",
-        lmax_in=None,
-        dtype=np.float32,
-        *,
-        channels=None,
-        layout="mul_ir",
-        quadrature="equiangular",
-        half_offset=False,
-        allow_aliasing=False,
-        isa="auto",
-        threads=0,
-    ):
-        super().__init__(
-            lmax,
-            res,
-            normalization,
-            lmax_in,
-            dtype,
-            channels,
-            layout,
-            quadrature,
-            half_offset,
-            allow_aliasing,
-            isa,
-            threads,
-        )
+    def __init__(self, res=None, lmax=None, normalization="component", lmax_in=None, dtype=np.float32, **options):
+        super().__init__(lmax, res, normalization, lmax_in, dtype, **options)
 
     def __call__(self, f, out=None):
         """x, the coefficients."""

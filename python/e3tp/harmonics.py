@@ -6,7 +6,7 @@ import ctypes
 import numpy as np
 
 from . import _lib
-from ._lib import Handle, HarmonicsDesc, Vectors, check, choice, integer, lib
+from ._lib import Closable, Handle, HarmonicsDesc, Vectors, check, choice, created, integer, lib
 from .arrays import address, doubles, float_dtype, readable, result, results, size_of
 from .irreps import Irreps
 
@@ -30,7 +30,7 @@ def degrees_of(l):
     return irreps.ls
 
 
-class SphericalHarmonics:
+class SphericalHarmonics(Closable):
     """Real spherical harmonics of vectors (..., 3), degree by degree, with first and second derivatives.
 
     l              an int, a list of ints in any order, Irreps or their text; degrees to 24
@@ -62,8 +62,7 @@ class SphericalHarmonics:
             isa=_lib.isa_number(isa),
             threads=_lib.num_threads(threads),
         )
-        plan, why = ctypes.c_void_p(), ctypes.create_string_buffer(400)
-        check(lib.e3tp_sh_create(plan, desc, why, len(why)), why.value.decode())
+        plan = created(lib.e3tp_sh_create, desc)
         self._handle = Handle(plan, lib.e3tp_sh_destroy, type(self).__name__)
         self.dim = lib.e3tp_sh_dim(plan)
         self.isa = lib.e3tp_sh_isa(plan).decode()
@@ -106,16 +105,6 @@ class SphericalHarmonics:
             f"harmonics of degrees {self.ls}, {what}, {self.normalization}; {self.dtype}, {self.method} in the order, "
             f"tier {self.isa}"
         )
-
-    def close(self):
-        """Frees the plan, after calls under way."""
-        self._handle.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def _given(self, name, value, shape):
         array = readable(name, value, self.dtype)
