@@ -3,32 +3,11 @@
    every problem and method by ESTIMATE and MEASURE, their execution, and convolutions. With `work`
    given, execution allocates nothing. */
 #include "e3tp/graph.h"
+#include "host.h"
 #include "problems.h"
 #include "suite.h"
 
 enum { BATCH = 700, MOST = 5000 };
-
-/* Memory that lasts for `left` allocations; -1: for ever. */
-typedef struct meter {
-    long left, live, total;
-} meter;
-
-static void *metered_alloc(size_t bytes, void *ctx)
-{
-    meter *m = ctx;
-    if (m->left == 0)
-        return NULL;
-    m->left--;
-    m->live++;
-    m->total++;
-    return malloc(bytes);
-}
-
-static void metered_free(void *block, void *ctx)
-{
-    ((meter *)ctx)->live--;
-    free(block);
-}
 
 static problem problem_of(int kind, e3tp_method method, meter *m)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Radial plans from outside: what the header forbids is refused with a sentence, nothing is legal,
    an allocation fails, and threads do not change a bit. */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "e3tp/radial.h"
+#include "host.h"
+#include "suite.h"
 
 static e3tp_radial_desc bessel(void)
 {
@@ -124,29 +123,9 @@ START_TEST(nothing)
 }
 END_TEST
 
-typedef struct meter {
-    long left, live;
-} meter;
-
-static void *metered_alloc(size_t bytes, void *ctx)
-{
-    meter *m = ctx;
-    if (m->left == 0)
-        return NULL;
-    m->left--;
-    m->live++;
-    return malloc(bytes);
-}
-
-static void metered_free(void *block, void *ctx)
-{
-    ((meter *)ctx)->live--;
-    free(block);
-}
-
 START_TEST(allocation)
 {
-    meter m = {0, 0};
+    meter m = {0, 0, 0};
     e3tp_radial_desc d = bessel();
     float r = 1, v[8];
     d.alloc = metered_alloc, d.release = metered_free, d.alloc_ctx = &m;
@@ -159,14 +138,6 @@ START_TEST(allocation)
     ck_assert_int_eq(m.live, 0);
 }
 END_TEST
-
-/* A host's loop that runs backwards. */
-static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
-{
-    *(size_t *)ctx += n;
-    while (n--)
-        body(body_ctx, n);
-}
 
 START_TEST(same_bits_on_threads)
 {
@@ -198,18 +169,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("radial plans");
     TCase *t = tcase_create("radial");
     tcase_add_test(t, descriptions);
     tcase_add_test(t, calls);
     tcase_add_test(t, nothing);
     tcase_add_test(t, allocation);
     tcase_add_loop_test(t, same_bits_on_threads, 0, 2);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_tests(t, "radial plans", CK_NOFORK); /* a forked child is serial by design */
 }

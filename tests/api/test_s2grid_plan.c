@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Grids for callers from outside: what the header forbids is refused with a sentence, nothing is
    legal, every allocation fails once, and neither threads nor the caller's scratch change a bit. */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "e3tp/grid.h"
+#include "host.h"
+#include "suite.h"
 
 static const int degrees[] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -192,30 +191,10 @@ START_TEST(nodes)
 }
 END_TEST
 
-typedef struct meter {
-    long left, live;
-} meter;
-
-static void *metered_alloc(size_t bytes, void *ctx)
-{
-    meter *m = ctx;
-    if (m->left == 0)
-        return NULL;
-    m->left--;
-    m->live++;
-    return malloc(bytes);
-}
-
-static void metered_free(void *block, void *ctx)
-{
-    ((meter *)ctx)->live--;
-    free(block);
-}
-
 START_TEST(allocation)
 {
     enum { MOST = 50 };
-    meter m = {0, 0};
+    meter m = {0, 0, 0};
     e3tp_s2grid_desc d = start();
     d.alloc = metered_alloc, d.release = metered_free, d.alloc_ctx = &m;
     long needed = 0;
@@ -247,14 +226,6 @@ START_TEST(allocation)
     ck_assert_int_eq(m.live, 0);
 }
 END_TEST
-
-/* A host's loop that runs backwards. */
-static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
-{
-    *(size_t *)ctx += n;
-    while (n--)
-        body(body_ctx, n);
-}
 
 /* One thread; three; three of a host's, with the caller's scratch. */
 START_TEST(same_bits_on_threads)
@@ -317,7 +288,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("grids for callers");
     TCase *t = tcase_create("s2grid");
     tcase_add_test(t, descriptions);
     tcase_add_loop_test(t, calls, 0, 4);
@@ -327,11 +297,5 @@ int main(void)
     tcase_add_test(t, allocation);
     tcase_add_loop_test(t, same_bits_on_threads, 0, 24);
     tcase_add_loop_test(t, nan_flows, 0, 4);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_tests(t, "grids for callers", CK_NOFORK); /* a forked child is serial by design */
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans of harmonics from outside: what the header forbids is refused with a sentence, nothing is
    legal, an allocation fails, and threads do not change a bit. */
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "e3tp/sh.h"
+#include "host.h"
+#include "suite.h"
 
 static const int ls[] = {0, 1, 2, 3};
 enum { DIM = 16 };
@@ -144,29 +143,9 @@ START_TEST(nothing)
 }
 END_TEST
 
-typedef struct meter {
-    long left, live;
-} meter;
-
-static void *metered_alloc(size_t bytes, void *ctx)
-{
-    meter *m = ctx;
-    if (m->left == 0)
-        return NULL;
-    m->left--;
-    m->live++;
-    return malloc(bytes);
-}
-
-static void metered_free(void *block, void *ctx)
-{
-    ((meter *)ctx)->live--;
-    free(block);
-}
-
 START_TEST(allocation)
 {
-    meter m = {0, 0};
+    meter m = {0, 0, 0};
     e3tp_sh_desc d = to_three();
     float x[3] = {1, 2, 3}, v[DIM];
     const e3tp_sh_vectors vectors = {1, x, NULL, NULL};
@@ -184,14 +163,6 @@ START_TEST(allocation)
     ck_assert_int_eq(m.live, 0);
 }
 END_TEST
-
-/* A host's loop that runs backwards. */
-static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, void *ctx)
-{
-    *(size_t *)ctx += n;
-    while (n--)
-        body(body_ctx, n);
-}
 
 /* Values and gradients large enough to be written past the caches, or in columns; products with
    derivatives. */
@@ -233,19 +204,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("plans of harmonics");
     TCase *t = tcase_create("sh");
-    tcase_set_timeout(t, 60);
     tcase_add_test(t, descriptions);
     tcase_add_test(t, calls);
     tcase_add_test(t, nothing);
     tcase_add_test(t, allocation);
     tcase_add_loop_test(t, same_bits_on_threads, 0, 2);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK); /* a forked child is serial by design */
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_tests(t, "plans of harmonics", CK_NOFORK); /* a forked child is serial by design */
 }
