@@ -42,20 +42,11 @@ static size_t block_size(const size_t *width)
 static int make_product(layer *a, const char *layout, size_t block, char *why, size_t cap)
 {
     char text[256];
-    bench_problem p;
-    double err;
-    bench_product *q = &a->product;
     snprintf(text, sizeof text,
              "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
              "weights=row layout=%s batch=%zu threads=1",
              layout, block);
-    if (!bench_problem_parse(text, &p, 1, why, cap))
-        return 0;
-    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK &&
-        bench_verify(q, &err))
-        return 1;
-    snprintf(why, cap, "%s", q->message);
-    return 0;
+    return bench_verified(&a->product, text, why, cap);
 }
 
 static int make_arrays(layer *a)

@@ -50,20 +50,11 @@ typedef struct setup {
 static int make_product(setup *s, int threads, char *why, size_t cap)
 {
     char text[256];
-    bench_problem p;
-    double err;
-    bench_product *q = &s->product;
     snprintf(text, sizeof text,
              "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
              "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
              threads);
-    if (!bench_problem_parse(text, &p, 1, why, cap))
-        return 0;
-    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK &&
-        bench_verify(q, &err))
-        return 1;
-    snprintf(why, cap, "%s", q->message);
-    return 0;
+    return bench_verified(&s->product, text, why, cap);
 }
 
 static size_t bytes_of(const setup *s)

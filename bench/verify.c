@@ -393,3 +393,16 @@ int bench_verify(bench_product *q, double *max_err)
              bench_tolerance(q->problem.dtype));
     return 0;
 }
+
+int bench_verified(bench_product *q, const char *text, char *why, size_t cap)
+{
+    bench_problem p;
+    double err;
+    if (!bench_problem_parse(text, &p, 1, why, cap))
+        return 0;
+    if (bench_product_create(q, &p) == E3TP_OK && bench_product_fill(q) == E3TP_OK &&
+        bench_verify(q, &err))
+        return 1;
+    snprintf(why, cap, "%s", q->message);
+    return 0;
+}

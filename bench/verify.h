@@ -10,6 +10,8 @@
    row. Returns 1 if the largest is within `bench_tolerance`; 0 else, also when the run fails
    (q->message says why). */
 int bench_verify(bench_product *q, double *max_err);
+/* Makes the product of a problem string, fills it, and verifies it; 0: failed, why says it. */
+int bench_verified(bench_product *q, const char *text, char *why, size_t cap);
 double bench_tolerance(e3tp_dtype t);
 
 #endif
