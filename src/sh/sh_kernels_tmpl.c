@@ -617,6 +617,13 @@ static void double_backward_tile(const tile *t, real *slopes)
 
 /* ---- ranges */
 
+static void end_results(results *r, const e3tp_sh_call *c)
+{
+    flush(r);
+    if (c->stream)
+        v_stream_end();
+}
+
 static void evaluate(const e3tp_sh_call *c, size_t from, size_t to)
 {
     void *const arrays[ARRAYS] = {c->values, c->jacobian, c->hessian};
@@ -636,9 +643,7 @@ static void evaluate(const e3tp_sh_call *c, size_t from, size_t to)
             gathered(&r, t->n);
         }
     }
-    flush(&r);
-    if (c->stream)
-        v_stream_end();
+    end_results(&r, c);
 }
 
 static void backward(const e3tp_sh_call *c, size_t from, size_t to)
@@ -667,9 +672,7 @@ static void double_backward(const e3tp_sh_call *c, size_t from, size_t to)
             gathered(&r, b.t[i].n);
         }
     }
-    flush(&r);
-    if (c->stream)
-        v_stream_end();
+    end_results(&r, c);
 }
 
 const e3tp_sh_kernels E3TP_NAME(e3tp_sh_kernels) = {evaluate, backward, double_backward};
