@@ -164,7 +164,7 @@ e3tp_desc *problem_desc(const problem *p)
 }
 
 /* A method refuses all other kinds. */
-static bool serves(e3tp_method m, problem_kind kind)
+bool problem_served(e3tp_method m, problem_kind kind)
 {
     const bool gaunt = kind == PROBLEM_GAUNT || kind == PROBLEM_GAUNT_LISTS;
     switch (m) {
@@ -185,7 +185,7 @@ int problems_served(e3tp_method m)
 {
     int n = 0;
     for (int kind = 0; kind < PROBLEMS; kind++)
-        n += serves(m, (problem_kind)kind);
+        n += problem_served(m, (problem_kind)kind);
     ck_assert_int_gt(n, 0);
     return n;
 }
@@ -194,7 +194,7 @@ e3tp_plan *problem_plan(const problem *p)
 {
     e3tp_desc *d = problem_desc(p);
     e3tp_plan *plan;
-    const e3tp_status want = serves(p->method, p->kind) ? E3TP_OK : E3TP_E_UNSUPPORTED;
+    const e3tp_status want = problem_served(p->method, p->kind) ? E3TP_OK : E3TP_E_UNSUPPORTED;
     ck_assert_msg(e3tp_plan_create(&plan, d) == want, "%s by %s: %s", problem_name(p->kind),
                   e3tp_method_name(p->method), e3tp_desc_message(d));
     ck_assert(want == E3TP_OK || strlen(e3tp_desc_message(d)) > 10);

@@ -58,7 +58,8 @@ static inline bool problem_has_second_order(problem_kind kind)
     return kind != PROBLEM_POWER;
 }
 
-/* Kinds of problems that a method serves, at least one. */
+/* Whether a method serves a kind; how many kinds it serves, at least one. */
+bool problem_served(e3tp_method m, problem_kind kind);
 int problems_served(e3tp_method m);
 /* The methods built in: 0, 1, ...; E3TP_METHOD_AUTO past the last. */
 e3tp_method method_at(int i);
