@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows that are sums of rows of a table, and what their derivatives need:
+
+     out[i] = sum over k of b[i][k] table[first[i] + k],   k = 0..terms-1
+
+   Weights from a spline have four terms each, from rows of their own; from a linear map of a radial
+   basis, or from the last layer of a network, all terms of one table: runs of equal first, which
+   are products of matrices. Reals of the kernel, every array packed; sums run over k, over i or
+   over lanes in an order that width and tier alone fix, so that a row's bits are the same whatever
+   the other rows are. */
+#ifndef E3TP_EXPAND_H
+#define E3TP_EXPAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/cpu.h"
+#include "e3tp/e3tp.h"
+
+typedef struct e3tp_expand {
+    size_t n, terms, width;
+    const void *b;       /* [n][terms] */
+    const size_t *first; /* [n]: the row of the first term */
+} e3tp_expand;
+
+typedef struct e3tp_expand_kernels {
+    /* out [n][width], overwritten or added to; table [rows][width] */
+    void (*rows)(const e3tp_expand *e, const void *table, void *out, bool add);
+    /* gb [n][terms] overwritten or added to: g[i] . table[first[i] + k], g [n][width] */
+    void (*terms)(const e3tp_expand *e, const void *table, const void *g, void *gb, bool add);
+    /* Columns from..to-1 of gtable [rows][width]: gtable[first[i] + k] += b[i][k] g[i], i
+       ascending; wide: gtable is of double whatever the kernel's real. */
+    void (*table)(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
+                  size_t to);
+} e3tp_expand_kernels;
+
+/* NULL: the tier is not compiled in. */
+const e3tp_expand_kernels *e3tp_expand_kernels_of(e3tp_dtype dtype, e3tp_tier tier);
+
+#endif

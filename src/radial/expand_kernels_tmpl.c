@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums of rows of a table with lanes over the width, compiled once per tier and real. Exports one
+   const struct. */
+#include "radial/expand.h"
+#include "simd/vec.h"
+#include "tile/tile.h"
+
+/* Rows and vectors of a block: its accumulators, the vectors of a row of the table and a number fit
+   the registers, 16 or (AVX-512) 32; four rows at least, for the terms of a spline. */
+enum { ROWS = V_BYTES == 64 ? 6 : 4, COLUMNS = V_BYTES == 64 ? 4 : V_BYTES == 32 ? 3 : 2 };
+
+/* How many i from this one on have the same first. */
+static size_t run_of(const e3tp_expand *e, size_t i)
+{
+    size_t n = 1;
+    while (i + n < e->n && e->first[i + n] == e->first[i])
+        n++;
+    return n;
+}
+
+/* ---- products of matrices ---- */
+
+/* out[r] = sum over s of a[r a_row + s a_step] in[s], s ascending, or out[r] += each. */
+typedef struct product {
+    size_t steps;
+    const real *a;
+    size_t a_row, a_step;
+    const real *in;
+    real *out;
+    size_t width; /* from a row of in or out to the next */
+    bool add;
+} product;
+
+V_INLINE v_real load(const real *p, const int lanes)
+{
+    return lanes == V_LANES ? v_loadu(p) : v_load_n(p, lanes);
+}
+
+V_INLINE void store(real *p, v_real v, const int lanes)
+{
+    if (lanes == V_LANES)
+        v_storeu(p, v);
+    else
+        v_store_n(p, v, lanes);
+}
+
+/* rows x columns vectors of out from row `row` and column `at` on. */
+V_INLINE void block(const int rows, const int columns, const int lanes, const product *p,
+                    size_t row, size_t at)
+{
+    v_real sum[ROWS][COLUMNS];
+    const real *a = p->a + row * p->a_row, *in = p->in + at;
+    real *out = p->out + row * p->width + at;
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
+    for (int c = 0; c < columns; c++)
+        sum[r][c] = p->add ? load(out + (size_t)r * p->width + c * V_LANES, lanes) : v_zero();
+    for (size_t s = 0; s < p->steps; s++, a += p->a_step, in += p->width) {
+        v_real t[COLUMNS];
+        V_UNROLL
+        for (int c = 0; c < columns; c++) {
+            t[c] = load(in + c * V_LANES, lanes);
+            V_PIN(t[c]);
+        }
+        V_UNROLL
+        for (int r = 0; r < rows; r++) {
+            const v_real x = v_set1(a[(size_t)r * p->a_row]);
+            V_UNROLL
+            for (int c = 0; c < columns; c++)
+                sum[r][c] = v_fma(x, t[c], sum[r][c]);
+        }
+    }
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
+    for (int c = 0; c < columns; c++)
+        store(out + (size_t)r * p->width + c * V_LANES, sum[r][c], lanes);
+}
+
+#if V_BYTES == 64
+#define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+#define EACH_ROWS(X) X(1) X(2) X(3) X(4)
+#endif
+#define DEFINE_BLOCKS(rows)                                                       \
+    static void whole_##rows(const product *p, size_t row, size_t at, int lanes)  \
+    {                                                                             \
+        (void)lanes;                                                              \
+        block(rows, COLUMNS, V_LANES, p, row, at);                                \
+    }                                                                             \
+    static void vector_##rows(const product *p, size_t row, size_t at, int lanes) \
+    {                                                                             \
+        block(rows, 1, lanes, p, row, at);                                        \
+    }
+EACH_ROWS(DEFINE_BLOCKS)
+#define BLOCKS(rows) {vector_##rows, whole_##rows},
+/* Of rows - 1: one vector, whole or not; COLUMNS whole ones. */
+static void (*const blocks[ROWS][2])(const product *p, size_t row, size_t at,
+                                     int lanes) = {EACH_ROWS(BLOCKS)};
+
+/* Columns from..to-1 of so many rows. */
+static void multiply(const product *p, size_t rows, size_t from, size_t to)
+{
+    const size_t lanes = V_LANES;
+    for (size_t at = from, wide; at < to; at += wide) {
+        const bool whole = to - at >= COLUMNS * lanes;
+        wide = whole ? COLUMNS * lanes : to - at < lanes ? to - at : lanes;
+        for (size_t row = 0, count; row < rows; row += count) {
+            count = e3tp_cut(rows - row, ROWS);
+            blocks[count - 1][whole](p, row, at, (int)wide);
+        }
+    }
+}
+
+/* ---- rows ---- */
+
+V_INLINE void four_terms_at(const v_real *b, const real *t, size_t width, real *out, const bool add,
+                            const int lanes)
+{
+    v_real sum = add ? load(out, lanes) : v_zero();
+    V_UNROLL
+    for (int k = 0; k < 4; k++)
+        sum = v_fma(b[k], load(t + (size_t)k * width, lanes), sum);
+    store(out, sum, lanes);
+}
+
+/* A row of its own; `add` is a literal. */
+V_INLINE void four_terms(const real *coefficients, const real *t, size_t width, real *out,
+                         const bool add)
+{
+    v_real b[4];
+    size_t at = 0;
+    for (int k = 0; k < 4; k++)
+        b[k] = v_set1(coefficients[k]);
+    for (; at + 4 * (size_t)V_LANES <= width; at += 4 * (size_t)V_LANES)
+        V_UNROLL
+    for (int v = 0; v < 4; v++)
+        four_terms_at(b, t + at + v * V_LANES, width, out + at + v * V_LANES, add, V_LANES);
+    for (; at + (size_t)V_LANES <= width; at += (size_t)V_LANES)
+        four_terms_at(b, t + at, width, out + at, add, V_LANES);
+    if (at < width)
+        four_terms_at(b, t + at, width, out + at, add, (int)(width - at));
+}
+
+static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
+{
+    const size_t terms = e->terms, width = e->width;
+    for (size_t i = 0, n; i < e->n; i += n) {
+        const real *b = (const real *)e->b + i * terms,
+                   *t = (const real *)table + e->first[i] * width;
+        real *to = (real *)out + i * width;
+        const product p = {terms, b, terms, 1, t, to, width, add};
+        n = run_of(e, i);
+        if (terms != 4 || n > 1)
+            multiply(&p, n, 0, width);
+        else if (add)
+            four_terms(b, t, width, to, true);
+        else
+            four_terms(b, t, width, to, false);
+    }
+}
+
+/* ---- terms ---- */
+
+/* Rows and terms of a block of dot products. Each has two accumulators, of the even vectors of the
+   width and of the odd ones: a spline's four would wait for one another. */
+enum { DOT_ROWS = V_BYTES == 64 ? 3 : 1, DOT_TERMS = 4 };
+
+typedef struct dots {
+    const real *t, *g; /* [terms][width], [rows][width] */
+    real *gb;          /* [rows][terms] */
+    size_t terms, width;
+    bool add;
+} dots;
+
+V_INLINE void dot_step(const int rows, const int terms, size_t width, const real *g, const real *t,
+                       const int lanes, v_real sum[DOT_ROWS][DOT_TERMS])
+{
+    v_real x[DOT_ROWS];
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        x[r] = load(g + (size_t)r * width, lanes);
+    V_UNROLL
+    for (int k = 0; k < terms; k++) {
+        const v_real y = load(t + (size_t)k * width, lanes);
+        V_UNROLL
+        for (int r = 0; r < rows; r++)
+            sum[r][k] = v_fma(x[r], y, sum[r][k]);
+    }
+}
+
+V_INLINE void dot_block(const int rows, const int terms, const dots *d, size_t row, size_t term)
+{
+    const size_t width = d->width, lanes = V_LANES;
+    const real *g = d->g + row * width, *t = d->t + term * width;
+    real *gb = d->gb + row * d->terms + term;
+    v_real even[DOT_ROWS][DOT_TERMS], odd[DOT_ROWS][DOT_TERMS];
+    size_t at = 0;
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
+    for (int k = 0; k < terms; k++)
+        even[r][k] = odd[r][k] = v_zero();
+    for (; at + 2 * lanes <= width; at += 2 * lanes) {
+        dot_step(rows, terms, width, g + at, t + at, V_LANES, even);
+        dot_step(rows, terms, width, g + at + lanes, t + at + lanes, V_LANES, odd);
+    }
+    if (at + lanes <= width) {
+        dot_step(rows, terms, width, g + at, t + at, V_LANES, even);
+        at += lanes;
+        if (at < width)
+            dot_step(rows, terms, width, g + at, t + at, (int)(width - at), odd);
+    } else if (at < width)
+        dot_step(rows, terms, width, g + at, t + at, (int)(width - at), even);
+    V_UNROLL
+    for (int r = 0; r < rows; r++)
+        V_UNROLL
+    for (int k = 0; k < terms; k++) {
+        real *to = gb + (size_t)r * d->terms + k;
+        *to = (d->add ? *to : 0) + v_sum(even[r][k] + odd[r][k]);
+    }
+}
+
+#if V_BYTES == 64
+#define EACH_DOTS(X) X(1) X(2) X(3)
+#else
+#define EACH_DOTS(X) X(1)
+#endif
+#define DEFINE_DOTS_(rows, terms)                                             \
+    static void dots_##rows##_##terms(const dots *d, size_t row, size_t term) \
+    {                                                                         \
+        dot_block(rows, terms, d, row, term);                                 \
+    }
+#define DEFINE_DOTS(rows) \
+    DEFINE_DOTS_(rows, 1) DEFINE_DOTS_(rows, 2) DEFINE_DOTS_(rows, 3) DEFINE_DOTS_(rows, 4)
+EACH_DOTS(DEFINE_DOTS)
+#define DOTS(rows) {dots_##rows##_1, dots_##rows##_2, dots_##rows##_3, dots_##rows##_4},
+static void (*const dot_blocks[DOT_ROWS][DOT_TERMS])(const dots *d, size_t row,
+                                                     size_t term) = {EACH_DOTS(DOTS)};
+
+static void terms(const e3tp_expand *e, const void *table, const void *g, void *gb, bool add)
+{
+    for (size_t i = 0, n; i < e->n; i += n) {
+        const dots d = {(const real *)table + e->first[i] * e->width,
+                        (const real *)g + i * e->width,
+                        (real *)gb + i * e->terms,
+                        e->terms,
+                        e->width,
+                        add};
+        n = run_of(e, i);
+        for (size_t k = 0, count; k < e->terms; k += count) {
+            count = e3tp_cut(e->terms - k, DOT_TERMS);
+            for (size_t r = 0, some; r < n; r += some) {
+                some = e3tp_cut(n - r, DOT_ROWS);
+                dot_blocks[some - 1][count - 1](&d, r, k);
+            }
+        }
+    }
+}
+
+/* ---- table ---- */
+
+enum { WIDE = 4 * V_BYTES / sizeof(double) };
+
+/* Columns at..at+count-1 of a row of the table, count at most WIDE and often that literal; one
+   column of b. */
+V_INLINE void wide_columns(const int count, size_t n, const real *b, size_t b_step, const real *g,
+                           size_t width, double *t)
+{
+    double sum[WIDE];
+    for (int c = 0; c < count; c++)
+        sum[c] = t[c];
+    for (size_t i = 0; i < n; i++, b += b_step, g += width)
+        for (int c = 0; c < count; c++)
+            sum[c] += (double)*b * (double)g[c];
+    for (int c = 0; c < count; c++)
+        t[c] = sum[c];
+}
+
+/* The terms of a run of n; t is where the table's row `first` begins. */
+static void table_wide(const e3tp_expand *e, size_t n, const real *b, const real *g, double *t,
+                       size_t from, size_t to)
+{
+    for (size_t k = 0; k < e->terms; k++) {
+        size_t at = from;
+        double *row = t + k * e->width;
+        for (; at + WIDE <= to; at += WIDE)
+            wide_columns(WIDE, n, b + k, e->terms, g + at, e->width, row + at);
+        wide_columns((int)(to - at), n, b + k, e->terms, g + at, e->width, row + at);
+    }
+}
+
+static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
+                  size_t to)
+{
+    const size_t terms = e->terms, width = e->width;
+    for (size_t i = 0, n; i < e->n; i += n) {
+        const real *b = (const real *)e->b + i * terms, *in = (const real *)g + i * width;
+        const size_t at = e->first[i] * width;
+        n = run_of(e, i);
+        if (wide && sizeof(real) < sizeof(double)) {
+            table_wide(e, n, b, in, (double *)gtable + at, from, to);
+        } else {
+            const product p = {n, b, 1, terms, in, (real *)gtable + at, width, true};
+            multiply(&p, terms, from, to);
+        }
+    }
+}
+
+const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows, terms, table};
