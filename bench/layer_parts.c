@@ -40,7 +40,7 @@ static void radial_range(void *ctx, size_t from, size_t to)
             const double *v = a->crystal.vector + 3 * (e + k);
             r[k] = (float)sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
         }
-        e3tp_radial_eval(a->basis, r, n, a->radial + e * BENCH_RADIAL, NULL);
+        e3tp_radial_eval(a->basis, r, n, a->radial + e * BENCH_RADIAL, NULL, NULL);
     }
 }
 

@@ -96,7 +96,7 @@ static void destroy(variant *v)
 
 static void run(const variant *v)
 {
-    e3tp_radial_eval(v->plan, v->r, EDGES, v->values, v->slopes ? v->derivatives : NULL);
+    e3tp_radial_eval(v->plan, v->r, EDGES, v->values, v->slopes ? v->derivatives : NULL, NULL);
 }
 
 /* Errors of some distances over the largest value of each function. */

@@ -98,23 +98,26 @@ e3tp_radial_isa(const e3tp_radial *p); /* "generic", "avx2", ...; "" for NULL */
      r            [n]
      values       [n][N]  f_n(r), or NULL where not wanted
      derivatives  [n][N]  d f_n / dr, or NULL where not wanted
+     seconds      [n][N]  d^2 f_n / dr^2, or NULL where not wanted
 
-   At r = 0 both are the limits; a negative r counts as 0. With a cutoff both are exactly 0 for
-   r >= r_max, infinity included; NaN gives NaN. Outputs are overwritten and may overlap neither r
-   nor each other; alignment is the element's. Allocates nothing.
+   At r = 0 all are the limits; a negative r counts as 0. With a cutoff all are exactly 0 for
+   r >= r_max, infinity included (at r_max itself the second derivative of COSINE jumps); NaN gives
+   NaN. Outputs are overwritten and may overlap neither r nor each other; alignment is the
+   element's. Allocates nothing.
 
-   Error against exact evaluation at the given r <= r_max, eps the spacing of the type at 1, p = 2
+   Error against exact evaluation at the given r < r_max, eps the spacing of the type at 1, p = 2
    with COSINE and 0 with NONE:
 
-   - BESSEL: values 6 eps B, derivatives 6 eps B (k + p / r_max); k = (n+1) pi / r_max, and B =
-     sqrt(2 / r_max) k is the largest value of b_n.
+   - BESSEL: values 6 eps B, derivatives 6 eps B (k + p / r_max), seconds 6 eps B (k + p / r_max)^2;
+     k = (n+1) pi / r_max, and B = sqrt(2 / r_max) k is the largest value of b_n.
 
-   - GAUSSIAN: values (2 + r_max / step) eps, derivatives that times (1 / step + p / r_max).
+   - GAUSSIAN: values (2 + r_max / step) eps, derivatives that times (1 / step + p / r_max), seconds
+     that times (1 / step + p / r_max)^2.
 
    INVALID: p NULL; n > 0 and r NULL; sizes that overflow; arrays that overlap. n = 0 and N = 0 are
    legal. */
 E3TP_API e3tp_status e3tp_radial_eval(const e3tp_radial *p, const void *r, size_t n, void *values,
-                                      void *derivatives);
+                                      void *derivatives, void *seconds);
 
 E3TP_END_DECLS
 

@@ -57,8 +57,21 @@ const char *e3tp_radial_isa(const e3tp_radial *p)
     return p ? e3tp_tier_name(p->tier) : "";
 }
 
+/* Whether arrays of `out` bytes overlap one another or `in` bytes at r. */
+static int any_overlap(const void *r, size_t in, void *const *arrays, size_t out)
+{
+    for (int i = 0; i < 3; i++) {
+        if (e3tp_overlap(arrays[i], out, r, in))
+            return 1;
+        for (int k = 0; k < i; k++)
+            if (e3tp_overlap(arrays[i], out, arrays[k], out))
+                return 1;
+    }
+    return 0;
+}
+
 e3tp_status e3tp_radial_eval(const e3tp_radial *p, const void *r, size_t n, void *values,
-                             void *derivatives)
+                             void *derivatives, void *seconds)
 {
     size_t row, out, in;
     if (!p)
@@ -69,10 +82,10 @@ e3tp_status e3tp_radial_eval(const e3tp_radial *p, const void *r, size_t n, void
         return E3TP_E_INVALID;
     if (n && !r)
         return E3TP_E_INVALID;
-    if (e3tp_overlap(values, out, r, in) || e3tp_overlap(derivatives, out, r, in) ||
-        e3tp_overlap(values, out, derivatives, out))
+    void *const arrays[3] = {values, derivatives, seconds};
+    if (any_overlap(r, in, arrays, out))
         return E3TP_E_INVALID;
-    if (out && (values || derivatives))
-        e3tp_radial_run(p, r, n, values, derivatives);
+    if (out && (values || derivatives || seconds))
+        e3tp_radial_run(p, r, n, values, derivatives, seconds);
     return E3TP_OK;
 }

@@ -99,7 +99,7 @@ typedef struct job {
     const e3tp_radial *plan;
     size_t n, workers;
     const char *r;
-    char *values, *slopes;
+    char *out[3]; /* values and derivatives, as the kernel takes them */
 } job;
 
 /* A quotient first, so that nothing overflows. */
@@ -115,13 +115,16 @@ static void work(void *ctx, size_t worker)
     const e3tp_radial *p = j->plan;
     const size_t from = start_of(j, worker), to = start_of(j, worker + 1);
     const size_t es = e3tp_dtype_size(p->dtype), row = p->map.num * es;
-    p->kernel->eval(&p->map, to - from, j->r + from * es, j->values ? j->values + from * row : NULL,
-                    j->slopes ? j->slopes + from * row : NULL);
+    char *out[3];
+    for (int i = 0; i < 3; i++)
+        out[i] = j->out[i] ? j->out[i] + from * row : NULL;
+    p->kernel->eval(&p->map, to - from, j->r + from * es, out[0], out[1], out[2]);
 }
 
-void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes)
+void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes,
+                     void *seconds)
 {
-    job j = {p, n, 1, r, values, slopes};
+    job j = {p, n, 1, r, {values, slopes, seconds}};
     j.workers = (size_t)e3tp_parallel_workers(&p->parallel, n * p->map.num / VALUES_PER_WORKER);
     e3tp_parallel_run(&p->parallel, j.workers, work, &j);
 }

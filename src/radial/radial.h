@@ -25,9 +25,11 @@ e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why);
 e3tp_radial_map e3tp_radial_normalise(const e3tp_radial_desc *d);
 /* NULL: the tier is not compiled in. */
 const e3tp_radial_kernel *e3tp_radial_kernel_of(e3tp_dtype dtype, e3tp_tier tier);
-void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes);
-/* Plain and in extended precision, the formulas as the header has them: the oracle of the tests. */
-void e3tp_radial_reference(const e3tp_radial_map *m, size_t n, double r, long double *value,
-                           long double *slope);
+/* The kernel on the plan's threads. */
+void e3tp_radial_run(const e3tp_radial *p, const void *r, size_t n, void *values, void *slopes,
+                     void *seconds);
+/* f[3]: f_n and its first two derivatives. Plain and in extended precision, the formulas as the
+   header has them: the oracle of the tests. */
+void e3tp_radial_reference(const e3tp_radial_map *m, size_t n, double r, long double *f);
 
 #endif

@@ -17,9 +17,11 @@ typedef struct e3tp_radial_map {
     double first, step, per_step; /* Gaussian; per_step = 1 / step */
 } e3tp_radial_map;
 
-/* values, slopes: [n][num], either may be NULL. The arrays are of the kernel's real. */
+/* values, slopes, seconds: [n][num] f_n and its first two derivatives; any may be NULL. The arrays
+   are of the kernel's real. Serial, for any n: other kernels call it for a few rows. */
 typedef struct e3tp_radial_kernel {
-    void (*eval)(const e3tp_radial_map *m, size_t n, const void *r, void *values, void *slopes);
+    void (*eval)(const e3tp_radial_map *m, size_t n, const void *r, void *values, void *slopes,
+                 void *seconds);
 } e3tp_radial_kernel;
 
 #endif

@@ -85,18 +85,21 @@ START_TEST(calls)
     const e3tp_radial_desc d = bessel();
     e3tp_radial *p = plan_of(&d);
     float m[100];
-    float *r = m, *v = m + 3, *s = m + 27;
+    float *r = m, *v = m + 3, *s = m + 27, *t = m + 51;
     r[0] = 1, r[1] = 2, r[2] = 3;
     ck_assert_int_eq((int)e3tp_radial_num(p), 8);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, v, s), E3TP_OK);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, NULL), E3TP_OK);
-    ck_assert_int_eq(e3tp_radial_eval(NULL, r, 3, v, s), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, NULL, 3, v, s), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, r + 2, NULL), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, r), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, v, v + 23), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, SIZE_MAX / 8, v, NULL), E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_radial_eval(p, r, SIZE_MAX / 64, v, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, v, s, t), E3TP_OK);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, NULL, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_radial_eval(NULL, r, 3, v, s, t), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, NULL, 3, v, s, t), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, r + 2, NULL, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, r, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, NULL, r + 1), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, v, v + 23, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, v, NULL, v + 23), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, 3, NULL, v + 23, v), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, SIZE_MAX / 8, v, NULL, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, SIZE_MAX / 64, v, NULL, NULL), E3TP_E_INVALID);
     e3tp_radial_destroy(p);
     e3tp_radial_destroy(NULL);
     ck_assert_int_eq((int)e3tp_radial_num(NULL), 0);
@@ -108,7 +111,7 @@ START_TEST(nothing)
 {
     e3tp_radial_desc d = bessel();
     e3tp_radial *p = plan_of(&d);
-    ck_assert_int_eq(e3tp_radial_eval(p, NULL, 0, NULL, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_radial_eval(p, NULL, 0, NULL, NULL, NULL), E3TP_OK);
     e3tp_radial_destroy(p);
     for (int i = 0; i < 4; i++) {
         float r[2] = {1, 2}, v[2] = {7, 7};
@@ -116,7 +119,7 @@ START_TEST(nothing)
         d.num = 0;
         d.drop_ends = i % 2;
         p = plan_of(&d);
-        ck_assert_int_eq(e3tp_radial_eval(p, r, 2, v, NULL), E3TP_OK);
+        ck_assert_int_eq(e3tp_radial_eval(p, r, 2, v, NULL, NULL), E3TP_OK);
         ck_assert(v[0] == 7 && v[1] == 7);
         e3tp_radial_destroy(p);
     }
@@ -133,7 +136,7 @@ START_TEST(allocation)
     m.left = 1;
     e3tp_radial *p = plan_of(&d);
     ck_assert_int_eq(m.left, 0);
-    ck_assert_int_eq(e3tp_radial_eval(p, &r, 1, v, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_radial_eval(p, &r, 1, v, NULL, NULL), E3TP_OK);
     e3tp_radial_destroy(p);
     ck_assert_int_eq(m.live, 0);
 }
@@ -143,7 +146,7 @@ START_TEST(same_bits_on_threads)
 {
     enum { N = 20011, NUM = 8 };
     size_t bodies = 0;
-    float *r = malloc(N * sizeof *r), *out[3][2];
+    float *r = malloc(N * sizeof *r), *out[3][3];
     for (int i = 0; i < N; i++)
         r[i] = 5.3f * (float)((i * 7919) % N) / N;
     for (int k = 0; k < 3; k++) {
@@ -152,14 +155,14 @@ START_TEST(same_bits_on_threads)
         d.parallel_for = k == 2 ? backwards : NULL;
         d.parallel_ctx = &bodies;
         e3tp_radial *p = plan_of(&d);
-        for (int o = 0; o < 2; o++)
+        for (int o = 0; o < 3; o++)
             out[k][o] = malloc(N * NUM * sizeof(float));
-        ck_assert_int_eq(e3tp_radial_eval(p, r, N, out[k][0], out[k][1]), E3TP_OK);
+        ck_assert_int_eq(e3tp_radial_eval(p, r, N, out[k][0], out[k][1], out[k][2]), E3TP_OK);
         e3tp_radial_destroy(p);
     }
     ck_assert_int_eq((int)bodies, 3);
     for (int k = 2; k >= 0; k--)
-        for (int o = 0; o < 2; o++) {
+        for (int o = 0; o < 3; o++) {
             ck_assert_int_eq(memcmp(out[k][o], out[0][o], N * NUM * sizeof(float)), 0);
             free(out[k][o]);
         }

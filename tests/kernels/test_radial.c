@@ -56,34 +56,34 @@ static e3tp_radial *plan_of(const e3tp_radial_desc *d)
     return p;
 }
 
-/* Distances and results in the plan's dtype, read and written in double. */
-static void eval(const e3tp_radial *p, const double *r, size_t n, double *values, double *slopes)
+/* Distances and results in the plan's dtype, read and written in double: f[order][n][num]. */
+static void eval(const e3tp_radial *p, const double *r, size_t n, double *f)
 {
     const size_t m = n * p->map.num;
     if (p->dtype == E3TP_F64) {
-        ck_assert_int_eq(e3tp_radial_eval(p, r, n, values, slopes), E3TP_OK);
+        ck_assert_int_eq(e3tp_radial_eval(p, r, n, f, f + m, f + 2 * m), E3TP_OK);
         return;
     }
-    float *mem = malloc((n + 2 * m + 1) * sizeof *mem);
+    float *mem = malloc((n + 3 * m + 1) * sizeof *mem), *out = mem + n;
     for (size_t i = 0; i < n; i++)
         mem[i] = (float)r[i];
-    ck_assert_int_eq(e3tp_radial_eval(p, mem, n, mem + n, mem + n + m), E3TP_OK);
-    for (size_t i = 0; i < m; i++) {
-        values[i] = (double)mem[n + i];
-        slopes[i] = (double)mem[n + m + i];
-    }
+    ck_assert_int_eq(e3tp_radial_eval(p, mem, n, out, out + m, out + 2 * m), E3TP_OK);
+    for (size_t i = 0; i < 3 * m; i++)
+        f[i] = (double)out[i];
     free(mem);
 }
 
-/* The bounds that the header states, in units of eps. */
-static void bounds(const e3tp_radial_map *m, size_t n, double *value, double *slope)
+/* The bounds that the header states for values and two derivatives, in units of eps. */
+static void bounds(const e3tp_radial_map *m, size_t n, double *bound)
 {
     static const int order[] = {[E3TP_CUTOFF_NONE] = 0, [E3TP_CUTOFF_COSINE] = 2};
     const int p = m->cutoff == E3TP_CUTOFF_POLYNOMIAL ? m->p : order[m->cutoff];
     const double k = (double)(n + 1) * 3.14159265358979 / m->r_max;
     const int is_bessel = m->basis == E3TP_RADIAL_BESSEL;
-    *value = is_bessel ? 6 * sqrt(2 / m->r_max) * k : 2 + m->r_max / m->step;
-    *slope = *value * ((is_bessel ? k : 1 / m->step) + p / m->r_max);
+    const double rate = (is_bessel ? k : 1 / m->step) + p / m->r_max;
+    bound[0] = is_bessel ? 6 * sqrt(2 / m->r_max) * k : 2 + m->r_max / m->step;
+    bound[1] = bound[0] * rate;
+    bound[2] = bound[1] * rate;
 }
 
 enum { POINTS = 4000 };
@@ -99,64 +99,61 @@ static void distances(const e3tp_radial_map *m, e3tp_dtype dtype, double *r)
     r[0] = 0;
 }
 
-static double worst[2][2]; /* [basis][value, slope], as a share of the bound */
-
-static void note(double *most, double share)
-{
-    *most = share > *most ? share : *most;
-}
+static double worst[2][3]; /* [basis][order], as a share of the bound */
 
 START_TEST(against_the_formulas)
 {
     const e3tp_dtype dtype = (e3tp_dtype)(_i % 2);
     const e3tp_radial_desc d = desc_of(_i / 2, dtype);
     e3tp_radial *p = plan_of(&d);
-    const size_t num = p->map.num;
+    const size_t num = p->map.num, m = POINTS * num;
     const double eps = dtype == E3TP_F64 ? DBL_EPSILON : FLT_EPSILON;
-    double *r = malloc(POINTS * sizeof *r), *v = malloc(POINTS * num * sizeof *v),
-           *s = malloc(POINTS * num * sizeof *s);
+    double *r = malloc(POINTS * sizeof *r), *f = malloc(3 * m * sizeof *f);
     distances(&p->map, dtype, r);
-    eval(p, r, POINTS, v, s);
-    for (size_t i = 0; i < POINTS * num; i++) {
-        long double value, slope;
-        double value_bound, slope_bound;
-        e3tp_radial_reference(&p->map, i % num, r[i / num], &value, &slope);
-        bounds(&p->map, i % num, &value_bound, &slope_bound);
-        const double ev = (double)fabsl(v[i] - value) / (eps * value_bound),
-                     es = (double)fabsl(s[i] - slope) / (eps * slope_bound);
-        ck_assert_msg(ev <= 1, "case %d: f_%zu(%.9g) = %.17g, expected %.17Lg", _i, i % num,
-                      r[i / num], v[i], value);
-        ck_assert_msg(es <= 1, "case %d: f'_%zu(%.9g) = %.17g, expected %.17Lg", _i, i % num,
-                      r[i / num], s[i], slope);
-        note(&worst[p->map.basis][0], ev);
-        note(&worst[p->map.basis][1], es);
+    eval(p, r, POINTS, f);
+    for (size_t i = 0; i < m; i++) {
+        long double expected[3];
+        double bound[3];
+        e3tp_radial_reference(&p->map, i % num, r[i / num], expected);
+        bounds(&p->map, i % num, bound);
+        for (size_t o = 0; o < 3; o++) {
+            const double came = f[o * m + i],
+                         share = (double)fabsl(came - expected[o]) / (eps * bound[o]);
+            ck_assert_msg(share <= 1,
+                          "case %d: derivative %zu of f_%zu at %.9g = %.17g, expected %.17Lg", _i,
+                          o, i % num, r[i / num], came, expected[o]);
+            double *most = &worst[p->map.basis][o];
+            *most = share > *most ? share : *most;
+        }
     }
     free(r);
-    free(v);
-    free(s);
+    free(f);
     e3tp_radial_destroy(p);
 }
 END_TEST
 
-/* The derivative is that of the values: central differences in double. */
+/* Each derivative is that of the one before: central differences in double. */
 START_TEST(derivative)
 {
     const e3tp_radial_desc d = desc_of(_i, E3TP_F64);
     e3tp_radial *p = plan_of(&d);
-    const size_t num = p->map.num;
+    const size_t num = p->map.num, m = 3 * num;
     const double c = p->map.r_max, h = c * 1e-5 / (double)num;
-    double *v = malloc(3 * num * sizeof *v), *s = malloc(3 * num * sizeof *s);
+    double *f = malloc(3 * m * sizeof *f);
     for (int k = 1; k < 60; k++) {
         const double at = c * k / 60.5, r[3] = {at - h, at, at + h};
-        eval(p, r, 3, v, s);
+        eval(p, r, 3, f);
         for (size_t i = 0; i < num; i++) {
-            double bound, slope;
-            bounds(&p->map, i, &bound, &slope);
-            ck_assert_double_eq_tol(s[num + i], (v[2 * num + i] - v[i]) / (2 * h), 1e-6 * slope);
+            double bound[3];
+            bounds(&p->map, i, bound);
+            for (size_t o = 0; o < 2; o++) {
+                const double *below = f + o * m + i, *above = below + 2 * num;
+                ck_assert_double_eq_tol(f[(o + 1) * m + num + i], (*above - *below) / (2 * h),
+                                        1e-6 * bound[o + 1]);
+            }
         }
     }
-    free(v);
-    free(s);
+    free(f);
     e3tp_radial_destroy(p);
 }
 END_TEST
@@ -168,31 +165,29 @@ START_TEST(special_distances)
     const size_t num = p->map.num;
     const double c = p->map.r_max, r[] = {0, -1, -INFINITY, -0.0, NAN, c, 2 * c, 1e30, INFINITY};
     enum { COUNT = sizeof r / sizeof *r };
-    double *v = malloc(COUNT * num * sizeof *v), *s = malloc(COUNT * num * sizeof *s);
-    eval(p, r, COUNT, v, s);
-    for (size_t i = 0; i < num; i++) {
+    double *f = malloc(3 * COUNT * num * sizeof *f);
+    eval(p, r, COUNT, f);
+    for (size_t i = 0; i < 3 * num; i++) {
+        const double *v = f + i / num * COUNT * num + i % num;
+        double bound[3];
+        bounds(&p->map, i % num, bound);
         for (size_t k = 1; k < 4; k++)
-            ck_assert(v[k * num + i] == v[i] && s[k * num + i] == s[i]);
-        if (p->map.basis == E3TP_RADIAL_BESSEL && p->map.p != 1)
-            ck_assert(s[i] == 0);
-        ck_assert(isnan(v[4 * num + i]) && isnan(s[4 * num + i]));
+            ck_assert(v[k * num] == v[0]);
+        ck_assert(isnan(v[4 * num]));
         for (size_t k = 5; k < COUNT && p->map.cutoff != E3TP_CUTOFF_NONE; k++)
-            ck_assert(v[k * num + i] == 0 && s[k * num + i] == 0);
-        for (size_t k = 7; k < COUNT; k++) {
-            double value, slope;
-            bounds(&p->map, i, &value, &slope);
-            ck_assert(fabs(v[k * num + i]) <= value * FLT_EPSILON);
-            ck_assert(fabs(s[k * num + i]) <= slope * FLT_EPSILON);
-        }
+            ck_assert(v[k * num] == 0);
+        for (size_t k = 7; k < COUNT; k++)
+            ck_assert(fabs(v[k * num]) <= bound[i / num] * FLT_EPSILON);
     }
-    free(v);
-    free(s);
+    for (size_t i = 0; i < num && p->map.basis == E3TP_RADIAL_BESSEL && p->map.p != 1; i++)
+        ck_assert(f[COUNT * num + i] == 0);
+    free(f);
     e3tp_radial_destroy(p);
 }
 END_TEST
 
 /* Every batch of 1 to 33 out of one longer one, at every place in a vector and off alignment, with
-   guards around; values alone and derivatives alone too. */
+   guards around; each output alone, against all together. */
 START_TEST(same_bits)
 {
     enum { N = 67 };
@@ -200,8 +195,9 @@ START_TEST(same_bits)
     const e3tp_radial_desc d = desc_of(_i / 2, dtype);
     e3tp_radial *p = plan_of(&d);
     const size_t num = p->map.num, es = dtype == E3TP_F64 ? 8 : 4, row = num * es;
-    char *r = malloc((N + 1) * es), *v = malloc(N * row), *s = malloc(N * row),
-         *got = malloc((N + 2) * row);
+    char *r = malloc((N + 1) * es), *all[3], *got = malloc((N + 2) * row);
+    for (int o = 0; o < 3; o++)
+        all[o] = malloc(N * row);
     for (int i = 0; i < N; i++) {
         const double at = i % 11 == 5 ? NAN : p->map.r_max * i / (N - 9);
         if (dtype == E3TP_F64)
@@ -209,15 +205,16 @@ START_TEST(same_bits)
         else
             ((float *)(void *)r)[i] = (float)at;
     }
-    ck_assert_int_eq(e3tp_radial_eval(p, r, N, v, s), E3TP_OK);
+    ck_assert_int_eq(e3tp_radial_eval(p, r, N, all[0], all[1], all[2]), E3TP_OK);
     for (size_t n = 1; n <= 33; n++)
-        for (int out = 0; out < 2; out++) {
+        for (int o = 0; o < 3; o++) {
             const size_t from = n % (N - 33), shift = row + (n % 4) * es;
             memset(got, 0x5a, (N + 2) * row);
-            ck_assert_int_eq(e3tp_radial_eval(p, r + from * es, n, out ? NULL : got + shift,
-                                              out ? got + shift : NULL),
+            char *out[3] = {NULL, NULL, NULL};
+            out[o] = got + shift;
+            ck_assert_int_eq(e3tp_radial_eval(p, r + from * es, n, out[0], out[1], out[2]),
                              E3TP_OK);
-            ck_assert(memcmp(got + shift, (out ? s : v) + from * row, n * row) == 0);
+            ck_assert(memcmp(got + shift, all[o] + from * row, n * row) == 0);
             for (size_t k = 0; k < shift; k++)
                 if (got[k] != 0x5a)
                     ck_abort_msg("written outside");
@@ -225,9 +222,9 @@ START_TEST(same_bits)
                 if (got[k] != 0x5a)
                     ck_abort_msg("written outside");
         }
+    for (int o = 0; o < 3; o++)
+        free(all[o]);
     free(r);
-    free(v);
-    free(s);
     free(got);
     e3tp_radial_destroy(p);
 }
@@ -251,7 +248,8 @@ int main(int argc, char **argv)
     srunner_run_all(r, CK_NORMAL);
     const int failed = srunner_ntests_failed(r);
     srunner_free(r);
-    printf("worst error as a share of its bound: bessel %.2f, %.2f, gaussian %.2f, %.2f\n",
-           worst[0][0], worst[0][1], worst[1][0], worst[1][1]);
+    printf("worst error as a share of its bound, values and derivatives:\n");
+    for (size_t b = 0; b < sizeof worst / sizeof *worst; b++)
+        printf("basis %zu: %.2f %.2f %.2f\n", b, worst[b][0], worst[b][1], worst[b][2]);
     return failed != 0;
 }
