@@ -11,6 +11,9 @@
 #define E3TP_GRAPH_H
 
 #include "e3tp.h"
+#include "radial.h"
+#include "sh.h"
+#include "spline.h"
 
 E3TP_BEGIN_DECLS
 
@@ -48,16 +51,40 @@ typedef enum e3tp_stored { E3TP_STORED_WHOLE = 0, E3TP_STORED_BF16 = 1 } e3tp_st
 
 /* x, y: any place. w: SHARED where the plan's weights are shared, else any place but that; not
    looked at where there are none. z: RECEIVER, summed over the edges of each, or EDGE. scale:
-   finite, multiplies z. */
+   finite, multiplies z.
+
+   y and w may be made for each block of edges in the cache, from little that edges bring, and are
+   then never stored:
+
+     y[e] = Y(v[e])               v [num_edges][3] vectors; y EDGE; the plan sh is of the type and
+                                  width of y, in rows (the plan's y: the degrees of sh, once each)
+     w[e] = sum over k of b_k(a[e]) M[t][k]
+
+   with tables M, one for all edges (w SHARED) or one for each type t (w TYPE) where weights by row
+   would stand, [num_types or 1][rows][weight_numel] in w of the buffers, and factors
+
+     spline       b_k the cubic B-splines of a distance a[e]; M its coefficients, rows =
+                  e3tp_spline_rows; width of the spline = weight_numel
+     radial       b_k = f_k(a[e]), radial functions of a distance; rows = e3tp_radial_num
+     activations  b_k = a[e][k], k = 0..activations-1: the last layer of a network
+
+   at most one of the three, the plan's weights by row, w_stored WHOLE. With sh, distances may be
+   left out: then they are the lengths of the vectors. Gradients by M, a and v are to be had in
+   every pass; second derivatives at a vector of length 0 count its direction as 0. */
 typedef struct e3tp_conv_desc {
     size_t size; /* sizeof(e3tp_conv_desc) */
     e3tp_place x, y, w, z;
     double scale;
     e3tp_stored w_stored; /* BF16: of float32 plans */
+    /* Kept by reference: they must outlive the convolution. NULL, 0: no. */
+    const e3tp_sh *sh;
+    const e3tp_spline *spline;
+    const e3tp_radial *radial;
+    size_t activations;
 } e3tp_conv_desc;
 
 /* x at the sender, y at the edge, w at the edge or shared, as the plan has them, z at the receiver,
-   scale 1, w whole. plan NULL: w at the edge. */
+   scale 1, w whole, nothing made. plan NULL: w at the edge. */
 static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
 {
     e3tp_conv_desc d;
@@ -68,12 +95,17 @@ static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
     d.z = E3TP_AT_RECEIVER;
     d.scale = 1;
     d.w_stored = E3TP_STORED_WHOLE;
+    d.sh = NULL;
+    d.spline = NULL;
+    d.radial = NULL;
+    d.activations = 0;
     return d;
 }
 
 /* Joins plan (kept by reference: it must outlive the convolution) with places; d NULL: as
    e3tp_conv_desc_init sets them. INVALID: NULL, an unknown place, one that does not fit, scale not
-   finite. UNSUPPORTED for BATCH_LAST layouts. NOMEM. msg: snprintf rules, may be NULL. */
+   finite, a plan of harmonics, splines or radial functions whose type or width does not fit.
+   UNSUPPORTED for BATCH_LAST layouts. NOMEM. msg: snprintf rules, may be NULL. */
 E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan,
                                       const e3tp_conv_desc *d, char *msg, size_t cap);
 E3TP_API void e3tp_conv_destroy(e3tp_conv *c); /* NULL is fine */
@@ -85,7 +117,9 @@ typedef void (*e3tp_weights_fn)(void *ctx, const int64_t *edges, size_t n, void 
 
 /* Operands of a call, named as in e3tp_buffers, rows without gaps, [rows of its place][width]; each
    gradient and tangent has the shape of its operand. A NULL gradient is not wanted, a NULL tangent
-   is zero. Outputs are overwritten and overlap nothing. Rows that no edge touches are zero. */
+   is zero. Outputs are overwritten and overlap nothing. Rows that no edge touches are zero. In
+   place of an operand that is made (y; the rows of w) the caller brings v, and a: [num_edges]
+   distances, NULL for lengths of v, or [num_edges][activations]. */
 typedef struct e3tp_conv_buffers {
     size_t size; /* sizeof(e3tp_conv_buffers) */
     const void *x, *y, *w;
@@ -99,6 +133,12 @@ typedef struct e3tp_conv_buffers {
     e3tp_weights_fn make_weights; /* in place of w at the edge: made for each block of edges in the
                                      cache and never stored */
     void *make_weights_ctx;
+    const void *v, *a;
+    void *gv, *ga;
+    const void *ggv, *gga;
+    void *hv, *ha;
+    void *work; /* NULL, or e3tp_conv_work_bytes, 64-byte aligned, one per concurrent call; a call
+                   without it allocates */
 } e3tp_conv_buffers;
 
 static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
@@ -115,6 +155,11 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
     b.num_types = 0;
     b.make_weights = NULL;
     b.make_weights_ctx = NULL;
+    b.v = b.a = NULL;
+    b.gv = b.ga = NULL;
+    b.ggv = b.gga = NULL;
+    b.hv = b.ha = NULL;
+    b.work = NULL;
     return b;
 }
 
@@ -122,8 +167,9 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
    the edges sorted by receiver, those of operands of types or shared ones over a fixed tree. Where
    the plan accumulates in double (e3tp_desc_set_accumulation), all sums but those of senders do.
    INVALID, UNSUPPORTED (second order of a power), or NOMEM: scratch for a block of edges per
-   thread, and for gradients besides rows of senders for 2048 edges, and up to 16 MB of partial
-   sums. */
+   thread, and for gradients besides rows of senders for 2048 edges, up to 16 MB of partial sums,
+   and for the gradient of a table rows of w for 2048 edges (twice as many in double backward), and
+   in double the table where the plan accumulates so; none of it where work is given. */
 E3TP_API e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g,
                                        const e3tp_conv_buffers *b);
 E3TP_API e3tp_status e3tp_conv_backward(const e3tp_conv *c, const e3tp_graph *g,
@@ -132,6 +178,10 @@ E3TP_API e3tp_status e3tp_conv_double_backward(const e3tp_conv *c, const e3tp_gr
                                                const e3tp_conv_buffers *b);
 E3TP_API e3tp_status e3tp_conv_jvp(const e3tp_conv *c, const e3tp_graph *g,
                                    const e3tp_conv_buffers *b);
+/* Scratch that a call with these buffers takes as work: on which of them are NULL, and on
+   num_types, it depends. 0 for a call that buffers_check refuses. */
+E3TP_API size_t e3tp_conv_work_bytes(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
+                                     const e3tp_conv_buffers *b);
 /* The status that the pass would return but for NOMEM, with the sentence why in msg (snprintf
    rules, may be NULL). */
 E3TP_API e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, e3tp_pass pass,

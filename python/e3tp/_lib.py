@@ -88,6 +88,8 @@ class ConvDesc(ctypes.Structure):
         [("size", c_size_t)]
         + [(name, c_int) for name in "x y w z".split()]
         + [("scale", c_double), ("w_stored", c_int)]
+        + [(name, c_void_p) for name in "sh spline radial".split()]
+        + [("activations", c_size_t)]
     )
 
 
@@ -98,6 +100,7 @@ class ConvBuffers(ctypes.Structure):
         [("size", c_size_t)]
         + [(name, c_void_p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz edge_type".split()]
         + [("num_types", c_size_t), ("make_weights", c_void_p), ("make_weights_ctx", c_void_p)]
+        + [(name, c_void_p) for name in "v a gv ga ggv gga hv ha work".split()]
     )
 
 

@@ -11,6 +11,7 @@ struct e3tp_conv {
     e3tp_place at[OP_COUNT];
     double scale;
     bool w_half;
+    e3tp_maker maker;
 };
 
 /* ---- creation ---- */
@@ -18,19 +19,29 @@ struct e3tp_conv {
 static const char *const place_names[] = {"the edge", "the sender", "the receiver", "the type",
                                           "one row for all"};
 
-static e3tp_status check_places(const e3tp_plan *plan, const e3tp_place at[OP_COUNT],
+/* A table of which weights are made serves all edges, or those of a type. */
+static e3tp_status check_weights(e3tp_weights weights, e3tp_place at, bool made, e3tp_message *m)
+{
+    if (made && at != E3TP_AT_TYPE && at != E3TP_AT_SHARED)
+        return e3tp_fail(
+            m, E3TP_E_INVALID,
+            "w: its place is %s, but a table that makes weights is shared or the type's",
+            place_names[at]);
+    if (!made && weights != E3TP_WEIGHTS_NONE &&
+        (weights == E3TP_WEIGHTS_SHARED) != (at == E3TP_AT_SHARED))
+        return e3tp_fail(m, E3TP_E_INVALID, "w: its place is %s, but the plan's weights are %s",
+                         place_names[at], weights == E3TP_WEIGHTS_SHARED ? "shared" : "by row");
+    return E3TP_OK;
+}
+
+static e3tp_status check_places(const e3tp_plan *plan, const e3tp_place at[OP_COUNT], bool made,
                                 e3tp_message *m)
 {
     static const char *const names[OP_COUNT] = {"x", "y", "w", "z"};
-    const e3tp_weights weights = plan->problem->weights;
     for (int k = 0; k < OP_COUNT; k++)
         if (at[k] < E3TP_AT_EDGE || at[k] > E3TP_AT_SHARED)
             return e3tp_fail(m, E3TP_E_INVALID, "%s: there is no place %d", names[k], (int)at[k]);
-    if (weights != E3TP_WEIGHTS_NONE &&
-        (weights == E3TP_WEIGHTS_SHARED) != (at[OP_W] == E3TP_AT_SHARED))
-        return e3tp_fail(m, E3TP_E_INVALID, "w: its place is %s, but the plan's weights are %s",
-                         place_names[at[OP_W]],
-                         weights == E3TP_WEIGHTS_SHARED ? "shared" : "by row");
+    E3TP_TRY(check_weights(plan->problem->weights, at[OP_W], made, m));
     if (at[OP_Z] != E3TP_AT_EDGE && at[OP_Z] != E3TP_AT_RECEIVER)
         return e3tp_fail(m, E3TP_E_INVALID, "z: its place is %s, expected the receiver or the edge",
                          place_names[at[OP_Z]]);
@@ -57,6 +68,56 @@ static e3tp_status check_desc(const e3tp_plan *plan, const e3tp_conv_desc *d, e3
     return E3TP_OK;
 }
 
+static e3tp_status check_fit(const char *what, e3tp_dtype dtype, size_t width, e3tp_dtype as,
+                             size_t expected, e3tp_message *m)
+{
+    if (dtype != as)
+        return e3tp_fail(m, E3TP_E_INVALID, "%s: its type is not the plan's", what);
+    if (width != expected)
+        return e3tp_fail(m, E3TP_E_INVALID, "%s: its width is %zu, expected %zu as of the plan's",
+                         what, width, expected);
+    return E3TP_OK;
+}
+
+static e3tp_status check_harmonics(const e3tp_plan *plan, const e3tp_conv_desc *d, e3tp_message *m)
+{
+    if (!d->sh)
+        return E3TP_OK;
+    if (d->y != E3TP_AT_EDGE)
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "y: its place is %s, but harmonics are made at the edge",
+                         (unsigned)d->y <= E3TP_AT_SHARED ? place_names[d->y] : "unknown");
+    if (d->sh->map.batch_last)
+        return e3tp_fail(m, E3TP_E_INVALID, "sh: its layout is BATCH_LAST, expected rows");
+    return check_fit("sh", d->sh->dtype, d->sh->map.dim, plan->problem->dtype,
+                     plan->problem->dim[1], m);
+}
+
+static e3tp_status check_made_weights(const e3tp_plan *plan, const e3tp_conv_desc *d,
+                                      e3tp_message *m)
+{
+    const e3tp_dtype dtype = plan->problem->dtype;
+    const size_t width = e3tp_plan_width(plan, E3TP_W);
+    const int ways = !!d->spline + !!d->radial + !!d->activations;
+    if (ways > 1)
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "spline, radial, activations: %d ways to make w, expected one", ways);
+    if (ways && plan->problem->weights != E3TP_WEIGHTS_ROW)
+        return e3tp_fail(m, E3TP_E_INVALID, "w is made by edge, but the plan's weights are %s",
+                         plan->problem->weights == E3TP_WEIGHTS_SHARED ? "shared" : "none");
+    if (ways && d->w_stored != E3TP_STORED_WHOLE)
+        return e3tp_fail(m, E3TP_E_INVALID, "w_stored: a table that makes w is stored whole");
+    if (d->spline)
+        return check_fit("spline", d->spline->map.dtype, d->spline->width, dtype, width, m);
+    return d->radial ? check_fit("radial", d->radial->dtype, width, dtype, width, m) : E3TP_OK;
+}
+
+static e3tp_status check_maker(const e3tp_plan *plan, const e3tp_conv_desc *d, e3tp_message *m)
+{
+    E3TP_TRY(check_harmonics(plan, d, m));
+    return check_made_weights(plan, d, m);
+}
+
 static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *given,
                           e3tp_message *m)
 {
@@ -66,8 +127,14 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
         return e3tp_fail(m, E3TP_E_INVALID, "the plan is NULL");
     const e3tp_conv_desc d = given ? *given : e3tp_conv_desc_init(plan);
     E3TP_TRY(check_desc(plan, &d, m));
-    const e3tp_conv own = {plan, {d.x, d.y, d.w, d.z}, d.scale, d.w_stored == E3TP_STORED_BF16};
-    E3TP_TRY(check_places(plan, own.at, m));
+    E3TP_TRY(check_maker(plan, &d, m));
+    const e3tp_conv own = {plan,
+                           {d.x, d.y, d.w, d.z},
+                           d.scale,
+                           d.w_stored == E3TP_STORED_BF16,
+                           {d.sh, d.spline, d.radial, d.activations,
+                            e3tp_expand_kernels_of(plan->problem->dtype, plan->tier)}};
+    E3TP_TRY(check_places(plan, own.at, e3tp_makes_weights(&own.maker), m));
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");
@@ -108,6 +175,10 @@ static e3tp_conv_job job_of(const e3tp_conv *c)
                                  p->problem->dim[2]}};
     for (int k = 0; k < OP_COUNT; k++)
         j.at[k] = c->at[k];
+    j.at[OP_V] = j.at[OP_A] = E3TP_AT_EDGE;
+    j.maker = c->maker;
+    j.width[OP_V] = c->maker.sh ? 3 : 0;
+    j.width[OP_A] = e3tp_maker_is_radial(&c->maker) ? 1 : c->maker.activations;
     return j;
 }
 
@@ -118,20 +189,48 @@ static e3tp_conv_call call_of(const e3tp_conv_job *job, const e3tp_graph *g, e3t
     e3tp_conv_call c = {.job = job,
                         .graph = g,
                         .pass = pass,
-                        .in = {b->x, b->y, b->w, back ? b->gz : NULL},
+                        .in = {b->x, b->y, b->w, back ? b->gz : NULL, b->v, b->a},
                         .edge_type = b->edge_type,
                         .num_types = b->num_types,
                         .make_weights = b->make_weights,
-                        .make_weights_ctx = b->make_weights_ctx};
-    if (second || pass == E3TP_JVP)
-        c.t[OP_X] = b->ggx, c.t[OP_Y] = b->ggy, c.t[OP_W] = b->ggw;
-    if (pass == E3TP_BACKWARD)
-        c.out[OP_X] = b->gx, c.out[OP_Y] = b->gy, c.out[OP_W] = b->gw;
-    if (second)
-        c.out[OP_X] = b->hx, c.out[OP_Y] = b->hy, c.out[OP_W] = b->hw;
+                        .make_weights_ctx = b->make_weights_ctx,
+                        .work = b->work};
+    const void *const tangents[CONV_COUNT] = {b->ggx, b->ggy, b->ggw, NULL, b->ggv, b->gga};
+    void *const gradients[CONV_COUNT] = {b->gx, b->gy, b->gw, NULL, b->gv, b->ga};
+    void *const seconds[CONV_COUNT] = {b->hx, b->hy, b->hw, b->hz, b->hv, b->ha};
+    for (int k = 0; k < CONV_COUNT; k++) {
+        c.t[k] = second || pass == E3TP_JVP ? tangents[k] : NULL;
+        c.out[k] = pass == E3TP_BACKWARD ? gradients[k] : second ? seconds[k] : NULL;
+    }
     if (pass != E3TP_BACKWARD)
         c.out[OP_Z] = pass == E3TP_FORWARD ? b->z : b->hz;
     return c;
+}
+
+/* What stands in the arrays of the operand, for messages. */
+static const char *in_name(int k)
+{
+    return k == OP_V ? "v" : k == OP_A ? "a" : e3tp_op_in_name[k];
+}
+
+static const char *tangent_name(int k)
+{
+    return k == OP_V ? "ggv" : k == OP_A ? "gga" : e3tp_op_tangent_name[k];
+}
+
+static const char *out_name(e3tp_pass pass, int k)
+{
+    static const char *const first[] = {"gv", "ga"}, *const second[] = {"hv", "ha"};
+    return k < OP_V ? e3tp_op_out_name[pass][k]
+                    : (pass == E3TP_BACKWARD ? first : second)[k - OP_V];
+}
+
+/* Elements of operand k where it has one row: of w a table may stand there. */
+static bool row_size(const e3tp_conv_call *c, int k, size_t *n)
+{
+    const e3tp_maker *m = &c->job->maker;
+    return e3tp_mul_size(c->job->width[k],
+                         k == OP_W && e3tp_makes_weights(m) ? e3tp_maker_rows(m) : 1, n);
 }
 
 /* Rows of operand k. */
@@ -167,52 +266,103 @@ static e3tp_status check_types(const e3tp_conv_call *c, e3tp_message *m)
     return E3TP_OK;
 }
 
+/* Whether the product's operand k is made, and what edges bring is to be had of others. */
+static bool is_made(const e3tp_conv_call *c, int k)
+{
+    return k == OP_Y && c->job->maker.sh;
+}
+
 /* Whether a pass reads operand k. */
 static bool is_read(const e3tp_conv_call *c, int k)
 {
     const bool back = c->pass == E3TP_BACKWARD || c->pass == E3TP_DOUBLE_BACKWARD;
-    return k == OP_Z ? back : !(k == OP_W && c->make_weights);
+    if (k == OP_A && e3tp_maker_is_radial(&c->job->maker) && c->job->maker.sh)
+        return false;
+    return k == OP_Z ? back : !(k == OP_W && c->make_weights) && !is_made(c, k);
 }
 
-static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[OP_COUNT], e3tp_message *m)
+/* Arrays of an operand that the convolution makes, or does not have. */
+static e3tp_status check_surplus(const e3tp_conv_call *c, int k, const size_t bytes[CONV_COUNT],
+                                 e3tp_message *m)
+{
+    const bool lengths = k == OP_A && bytes[k] && !c->in[k] && c->job->maker.sh;
+    if (!is_made(c, k) && (k < OP_V || bytes[k]) && !lengths)
+        return E3TP_OK;
+    const char *name = c->in[k]    ? in_name(k)
+                       : c->t[k]   ? tangent_name(k)
+                       : c->out[k] ? out_name(c->pass, k)
+                                   : NULL;
+    if (!name || (k >= OP_V && !c->graph->num_edges))
+        return E3TP_OK;
+    return e3tp_fail(m, E3TP_E_INVALID, "%s: expected NULL, %s", name,
+                     lengths         ? "distances are the vectors' lengths"
+                     : is_made(c, k) ? "y is made of vectors"
+                                     : "no operand is made of it");
+}
+
+static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[CONV_COUNT], e3tp_message *m)
 {
     const size_t es = e3tp_dtype_size(c->job->executor.problem->dtype);
     const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
-    for (int k = 0; k < OP_COUNT; k++) {
-        const char *name = k == OP_Z ? "z" : e3tp_op_in_name[k];
-        if (!e3tp_mul_size(rows_of(c, k), c->job->width[k], &bytes[k]) ||
+    for (int k = 0; k < CONV_COUNT; k++) {
+        const char *name = k == OP_Z ? "z" : in_name(k);
+        if (!row_size(c, k, &bytes[k]) || !e3tp_mul_size(rows_of(c, k), bytes[k], &bytes[k]) ||
             !e3tp_mul_size(bytes[k], es, &bytes[k]) || bytes[k] > PTRDIFF_MAX)
             return e3tp_fail(m, E3TP_E_INVALID, "%s: %zu rows of %zu elements overflow", name,
                              rows_of(c, k), c->job->width[k]);
         if (is_read(c, k) && bytes[k] && !c->in[k] && c->graph->num_edges)
-            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_in_name[k]);
+            return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_name(k));
+        E3TP_TRY(check_surplus(c, k, bytes, m));
     }
     if (needs_z && bytes[OP_Z] && !c->out[OP_Z])
-        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_out_name[c->pass][OP_Z]);
+        return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_name(c->pass, OP_Z));
     return E3TP_OK;
 }
 
-static e3tp_status check_overlap(const e3tp_conv_call *c, const size_t bytes[OP_COUNT],
+static e3tp_status check_overlap(const e3tp_conv_call *c, const size_t bytes[CONV_COUNT],
                                  e3tp_message *m)
 {
-    const char *const *names = e3tp_op_out_name[c->pass];
-    for (int k = 0; k < OP_COUNT; k++)
-        for (int j = 0; j < OP_COUNT; j++) {
+    for (int k = 0; k < CONV_COUNT; k++)
+        for (int j = 0; j < CONV_COUNT; j++) {
             const size_t held = bytes[j] / (j == OP_W && c->job->w_half ? 2 : 1);
             const bool in = e3tp_overlap(c->out[k], bytes[k], c->in[j], held);
             if (in || e3tp_overlap(c->out[k], bytes[k], c->t[j], bytes[j]))
-                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k],
-                                 in ? e3tp_op_in_name[j] : e3tp_op_tangent_name[j]);
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_name(c->pass, k),
+                                 in ? in_name(j) : tangent_name(j));
             if (j < k && e3tp_overlap(c->out[k], bytes[k], c->out[j], bytes[j]))
-                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", names[k], names[j]);
+                return e3tp_fail(m, E3TP_E_INVALID, "%s overlaps %s", out_name(c->pass, k),
+                                 out_name(c->pass, j));
         }
+    return E3TP_OK;
+}
+
+static e3tp_status check_work(const e3tp_conv_call *c, const size_t bytes[CONV_COUNT],
+                              e3tp_message *m)
+{
+    if (!c->work)
+        return E3TP_OK;
+    if ((uintptr_t)c->work % 64)
+        return e3tp_fail(m, E3TP_E_INVALID, "work is not 64-byte aligned");
+    const size_t scratch = e3tp_conv_scratch(c);
+    for (int k = 0; k < CONV_COUNT; k++) {
+        const size_t held = bytes[k] / (k == OP_W && c->job->w_half ? 2 : 1);
+        const char *name = e3tp_overlap(c->work, scratch, c->in[k], held)      ? in_name(k)
+                           : e3tp_overlap(c->work, scratch, c->t[k], bytes[k]) ? tangent_name(k)
+                           : e3tp_overlap(c->work, scratch, c->out[k], bytes[k])
+                               ? out_name(c->pass, k)
+                               : NULL;
+        if (name)
+            return e3tp_fail(m, E3TP_E_INVALID, "work overlaps %s", name);
+    }
     return E3TP_OK;
 }
 
 static e3tp_status check_call(const e3tp_conv_call *c, e3tp_message *m)
 {
     const e3tp_weights weights = c->job->executor.problem->weights;
-    size_t bytes[OP_COUNT];
+    size_t bytes[CONV_COUNT];
+    if (c->make_weights && e3tp_makes_weights(&c->job->maker))
+        return e3tp_fail(m, E3TP_E_INVALID, "make_weights: expected NULL, w is made of a table");
     if (c->make_weights && (weights != E3TP_WEIGHTS_ROW || c->job->at[OP_W] != E3TP_AT_EDGE))
         return e3tp_fail(m, E3TP_E_INVALID,
                          "make_weights makes a row per edge, but the plan's weights are %s",
@@ -221,7 +371,8 @@ static e3tp_status check_call(const e3tp_conv_call *c, e3tp_message *m)
                                                         : "elsewhere");
     E3TP_TRY(check_types(c, m));
     E3TP_TRY(check_arrays(c, bytes, m));
-    return check_overlap(c, bytes, m);
+    E3TP_TRY(check_overlap(c, bytes, m));
+    return check_work(c, bytes, m);
 }
 
 static e3tp_status check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
@@ -255,6 +406,15 @@ e3tp_status e3tp_conv_buffers_check(const e3tp_conv *c, e3tp_pass pass, const e3
     const e3tp_status s = check(c, pass, g, b, &job, &call, &m);
     e3tp_message_copy(&m, msg, cap);
     return s;
+}
+
+size_t e3tp_conv_work_bytes(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
+                            const e3tp_conv_buffers *b)
+{
+    e3tp_conv_job job;
+    e3tp_conv_call call;
+    const e3tp_status s = check(c, pass, g, b, &job, &call, NULL);
+    return s == E3TP_OK ? e3tp_conv_scratch(&call) : 0;
 }
 
 static e3tp_status run(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,

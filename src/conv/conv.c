@@ -14,7 +14,7 @@
 #include "core/sums.h"
 #include "problem/packed.h"
 
-enum { CHUNK_EDGES = 512 };
+enum { CHUNK_EDGES = 512, TABLE_BYTES = 256 };
 static const size_t most_leaf_bytes = (size_t)16 << 20;
 
 /* ---- receivers ---- */
@@ -128,20 +128,25 @@ static void receivers_work(void *ctx, size_t worker)
     }
 }
 
-static e3tp_status sweep_receivers(const e3tp_sweep *s)
+/* So many workers find a chunk of edges. */
+static size_t full_chunks(const e3tp_graph *g)
 {
-    const e3tp_conv_job *job = s->call->job;
-    const size_t chunks = s->call->graph->num_edges / CHUNK_EDGES + 1;
-    const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, chunks);
+    return g->num_edges / CHUNK_EDGES + 1;
+}
+
+static size_t receivers_bytes(const e3tp_sweep *s, size_t workers)
+{
     receivers_task t = {.sweep = s};
     lay_out_receivers(&t);
-    t.scratch = e3tp_alloc(job->allocator, workers, t.bytes);
-    if (!t.scratch)
-        return E3TP_E_NOMEM;
+    return workers * t.bytes;
+}
+
+static void sweep_receivers(const e3tp_sweep *s, size_t workers, char *memory)
+{
+    receivers_task t = {.sweep = s, .scratch = memory};
+    lay_out_receivers(&t);
     atomic_init(&t.next, 0);
-    e3tp_parallel_run(job->parallel, workers, receivers_work, &t);
-    e3tp_free(job->allocator, t.scratch);
-    return E3TP_OK;
+    e3tp_parallel_run(s->call->job->parallel, workers, receivers_work, &t);
 }
 
 /* ---- windows ---- */
@@ -149,10 +154,11 @@ static e3tp_status sweep_receivers(const e3tp_sweep *s)
 typedef struct windows_task {
     const e3tp_sweep *sweep;
     size_t leaves, leaf_bytes;
-    size_t message[OP_COUNT]; /* offsets in `messages`, */
-    size_t sum[OP_COUNT];     /* and in a leaf */
-    size_t message_bytes;
-    char *memory, *messages, *sums, *scratch;
+    /* Offsets in `messages`, */
+    size_t message[OP_COUNT], factors[2], gradient[2], table_row;
+    size_t sum[OP_COUNT];              /* and in a leaf */
+    size_t message_bytes, table_bytes; /* table: a wide one, beside the caller's */
+    char *messages, *sums, *table, *scratch;
     size_t first, end; /* pieces of the window under way */
     atomic_size_t next;
 } windows_task;
@@ -171,11 +177,35 @@ static bool goes_to_senders(const windows_task *t, int k)
 static size_t sum_count(const windows_task *t, int k)
 {
     const size_t width = t->sweep->call->job->width[k];
-    if (!t->sweep->wanted[k])
+    if (!t->sweep->wanted[k] || e3tp_sweep_makes(t->sweep, k))
         return 0;
     return place_of(t, k) == E3TP_AT_SHARED ? width
            : place_of(t, k) == E3TP_AT_TYPE ? width * t->sweep->call->num_types
                                             : 0;
+}
+
+/* Numbers of the table of which w is made. */
+static size_t table_count(const e3tp_sweep *s)
+{
+    const e3tp_conv_job *job = s->call->job;
+    const size_t tables = job->at[OP_W] == E3TP_AT_TYPE ? s->call->num_types : 1;
+    return tables * e3tp_maker_rows(&job->maker) * job->width[OP_W];
+}
+
+static void lay_out_table(windows_task *t, size_t window)
+{
+    const e3tp_sweep *s = t->sweep;
+    const size_t terms = e3tp_maker_terms(&s->call->job->maker);
+    for (int i = 0; i < 2; i++) {
+        const size_t rows = e3tp_sweep_keeps_pair(s, i) ? window : 0;
+        t->factors[i] = take(&t->message_bytes, rows * terms * s->element);
+        t->gradient[i] = take(&t->message_bytes, rows * s->row[OP_W]);
+    }
+    if (!e3tp_sweep_has_table(s))
+        return;
+    t->table_row = take(&t->message_bytes, window * sizeof(size_t));
+    if (e3tp_sweep_is_wide(s))
+        take(&t->table_bytes, table_count(s) * sizeof(double));
 }
 
 static void lay_out(windows_task *t)
@@ -187,6 +217,7 @@ static void lay_out(windows_task *t)
         t->message[k] = take(&t->message_bytes, goes_to_senders(t, k) ? window * s->row[k] : 0);
         t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
     }
+    lay_out_table(t, window);
     const size_t fit = t->leaf_bytes ? most_leaf_bytes / t->leaf_bytes : E3TP_PIECES;
     t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
 }
@@ -202,6 +233,21 @@ static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to,
     }
 }
 
+static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
+{
+    e3tp_sinks to = {.first = t->sweep->call->graph->piece[t->first].place};
+    for (int k = 0; k < OP_COUNT; k++) {
+        to.message[k] = t->messages + t->message[k];
+        to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
+    }
+    for (int i = 0; i < 2; i++) {
+        to.factors[i] = t->messages + t->factors[i];
+        to.gradient[i] = t->messages + t->gradient[i];
+    }
+    to.table_row = (size_t *)(void *)(t->messages + t->table_row);
+    return to;
+}
+
 /* The pieces of the window that a leaf sums over. */
 static void pieces_work(void *ctx, size_t worker)
 {
@@ -210,11 +256,7 @@ static void pieces_work(void *ctx, size_t worker)
         const size_t leaf = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
         if (leaf >= t->leaves)
             return;
-        e3tp_sinks to = {.first = t->sweep->call->graph->piece[t->first].place};
-        for (int k = 0; k < OP_COUNT; k++) {
-            to.message[k] = t->messages + t->message[k];
-            to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
-        }
+        const e3tp_sinks to = sinks_of(t, leaf);
         for (size_t piece = t->first + leaf; piece < t->end; piece += t->leaves)
             run_piece(t, piece, &to, t->scratch + worker * t->sweep->bytes);
     }
@@ -245,15 +287,46 @@ static void add_messages(const windows_task *t, size_t p)
         }
 }
 
+/* Columns of a table are cut so that a part of all its rows stays in the second-level cache. */
+static size_t table_parts(const e3tp_sweep *s)
+{
+    return e3tp_sweep_has_table(s) ? (s->row[OP_W] + TABLE_BYTES - 1) / TABLE_BYTES : 0;
+}
+
+/* A part of the table's columns: every row of it gets what the window has for it, place by place.
+ */
+static void add_to_table(const windows_task *t, size_t p)
+{
+    const e3tp_sweep *s = t->sweep;
+    const e3tp_graph *g = s->call->graph;
+    const e3tp_maker *m = &s->call->job->maker;
+    const bool wide = e3tp_sweep_is_wide(s);
+    const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element,
+                 from = p * columns, to = width - from < columns ? width : from + columns;
+    for (int i = 0; i < 2; i++) {
+        const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place,
+                               e3tp_maker_terms(m), width, t->messages + t->factors[i],
+                               (const size_t *)(const void *)(t->messages + t->table_row)};
+        if (e3tp_sweep_keeps_pair(s, i))
+            m->expand->table(&e, t->messages + t->gradient[i],
+                             wide ? (void *)t->table : s->call->out[OP_W], wide, from, to);
+    }
+}
+
+/* Parts of senders, and of a table's columns. */
 static void messages_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
     (void)worker;
+    const size_t parts = E3TP_PIECES + table_parts(t->sweep);
     for (;;) {
         const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (part >= E3TP_PIECES)
+        if (part >= parts)
             return;
-        add_messages(t, part);
+        if (part < E3TP_PIECES)
+            add_messages(t, part);
+        else
+            add_to_table(t, part - E3TP_PIECES);
     }
 }
 
@@ -269,6 +342,22 @@ static void run_windows(windows_task *t, size_t workers)
         if (t->message_bytes)
             e3tp_parallel_run(parallel, workers, messages_work, t);
     }
+}
+
+static void clear_table(const windows_task *t)
+{
+    const e3tp_sweep *s = t->sweep;
+    if (!e3tp_sweep_has_table(s))
+        return;
+    memset(t->table, 0, t->table_bytes);
+    memset(s->call->out[OP_W], 0, table_count(s) * s->element);
+}
+
+static void deliver_table(const windows_task *t)
+{
+    const e3tp_sweep *s = t->sweep;
+    if (e3tp_sweep_has_table(s) && e3tp_sweep_is_wide(s))
+        e3tp_sum_round(s->call->out[OP_W], (const double *)(const void *)t->table, table_count(s));
 }
 
 static void clear_senders(const windows_task *t)
@@ -296,52 +385,101 @@ static void deliver_sums(const windows_task *t)
     }
 }
 
-static e3tp_status sweep_windows(const e3tp_sweep *s)
+static size_t windows_bytes(const e3tp_sweep *s, size_t workers)
 {
-    const e3tp_conv_job *job = s->call->job;
     windows_task t = {.sweep = s};
     lay_out(&t);
-    const size_t pieces = s->call->graph->npieces,
-                 most = pieces < E3TP_PIECES ? pieces : E3TP_PIECES;
-    const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, most ? most : 1);
+    return t.message_bytes + t.leaves * t.leaf_bytes + t.table_bytes + workers * s->bytes;
+}
+
+static void sweep_windows(const e3tp_sweep *s, size_t workers, char *memory)
+{
+    windows_task t = {.sweep = s};
+    lay_out(&t);
     const size_t sums = t.leaves * t.leaf_bytes;
-    t.memory = e3tp_alloc(job->allocator, t.message_bytes + sums + workers * s->bytes, 1);
-    if (!t.memory)
-        return E3TP_E_NOMEM;
-    t.messages = t.memory;
+    t.messages = memory;
     t.sums = t.messages + t.message_bytes;
-    t.scratch = t.sums + sums;
+    t.table = t.sums + sums;
+    t.scratch = t.table + t.table_bytes;
     memset(t.sums, 0, sums);
     clear_senders(&t);
+    clear_table(&t);
     run_windows(&t, workers);
     deliver_sums(&t);
-    e3tp_free(job->allocator, t.memory);
-    return E3TP_OK;
+    deliver_table(&t);
 }
 
 /* ---- passes ---- */
 
-/* A walk for those results that are wanted of a pass: z of it, or gradients. */
-static e3tp_status run_sweep(const e3tp_conv_call *c, e3tp_pass pass, bool z, bool receivers)
+/* The walks of a pass, each for some of its results: z, or gradients; of receivers, or of the
+   rest. */
+enum { WALKS = 4 };
+
+static bool is_of_receivers(int walk)
 {
-    bool wanted[OP_COUNT], any = false;
-    for (int k = 0; k < OP_COUNT; k++) {
+    return walk >= 2;
+}
+
+/* False: nothing is wanted of that walk. */
+static bool plan_walk(const e3tp_conv_call *c, int walk, e3tp_sweep *s)
+{
+    const bool z = walk % 2 == 0, receivers = is_of_receivers(walk);
+    const e3tp_pass pass = z && c->pass == E3TP_DOUBLE_BACKWARD ? E3TP_JVP : c->pass;
+    bool wanted[CONV_COUNT], any = false;
+    for (int k = 0; k < CONV_COUNT; k++) {
         wanted[k] = c->out[k] && c->job->width[k] && (k == OP_Z) == z &&
                     (c->job->at[k] == E3TP_AT_RECEIVER) == receivers;
         any = any || wanted[k];
     }
-    if (!any)
+    if (any)
+        *s = e3tp_sweep_of(c, pass, wanted, z && receivers);
+    return any;
+}
+
+static size_t most_items(const e3tp_graph *g, int walk)
+{
+    if (is_of_receivers(walk))
+        return full_chunks(g);
+    return g->npieces < 1 ? 1 : g->npieces < E3TP_PIECES ? g->npieces : E3TP_PIECES;
+}
+
+static size_t walk_bytes(const e3tp_sweep *s, int walk, size_t workers)
+{
+    return is_of_receivers(walk) ? receivers_bytes(s, workers) : windows_bytes(s, workers);
+}
+
+static e3tp_status run_walk(const e3tp_conv_call *c, int walk)
+{
+    e3tp_sweep s;
+    if (!plan_walk(c, walk, &s))
         return E3TP_OK;
-    const e3tp_sweep s = e3tp_sweep_of(c, pass, wanted, z && receivers);
-    return receivers ? sweep_receivers(&s) : sweep_windows(&s);
+    const e3tp_conv_job *job = c->job;
+    const size_t workers = (size_t)e3tp_parallel_workers(job->parallel, most_items(c->graph, walk));
+    void *own = c->work ? NULL : e3tp_alloc(job->allocator, walk_bytes(&s, walk, workers), 1);
+    if (!own && !c->work)
+        return E3TP_E_NOMEM;
+    (is_of_receivers(walk) ? sweep_receivers : sweep_windows)(&s, workers, own ? own : c->work);
+    e3tp_free(job->allocator, own);
+    return E3TP_OK;
 }
 
 e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
 {
-    const e3tp_pass of_z = c->pass == E3TP_DOUBLE_BACKWARD ? E3TP_JVP : c->pass;
-    for (int receivers = 0; receivers < 2; receivers++) {
-        E3TP_TRY(run_sweep(c, of_z, true, receivers));
-        E3TP_TRY(run_sweep(c, c->pass, false, receivers));
-    }
+    for (int walk = 0; walk < WALKS; walk++)
+        E3TP_TRY(run_walk(c, walk));
     return E3TP_OK;
+}
+
+size_t e3tp_conv_scratch(const e3tp_conv_call *c)
+{
+    size_t most = 0;
+    e3tp_sweep s;
+    for (int walk = 0; walk < WALKS; walk++)
+        if (plan_walk(c, walk, &s)) {
+            const size_t items = most_items(c->graph, walk),
+                         threads = (size_t)c->job->parallel->threads,
+                         bytes = walk_bytes(&s, walk, items < threads ? items : threads);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
 }

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "conv/made.h"
 #include "core/sums.h"
 #include "problem/packed.h"
 
 enum { MOST_SEGMENT = 256 };
+/* Weights that are made stay in the second-level cache until they are read. */
+static const size_t most_made_bytes = (size_t)1 << 18;
 
 /* ---- layout ---- */
 
@@ -29,6 +32,8 @@ static bool is_in_order(const e3tp_sweep *s, int k)
 /* Whether the block's results wait in scratch. */
 static bool is_kept(const e3tp_sweep *s, int k)
 {
+    if (e3tp_sweep_makes(s, k))
+        return false;
     switch (place_of(s, k)) {
     case E3TP_AT_EDGE:
         return !is_in_order(s, k);
@@ -54,29 +59,69 @@ static bool stages_cotangent(const e3tp_sweep *s)
                                  (place_of(s, OP_Z) == E3TP_AT_EDGE && !is_in_order(s, OP_Z)));
 }
 
-/* Whether weights stand in scratch, made or widened. */
+/* Whether weights stand in scratch that are not the block's to make: of a callback, or widened. */
 static bool has_own_weights(const e3tp_sweep *s)
 {
     return s->call->make_weights || (s->call->job->w_half && s->call->job->width[OP_W]);
 }
 
-e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[OP_COUNT],
+/* Results of the block for those that the caller wants. */
+static void set_results(e3tp_sweep *s, const bool wanted[CONV_COUNT])
+{
+    const e3tp_conv_call *c = s->call;
+    const bool by_length = wanted[OP_V] && e3tp_sweep_takes_lengths(s);
+    for (int k = 0; k < CONV_COUNT; k++)
+        s->wanted[k] = wanted[k];
+    for (int k = 0; k < OP_COUNT; k++)
+        s->computed[k] = wanted[k];
+    if (e3tp_sweep_makes(s, OP_Y))
+        s->computed[OP_Y] = wanted[OP_V];
+    if (e3tp_sweep_makes(s, OP_W))
+        s->computed[OP_W] = wanted[OP_W] || wanted[OP_A] || by_length;
+    if (s->pass != E3TP_DOUBLE_BACKWARD)
+        return;
+    s->again[OP_Y] = e3tp_sweep_makes(s, OP_Y) && s->computed[OP_Y] && c->t[OP_V];
+    s->again[OP_W] = e3tp_sweep_makes(s, OP_W) && s->computed[OP_W] &&
+                     (c->t[OP_W] || e3tp_sweep_moves_factors(s));
+}
+
+static size_t most_rows(const e3tp_sweep *s, bool sums)
+{
+    const size_t fit = e3tp_block_rows(&s->call->job->executor, s->pass, sums),
+                 most = sums ? MOST_SEGMENT : E3TP_PIECE, rows = fit < most ? fit : most;
+    if (!e3tp_sweep_makes(s, OP_W) || !s->row[OP_W])
+        return rows;
+    const size_t cached = 1 + most_made_bytes / s->row[OP_W];
+    return rows < cached ? rows : cached;
+}
+
+static size_t block_scratch(const e3tp_sweep *s)
+{
+    const e3tp_executor *x = &s->call->job->executor;
+    const size_t own = e3tp_block_scratch(x, s->pass, false);
+    const size_t again =
+        s->again[OP_Y] || s->again[OP_W] ? e3tp_block_scratch(x, E3TP_BACKWARD, false) : 0;
+    return again > own ? again : own;
+}
+
+e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
                          bool sums)
 {
-    const e3tp_executor *x = &c->job->executor;
-    e3tp_sweep s = {.call = c, .pass = pass, .element = e3tp_dtype_size(x->problem->dtype)};
-    const size_t fit = e3tp_block_rows(x, pass, sums), most = sums ? MOST_SEGMENT : E3TP_PIECE;
-    s.rows = fit < most ? fit : most;
-    for (int k = 0; k < OP_COUNT; k++) {
-        s.wanted[k] = wanted[k];
+    e3tp_sweep s = {
+        .call = c, .pass = pass, .element = e3tp_dtype_size(c->job->executor.problem->dtype)};
+    set_results(&s, wanted);
+    for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
+    s.rows = most_rows(&s, sums);
+    for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
             s.list[k] = take(&s, s.rows * sizeof(int64_t));
         s.kept[k] = take(&s, wanted[k] && is_kept(&s, k) ? s.rows * s.row[k] : 0);
     }
     s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
-    s.made = take(&s, has_own_weights(&s) ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
-    s.block = take(&s, e3tp_block_scratch(x, pass, false));
+    s.widened = take(&s, has_own_weights(&s) ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
+    e3tp_made_lay_out(&s);
+    s.block = take(&s, block_scratch(&s));
     return s;
 }
 
@@ -141,7 +186,7 @@ static void set_own_weights(const e3tp_sweep *s, const e3tp_segment *g, size_t f
     const e3tp_conv_call *c = s->call;
     const size_t bytes = s->row[OP_W], rows = is_one_row(s, OP_W) ? 1 : g->n;
     const int64_t *list = q->rows[OP_W];
-    char *own = scratch + s->made, *tangents = own + s->rows * bytes;
+    char *own = scratch + s->widened, *tangents = own + s->rows * bytes;
     if (c->make_weights)
         c->make_weights(c->make_weights_ctx, c->graph->edge + g->place, g->n, own);
     else
@@ -193,8 +238,10 @@ static void *result_at(const e3tp_sweep *s, const e3tp_segment *g, int k, const 
 {
     const size_t bytes = s->row[k];
     char *out = s->call->out[k], *kept = scratch + s->kept[k];
-    if (!s->wanted[k])
+    if (!s->computed[k])
         return NULL;
+    if (e3tp_sweep_makes(s, k))
+        return e3tp_made_gradient(s, g, to, scratch, k, false);
     if (is_kept(s, k)) {
         if (is_one_row(s, k))
             memset(kept, 0, bytes);
@@ -246,21 +293,43 @@ static void scale_results(const e3tp_sweep *s, const e3tp_segment *g, char *z)
         e3tp_sum_scale(s->element, job->scale, z, z, g->n * job->width[OP_Z]);
 }
 
+static void set_operands(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                         char *scratch, e3tp_block_call *q)
+{
+    const e3tp_conv_job *job = s->call->job;
+    for (int k = 0; k < OP_Z; k++)
+        if (job->width[k] && !e3tp_sweep_makes(s, k))
+            set_operand(s, g, k, scratch, q);
+    e3tp_made_operands(s, g, to, scratch, q);
+    q->stride[OP_Z] = is_one_row(s, OP_Z) ? 0 : (ptrdiff_t)job->width[OP_Z];
+    if (s->pass == E3TP_BACKWARD || s->pass == E3TP_DOUBLE_BACKWARD)
+        set_cotangent(s, g, scratch, q);
+}
+
+/* The first derivatives that second ones of what is made take. */
+static void run_again(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                      char *scratch, e3tp_block_call q)
+{
+    q.pass = E3TP_BACKWARD;
+    for (int k = 0; k < OP_COUNT; k++) {
+        q.t[k] = NULL;
+        q.out[k] = k < OP_Z && s->again[k] ? e3tp_made_gradient(s, g, to, scratch, k, true) : NULL;
+    }
+    e3tp_block_run(&q, scratch + s->block);
+}
+
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch)
 {
-    const e3tp_conv_job *job = s->call->job;
-    e3tp_block_call q = {.executor = &job->executor, .pass = s->pass, .n = g->n};
-    for (int k = 0; k < OP_Z; k++)
-        if (job->width[k])
-            set_operand(s, g, k, scratch, &q);
-    q.stride[OP_Z] = is_one_row(s, OP_Z) ? 0 : (ptrdiff_t)job->width[OP_Z];
-    if (s->pass == E3TP_BACKWARD || s->pass == E3TP_DOUBLE_BACKWARD)
-        set_cotangent(s, g, scratch, &q);
+    e3tp_block_call q = {.executor = &s->call->job->executor, .pass = s->pass, .n = g->n};
+    set_operands(s, g, to, scratch, &q);
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);
     e3tp_block_run(&q, scratch + s->block);
+    if (s->again[OP_Y] || s->again[OP_W])
+        run_again(s, g, to, scratch, q);
     scale_results(s, g, q.out[OP_Z]);
+    e3tp_made_results(s, g, to, scratch);
     for (int k = 0; k < OP_COUNT; k++)
         if (s->wanted[k] && is_kept(s, k))
             deliver(s, g, k, to, scratch);

@@ -10,16 +10,28 @@ typedef struct e3tp_segment {
     size_t receiver, place, n;
 } e3tp_segment;
 
+/* Offsets in a segment's scratch of what is made, and of gradients by it: [0] of the pass, [1] of
+   the backward pass beside a double backward. */
+typedef struct e3tp_made {
+    size_t types, first;               /* of edges; rows of a table */
+    size_t v, tv, y, ty, gy[2], gv[2]; /* of vectors */
+    size_t a, ta, ga, b, db, ddb, tb;  /* of arguments, and factors */
+    size_t w, tw, gw[2], gb[2];
+} e3tp_made;
+
 /* What is the same for all segments of a walk over the graph: the pass and those of its results
    that are wanted, and the layout of a worker's scratch. */
 typedef struct e3tp_sweep {
     const e3tp_conv_call *call;
     e3tp_pass pass;
-    bool wanted[OP_COUNT];
-    size_t element, rows;                 /* bytes of a number; most rows of a segment */
-    size_t row[OP_COUNT];                 /* bytes of a row */
-    size_t list[OP_Z], kept[OP_COUNT];    /* gathered rows; results that are brought elsewhere */
-    size_t cotangent, made, block, bytes; /* gz, weights, the block's scratch */
+    bool wanted[CONV_COUNT];                 /* by the caller */
+    bool computed[OP_COUNT];                 /* of the block: wanted, or made what is wanted of */
+    bool again[OP_Z];                        /* of a backward pass beside a double backward */
+    size_t element, rows;                    /* bytes of a number; most rows of a segment */
+    size_t row[CONV_COUNT];                  /* bytes of a row */
+    size_t list[OP_Z], kept[OP_COUNT];       /* gathered rows; results that are brought elsewhere */
+    size_t cotangent, widened, block, bytes; /* gz, weights, the block's scratch */
+    e3tp_made made;
 } e3tp_sweep;
 
 /* Where results go that are not written to the caller's rows. */
@@ -27,11 +39,47 @@ typedef struct e3tp_sinks {
     size_t first;            /* the place that the messages begin with */
     char *message[OP_COUNT]; /* SENDER: a row for each place */
     char *sum[OP_COUNT];     /* TYPE, SHARED, and RECEIVER where sums are wide: added to */
+    /* Of a table: for each place factors and a gradient by w, [1] only where factors have tangents,
+       and the row that the first factor stands for. */
+    char *factors[2], *gradient[2];
+    size_t *table_row;
 } e3tp_sinks;
 
 /* sums: z is summed over receivers. */
-e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[OP_COUNT],
+e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
                          bool sums);
+
+/* Whether the segment makes operand k in its scratch. */
+static inline bool e3tp_sweep_makes(const e3tp_sweep *s, int k)
+{
+    const e3tp_maker *m = &s->call->job->maker;
+    return (k == OP_Y && m->sh) || (k == OP_W && e3tp_makes_weights(m));
+}
+
+/* Whether arguments are lengths of the vectors; whether they have tangents. */
+static inline bool e3tp_sweep_takes_lengths(const e3tp_sweep *s)
+{
+    return e3tp_maker_is_radial(&s->call->job->maker) && !s->call->in[OP_A];
+}
+
+static inline bool e3tp_sweep_moves_factors(const e3tp_sweep *s)
+{
+    return e3tp_makes_weights(&s->call->job->maker) &&
+           s->call->t[e3tp_sweep_takes_lengths(s) ? OP_V : OP_A];
+}
+
+/* The gradient of a table adds up over edges, place by place. */
+static inline bool e3tp_sweep_has_table(const e3tp_sweep *s)
+{
+    return s->wanted[OP_W] && e3tp_sweep_makes(s, OP_W);
+}
+
+/* Whether a window keeps factors and a gradient by w: [0] of the table; [1] where factors move. */
+static inline bool e3tp_sweep_keeps_pair(const e3tp_sweep *s, int which)
+{
+    return e3tp_sweep_has_table(s) &&
+           (which == 0 || (s->again[OP_W] && e3tp_sweep_moves_factors(s)));
+}
 
 /* Whether sums of single precision add up in double; bytes of a number in a sum. */
 static inline bool e3tp_sweep_is_wide(const e3tp_sweep *s)

@@ -291,6 +291,28 @@ static void table_wide(const e3tp_expand *e, size_t n, const real *b, const real
     }
 }
 
+/* Four rows of the table get one g each. */
+V_INLINE void add_to_four_at(const v_real *b, const real *g, real *t, size_t width, const int lanes)
+{
+    const v_real x = load(g, lanes);
+    V_UNROLL
+    for (int k = 0; k < 4; k++)
+        store(t + (size_t)k * width, v_fma(b[k], x, load(t + (size_t)k * width, lanes)), lanes);
+}
+
+static void add_to_four(const real *coefficients, const real *g, real *t, size_t width, size_t from,
+                        size_t to)
+{
+    v_real b[4];
+    size_t at = from;
+    for (int k = 0; k < 4; k++)
+        b[k] = v_set1(coefficients[k]);
+    for (; at + (size_t)V_LANES <= to; at += (size_t)V_LANES)
+        add_to_four_at(b, g + at, t + at, width, V_LANES);
+    if (at < to)
+        add_to_four_at(b, g + at, t + at, width, (int)(to - at));
+}
+
 static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
                   size_t to)
 {
@@ -301,6 +323,8 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
         n = run_of(e, i);
         if (wide && sizeof(real) < sizeof(double)) {
             table_wide(e, n, b, in, (double *)gtable + at, from, to);
+        } else if (terms == 4 && n == 1) {
+            add_to_four(b, in, (real *)gtable + at, width, from, to);
         } else {
             const product p = {n, b, 1, terms, in, (real *)gtable + at, width, true};
             multiply(&p, terms, from, to);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "conv/made.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/sums.h"
+#include "problem/packed.h"
+
+/* ---- numbers of an edge: vectors [n][3], factors [n][terms] ---- */
+
+#define BOTH_REALS(real)                                                                          \
+    /* Without overflow or underflow of the squares. */                                           \
+    static void lengths_##real(size_t n, const real *v, real *r)                                  \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, v += 3) {                                                  \
+            const double x = fabs((double)v[0]), y = fabs((double)v[1]), z = fabs((double)v[2]);  \
+            const double m = x > y ? (x > z ? x : z) : (y > z ? y : z), s = m > 0 ? 1 / m : 1;    \
+            const double a = x * s, b = y * s, c = z * s;                                         \
+            r[i] = (real)(isfinite(s) ? m * sqrt(a * a + b * b + c * c) : x + y + z);             \
+        }                                                                                         \
+    }                                                                                             \
+    /* to[i] = (v / r) . t, v / 0 as 0 */                                                         \
+    static void along_##real(size_t n, const real *v, const real *r, const real *t, real *to)     \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, v += 3, t += 3)                                            \
+            to[i] = r[i] == 0                                                                     \
+                        ? 0                                                                       \
+                        : (v[0] / r[i]) * t[0] + (v[1] / r[i]) * t[1] + (v[2] / r[i]) * t[2];     \
+    }                                                                                             \
+    /* to[i] += g[i] v / r */                                                                     \
+    static void add_along_##real(size_t n, const real *v, const real *r, const real *g, real *to) \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, v += 3, to += 3)                                           \
+            for (int d = 0; d < 3 && r[i] != 0; d++)                                              \
+                to[d] += g[i] * (v[d] / r[i]);                                                    \
+    }                                                                                             \
+    /* to[i] += g[i] / r (t - (v / r) a[i]) */                                                    \
+    static void add_across_##real(size_t n, const real *v, const real *r, const real *g,          \
+                                  const real *t, const real *a, real *to)                         \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, v += 3, t += 3, to += 3)                                   \
+            for (int d = 0; d < 3 && r[i] != 0; d++)                                              \
+                to[d] += g[i] / r[i] * (t[d] - (v[d] / r[i]) * a[i]);                             \
+    }                                                                                             \
+    /* to[i] (+)= factor[i] a[i] . b[i], no factor 1 */                                           \
+    static void dot_##real(size_t n, size_t terms, const real *a, const real *b,                  \
+                           const real *factor, real *to, bool add)                                \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, a += terms, b += terms) {                                  \
+            double sum = 0;                                                                       \
+            for (size_t k = 0; k < terms; k++)                                                    \
+                sum += (double)a[k] * (double)b[k];                                               \
+            to[i] = (real)((add ? (double)to[i] : 0) + (factor ? (double)factor[i] : 1) * sum);   \
+        }                                                                                         \
+    }                                                                                             \
+    static void scale_##real(size_t n, size_t terms, const real *a, const real *factor, real *to) \
+    {                                                                                             \
+        for (size_t i = 0; i < n; i++, a += terms, to += terms)                                   \
+            for (size_t k = 0; k < terms; k++)                                                    \
+                to[k] = factor[i] * a[k];                                                         \
+    }
+BOTH_REALS(float)
+BOTH_REALS(double)
+
+#define OF_TYPE(s, f, ...) \
+    ((s)->element == sizeof(double) ? f##_double(__VA_ARGS__) : f##_float(__VA_ARGS__))
+
+/* ---- layout ---- */
+
+static const e3tp_maker *maker_of(const e3tp_sweep *s)
+{
+    return &s->call->job->maker;
+}
+
+static size_t take(e3tp_sweep *s, size_t numbers)
+{
+    return e3tp_take(&s->bytes, 64, s->rows * numbers * s->element, false);
+}
+
+static bool is_typed(const e3tp_sweep *s)
+{
+    return s->call->job->at[OP_W] == E3TP_AT_TYPE;
+}
+
+/* Whether the gradient by the arguments is computed. */
+static bool needs_arguments(const e3tp_sweep *s)
+{
+    return s->wanted[OP_A] || (s->wanted[OP_V] && e3tp_sweep_takes_lengths(s));
+}
+
+static void lay_out_vectors(e3tp_sweep *s)
+{
+    e3tp_made *m = &s->made;
+    const size_t dim = s->call->job->width[OP_Y];
+    m->v = take(s, 3), m->y = take(s, dim);
+    if (s->call->t[OP_V])
+        m->tv = take(s, 3), m->ty = take(s, dim);
+    for (int i = 0; i < 2 && s->wanted[OP_V]; i++)
+        m->gy[i] = take(s, dim), m->gv[i] = take(s, 3);
+}
+
+static void lay_out_weights(e3tp_sweep *s)
+{
+    e3tp_made *m = &s->made;
+    const size_t width = s->call->job->width[OP_W], terms = e3tp_maker_terms(maker_of(s)),
+                 arguments = e3tp_maker_is_radial(maker_of(s)) ? 1 : terms;
+    m->types = e3tp_take(&s->bytes, 64, s->rows * sizeof(int32_t), false);
+    m->first = e3tp_take(&s->bytes, 64, s->rows * sizeof(size_t), false);
+    m->a = take(s, arguments), m->b = take(s, terms), m->w = take(s, width);
+    if (e3tp_maker_is_radial(maker_of(s)))
+        m->db = take(s, terms), m->ddb = take(s, terms);
+    if (e3tp_sweep_moves_factors(s))
+        m->ta = take(s, arguments), m->tb = take(s, terms);
+    if (e3tp_sweep_moves_factors(s) || s->call->t[OP_W])
+        m->tw = take(s, width);
+    for (int i = 0; i < 2 && s->computed[OP_W]; i++) {
+        m->gw[i] = e3tp_sweep_keeps_pair(s, i) ? 0 : take(s, width);
+        m->gb[i] = take(s, terms);
+    }
+    m->ga = take(s, arguments);
+}
+
+void e3tp_made_lay_out(e3tp_sweep *s)
+{
+    if (e3tp_sweep_makes(s, OP_Y))
+        lay_out_vectors(s);
+    if (e3tp_sweep_makes(s, OP_W))
+        lay_out_weights(s);
+}
+
+/* ---- operands ---- */
+
+/* Rows of edges, in the caller's order, to scratch one after the other, and back. */
+static void gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
+                   char *to)
+{
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < g->n; i++)
+        memcpy(to + i * bytes, (const char *)from + (size_t)edge[i] * bytes, bytes);
+}
+
+static void scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from, size_t bytes,
+                    void *to)
+{
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < g->n; i++)
+        memcpy((char *)to + (size_t)edge[i] * bytes, from + i * bytes, bytes);
+}
+
+static e3tp_sh_call sh_call(const e3tp_sweep *s, const e3tp_segment *g, const char *scratch)
+{
+    return (e3tp_sh_call){.map = &maker_of(s)->sh->map,
+                          .v = {g->n, scratch + s->made.v, NULL, NULL}};
+}
+
+static void make_harmonics(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
+                           e3tp_block_call *q)
+{
+    const e3tp_made *m = &s->made;
+    const e3tp_sh_kernels *kernels = maker_of(s)->sh->kernels;
+    const size_t bytes = 3 * s->element;
+    e3tp_sh_call c = sh_call(s, g, scratch);
+    gather(s, g, s->call->in[OP_V], bytes, scratch + m->v);
+    c.values = scratch + m->y;
+    kernels->evaluate(&c, 0, g->n);
+    q->in[OP_Y] = c.values;
+    q->stride[OP_Y] = (ptrdiff_t)s->call->job->width[OP_Y];
+    if (!s->call->t[OP_V])
+        return;
+    gather(s, g, s->call->t[OP_V], bytes, scratch + m->tv);
+    c.gg = scratch + m->tv, c.hg = scratch + m->ty;
+    kernels->double_backward(&c, 0, g->n);
+    q->t[OP_Y] = c.hg;
+}
+
+/* Arguments and their tangents. */
+static void set_arguments(const e3tp_sweep *s, const e3tp_segment *g, char *scratch)
+{
+    const e3tp_made *m = &s->made;
+    const size_t bytes = s->row[OP_A];
+    char *a = scratch + m->a, *ta = scratch + m->ta, *v = scratch + m->v;
+    if (!e3tp_sweep_takes_lengths(s)) {
+        gather(s, g, s->call->in[OP_A], bytes, a);
+        if (e3tp_sweep_moves_factors(s))
+            gather(s, g, s->call->t[OP_A], bytes, ta);
+        return;
+    }
+    OF_TYPE(s, lengths, g->n, (const void *)v, (void *)a);
+    if (e3tp_sweep_moves_factors(s))
+        OF_TYPE(s, along, g->n, (const void *)v, (const void *)a, (const void *)(scratch + m->tv),
+                (void *)ta);
+}
+
+/* The factors of rows of a table, where the window keeps them if its gradient is wanted. */
+static void *factors_at(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                        char *scratch, int which)
+{
+    const size_t bytes = e3tp_maker_terms(maker_of(s)) * s->element;
+    return e3tp_sweep_has_table(s) ? to->factors[which] + (g->place - to->first) * bytes
+                                   : scratch + (which ? s->made.tb : s->made.b);
+}
+
+static size_t *first_rows(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                          char *scratch)
+{
+    return e3tp_sweep_has_table(s) ? to->table_row + (g->place - to->first)
+                                   : (size_t *)(void *)(scratch + s->made.first);
+}
+
+/* The types of the edges; NULL: one table. */
+static const int32_t *types_of(const e3tp_sweep *s, const e3tp_segment *g, char *scratch)
+{
+    if (!is_typed(s))
+        return NULL;
+    gather(s, g, s->call->edge_type, sizeof(int32_t), scratch + s->made.types);
+    return (const int32_t *)(void *)(scratch + s->made.types);
+}
+
+static void set_factors(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                        char *scratch)
+{
+    const e3tp_maker *maker = maker_of(s);
+    const e3tp_made *m = &s->made;
+    const int32_t *types = types_of(s, g, scratch);
+    const void *a = scratch + m->a;
+    size_t *first = first_rows(s, g, to, scratch);
+    char *b = factors_at(s, g, to, scratch, 0), *db = scratch + m->db, *ddb = scratch + m->ddb;
+    if (maker->spline) {
+        e3tp_spline_basis(&maker->spline->map, g->n, a, types, b, db, ddb, first);
+        return;
+    }
+    for (size_t i = 0; i < g->n; i++)
+        first[i] = types ? (size_t)types[i] * e3tp_maker_rows(maker) : 0;
+    if (maker->radial)
+        maker->radial->kernel->eval(&maker->radial->map, g->n, a, b, db, ddb);
+    else
+        memcpy(b, a, g->n * s->row[OP_A]);
+}
+
+static void set_factor_tangents(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                                char *scratch)
+{
+    const e3tp_made *m = &s->made;
+    const size_t terms = e3tp_maker_terms(maker_of(s));
+    char *tb = factors_at(s, g, to, scratch, 1);
+    if (e3tp_maker_is_radial(maker_of(s)))
+        OF_TYPE(s, scale, g->n, terms, (const void *)(scratch + m->db),
+                (const void *)(scratch + m->ta), (void *)tb);
+    else
+        memcpy(tb, scratch + m->ta, g->n * s->row[OP_A]);
+}
+
+/* Sums with factors [0], or with their tangents [1]. */
+static e3tp_expand expansion(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                             char *scratch, int which)
+{
+    return (e3tp_expand){g->n, e3tp_maker_terms(maker_of(s)), s->call->job->width[OP_W],
+                         factors_at(s, g, to, scratch, which), first_rows(s, g, to, scratch)};
+}
+
+static void make_weights(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                         char *scratch, e3tp_block_call *q)
+{
+    const e3tp_conv_call *c = s->call;
+    const e3tp_expand_kernels *kernels = maker_of(s)->expand;
+    char *w = scratch + s->made.w, *tw = scratch + s->made.tw;
+    const bool moves = e3tp_sweep_moves_factors(s);
+    set_arguments(s, g, scratch);
+    set_factors(s, g, to, scratch);
+    const e3tp_expand e = expansion(s, g, to, scratch, 0);
+    kernels->rows(&e, c->in[OP_W], w, false);
+    q->in[OP_W] = w;
+    q->stride[OP_W] = (ptrdiff_t)e.width;
+    if (moves) {
+        set_factor_tangents(s, g, to, scratch);
+        const e3tp_expand t = expansion(s, g, to, scratch, 1);
+        kernels->rows(&t, c->in[OP_W], tw, false);
+    }
+    if (c->t[OP_W])
+        kernels->rows(&e, c->t[OP_W], tw, moves);
+    if (moves || c->t[OP_W])
+        q->t[OP_W] = tw;
+}
+
+void e3tp_made_operands(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                        char *scratch, e3tp_block_call *q)
+{
+    if (e3tp_sweep_makes(s, OP_Y))
+        make_harmonics(s, g, scratch, q);
+    if (e3tp_sweep_makes(s, OP_W))
+        make_weights(s, g, to, scratch, q);
+}
+
+/* ---- results ---- */
+
+void *e3tp_made_gradient(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                         char *scratch, int k, bool again)
+{
+    if (k == OP_Y)
+        return scratch + s->made.gy[again];
+    return e3tp_sweep_keeps_pair(s, again)
+               ? to->gradient[again] + (g->place - to->first) * s->row[OP_W]
+               : scratch + s->made.gw[again];
+}
+
+/* Gradients by factors, [1] those of the pass beside. */
+static void set_factor_gradients(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                                 char *scratch)
+{
+    const e3tp_conv_call *c = s->call;
+    const e3tp_expand_kernels *kernels = maker_of(s)->expand;
+    const e3tp_expand e = expansion(s, g, to, scratch, 0);
+    char *gb[2] = {scratch + s->made.gb[0], scratch + s->made.gb[1]};
+    kernels->terms(&e, c->in[OP_W], e3tp_made_gradient(s, g, to, scratch, OP_W, false), gb[0],
+                   false);
+    if (!s->again[OP_W])
+        return;
+    const void *gw = e3tp_made_gradient(s, g, to, scratch, OP_W, true);
+    if (c->t[OP_W])
+        kernels->terms(&e, c->t[OP_W], gw, gb[0], true);
+    if (e3tp_sweep_moves_factors(s))
+        kernels->terms(&e, c->in[OP_W], gw, gb[1], false);
+}
+
+/* The gradient by arguments, to scratch. */
+static void set_argument_gradients(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                                   char *scratch)
+{
+    const e3tp_made *m = &s->made;
+    const size_t terms = e3tp_maker_terms(maker_of(s));
+    const void *gb = scratch + m->gb[0], *second = scratch + m->gb[1];
+    set_factor_gradients(s, g, to, scratch);
+    if (!e3tp_maker_is_radial(maker_of(s))) {
+        memcpy(scratch + m->ga, gb, g->n * s->row[OP_A]);
+        return;
+    }
+    void *ga = scratch + m->ga;
+    OF_TYPE(s, dot, g->n, terms, gb, (const void *)(scratch + m->db), NULL, ga, false);
+    if (s->again[OP_W] && e3tp_sweep_moves_factors(s))
+        OF_TYPE(s, dot, g->n, terms, second, (const void *)(scratch + m->ddb),
+                (const void *)(scratch + m->ta), ga, true);
+}
+
+/* From the gradient by lengths to the one by vectors. */
+static void add_lengths(const e3tp_sweep *s, const e3tp_segment *g, char *scratch, void *gv)
+{
+    const e3tp_made *m = &s->made;
+    const void *v = scratch + m->v, *r = scratch + m->a;
+    void *ga = scratch + m->ga;
+    OF_TYPE(s, add_along, g->n, v, r, ga, gv);
+    if (!s->again[OP_W] || !e3tp_sweep_moves_factors(s))
+        return;
+    OF_TYPE(s, dot, g->n, e3tp_maker_terms(maker_of(s)), (const void *)(scratch + m->gb[1]),
+            (const void *)(scratch + m->db), NULL, ga, false);
+    OF_TYPE(s, add_across, g->n, v, r, ga, (const void *)(scratch + m->tv),
+            (const void *)(scratch + m->ta), gv);
+}
+
+static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, char *scratch)
+{
+    const e3tp_made *m = &s->made;
+    const e3tp_sh_kernels *kernels = maker_of(s)->sh->kernels;
+    char *gv = scratch + m->gv[0], *second = scratch + m->gv[1];
+    e3tp_sh_call c = sh_call(s, g, scratch);
+    c.g = scratch + m->gy[0], c.gv = gv;
+    kernels->backward(&c, 0, g->n);
+    if (s->again[OP_Y]) {
+        c.g = scratch + m->gy[1], c.gg = scratch + m->tv, c.gv = second;
+        kernels->double_backward(&c, 0, g->n);
+        e3tp_sum_add(s->element, gv, second, 3 * g->n);
+    }
+    if (e3tp_sweep_takes_lengths(s))
+        add_lengths(s, g, scratch, gv);
+    scatter(s, g, gv, 3 * s->element, s->call->out[OP_V]);
+}
+
+void e3tp_made_results(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                       char *scratch)
+{
+    if (needs_arguments(s))
+        set_argument_gradients(s, g, to, scratch);
+    if (s->wanted[OP_A])
+        scatter(s, g, scratch + s->made.ga, s->row[OP_A], s->call->out[OP_A]);
+    if (s->wanted[OP_V])
+        deliver_vectors(s, g, scratch);
+}
