@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "fft.h"
+#include "fused.h"
 #include "json.h"
 #include "harmonics.h"
 #include "layer.h"
@@ -334,7 +335,7 @@ static int run_layer(options *o)
     o->layer_options.progress = o->progress;
     return bench_radial(&o->layer_options) & bench_harmonics(&o->layer_options) &
            bench_s2grid(&o->layer_options) & bench_layer(&o->layer_options) &
-           bench_passes(&o->layer_options);
+           bench_passes(&o->layer_options) & bench_fused(&o->layer_options);
 }
 
 static int run_fft(const options *o)

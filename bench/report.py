@@ -7,6 +7,7 @@ import datetime
 import html
 import pathlib
 
+import fused
 import goals as g
 import growth
 import kinds
@@ -86,7 +87,7 @@ def machine(rows, command):
 
 def goal_table(rows):
     lines = []
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + rivalry.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows) + rivalry.goals(rows):
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -361,6 +362,15 @@ PASSES = [
     ("% of memory", lambda r: percent(g.memory_share(r))),
 ]
 
+FUSED = [
+    ("<what", lambda r: r["name"]),
+    ("threads", lambda r: r["threads"]),
+    ("ns/edge", lambda r: r["ns_per_item"]),
+    ("/ forward", lambda r: round(r["ratio"], 2)),
+    ("/ reading weights", lambda r: round(r["of_reading"], 2)),
+    ("% of peak", lambda r: percent(g.share(r))),
+]
+
 HARMONICS = [
     ("<wanted", lambda r: r["name"]),
     ("l", lambda r: g.option(r, "l")),
@@ -409,6 +419,8 @@ def layer(rows):
         + table([r for r in found if r["threads"] == 1], UNFUSED)
         + f"<p>{words.PASSES}</p>"
         + table(passes.table(rows), PASSES)
+        + f"<p>{words.FUSED}</p>"
+        + table(fused.table(rows), FUSED)
         + f"<p>{words.HARMONICS}</p>"
         + table(g.pick(rows, "harmonics"), HARMONICS)
         + (table(harmonics_peers(rows), HARMONICS_PEERS) if harmonics_peers(rows) else "")

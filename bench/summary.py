@@ -5,6 +5,7 @@ not run, and the goals of the release."""
 
 import argparse
 
+import fused
 import goals as g
 import growth
 import kinds
@@ -205,7 +206,7 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows):
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
@@ -228,6 +229,17 @@ def print_passes(rows):
     for r in found:
         memory = 100 * (g.memory_share(r) or 0)
         print(f"{r['name']:24}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {memory:12.1f}")
+
+
+def print_fused(rows):
+    found = fused.table(rows)
+    if not found:
+        return
+    print("\nfused convolution: the same graph, harmonics of vectors, weights of a spline of 256 knots; ns per edge")
+    print(f"{'what':36}threads       ns  / forward  / reading weights")
+    for r in found:
+        reading = g.number(r["of_reading"] and round(r["of_reading"], 2))
+        print(f"{r['name']:36}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18}")
 
 
 def print_kinds(rows):
@@ -265,6 +277,7 @@ def main():
         print_shares,
         print_layer,
         print_passes,
+        print_fused,
         print_radial,
         print_expressivity,
         print_refusals,

@@ -65,6 +65,12 @@ PASSES = """Passes of the same convolution, fused, on a graph of 46 neighbours: 
 innermost. Backward gives the gradients that are named, for all edges; double backward all four, as training on forces
 wants them. Memory: each array that a pass reads or writes, once."""
 
+FUSED = """The same graph and product, with harmonics made of edge vectors and weights of a cubic spline of the length,
+256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
+evaluated. Forces are gradients of features and vectors; training on forces, the double backward pass with tangents of
+both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
+the spline writes and the convolution reads, over the time of reading them alone."""
+
 HARMONICS = """Spherical harmonics of degrees 0..l by themselves, of 100 000 vectors (float64: 50 000), from memory to
 memory, one thread. The gradient is the whole Jacobian. Errors are over the bound that <code>e3tp/sh.h</code> states."""
 

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* What is timed was compared: z and the gradient of x with those of the same convolution of stored
+   harmonics and weights, gradients of some vectors with the chain rule over its gradients, sums
+   over all edges by the identities of a function that is linear in x, in the spline and in gz. */
+#include "fused.h"
+
+#include <e3tp/graph.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crystal.h"
+#include "product.h"
+#include "result.h"
+#include "timing.h"
+#include "verify.h"
+
+enum { CELLS = 5, NEIGHBOURS = 46, KNOTS = 256, LMAX = 3, SAMPLED = 64 };
+enum { MOST_ROUNDS = 101, ROUNDS = 7, FEW_ROUNDS = 3 };
+enum { X, V, M, Z, Y, W, ARRAYS, MADE = 4 }; /* M: coefficients; the last two are stored */
+
+/* Lattice constant, and root mean square displacement in each direction: angstrom. */
+static const double diamond_a = 3.567, displacement = 0.05;
+
+typedef struct setup {
+    bench_crystal crystal;
+    bench_product product;
+    e3tp_graph *graph;
+    e3tp_conv *made, *stored;
+    e3tp_sh *sh;
+    e3tp_spline *spline;
+    size_t size[ARRAYS];
+    float *in[ARRAYS], *t[MADE], *out[ARRAYS];
+    float *r, *moves; /* lengths of the vectors; displacements [atoms][3] */
+    void *work;
+} setup;
+
+/* ---- setting up */
+
+static int make_convolutions(setup *s, int threads, char *why, size_t cap)
+{
+    static const int ls[] = {0, 1, 2, 3};
+    e3tp_sh_desc h = e3tp_sh_desc_init(ls, LMAX + 1, 1, E3TP_SH_COMPONENT);
+    e3tp_spline_desc b =
+        e3tp_spline_desc_init(KNOTS, s->crystal.cutoff, e3tp_plan_width(s->product.plan, E3TP_W));
+    h.threads = b.threads = threads;
+    if (e3tp_sh_create(&s->sh, &h, why, cap) || e3tp_spline_create(&s->spline, &b, why, cap))
+        return 0;
+    e3tp_conv_desc d = e3tp_conv_desc_init(s->product.plan);
+    if (e3tp_conv_create(&s->stored, s->product.plan, &d, why, cap))
+        return 0;
+    d.w = E3TP_AT_SHARED, d.sh = s->sh, d.spline = s->spline;
+    return e3tp_conv_create(&s->made, s->product.plan, &d, why, cap) == E3TP_OK;
+}
+
+static int setup_create(setup *s, int threads, char *why, size_t cap)
+{
+    *s = (setup){0};
+    const bench_crystal *c = &s->crystal;
+    char text[256];
+    snprintf(text, sizeof text,
+             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
+             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
+             threads);
+    if (!bench_diamond(&s->crystal, diamond_a, CELLS, NEIGHBOURS) ||
+        !bench_verified(&s->product, text, why, cap) ||
+        e3tp_graph_create(&s->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
+                          c->atoms, why, cap) ||
+        !make_convolutions(s, threads, why, cap))
+        return 0;
+    const e3tp_plan *p = s->product.plan;
+    s->size[X] = c->atoms * e3tp_plan_width(p, E3TP_X);
+    s->size[V] = c->edges * 3;
+    s->size[M] = e3tp_spline_rows(s->spline) * e3tp_plan_width(p, E3TP_W);
+    s->size[Z] = c->atoms * e3tp_plan_width(p, E3TP_Z);
+    s->size[Y] = c->edges * e3tp_plan_width(p, E3TP_Y);
+    s->size[W] = c->edges * e3tp_plan_width(p, E3TP_W);
+    return 1;
+}
+
+static void setup_destroy(setup *s)
+{
+    for (int k = 0; k < ARRAYS; k++)
+        free(s->in[k]), free(s->out[k]);
+    for (int k = 0; k < MADE; k++)
+        free(s->t[k]);
+    free(s->r), free(s->moves);
+    free(s->work);
+    e3tp_conv_destroy(s->made);
+    e3tp_conv_destroy(s->stored);
+    e3tp_spline_destroy(s->spline);
+    e3tp_sh_destroy(s->sh);
+    e3tp_graph_destroy(s->graph);
+    bench_product_destroy(&s->product);
+    bench_crystal_destroy(&s->crystal);
+}
+
+static size_t bytes_of(const setup *s)
+{
+    size_t numbers = s->crystal.edges;
+    for (int k = 0; k < ARRAYS; k++)
+        numbers += (k < MADE ? 3 : 2) * s->size[k];
+    return numbers * sizeof(float);
+}
+
+/* Atoms are displaced, so that no two distances are the same; an edge may grow beyond the cutoff.
+ */
+static void set_vectors(setup *s)
+{
+    const bench_crystal *c = &s->crystal;
+    for (size_t e = 0; e < c->edges; e++) {
+        double squares = 0;
+        for (int d = 0; d < 3; d++) {
+            const float *moves = s->moves + d;
+            const double v =
+                c->vector[3 * e + (size_t)d] +
+                displacement * (double)(moves[3 * c->sender[e]] - moves[3 * c->receiver[e]]);
+            s->in[V][3 * e + (size_t)d] = (float)v;
+            squares += v * v;
+        }
+        s->r[e] = (float)sqrt(squares);
+    }
+}
+
+/* Functions of a distance that a network may give: smooth, and 0 from the cutoff on. */
+static void set_spline(setup *s)
+{
+    const size_t rows = e3tp_spline_rows(s->spline), width = s->size[M] / rows;
+    for (size_t w = 0; w < width; w++) {
+        const double a = (double)s->in[M][w], b = (double)s->in[M][width + w];
+        for (size_t k = 0; k < rows; k++) {
+            const double t = (double)k / (double)(rows - 1), left = (1 - t) * (1 - t);
+            s->t[M][k * width + w] = (float)(left * (a * cos(4 * t) + b * sin(7 * t)));
+        }
+    }
+    memcpy(s->in[M], s->t[M], s->size[M] * sizeof(float));
+}
+
+static int make_arrays(setup *s)
+{
+    s->r = bench_alloc(s->crystal.edges * sizeof(float));
+    s->moves = bench_alloc(3 * s->crystal.atoms * sizeof(float));
+    if (!s->r || !s->moves)
+        return 0;
+    bench_normal(E3TP_F32, s->moves, 3 * s->crystal.atoms, 71);
+    for (int k = 0; k < ARRAYS; k++) {
+        s->in[k] = bench_alloc(s->size[k] * sizeof(float));
+        s->out[k] = bench_alloc(s->size[k] * sizeof(float));
+        if (!s->in[k] || !s->out[k])
+            return 0;
+        bench_normal(E3TP_F32, s->in[k], s->size[k], 41 + (unsigned)k);
+    }
+    for (int k = 0; k < MADE; k++) {
+        s->t[k] = bench_alloc(s->size[k] * sizeof(float));
+        if (!s->t[k])
+            return 0;
+        bench_normal(E3TP_F32, s->t[k], s->size[k], 51 + (unsigned)k);
+    }
+    set_vectors(s);
+    set_spline(s);
+    return 1;
+}
+
+/* ---- what is timed */
+
+static int evaluate_spline(const setup *s, float *values)
+{
+    return e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r, NULL, s->crystal.edges, values, NULL,
+                                NULL) == E3TP_OK;
+}
+
+/* One pass: what it is given beside the operands, and what it takes of the product's passes, as
+   those count their flops, and of sums of four rows of the spline. */
+typedef struct timed {
+    const char *name, *pass;
+    int stored, writes; /* weights are read; written first */
+    e3tp_pass of;
+    int expansions;
+    int x, v, m, z; /* results */
+} timed;
+
+enum { READ, WRITE_READ, FORWARD, FORCES, BACKWARD, SECOND, TIMED };
+static const timed all[TIMED] = {
+    [READ] = {"forward, weights read", "fwd", 1, 0, E3TP_FORWARD, 0, 0, 0, 0, 1},
+    [WRITE_READ] = {"forward, spline written and read", "fwd", 1, 1, E3TP_FORWARD, 1, 0, 0, 0, 1},
+    [FORWARD] = {"forward", "fwd", 0, 0, E3TP_FORWARD, 1, 0, 0, 0, 1},
+    [FORCES] = {"forces (backward, x and vectors)", "bwd", 0, 0, E3TP_BACKWARD, 2, 1, 1, 0, 0},
+    [BACKWARD] = {"backward, x, vectors and spline", "bwd", 0, 0, E3TP_BACKWARD, 3, 1, 1, 1, 0},
+    [SECOND] = {"double backward, training on forces", "dbl", 0, 0, E3TP_DOUBLE_BACKWARD, 4, 1, 0,
+                1, 1},
+};
+
+static e3tp_conv_buffers buffers_of(const setup *s, const timed *p)
+{
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = s->in[X], b.gz = s->in[Z], b.z = b.hz = p->z ? s->out[Z] : NULL;
+    if (p->stored)
+        b.y = s->in[Y], b.w = s->in[W];
+    else
+        b.v = s->in[V], b.w = s->in[M];
+    b.gx = b.hx = p->x ? s->out[X] : NULL;
+    b.gv = b.hv = p->v ? s->out[V] : NULL;
+    b.gw = b.hw = p->m ? s->out[M] : NULL;
+    if (p->of == E3TP_DOUBLE_BACKWARD)
+        b.ggx = s->t[X], b.ggv = s->t[V];
+    b.work = s->work;
+    return b;
+}
+
+static int make_work(setup *s)
+{
+    size_t most = 0;
+    for (int i = 0; i < TIMED; i++) {
+        const e3tp_conv_buffers b = buffers_of(s, &all[i]);
+        const size_t bytes =
+            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->made, all[i].of, s->graph, &b);
+        most = bytes > most ? bytes : most;
+    }
+    s->work = bench_alloc(most);
+    return s->work != NULL;
+}
+
+static int run(const setup *s, int which)
+{
+    static e3tp_status (*const pass[])(const e3tp_conv *, const e3tp_graph *,
+                                       const e3tp_conv_buffers *) = {
+        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward};
+    const timed *p = &all[which];
+    const e3tp_conv_buffers b = buffers_of(s, p);
+    return (!p->writes || evaluate_spline(s, s->in[W])) &&
+           pass[p->of](p->stored ? s->stored : s->made, s->graph, &b) == E3TP_OK;
+}
+
+/* ---- what is right */
+
+static double dot(const setup *s, int k, float *const *a, float *const *b, double *size)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->size[k]; i++) {
+        const double term = (double)a[k][i] * (double)b[k][i];
+        sum += term;
+        *size += term * term;
+    }
+    return sum;
+}
+
+/* The largest difference, over the root mean square. */
+static double difference(const float *a, const float *b, size_t n)
+{
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        squares += (double)b[i] * (double)b[i];
+    }
+    return worst / sqrt(squares / (double)n);
+}
+
+/* Gradients of the stored convolution by y (to out) and w (to out). */
+static int stored_backward(const setup *s, float *gx)
+{
+    e3tp_conv_buffers b = buffers_of(s, &all[READ]);
+    b.z = NULL, b.work = NULL;
+    b.gx = gx, b.gy = s->out[Y], b.gw = s->out[W];
+    return e3tp_conv_backward(s->stored, s->graph, &b) == E3TP_OK;
+}
+
+/* gv at some edges: gy Y' + (gw . w') v / |v|, over the size of gy and of the terms of w'. */
+static double vector_error(const setup *s)
+{
+    const size_t ny = s->size[Y] / s->crystal.edges, nw = s->size[W] / s->crystal.edges;
+    double worst = 0;
+    float *slope = malloc(nw * sizeof *slope);
+    for (size_t i = 0; slope && i < SAMPLED; i++) {
+        const size_t e = i * s->crystal.edges / SAMPLED;
+        const float *v = s->in[V] + 3 * e, *gw = s->out[W] + e * nw;
+        const e3tp_sh_vectors one = {1, v, NULL, NULL};
+        float gv[3];
+        double along = 0, size = 0;
+        if (e3tp_sh_backward(s->sh, &one, s->out[Y] + e * ny, gv) ||
+            e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r + e, NULL, 1, NULL, slope, NULL))
+            worst = INFINITY;
+        for (size_t k = 0; k < nw; k++) {
+            along += (double)gw[k] * (double)slope[k];
+            size += (double)gw[k] * (double)slope[k] * (double)gw[k] * (double)slope[k];
+        }
+        for (size_t k = 0; k < ny; k++)
+            size += (double)s->out[Y][e * ny + k] * (double)s->out[Y][e * ny + k];
+        for (int d = 0; d < 3; d++) {
+            const double want = (double)gv[d] + along * (double)v[d] / (double)s->r[e];
+            const double error = fabs((double)s->out[V][3 * e + (size_t)d] - want);
+            worst = fmax(worst, size > 0 ? error / sqrt(size) : error);
+        }
+    }
+    worst = slope ? worst : INFINITY;
+    free(slope);
+    return worst;
+}
+
+static double imbalance(double sum, double size)
+{
+    return fabs(sum) / sqrt(size);
+}
+
+static double verify_backward(const setup *s, float *gx)
+{
+    double size = 0, worst;
+    if (!stored_backward(s, gx) || !run(s, FORWARD))
+        return INFINITY;
+    const double z = dot(s, Z, s->out, s->in, &size);
+    if (!run(s, BACKWARD))
+        return INFINITY;
+    worst = fmax(difference(s->out[X], gx, s->size[X]), vector_error(s));
+    return fmax(worst, imbalance(dot(s, M, s->out, s->in, &size) - z, size));
+}
+
+/* F = sum(gz hz) = sum(ggx gx + ggv gv), and sum(M hM) is F, sum(x hx) its part of ggv. */
+static double verify_second(const setup *s)
+{
+    double size = 0, worst;
+    if (!run(s, BACKWARD))
+        return INFINITY;
+    const double by_x = dot(s, X, s->out, s->t, &size), by_v = dot(s, V, s->out, s->t, &size);
+    if (!run(s, SECOND))
+        return INFINITY;
+    worst = imbalance(dot(s, Z, s->out, s->in, &size) - by_x - by_v, size);
+    worst = fmax(worst, imbalance(dot(s, X, s->out, s->in, &size) - by_v, size));
+    return fmax(worst, imbalance(dot(s, M, s->out, s->in, &size) - by_x - by_v, size));
+}
+
+static double verify(const setup *s)
+{
+    const e3tp_sh_vectors v = {s->crystal.edges, s->in[V], NULL, NULL};
+    const size_t most = s->size[X] > s->size[Z] ? s->size[X] : s->size[Z];
+    float *kept = malloc(most * sizeof *kept);
+    double worst = INFINITY;
+    if (kept && e3tp_sh_evaluate(s->sh, &v, s->in[Y], NULL, NULL) == E3TP_OK &&
+        run(s, WRITE_READ)) {
+        memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
+        worst = run(s, FORWARD) ? difference(s->out[Z], kept, s->size[Z]) : INFINITY;
+        worst = fmax(worst, verify_backward(s, kept));
+        worst = fmax(worst, verify_second(s));
+    }
+    free(kept);
+    return worst;
+}
+
+/* ---- report */
+
+static double flops_per_edge(const setup *s, const timed *p)
+{
+    return e3tp_plan_flops(s->product.plan, p->of) +
+           8.0 * p->expansions * (double)s->size[W] / (double)s->crystal.edges;
+}
+
+static void report(const bench_layer_options *o, const setup *s, const timed *p, int threads,
+                   bench_stats seconds, double err, double forward_time)
+{
+    char problem[160];
+    const double to_ns = 1e9 / (double)s->crystal.edges;
+    snprintf(problem, sizeof problem,
+             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d knots=%d", s->crystal.atoms,
+             NEIGHBOURS, threads, KNOTS);
+    const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
+    const double weights = (double)s->size[W] / (double)s->crystal.edges * sizeof(float);
+    const bench_result r = {.kind = "fused",
+                            .name = p->name,
+                            .problem = problem,
+                            .op = "conv",
+                            .method = e3tp_plan_method(s->product.plan),
+                            .method_asked = "auto",
+                            .isa = e3tp_plan_isa(s->product.plan),
+                            .pass = p->pass,
+                            .dtype = E3TP_F32,
+                            .threads = threads,
+                            .batch = s->crystal.edges,
+                            .ns = ns,
+                            .flops = flops_per_edge(s, p),
+                            .bytes = weights, /* of an edge, were they read once */
+                            .max_err = err};
+    if (o->json) {
+        bench_result_begin(o->json, &r);
+        bench_result_end(o->json);
+    }
+    if (o->table)
+        fprintf(o->table, "%-36s %d %8.1f %6.2f %6.2f %8.1e\n", r.name, threads, ns.median,
+                seconds.median / forward_time, ns.median * bench_dram_gbs(threads) / weights, err);
+}
+
+static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
+{
+    static double v[TIMED][MOST_ROUNDS];
+    const int rounds = o->quick ? FEW_ROUNDS : ROUNDS;
+    bench_stats seconds[TIMED];
+    for (int i = 0; i < rounds; i++)
+        for (int p = 0; p < TIMED; p++) {
+            const double start = bench_now();
+            if (!run(s, p))
+                return 0;
+            v[p][i] = bench_now() - start;
+        }
+    for (int p = 0; p < TIMED; p++)
+        seconds[p] = bench_statistics(v[p], (size_t)rounds);
+    for (int p = 0; p < TIMED; p++)
+        report(o, s, &all[p], threads, seconds[p], err, seconds[FORWARD].median);
+    return 1;
+}
+
+static int run_threads(const bench_layer_options *o, int threads)
+{
+    setup s;
+    char why[512] = "";
+    double err = INFINITY;
+    if (o->progress)
+        fprintf(stderr, "\r\033[Kfused convolution, %d thread%s ...", threads,
+                threads > 1 ? "s" : "");
+    int ok = setup_create(&s, threads, why, sizeof why);
+    const size_t room = bench_mem_available();
+    if (ok && room && bytes_of(&s) > room / 2) {
+        if (o->table)
+            fprintf(o->table, "fused convolution %d SKIP (more than half of the memory)\n",
+                    threads);
+        setup_destroy(&s);
+        return 1;
+    }
+    if (ok && make_arrays(&s) && make_work(&s))
+        err = verify(&s);
+    if (!(err <= bench_tolerance(E3TP_F32))) {
+        fprintf(stderr, "WRONG fused convolution: %s error %.2g\n", why, err);
+        ok = 0;
+    }
+    ok = ok && measure(o, &s, threads, err);
+    setup_destroy(&s);
+    return ok;
+}
+
+int bench_fused(const bench_layer_options *o)
+{
+    int ok = 1;
+    if (o->table)
+        fprintf(o->table,
+                "\nfused convolution: diamond, 1000 atoms, %d neighbours, harmonics of vectors, "
+                "weights of a spline of %d knots, ir_mul; ns per edge\n%-36s t       ns  ratio "
+                "/ read  max.err\n",
+                NEIGHBOURS, KNOTS, "pass");
+    for (int i = 0; i < 2; i++)
+        if (o->threads[i] > 0)
+            ok = run_threads(o, o->threads[i]) && ok;
+    return ok;
+}
