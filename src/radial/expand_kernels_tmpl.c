@@ -2,6 +2,7 @@
 /* Sums of rows of a table with lanes over the width, compiled once per tier and real. Exports one
    const struct. */
 #include "radial/expand.h"
+#include "simd/transpose.h"
 #include "simd/vec.h"
 #include "tile/tile.h"
 
@@ -190,6 +191,29 @@ V_INLINE void dot_step(const int rows, const int terms, size_t width, const real
     }
 }
 
+/* Sums over lanes, vector by vector of sums. */
+V_INLINE void dot_sums(const int rows, const int terms, const dots *d,
+                       v_real even[DOT_ROWS][DOT_TERMS], v_real odd[DOT_ROWS][DOT_TERMS], real *gb)
+{
+    enum { L = V_BYTES / sizeof(real) };
+    const int n = rows * terms;
+    V_UNROLL
+    for (int from = 0; from < n; from += L) {
+        v_real lanes[L];
+        V_UNROLL
+        for (int i = from; i < from + L; i++)
+            lanes[i - from] =
+                i < n ? even[i / terms][i % terms] + odd[i / terms][i % terms] : v_zero();
+        const v_real sums = v_sums(lanes);
+        V_UNROLL
+        for (int i = from; i < from + L; i++)
+            if (i < n) {
+                real *to = gb + (size_t)(i / terms) * d->terms + i % terms;
+                *to = (d->add ? *to : 0) + sums[i - from];
+            }
+    }
+}
+
 V_INLINE void dot_block(const int rows, const int terms, const dots *d, size_t row, size_t term)
 {
     const size_t width = d->width, lanes = V_LANES;
@@ -213,13 +237,7 @@ V_INLINE void dot_block(const int rows, const int terms, const dots *d, size_t r
             dot_step(rows, terms, width, g + at, t + at, (int)(width - at), odd);
     } else if (at < width)
         dot_step(rows, terms, width, g + at, t + at, (int)(width - at), even);
-    V_UNROLL
-    for (int r = 0; r < rows; r++)
-        V_UNROLL
-    for (int k = 0; k < terms; k++) {
-        real *to = gb + (size_t)r * d->terms + k;
-        *to = (d->add ? *to : 0) + v_sum(even[r][k] + odd[r][k]);
-    }
+    dot_sums(rows, terms, d, even, odd, gb);
 }
 
 #if V_BYTES == 64
@@ -261,34 +279,70 @@ static void terms(const e3tp_expand *e, const void *table, const void *g, void *
 
 /* ---- table ---- */
 
-enum { WIDE = 4 * V_BYTES / sizeof(double) };
+/* In double: of a block of rows of the table so many, of their columns so many vectors. */
+typedef double v_wide __attribute__((vector_size(V_BYTES)));
+typedef double v_wide_u __attribute__((vector_size(V_BYTES), aligned(8), may_alias));
+enum { WIDE_LANES = V_BYTES / sizeof(double), WIDE_VECS = V_BYTES == 64 ? 4 : 2, WIDE_ROWS = 4 };
+typedef real v_narrow_u
+    __attribute__((vector_size(WIDE_LANES * sizeof(real)), aligned(__alignof__(real)), may_alias));
 
-/* Columns at..at+count-1 of a row of the table, count at most WIDE and often that literal; one
-   column of b. */
-V_INLINE void wide_columns(const int count, size_t n, const real *b, size_t b_step, const real *g,
-                           size_t width, double *t)
+/* A run: t[k] += b[i b_step + k] g[i], rows of t and g `width` apart. */
+typedef struct wide_run {
+    size_t n, b_step, width;
+    const real *b, *g;
+    double *t;
+} wide_run;
+
+V_INLINE void wide_block(const int rows, const wide_run *p, size_t row, size_t at)
 {
-    double sum[WIDE];
-    for (int c = 0; c < count; c++)
-        sum[c] = t[c];
-    for (size_t i = 0; i < n; i++, b += b_step, g += width)
-        for (int c = 0; c < count; c++)
-            sum[c] += (double)*b * (double)g[c];
-    for (int c = 0; c < count; c++)
-        t[c] = sum[c];
+    v_wide sum[WIDE_ROWS][WIDE_VECS];
+    double *t = p->t + row * p->width + at;
+    const real *b = p->b + row, *g = p->g + at;
+    V_UNROLL
+    for (int k = 0; k < rows; k++)
+        V_UNROLL
+    for (int c = 0; c < WIDE_VECS; c++)
+        sum[k][c] = *(const v_wide_u *)(t + (size_t)k * p->width + c * WIDE_LANES);
+    for (size_t i = 0; i < p->n; i++, b += p->b_step, g += p->width) {
+        v_wide x[WIDE_VECS];
+        V_UNROLL
+        for (int c = 0; c < WIDE_VECS; c++)
+            x[c] = __builtin_convertvector(*(const v_narrow_u *)(g + c * WIDE_LANES), v_wide);
+        V_UNROLL
+        for (int k = 0; k < rows; k++)
+            V_UNROLL
+        for (int c = 0; c < WIDE_VECS; c++)
+            sum[k][c] += (double)b[k] * x[c];
+    }
+    V_UNROLL
+    for (int k = 0; k < rows; k++)
+        V_UNROLL
+    for (int c = 0; c < WIDE_VECS; c++)
+        *(v_wide_u *)(t + (size_t)k * p->width + c * WIDE_LANES) = sum[k][c];
 }
 
-/* The terms of a run of n; t is where the table's row `first` begins. */
-static void table_wide(const e3tp_expand *e, size_t n, const real *b, const real *g, double *t,
-                       size_t from, size_t to)
+/* Fewer columns than a block has, of one row. */
+static void wide_edge(const wide_run *p, size_t row, size_t from, size_t to)
 {
-    for (size_t k = 0; k < e->terms; k++) {
-        size_t at = from;
-        double *row = t + k * e->width;
-        for (; at + WIDE <= to; at += WIDE)
-            wide_columns(WIDE, n, b + k, e->terms, g + at, e->width, row + at);
-        wide_columns((int)(to - at), n, b + k, e->terms, g + at, e->width, row + at);
+    double *t = p->t + row * p->width;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t c = from; c < to; c++)
+            t[c] += (double)p->b[i * p->b_step + row] * (double)p->g[i * p->width + c];
+}
+
+static void multiply_wide(const wide_run *p, size_t rows, size_t from, size_t to)
+{
+    enum { BLOCK = WIDE_VECS * WIDE_LANES };
+    size_t at = from;
+    for (; at + BLOCK <= to; at += BLOCK) {
+        size_t row = 0;
+        for (; row + WIDE_ROWS <= rows; row += WIDE_ROWS)
+            wide_block(WIDE_ROWS, p, row, at);
+        for (; row < rows; row++)
+            wide_block(1, p, row, at);
     }
+    for (size_t row = 0; row < rows; row++)
+        wide_edge(p, row, at, to);
 }
 
 /* Four rows of the table get one g each. */
@@ -322,7 +376,8 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
         const size_t at = e->first[i] * width;
         n = run_of(e, i);
         if (wide && sizeof(real) < sizeof(double)) {
-            table_wide(e, n, b, in, (double *)gtable + at, from, to);
+            const wide_run p = {n, terms, width, b, in, (double *)gtable + at};
+            multiply_wide(&p, terms, from, to);
         } else if (terms == 4 && n == 1) {
             add_to_four(b, in, (real *)gtable + at, width, from, to);
         } else {
