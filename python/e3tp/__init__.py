@@ -17,6 +17,7 @@ from .products import (
     uvu_tensor_product,
 )
 from .signals import GauntPower, SignalProduct, grid_size
+from .splines import Spline
 
 __all__ = [
     "Convolution",
@@ -31,6 +32,7 @@ __all__ = [
     "Irreps",
     "SignalProduct",
     "SphericalHarmonics",
+    "Spline",
     "TensorProduct",
     "TensorSquare",
     "ToS2Grid",

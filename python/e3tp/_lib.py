@@ -81,6 +81,16 @@ class Vectors(ctypes.Structure):
     _fields_ = [("n", c_size_t), ("x", c_void_p), ("y", c_void_p), ("z", c_void_p)]
 
 
+class SplineDesc(ctypes.Structure):
+    """e3tp_spline_desc"""
+
+    _fields_ = (
+        [("size", c_size_t), ("knots", c_size_t), ("r_max", c_double), ("width", c_size_t)]
+        + [(name, c_int) for name in "dtype isa threads".split()]
+        + [(name, c_void_p) for name in "parallel_for parallel_ctx alloc release alloc_ctx".split()]
+    )
+
+
 class ConvDesc(ctypes.Structure):
     """e3tp_conv_desc"""
 
@@ -147,6 +157,16 @@ _PROTOTYPES = (
     ("e3tp_sh_evaluate", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p, c_void_p)),
     ("e3tp_sh_backward", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p)),
     ("e3tp_sh_double_backward", c_int, (c_void_p, POINTER(Vectors), c_void_p, c_void_p, c_void_p, c_void_p)),
+    ("e3tp_spline_create", c_int, (POINTER(c_void_p), POINTER(SplineDesc), c_char_p, c_size_t)),
+    ("e3tp_spline_destroy", None, (c_void_p,)),
+    ("e3tp_spline_isa", c_char_p, (c_void_p,)),
+    ("e3tp_spline_fit", c_int, (c_void_p, c_size_t, c_void_p, c_void_p)),
+    ("e3tp_spline_fit_backward", c_int, (c_void_p, c_size_t, c_void_p, c_void_p)),
+    (
+        "e3tp_spline_evaluate",
+        c_int,
+        (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p),
+    ),
     ("e3tp_desc_create", c_int, (POINTER(c_void_p), c_int)),
     ("e3tp_desc_destroy", None, (c_void_p,)),
     ("e3tp_desc_message", c_char_p, (c_void_p,)),
