@@ -168,7 +168,7 @@ static void piece(const job *j, size_t from, size_t n)
 {
     const e3tp_spline *p = j->plan;
     const size_t es = e3tp_dtype_size(p->map.dtype);
-    double b[3][BATCH * E3TP_SPLINE_TERMS]; /* of the dtype */
+    _Alignas(double) unsigned char b[3][BATCH * E3TP_SPLINE_TERMS * sizeof(double)];
     size_t first[BATCH];
     e3tp_spline_basis(&p->map, n, j->r + from * es, j->type ? j->type + from : NULL,
                       j->out[0] ? b[0] : NULL, j->out[1] ? b[1] : NULL, j->out[2] ? b[2] : NULL,
