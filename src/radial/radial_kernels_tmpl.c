@@ -154,8 +154,9 @@ V_INLINE void bessel(const e3tp_radial_map *m, const point *p, size_t n, int ord
 }
 
 /* exp(-64^2) is 0 in both types, and 64 times 0 is 0 where infinity times 0 is not. */
-V_INLINE void gaussian(const e3tp_radial_map *m, const point *p, size_t n, v_real *b)
+V_INLINE void gaussian(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b)
 {
+    (void)order;
     const double knot = m->first + (double)n * m->step, rate = m->per_step;
     const v_real d = at_most((p->r - v_set1((real)knot)) * v_set1((real)rate), 64);
     b[0] = v_set1((real)m->scale) * v_exp(-d * d);
@@ -190,19 +191,18 @@ V_INLINE void write_rows(v_real *v, int count, int lanes, size_t num, real *out)
         store_rows(count, v, lanes, num, out);
 }
 
+typedef void basis_fn(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b);
+
 /* Functions from..from+count-1 at one vector of distances, and their derivatives up to `order`;
    out[i], i <= order, may be NULL. `basis` and `order` are literals. */
-V_INLINE void group(const e3tp_radial_basis basis, const e3tp_radial_map *m, const point *p,
-                    size_t from, int count, int lanes, int order, real *const *out)
+V_INLINE void group(basis_fn *const basis, const e3tp_radial_map *m, const point *p, size_t from,
+                    int count, int lanes, int order, real *const *out)
 {
     const v_real *u = p->cut;
     v_real rows[3][GROUP];
     for (int f = 0; f < count; f++) {
         v_real b[3];
-        if (basis == E3TP_RADIAL_BESSEL)
-            bessel(m, p, from + (size_t)f, order, b);
-        else
-            gaussian(m, p, from + (size_t)f, b);
+        basis(m, p, from + (size_t)f, order, b);
         rows[0][f] = keep(p, b[0] * u[0]);
         if (order > 0)
             rows[1][f] = keep(p, v_fma(b[0], u[1], b[1] * u[0]));
@@ -214,23 +214,21 @@ V_INLINE void group(const e3tp_radial_basis basis, const e3tp_radial_map *m, con
             write_rows(rows[i], count, lanes, m->num, out[i] + from);
 }
 
-/* One function per basis and order. */
-#define GROUP_OF(name, basis, order)                                                             \
-    static void name##_##order(const e3tp_radial_map *m, const point *p, size_t from, int count, \
-                               int lanes, real *const *out)                                      \
-    {                                                                                            \
-        group(basis, m, p, from, count, lanes, order, out);                                      \
+#define GROUP_OF(basis, order)                                                                    \
+    static void basis##_##order(const e3tp_radial_map *m, const point *p, size_t from, int count, \
+                                int lanes, real *const *out)                                      \
+    {                                                                                             \
+        group(basis, m, p, from, count, lanes, order, out);                                       \
     }
-#define GROUPS_OF(name, basis) \
-    GROUP_OF(name, basis, 0) GROUP_OF(name, basis, 1) GROUP_OF(name, basis, 2)
+#define GROUPS_OF(basis) GROUP_OF(basis, 0) GROUP_OF(basis, 1) GROUP_OF(basis, 2)
 
-GROUPS_OF(bessel_group, E3TP_RADIAL_BESSEL)
-GROUPS_OF(gaussian_group, E3TP_RADIAL_GAUSSIAN)
+GROUPS_OF(bessel)
+GROUPS_OF(gaussian)
 
 static void (*const groups[][3])(const e3tp_radial_map *m, const point *p, size_t from, int count,
                                  int lanes, real *const *out) = {
-    [E3TP_RADIAL_BESSEL] = {bessel_group_0, bessel_group_1, bessel_group_2},
-    [E3TP_RADIAL_GAUSSIAN] = {gaussian_group_0, gaussian_group_1, gaussian_group_2},
+    [E3TP_RADIAL_BESSEL] = {bessel_0, bessel_1, bessel_2},
+    [E3TP_RADIAL_GAUSSIAN] = {gaussian_0, gaussian_1, gaussian_2},
 };
 
 static void eval(const e3tp_radial_map *m, size_t n, const void *r, void *values, void *slopes,
