@@ -151,6 +151,35 @@ E3TP_API e3tp_status e3tp_wigner_D_from_matrix(int l, int parity, const double R
 E3TP_API e3tp_status e3tp_sh_eval(const int *ls, size_t nls, int normalize, e3tp_sh_norm norm,
                                   const double *xyz, size_t n, double *values, double *grad);
 
+/* ---- Quadrature on the sphere ---- */
+
+/* Largest degree of e3tp_lebedev. */
+#define E3TP_LEBEDEV_DEGREE 31
+
+/* Lebedev's rules: points on the sphere that the 48 symmetries of the octahedron map onto each
+   other, to the bit; two thirds as many as a product of Gauss-Legendre and equal steps takes. The
+   smallest that gives the mean over the sphere of every polynomial in (x, y, z) to `degree`:
+
+     degree  3  5  7  9 11 13* 15  17  19  21  23  25*  27*  29  31
+     points  6 14 26 38 50 74  86 110 146 170 194 230  266  302 350
+
+   and for a degree between them the next one. Some weights of the rules marked * are negative; A,
+   the sum of |w|, is 1.47, 1.29 and 1.08 for these, else 1.
+
+     count  points; 0 for a degree that is negative or above E3TP_LEBEDEV_DEGREE
+     xyz    [count][3] unit vectors, or NULL where not wanted; those that differ by signs together
+     w      [count] weights, sum 1, or NULL where not wanted
+
+   Each number is the double nearest to the exact one, so that the mean of a harmonic of degree l is
+   off by (l+1) eps A |Y_l| at most, |Y_l| the norm over m, and by what summing adds. Two functions
+   to degrees l1 and l2 and a harmonic of degree l3 take degree l1 + l2 + l3. Statuses: INVALID for
+   a negative degree; UNSUPPORTED above E3TP_LEBEDEV_DEGREE. Source: V. I. Lebedev, Zh. Vychisl.
+   Mat. Mat. Fiz. 15 (1975) 48 and 16 (1976) 293, V. I. Lebedev, D. N. Laikov, Dokl. Math. 59 (1999)
+   477: a weight for each orbit of the group, from the means of the polynomials that it leaves as
+   they are; the numbers are computed by tools/gen_lebedev.py. */
+E3TP_API size_t e3tp_lebedev_count(int degree);
+E3TP_API e3tp_status e3tp_lebedev(int degree, double *xyz, double *w);
+
 E3TP_END_DECLS
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* so3.h: every documented precondition violated once; the exact status, and outputs left alone. */
+#include <limits.h>
 #include <math.h>
 
 #include "suite.h"
@@ -132,6 +133,16 @@ START_TEST(harmonics)
 }
 END_TEST
 
+START_TEST(lebedev)
+{
+    reset();
+    expect(e3tp_lebedev(-1, out, out + 32), E3TP_E_INVALID);
+    expect(e3tp_lebedev(E3TP_LEBEDEV_DEGREE + 1, out, out + 32), E3TP_E_UNSUPPORTED);
+    expect(e3tp_lebedev(INT_MAX, out, out + 32), E3TP_E_UNSUPPORTED);
+    expect(e3tp_lebedev(3, NULL, NULL), E3TP_OK);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("misuse of so3");
@@ -140,5 +151,6 @@ int main(void)
     tcase_add_test(t, couplings);
     tcase_add_test(t, rotations);
     tcase_add_test(t, harmonics);
+    tcase_add_test(t, lebedev);
     return run_tests(t, "misuse of so3", CK_FORK);
 }
