@@ -6,7 +6,7 @@ from .graph import Convolution, Graph
 from .grids import FromS2Grid, ToS2Grid, grid_error_pointwise, grid_size_pointwise, sphere_grid
 from .harmonics import SphericalHarmonics, spherical_harmonics
 from .irreps import Irrep, Irreps
-from .math import bracket_strength, gaunt_strength, wigner_3j, wigner_D, wigner_D_from_matrix
+from .math import bracket_strength, gaunt_strength, lebedev, wigner_3j, wigner_D, wigner_D_from_matrix
 from .products import (
     ElementwiseTensorProduct,
     FullTensorProduct,
@@ -45,6 +45,7 @@ __all__ = [
     "grid_size",
     "grid_size_pointwise",
     "isa_tiers",
+    "lebedev",
     "methods",
     "set_num_threads",
     "sphere_grid",

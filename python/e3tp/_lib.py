@@ -150,6 +150,8 @@ _PROTOTYPES = (
     ("e3tp_s2grid_nodes", c_int, (c_int, c_int, c_int, c_int, c_void_p, c_void_p)),
     ("e3tp_gaunt_strength", c_double, (c_int, c_int, c_int)),
     ("e3tp_bracket_strength", c_double, (c_int, c_int, c_int)),
+    ("e3tp_lebedev_count", c_size_t, (c_int,)),
+    ("e3tp_lebedev", c_int, (c_int, c_void_p, c_void_p)),
     ("e3tp_sh_create", c_int, (POINTER(c_void_p), POINTER(HarmonicsDesc), c_char_p, c_size_t)),
     ("e3tp_sh_destroy", None, (c_void_p,)),
     ("e3tp_sh_dim", c_size_t, (c_void_p,)),

@@ -83,6 +83,25 @@ def bracket_strength(l1, l2, l3):
     return _strength(lib.e3tp_bracket_strength, l1, l2, l3)
 
 
+def lebedev(degree):
+    """(points, weights) of Lebedev's rule: unit vectors (n, 3), and the weights (n,) of a mean over the sphere.
+
+    The smallest rule with the symmetry of the octahedron that is exact for polynomials in (x, y, z) to `degree`, to
+    31; some weights of those of degrees 13, 25 and 27 are negative. For a product of functions to degrees l1, l2 and a
+    harmonic of degree l3 that is l1 + l2 + l3. Samples of coefficients x (..., (L+1)^2), and the way back:
+
+        points, weights = lebedev(2 * L)
+        Y = spherical_harmonics(range(L + 1), points, True, "component")  # (n, (L+1)^2)
+        f = x @ Y.T
+        x = f * weights @ Y
+    """
+    degree = integer("degree", degree)
+    n = lib.e3tp_lebedev_count(degree)
+    points, weights = np.empty((n, 3)), np.empty(n)
+    check(lib.e3tp_lebedev(degree, points.ctypes.data, weights.ctypes.data), f"degree: {degree} is too high")
+    return points, weights
+
+
 def parity_sign(p, k):
     """p^k for numbers k of inversions."""
     return np.where(np.asarray(k) % 2 == 0, 1.0, float(p))

@@ -236,6 +236,38 @@ class Harmonics(unittest.TestCase):
             e3tp.spherical_harmonics(1.5, [1, 2, 3], True)
 
 
+class Lebedev(unittest.TestCase):
+    def test_orthonormal_harmonics(self):
+        for top in (0, 3, 8, 15):
+            points, weights = e3tp.lebedev(2 * top)
+            Y = e3tp.spherical_harmonics(range(top + 1), points, True, "component")
+            np.testing.assert_allclose(Y.T * weights @ Y, np.eye((top + 1) ** 2), atol=1e-13)
+
+    def test_round_trip(self):
+        points, weights = e3tp.lebedev(10)
+        Y = e3tp.spherical_harmonics(range(6), points, True, "component")
+        x = rng.standard_normal((7, 36))
+        np.testing.assert_allclose((x @ Y.T) * weights @ Y, x, atol=1e-13)
+        fewer, weights = e3tp.lebedev(9)
+        Y = e3tp.spherical_harmonics(range(6), fewer, True, "component")
+        self.assertGreater(abs((x @ Y.T) * weights @ Y - x).max(), 1e-2)
+
+    def test_counts(self):
+        for degree, n in ((0, 6), (3, 6), (4, 14), (17, 110), (29, 302), (30, 350)):
+            points, weights = e3tp.lebedev(degree)
+            self.assertEqual((points.shape, weights.shape), ((n, 3), (n,)))
+            np.testing.assert_allclose((points**2).sum(-1), 1, atol=1e-15)
+            self.assertAlmostEqual(weights.sum(), 1, places=14)
+
+    def test_refusals(self):
+        with self.assertRaisesRegex(e3tp.Unsupported, "too high"):
+            e3tp.lebedev(48)
+        with self.assertRaises(ValueError):
+            e3tp.lebedev(-1)
+        with self.assertRaises(TypeError):
+            e3tp.lebedev(3.5)
+
+
 class Introspection(unittest.TestCase):
     def test_tiers(self):
         self.assertEqual(e3tp.isa_tiers()["generic"], "usable")
