@@ -104,7 +104,11 @@ typedef enum e3tp_weight_shape {
     E3TP_WEIGHT_BY_PATH = 1
 } e3tp_weight_shape;
 
-typedef enum e3tp_quadrature { E3TP_GAUSS_LEGENDRE = 0, E3TP_EQUIANGULAR = 1 } e3tp_quadrature;
+typedef enum e3tp_quadrature {
+    E3TP_GAUSS_LEGENDRE = 0,
+    E3TP_EQUIANGULAR = 1,
+    E3TP_LEBEDEV = 2 /* of grids for callers only (grid.h) */
+} e3tp_quadrature;
 typedef enum e3tp_effort { E3TP_ESTIMATE = 0, E3TP_MEASURE = 1 } e3tp_effort;
 
 /* One coupling of a block of x with a block of y into a block of z. */

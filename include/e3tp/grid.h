@@ -18,6 +18,9 @@
    it, or 1/2: p = (sin theta sin phi, cos theta, sin theta cos phi). Rules: Gauss-Legendre, or
    theta[i] = (i + 1/2) pi / n_theta (e3nn's, e3nn-jax's "soft"; the weights are those of Fejer's
    first rule). Both fold by the symmetry of the sphere; even n_phi folds once more and is faster.
+   Or they are the points of a Lebedev rule (e3tp_lebedev of so3.h, in its order): n_theta is their
+   number, n_phi 1, and half_offset says nothing. They are about two thirds as many, which pays
+   where the nonlinearity is what takes time.
 
    Both maps are linear: they are their own derivative along a tangent (JVP), and the gradient is
    the transpose, e3tp_s2grid_to_backward and e3tp_s2grid_from_backward. For z = from(phi(to(x))):
@@ -42,7 +45,9 @@ typedef struct e3tp_s2grid_desc {
     const int *l; /* [n] degrees: distinct, ascending, 0..E3TP_S2GRID_LMAX; read at creation */
     size_t n;
     size_t channels;
-    int n_theta, n_phi; /* 1..E3TP_S2GRID_MOST; 0 0: the smallest for which from(to(x)) = x */
+    /* 1..E3TP_S2GRID_MOST; Lebedev: the points of a rule, 1; 0 0: the smallest for which
+       from(to(x)) = x, by Lebedev's rules for degrees to E3TP_LEBEDEV_DEGREE / 2 */
+    int n_theta, n_phi;
     e3tp_quadrature quadrature;
     int half_offset; /* 1: h = 1/2, 0: h = 0 */
     e3tp_sh_norm normalization;
@@ -140,9 +145,10 @@ E3TP_API e3tp_status e3tp_s2grid_from_backward(const e3tp_s2grid *g, size_t batc
      xyz  [n_theta][n_phi][3] unit vectors, or NULL where not wanted
      q    [n_theta][n_phi] quadrature weights, sum 1, or NULL where not wanted
 
-   Weights are positive. Exact for polynomials in (x, y, z) to degree min(2 n_theta - 1, n_phi - 1)
-   by Gauss-Legendre, min(n_theta - 1, n_phi - 1) equiangular. INVALID: n_theta or n_phi outside
-   1..E3TP_S2GRID_MOST, no such rule, half_offset other than 0 and 1; NOMEM. */
+   Weights are positive, but for some rules of Lebedev's. Exact for polynomials in (x, y, z) to
+   degree min(2 n_theta - 1, n_phi - 1) by Gauss-Legendre, min(n_theta - 1, n_phi - 1) equiangular,
+   and as e3tp_lebedev says. INVALID: n_theta or n_phi outside 1..E3TP_S2GRID_MOST, no such rule,
+   half_offset other than 0 and 1; NOMEM. */
 E3TP_API e3tp_status e3tp_s2grid_nodes(e3tp_quadrature quadrature, int n_theta, int n_phi,
                                        int half_offset, double *xyz, double *q);
 
@@ -163,6 +169,7 @@ typedef double (*e3tp_pointwise_fn)(double x, void *ctx);
      phi        finite for |x| <= 13 sigma; called some thousand times, on this thread
      sigma      > 0
      lmax, lmax_out  0..E3TP_S2GRID_LMAX
+     q          Gauss-Legendre or equiangular
      tolerance  1e-5..1
      error      of that grid, relative; or NULL
 

@@ -6,6 +6,7 @@
 
 #include "api/objects.h"
 #include "core/checked.h"
+#include "so3/lebedev.h"
 #include "so3/quadrature.h"
 
 static e3tp_status create(e3tp_s2grid **out, const e3tp_s2grid_desc *d, e3tp_message *why)
@@ -68,12 +69,16 @@ size_t e3tp_s2grid_describe(const e3tp_s2grid *g, char *buf, size_t cap)
     if (!g)
         return 0;
     const e3tp_grid_shape *s = &g->form.shape;
+    const char *const rule = s->quadrature == E3TP_LEBEDEV          ? "Lebedev"
+                             : s->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre"
+                                                                    : "equiangular";
+    const char *const start = s->quadrature == E3TP_LEBEDEV ? ""
+                              : s->from_zero                ? ", phi from 0"
+                                                            : ", phi from half a step";
     e3tp_append(buf, buf ? cap : 0, &used,
-                "%d x %d samples (%s, phi from %s), folded to %d x %d, %s transforms, lanes over "
+                "%d x %d samples (%s%s), folded to %d x %d, %s transforms, lanes over "
                 "%s, tier %s; %.0f flops for a row\n",
-                s->n_theta, s->n_phi,
-                s->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre" : "equiangular",
-                s->from_zero ? "0" : "half a step", s->rings, s->points,
+                s->n_theta, s->n_phi, rule, start, s->rings, s->points,
                 g->form.separable ? "separable" : "dense",
                 g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", e3tp_tier_name(g->tier),
                 e3tp_s2grid_flops(g));
@@ -143,12 +148,23 @@ static void write_ring(int n_phi, double offset, double x, double weight, double
     }
 }
 
+static e3tp_status write_points(int n, int n_phi, int half_offset, double *xyz, double *q)
+{
+    e3tp_so3_octant o;
+    if (n_phi != 1 || (half_offset != 0 && half_offset != 1) || !e3tp_so3_lebedev_octant(n, &o))
+        return E3TP_E_INVALID;
+    e3tp_so3_octant_unfold(&o, xyz, q);
+    return E3TP_OK;
+}
+
 e3tp_status e3tp_s2grid_nodes(e3tp_quadrature quadrature, int n_theta, int n_phi, int half_offset,
                               double *xyz, double *q)
 {
     const bool fits =
         n_theta >= 1 && n_theta <= E3TP_S2GRID_MOST && n_phi >= 1 && n_phi <= E3TP_S2GRID_MOST;
     const bool gauss = quadrature == E3TP_GAUSS_LEGENDRE;
+    if (quadrature == E3TP_LEBEDEV)
+        return write_points(n_theta, n_phi, half_offset, xyz, q);
     if (!fits || (!gauss && quadrature != E3TP_EQUIANGULAR) ||
         (half_offset != 0 && half_offset != 1))
         return E3TP_E_INVALID;

@@ -19,8 +19,9 @@ static e3tp_fold_tables count(e3tp_grid_basis *b, bool separable, e3tp_grid_add 
 e3tp_fold_tables e3tp_grid_choose_form(e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx)
 {
     const e3tp_fold_tables dense = count(b, false, add, ctx), separable = count(b, true, add, ctx);
-    b->separable = e3tp_fold_work(&separable) < e3tp_fold_work(&dense) ||
-                   (b->shape->apart && e3tp_grid_points(b->shape) > apart_most);
+    b->separable = b->shape->quadrature != E3TP_LEBEDEV &&
+                   (e3tp_fold_work(&separable) < e3tp_fold_work(&dense) ||
+                    (b->shape->apart && e3tp_grid_points(b->shape) > apart_most));
     return b->separable ? separable : dense;
 }
 
@@ -37,10 +38,10 @@ static void set_steps(e3tp_grid_form *g, const e3tp_grid_basis *b)
 static e3tp_status fill(e3tp_grid_form *g, e3tp_grid_basis *b, e3tp_grid_add *add, void *ctx,
                         const e3tp_allocator *a, e3tp_message *why)
 {
-    const size_t rings = (size_t)g->shape.rings, points = (size_t)g->shape.points;
-    const size_t nodes_size = 2 * ((size_t)g->shape.n_theta + points),
+    const size_t rings = (size_t)g->shape.rings, azimuths = (size_t)e3tp_grid_azimuths(&g->shape);
+    const size_t nodes_size = 2 * ((size_t)g->shape.n_theta + azimuths),
                  legendre_size = rings * E3TP_SO3_LEGENDRE_SIZE(E3TP_GRID_LMAX),
-                 trig_size = points * (2 * E3TP_GRID_LMAX + 1);
+                 trig_size = azimuths * (2 * E3TP_GRID_LMAX + 1);
     double *memory =
         e3tp_alloc(a, nodes_size + 2 * legendre_size + rings + trig_size, sizeof *memory);
     if (!memory)

@@ -5,7 +5,10 @@
    with n >= S + 1, or S where S is odd (the remainder is antisymmetric). */
 #include "grid/grid_shape.h"
 
+#include <math.h>
+
 #include "problem/signals.h"
+#include "so3/lebedev.h"
 #include "so3/quadrature.h"
 
 static const double pi = 3.14159265358979323846;
@@ -57,6 +60,13 @@ static int sum_of_degrees(const e3tp_problem *p)
 
 void e3tp_grid_fold(e3tp_grid_shape *s)
 {
+    e3tp_so3_octant o;
+    if (s->quadrature == E3TP_LEBEDEV && e3tp_so3_lebedev_octant(s->n_theta, &o)) {
+        s->quarter = true;
+        s->rings = o.n;
+        s->points = 1;
+        return;
+    }
     s->quarter = s->n_phi % 2 == 0;
     s->rings = (s->n_theta + 1) / 2;
     s->points = !s->quarter ? (s->n_phi + 1) / 2 : s->n_phi / 4 + (s->from_zero || s->n_phi % 4);
@@ -87,10 +97,28 @@ static int images_of(const e3tp_grid_shape *s, int turn)
     return s->apart ? 1 : mirrored ? all / 2 : all;
 }
 
+/* The axis is y, azimuths go from z towards x. */
+static void set_octant(e3tp_grid_nodes *n, const e3tp_grid_shape *s)
+{
+    e3tp_so3_octant o;
+    e3tp_so3_lebedev_octant(s->n_theta, &o);
+    for (int i = 0; i < o.n; i++) {
+        n->x[i] = o.xyz[i][1];
+        n->phi[i] = atan2(o.xyz[i][0], o.xyz[i][2]);
+        n->ring_weight[i] = 2 * o.w[i];
+        n->point_weight[i] = 2 * pi;
+    }
+}
+
 void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *memory)
 {
+    const int azimuths = e3tp_grid_azimuths(s);
     *n = (e3tp_grid_nodes){memory, memory + s->n_theta, memory + 2 * s->n_theta,
-                           memory + 2 * s->n_theta + s->points};
+                           memory + 2 * s->n_theta + azimuths};
+    if (s->quadrature == E3TP_LEBEDEV) {
+        set_octant(n, s);
+        return;
+    }
     if (s->quadrature == E3TP_GAUSS_LEGENDRE)
         e3tp_so3_gauss_legendre(s->n_theta, n->x, n->ring_weight);
     else

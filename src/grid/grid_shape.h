@@ -9,7 +9,8 @@
    The reflections of the grid map it onto `rings` half rings (theta <= pi/2) by `points` samples
    (quarter: phi <= pi/2, for even n_phi; else phi <= pi). A product of signals takes place on the
    folded samples: those stand for all their images, and on a mirror count half. apart: the images
-   are the caller's, and each counts for itself. */
+   are the caller's, and each counts for itself. Lebedev's points are apart: n_theta of them, n_phi
+   1, folded to `rings` rings that each have one sample, at an azimuth of its own. */
 typedef struct e3tp_grid_shape {
     int n_theta, n_phi, rings, points;
     e3tp_quadrature quadrature;
@@ -36,6 +37,12 @@ static inline int e3tp_grid_least_phi(int sum)
     return sum + 1;
 }
 
+/* Azimuths of the folded samples: one for each of a ring, or for each ring. */
+static inline int e3tp_grid_azimuths(const e3tp_grid_shape *s)
+{
+    return s->quadrature == E3TP_LEBEDEV ? s->rings : s->points;
+}
+
 /* rings, points and quarter of a shape that is set otherwise. */
 void e3tp_grid_fold(e3tp_grid_shape *s);
 
@@ -44,13 +51,13 @@ void e3tp_grid_fold(e3tp_grid_shape *s);
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);
 
 /* Polar cosines and weights of the rings [rings], sum over both hemispheres 2; azimuths and weights
-   [points], sum over the circle 2 pi. But for a shape that is apart, weights count the mirror
+   [azimuths], sum over the circle 2 pi. But for a shape that is apart, weights count the mirror
    images: sum over rings and points of the products is 4 pi. */
 typedef struct e3tp_grid_nodes {
     double *x, *ring_weight, *phi, *point_weight;
 } e3tp_grid_nodes;
 
-/* memory: [2 * n_theta + 2 * points] doubles that the nodes then use. */
+/* memory: [2 * n_theta + 2 * azimuths] doubles that the nodes then use. */
 void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *memory);
 
 #endif

@@ -24,7 +24,7 @@ void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes
                 slope[E3TP_SO3_LEGENDRE_INDEX(l, m)] *= sqrt(2.0);
             }
     }
-    for (int j = 0; j < s->points; j++, trig += ORDERS)
+    for (int j = 0; j < e3tp_grid_azimuths(s); j++, trig += ORDERS)
         for (int m = 0; m <= LMAX; m++) {
             trig[LMAX + m] = cos(m * nodes->phi[j]);
             if (m > 0)
@@ -85,11 +85,12 @@ static double across_rings(const e3tp_grid_basis *b, const matrix *a, size_t rin
 static double element(const e3tp_grid_basis *b, const matrix *a, size_t sample, const term *t)
 {
     const size_t points = a->points ? (size_t)b->shape->points : 1;
+    const bool scattered = b->shape->quadrature == E3TP_LEBEDEV;
     double v = 1;
     if (a->rings)
         v *= across_rings(b, a, sample / points, t);
     if (a->points)
-        v *= along_ring(b, a, sample % points, t->order);
+        v *= along_ring(b, a, scattered ? sample : sample % points, t->order);
     return v;
 }
 

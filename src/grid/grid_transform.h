@@ -67,7 +67,7 @@ typedef struct e3tp_grid_basis {
     /* [rings][E3TP_SO3_LEGENDRE_SIZE(24)], times sqrt 2 for m > 0, and its derivative by x */
     const double *legendre, *slope;
     const double *sine; /* [rings] of theta */
-    const double *trig; /* [points][49]: sin m phi at 24 - m, cos m phi at 24 + m */
+    const double *trig; /* [azimuths][49]: sin m phi at 24 - m, cos m phi at 24 + m */
     const double *ring_weight, *point_weight;
 } e3tp_grid_basis;
 
@@ -81,7 +81,7 @@ static inline e3tp_fold_cut e3tp_grid_runs(const e3tp_grid_basis *b)
 void e3tp_grid_add_transform(e3tp_grid_transform *t, e3tp_fold_tables *tables,
                              const e3tp_grid_basis *basis, const e3tp_grid_signal *signal);
 
-/* legendre, slope [rings][..], sine [rings] and trig [points][49] of the basis for the nodes. */
+/* legendre, slope [rings][..], sine [rings] and trig [azimuths][49] of the basis for the nodes. */
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
                           double *slope, double *sine, double *trig);
 

@@ -7,12 +7,18 @@
 #include "core/checked.h"
 #include "core/tiers.h"
 #include "problem/packed.h"
+#include "so3/lebedev.h"
 
 E3TP_RUNNERS(e3tp_s2grid_runner, e3tp_s2grid_runner, runners);
 
 static const double pi = 3.14159265358979323846;
 
 /* ---- descriptions */
+
+static int largest(const e3tp_s2grid_desc *d)
+{
+    return d->n ? d->l[d->n - 1] : 0;
+}
 
 static e3tp_status check_degrees(const e3tp_s2grid_desc *d, e3tp_message *why)
 {
@@ -32,18 +38,39 @@ static e3tp_status check_degrees(const e3tp_s2grid_desc *d, e3tp_message *why)
     return E3TP_OK;
 }
 
+/* Lebedev's: so many points as a rule has, and each a ring. */
+static e3tp_status check_points(const e3tp_s2grid_desc *d, bool chosen, e3tp_message *why)
+{
+    const int degree = 2 * largest(d);
+    e3tp_so3_octant o;
+    if (chosen && degree > E3TP_LEBEDEV_DEGREE)
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "l: %d takes a rule of degree %d, Lebedev's are there to %d", largest(d),
+                         degree, E3TP_LEBEDEV_DEGREE);
+    if (!chosen && !e3tp_so3_lebedev_octant(d->n_theta, &o))
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "n_theta: %d, expected a number of points that e3tp_lebedev_count gives",
+                         d->n_theta);
+    if (!chosen && d->n_phi != 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "n_phi: %d, expected 1 with Lebedev's points",
+                         d->n_phi);
+    return E3TP_OK;
+}
+
 static e3tp_status check_grid(const e3tp_s2grid_desc *d, e3tp_message *why)
 {
     const int sizes[2] = {d->n_theta, d->n_phi};
     const bool chosen = d->n_theta == 0 && d->n_phi == 0;
+    if (d->half_offset != 0 && d->half_offset != 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "half_offset: %d, expected 0 or 1", d->half_offset);
+    if (d->quadrature == E3TP_LEBEDEV)
+        return check_points(d, chosen, why);
     for (int k = 0; k < 2 && !chosen; k++)
         if (sizes[k] < 1 || sizes[k] > E3TP_S2GRID_MOST)
             return e3tp_fail(why, E3TP_E_INVALID, "%s: %d, expected 1 to %d",
                              k ? "n_phi" : "n_theta", sizes[k], E3TP_S2GRID_MOST);
     if (d->quadrature != E3TP_GAUSS_LEGENDRE && d->quadrature != E3TP_EQUIANGULAR)
         return e3tp_fail(why, E3TP_E_INVALID, "there is no quadrature %d", (int)d->quadrature);
-    if (d->half_offset != 0 && d->half_offset != 1)
-        return e3tp_fail(why, E3TP_E_INVALID, "half_offset: %d, expected 0 or 1", d->half_offset);
     return E3TP_OK;
 }
 
@@ -85,11 +112,6 @@ e3tp_status e3tp_s2grid_check(const e3tp_s2grid_desc *d, e3tp_message *why)
 
 /* ---- plans */
 
-static int largest(const e3tp_s2grid_desc *d)
-{
-    return d->n ? d->l[d->n - 1] : 0;
-}
-
 static void set_scales(e3tp_s2grid *g, const e3tp_s2grid_desc *d)
 {
     const double lmax = largest(d), lmax_in = d->lmax_in < 0 ? lmax : d->lmax_in;
@@ -108,13 +130,15 @@ static void set_scales(e3tp_s2grid *g, const e3tp_s2grid_desc *d)
 static void set_shape(e3tp_s2grid *g, const e3tp_s2grid_desc *d)
 {
     const int degree = 2 * largest(d), chosen = d->n_theta == 0;
+    const bool points = d->quadrature == E3TP_LEBEDEV;
     e3tp_grid_shape *s = &g->form.shape;
     *s = (e3tp_grid_shape){.quadrature = d->quadrature,
                            .from_zero = !d->half_offset,
                            .apart = true,
                            .sum = degree,
-                           .least_theta = e3tp_grid_least_theta(d->quadrature, degree),
-                           .least_phi = e3tp_grid_least_phi(degree)};
+                           .least_theta = points ? (int)e3tp_lebedev_count(degree)
+                                                 : e3tp_grid_least_theta(d->quadrature, degree),
+                           .least_phi = points ? 1 : e3tp_grid_least_phi(degree)};
     s->n_theta = chosen ? s->least_theta : d->n_theta;
     s->n_phi = chosen ? s->least_phi : d->n_phi;
     e3tp_grid_fold(s);
@@ -136,7 +160,7 @@ static void add_transforms(void *ctx, const e3tp_grid_basis *b, e3tp_fold_tables
 }
 
 /* Columns of the samples at phi, -phi, phi + pi, pi - phi. */
-static void find_images(const e3tp_grid_shape *s, int point, int column[4])
+static void find_columns(const e3tp_grid_shape *s, int point, int column[4])
 {
     const int n = s->n_phi, half = n / 2, back = s->from_zero ? n - point : n - 1 - point;
     column[0] = point;
@@ -145,15 +169,13 @@ static void find_images(const e3tp_grid_shape *s, int point, int column[4])
     column[3] = s->quarter ? (back + half) % n : point;
 }
 
-static e3tp_status set_images(e3tp_s2grid *g, e3tp_message *why)
+/* Where the images of points of a ring stand, each named once. */
+static void set_columns(e3tp_s2grid *g)
 {
-    const size_t T = 64 / e3tp_dtype_size(g->dtype), points = (size_t)g->form.shape.points;
-    g->at = e3tp_alloc(&g->allocator, points, sizeof *g->at);
-    if (!g->at)
-        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the samples of a ring");
-    for (size_t p = 0; p < points; p++) {
+    const size_t T = 64 / e3tp_dtype_size(g->dtype);
+    for (int p = 0; p < g->form.shape.points; p++) {
         int column[4];
-        find_images(&g->form.shape, (int)p, column);
+        find_columns(&g->form.shape, p, column);
         for (int i = 0; i < 4; i++) {
             bool again = false;
             for (int k = 0; k < i; k++)
@@ -161,6 +183,36 @@ static e3tp_status set_images(e3tp_s2grid *g, e3tp_message *why)
             g->at[p][i] = again ? -1 : column[i] * (int32_t)T;
         }
     }
+}
+
+/* The same for Lebedev's points, a ring each: from the first of all samples. A reflection in x, y
+   or z moves on by as many points as there are reflections before it (e3tp_so3_octant_unfold). */
+static void set_spots(e3tp_s2grid *g)
+{
+    const int32_t T = (int32_t)(64 / e3tp_dtype_size(g->dtype));
+    e3tp_so3_octant o;
+    e3tp_so3_lebedev_octant(g->form.shape.n_theta, &o);
+    for (int32_t p = 0, first = 0; p < o.n; p++) {
+        const bool x = o.xyz[p][0] != 0, y = o.xyz[p][1] != 0, z = o.xyz[p][2] != 0;
+        const int32_t at_x = first + T, at_z = first + T * (1 + x) * (1 + y);
+        g->south[p] = y ? T * (1 + x) : 0;
+        g->at[p][0] = first;
+        g->at[p][1] = x ? at_x : -1;
+        g->at[p][2] = x && z ? at_z + T : -1;
+        g->at[p][3] = z ? at_z : -1;
+        first += T * (1 + x) * (1 + y) * (1 + z);
+    }
+}
+
+static e3tp_status set_images(e3tp_s2grid *g, e3tp_message *why)
+{
+    const bool spots = e3tp_s2grid_spots(g);
+    const size_t n = (size_t)(spots ? g->form.shape.rings : g->form.shape.points);
+    g->at = e3tp_alloc(&g->allocator, n, sizeof *g->at);
+    g->south = spots ? e3tp_alloc(&g->allocator, n, sizeof *g->south) : NULL;
+    if (!g->at || (spots && !g->south))
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the samples of a ring");
+    (spots ? set_spots : set_columns)(g);
     return E3TP_OK;
 }
 
@@ -194,7 +246,9 @@ static void lay_out(e3tp_s2grid *g)
     g->scratch.slots = e3tp_take(total, T, e3tp_fold_slot_lines(slots, (size_t)s->rings) * T, true);
     g->scratch.classes =
         e3tp_take(total, T, g->chunk * (size_t)s->points * E3TP_FOLD_CLASSES * T, true);
-    g->scratch.samples = e3tp_take(total, T, 2 * g->chunk * (size_t)s->n_phi * T, true);
+    const size_t samples =
+        e3tp_s2grid_spots(g) ? (size_t)s->n_theta : 2 * g->chunk * (size_t)s->n_phi;
+    g->scratch.samples = e3tp_take(total, T, samples * T, true);
 }
 
 static e3tp_status build(e3tp_s2grid *g, const e3tp_s2grid_desc *d, e3tp_message *why)
@@ -245,6 +299,7 @@ void e3tp_s2grid_destroy(e3tp_s2grid *g)
     const e3tp_allocator a = g->allocator;
     e3tp_grid_form_destroy(&g->form, &a);
     e3tp_free(&a, g->at);
+    e3tp_free(&a, g->south);
     e3tp_free(&a, g);
 }
 

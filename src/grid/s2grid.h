@@ -48,12 +48,21 @@ struct e3tp_s2grid {
     size_t group_tiles; /* tiles of so many rows */
     size_t together;    /* tiles whose coefficients are packed at a time, at most */
     size_t chunk;       /* rings at a time; dense: all */
-    int32_t (*at)[4];   /* [points] where the images of a point stand on their ring, elements */
+    /* Where the images of a point stand, elements: [points], of their ring; or, for Lebedev's
+       points, [rings], of all, with the way from there to those beyond the equator (0: there are
+       none). */
+    int32_t (*at)[4], *south;
     e3tp_s2grid_layout scratch;
     size_t scratch_elements; /* in all */
     e3tp_parallel parallel;
     e3tp_allocator allocator;
 };
+
+/* Samples are points, not rings of equal shape. */
+static inline bool e3tp_s2grid_spots(const e3tp_s2grid *g)
+{
+    return g->form.shape.quadrature == E3TP_LEBEDEV;
+}
 
 /* INVALID with a sentence for a field outside its range. */
 e3tp_status e3tp_s2grid_check(const e3tp_s2grid_desc *d, e3tp_message *why);

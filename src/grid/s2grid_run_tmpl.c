@@ -130,6 +130,34 @@ static void read_rings(const frame *f, e3tp_tile_spot tile, size_t ring, size_t 
                           (const int32_t(*)[4])f->g->at, f->classes + k * points * POINT);
 }
 
+/* Lebedev's points, all at once. */
+static real *beyond(const frame *f, size_t spot)
+{
+    return f->g->south[spot] ? f->samples + f->g->south[spot] : NULL;
+}
+
+static void write_spots(const frame *f, e3tp_tile_spot tile)
+{
+    const size_t n = (size_t)f->g->form.shape.rings;
+    const int32_t(*at)[4] = (const int32_t(*)[4])f->g->at;
+    size_t first = 0;
+    for (size_t k = 0; k < n; k++)
+        kernels.to_ring(f->classes + k * POINT, 1, at + k, f->samples, beyond(f, k));
+    const e3tp_tile_map m = e3tp_tile_part(f->of->samples, f->g->lanes, T, tile, &first);
+    tiles.unpack(&m, f->g->lanes, f->samples, 0, f->out + first);
+}
+
+static void read_spots(const frame *f, e3tp_tile_spot tile)
+{
+    const size_t n = (size_t)f->g->form.shape.rings;
+    const int32_t(*at)[4] = (const int32_t(*)[4])f->g->at;
+    size_t first = 0;
+    const e3tp_tile_map m = e3tp_tile_part(f->of->samples, f->g->lanes, T, tile, &first);
+    tiles.pack(&m, f->g->lanes, f->in + first, f->samples, 0);
+    for (size_t k = 0; k < n; k++)
+        kernels.from_ring(f->samples, beyond(f, k), 1, at + k, f->classes + k * POINT);
+}
+
 /* Rings of a chunk that begins at `ring`. */
 static size_t chunk_at(const e3tp_s2grid *g, size_t ring)
 {
@@ -144,6 +172,10 @@ static void synthesise_tile(const frame *f, e3tp_tile_spot tile, const real *in)
     if (!form->separable)
         for (size_t run = 0; run < form->rings; run++)
             to_points(form, f->t, from, run, 1, f->classes + ring_at(form, run));
+    if (e3tp_s2grid_spots(f->g)) {
+        write_spots(f, tile);
+        return;
+    }
     for (size_t ring = 0; ring < (size_t)form->shape.rings; ring += f->g->chunk) {
         const size_t count = chunk_at(f->g, ring);
         if (form->separable)
@@ -155,7 +187,10 @@ static void synthesise_tile(const frame *f, e3tp_tile_spot tile, const real *in)
 static void analyse_tile(const frame *f, e3tp_tile_spot tile, real *out)
 {
     const e3tp_grid_form *form = &f->g->form;
-    for (size_t ring = 0; ring < (size_t)form->shape.rings; ring += f->g->chunk) {
+    const size_t rings = e3tp_s2grid_spots(f->g) ? 0 : (size_t)form->shape.rings;
+    if (!rings)
+        read_spots(f, tile);
+    for (size_t ring = 0; ring < rings; ring += f->g->chunk) {
         const size_t count = chunk_at(f->g, ring);
         read_rings(f, tile, ring, count);
         if (form->separable)

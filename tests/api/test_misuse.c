@@ -184,6 +184,7 @@ START_TEST(setters_of_gaunt)
     GAUNT_REFUSED(e3tp_desc_set_grid(d, -4, -4, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 1001, E3TP_GAUSS_LEGENDRE, 0), "grid");
     GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 4, (e3tp_quadrature)9, 0), "quadrature");
+    GAUNT_REFUSED(e3tp_desc_set_grid(d, 4, 4, E3TP_LEBEDEV, 0), "quadrature");
     PRODUCT_REFUSED(e3tp_desc_set_rank(d, 2), "rank");
     GAUNT_REFUSED(e3tp_desc_set_rank(d, 0), "rank");
     GAUNT_REFUSED(e3tp_desc_set_rank(d, UINT16_MAX + 1), "rank");
@@ -412,6 +413,7 @@ START_TEST(grids_that_cannot_be)
         e3tp_grid_size(bad, 2, 4, q, &theta, &phi),
         e3tp_grid_size(high, 2, 4, q, &theta, &phi),
         e3tp_grid_size(good, 2, 4, (e3tp_quadrature)7, &theta, &phi),
+        e3tp_grid_size(good, 2, 4, E3TP_LEBEDEV, &theta, &phi),
     };
     for (size_t i = 0; i < sizeof s / sizeof *s; i++)
         ck_assert_int_eq(s[i], E3TP_E_INVALID);

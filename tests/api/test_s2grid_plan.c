@@ -45,7 +45,7 @@ START_TEST(descriptions)
     REFUSED(n_theta, 5, "n_phi");
     REFUSED(n_theta, -1, "n_theta");
     REFUSED(n_phi, E3TP_S2GRID_MOST + 1, "n_theta");
-    REFUSED(quadrature, (e3tp_quadrature)2, "quadrature");
+    REFUSED(quadrature, (e3tp_quadrature)3, "quadrature");
     REFUSED(half_offset, 2, "half_offset");
     REFUSED(normalization, (e3tp_sh_norm)3, "normalization");
     REFUSED(lmax_in, -2, "lmax_in");
@@ -72,6 +72,35 @@ START_TEST(descriptions)
     d.isa = E3TP_ISA_AUTO;
     refuse(&d, E3TP_E_UNSUPPORTED, "mmx");
     unsetenv("E3TP_ISA");
+}
+END_TEST
+
+START_TEST(points)
+{
+    static const int high[] = {E3TP_LEBEDEV_DEGREE / 2 + 1};
+    e3tp_s2grid_desc d = start();
+    d.quadrature = E3TP_LEBEDEV;
+    d.n_theta = 25, d.n_phi = 1;
+    refuse(&d, E3TP_E_INVALID, "e3tp_lebedev_count");
+    d.n_theta = 0;
+    refuse(&d, E3TP_E_INVALID, "n_theta");
+    d.n_theta = 26, d.n_phi = 2;
+    refuse(&d, E3TP_E_INVALID, "n_phi");
+    d.n_theta = 26, d.n_phi = 1, d.half_offset = 2;
+    refuse(&d, E3TP_E_INVALID, "half_offset");
+    d.l = high, d.n = 1, d.n_theta = d.n_phi = 0, d.half_offset = 0;
+    refuse(&d, E3TP_E_INVALID, "degree");
+    d = start();
+    d.quadrature = E3TP_LEBEDEV;
+    e3tp_s2grid *g;
+    ck_assert_int_eq(e3tp_s2grid_create(&g, &d, NULL, 0), E3TP_OK);
+    int n_theta, n_phi;
+    char text[400];
+    e3tp_s2grid_size(g, &n_theta, &n_phi);
+    ck_assert(n_theta == 26 && n_phi == 1);
+    e3tp_s2grid_describe(g, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "26 x 1 samples (Lebedev)"));
+    e3tp_s2grid_destroy(g);
 }
 END_TEST
 
@@ -186,7 +215,14 @@ START_TEST(nodes)
                      E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_GAUSS_LEGENDRE, 2, E3TP_S2GRID_MOST + 1, 1, xyz, q),
                      E3TP_E_INVALID);
-    ck_assert_int_eq(e3tp_s2grid_nodes((e3tp_quadrature)2, 2, 3, 1, xyz, q), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_s2grid_nodes((e3tp_quadrature)3, 2, 3, 1, xyz, q), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 6, 1, 0, xyz, q), E3TP_OK);
+    ck_assert_double_eq_tol(q[5], 1. / 6, 1e-15);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 6, 1, 1, NULL, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 5, 1, 0, xyz, q), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 0, 1, 0, xyz, q), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 6, 2, 0, xyz, q), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_LEBEDEV, 6, 1, 2, xyz, q), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_s2grid_nodes(E3TP_GAUSS_LEGENDRE, 2, 3, 2, xyz, q), E3TP_E_INVALID);
 }
 END_TEST
@@ -196,6 +232,7 @@ START_TEST(allocation)
     enum { MOST = 50 };
     meter m = {0, 0, 0};
     e3tp_s2grid_desc d = start();
+    d.quadrature = _i ? E3TP_LEBEDEV : E3TP_GAUSS_LEGENDRE;
     d.alloc = metered_alloc, d.release = metered_free, d.alloc_ctx = &m;
     long needed = 0;
     for (; needed < MOST; needed++) {
@@ -239,7 +276,8 @@ START_TEST(same_bits_on_threads)
     for (int k = 0; k < 3; k++) {
         e3tp_s2grid_desc d = e3tp_s2grid_desc_init(degrees, 8);
         d.channels = channels[_i / 4 % 3];
-        d.layout = d.layout_samples = _i / 12 ? E3TP_BATCH_LAST : E3TP_MUL_IR;
+        d.layout = d.layout_samples = _i / 12 % 2 ? E3TP_BATCH_LAST : E3TP_MUL_IR;
+        d.quadrature = _i / 24 ? E3TP_LEBEDEV : E3TP_GAUSS_LEGENDRE;
         d.threads = k == 0 ? 1 : 3;
         d.parallel_for = k == 2 ? backwards : NULL;
         d.parallel_ctx = &bodies;
@@ -290,12 +328,13 @@ int main(void)
 {
     TCase *t = tcase_create("s2grid");
     tcase_add_test(t, descriptions);
+    tcase_add_test(t, points);
     tcase_add_loop_test(t, calls, 0, 4);
     tcase_add_test(t, introspection);
     tcase_add_test(t, nothing);
     tcase_add_test(t, nodes);
-    tcase_add_test(t, allocation);
-    tcase_add_loop_test(t, same_bits_on_threads, 0, 24);
+    tcase_add_loop_test(t, allocation, 0, 2);
+    tcase_add_loop_test(t, same_bits_on_threads, 0, 48);
     tcase_add_loop_test(t, nan_flows, 0, 4);
     return run_tests(t, "grids for callers", CK_NOFORK); /* a forked child is serial by design */
 }

@@ -116,6 +116,7 @@ typedef struct grid_case {
 
 #define GL E3TP_GAUSS_LEGENDRE
 #define EQ E3TP_EQUIANGULAR
+#define LE E3TP_LEBEDEV
 static const grid_case cases[] = {
     {{0}, 1, 1, 1, 1, GL, 0, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 3, 0},
     {{0, 1}, 2, 1, 2, 2, GL, 0, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 17, 0},
@@ -135,6 +136,25 @@ static const grid_case cases[] = {
     {{23, 24}, 2, 1, 7, 4, GL, 0, E3TP_SH_NORM, -1, E3TP_MUL_IR, E3TP_MUL_IR, 2, 0},
     {{0}, 1, 1, 90, 61, EQ, 0, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 2, 0},
     {{1}, 1, 33, 131, 4, GL, 1, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 1, 0},
+    {{0}, 1, 1, 6, 1, LE, 0, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 3, 0},
+    {{0, 1, 2, 3}, 4, 1, 26, 1, LE, 1, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_MUL_IR, 40, 0},
+    {{0, 1, 2}, 3, 16, 14, 1, LE, 0, E3TP_SH_NORM, 3, E3TP_IR_MUL, E3TP_MUL_IR, 3, 0},
+    {{1, 2}, 2, 19, 38, 1, LE, 0, E3TP_SH_INTEGRAL, 2, E3TP_MUL_IR, E3TP_IR_MUL, 2, 0},
+    {{0, 3, 4}, 3, 3, 74, 1, LE, 0, E3TP_SH_NORM, -1, E3TP_BATCH_LAST, E3TP_BATCH_LAST, 21, 0},
+    {{2, 5}, 2, 2, 146, 1, LE, 0, E3TP_SH_COMPONENT, -1, E3TP_MUL_IR, E3TP_BATCH_LAST, 7, 0},
+    {{0, 1, 12, 24},
+     4,
+     2,
+     302,
+     1,
+     LE,
+     0,
+     E3TP_SH_COMPONENT,
+     -1,
+     E3TP_BATCH_LAST,
+     E3TP_MUL_IR,
+     3,
+     0},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -327,6 +347,23 @@ START_TEST(round_trips)
 }
 END_TEST
 
+/* Lebedev's: the rule that a plan chooses, and the one before it. */
+START_TEST(round_trips_at_points)
+{
+    for (int lmax = 1; 2 * lmax <= E3TP_LEBEDEV_DEGREE && lmax <= ROUND_L; lmax++) {
+        const int n = (int)e3tp_lebedev_count(2 * lmax);
+        int degree = 2 * lmax - 1;
+        while (degree > 0 && (int)e3tp_lebedev_count(degree) == n)
+            degree--;
+        ck_assert_double_le(round_trip(lmax, LE, 0, 0, 0, E3TP_SH_COMPONENT), 2e-14);
+        ck_assert_double_le(round_trip(lmax, LE, n, 1, 1, E3TP_SH_NORM), 2e-14);
+        if (degree > 0)
+            ck_assert_double_ge(
+                round_trip(lmax, LE, (int)e3tp_lebedev_count(degree), 1, 0, E3TP_SH_NORM), 1e-3);
+    }
+}
+END_TEST
+
 /* ---- nodes: polynomials of the stated degree are integrated exactly, of the next one not */
 
 static double worst_integral(e3tp_quadrature q, int n_theta, int n_phi, int half, int degree)
@@ -397,11 +434,11 @@ static void turn(const double angles[3], const double *x, double *y)
     }
 }
 
-static double square_error(int n_theta, int n_phi)
+static double square_error(e3tp_quadrature q, int n_theta, int n_phi)
 {
     static const int l[] = {0, 1, 2, 3};
     e3tp_s2grid_desc d = e3tp_s2grid_desc_init(l, 4);
-    d.n_theta = n_theta, d.n_phi = n_phi;
+    d.quadrature = q, d.n_theta = n_theta, d.n_phi = n_phi;
     d.dtype = E3TP_F64;
     e3tp_s2grid *g = plan_of(&d);
     double worst = 0, x[SQUARE_N], turned[SQUARE_N], z[SQUARE_N], then[SQUARE_N], first[SQUARE_N];
@@ -420,14 +457,32 @@ static double square_error(int n_theta, int n_phi)
     return worst;
 }
 
+/* Points and weights are those of e3tp_lebedev, in its order. */
+START_TEST(nodes_at_points)
+{
+    for (int degree = 3; degree <= E3TP_LEBEDEV_DEGREE; degree += 4) {
+        const size_t n = e3tp_lebedev_count(degree);
+        double *xyz = numbers(3 * n), *w = numbers(n), *others = numbers(3 * n), *v = numbers(n);
+        ck_assert_int_eq(e3tp_lebedev(degree, xyz, w), E3TP_OK);
+        ck_assert_int_eq(e3tp_s2grid_nodes(LE, (int)n, 1, 0, others, v), E3TP_OK);
+        ck_assert_mem_eq(xyz, others, 3 * n * sizeof *xyz);
+        ck_assert_mem_eq(w, v, n * sizeof *w);
+        free(xyz), free(w), free(others), free(v);
+    }
+}
+END_TEST
+
 START_TEST(equivariance)
 {
     const int lmax[2] = {SQUARE_L, SQUARE_L};
     int n_theta, n_phi;
     ck_assert_int_eq(e3tp_grid_size(lmax, 2, SQUARE_L, GL, &n_theta, &n_phi), E3TP_OK);
-    ck_assert_double_le(square_error(n_theta, n_phi), 1e-13);
-    ck_assert_double_ge(square_error(n_theta - 1, n_phi), 1e-3);
-    ck_assert_double_ge(square_error(n_theta, n_phi - 1), 1e-3);
+    ck_assert_double_le(square_error(GL, n_theta, n_phi), 1e-13);
+    ck_assert_double_ge(square_error(GL, n_theta - 1, n_phi), 1e-3);
+    ck_assert_double_ge(square_error(GL, n_theta, n_phi - 1), 1e-3);
+    const int degree = 3 * SQUARE_L;
+    ck_assert_double_le(square_error(LE, (int)e3tp_lebedev_count(degree), 1), 1e-13);
+    ck_assert_double_ge(square_error(LE, (int)e3tp_lebedev_count(degree - 2), 1), 1e-3);
 }
 END_TEST
 
@@ -474,7 +529,9 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, against_the_definition, 0, 8 * CASES);
     tcase_add_loop_test(t, layouts, 0, CASES);
     tcase_add_loop_test(t, round_trips, 0, 2);
+    tcase_add_test(t, round_trips_at_points);
     tcase_add_loop_test(t, nodes, 0, 2);
+    tcase_add_test(t, nodes_at_points);
     tcase_add_test(t, equivariance);
     tcase_add_loop_test(t, same_bits, 0, 8 * CASES);
     return run_case(t, "s2grid");
