@@ -13,6 +13,7 @@ from .harmonics import NORMALIZATIONS
 from .irreps import Irreps
 
 QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
+_RULES = {**QUADRATURES, "lebedev": 2}
 _MOST = 2048  # E3TP_S2GRID_MOST
 _LMAX = 24  # E3TP_S2GRID_LMAX
 
@@ -45,13 +46,15 @@ def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False):
     """(points, weights) of a grid on the sphere: unit vectors (n_theta, n_phi, 3), and the weights of a mean over it.
 
     quadrature   "gauss-legendre": exact for polynomials to degree 2 n_theta - 1; "equiangular": rings at
-                 (i + 1/2) pi / n_theta from the axis y, as e3nn has them, exact to degree n_theta - 1
+                 (i + 1/2) pi / n_theta from the axis y, as e3nn has them, exact to degree n_theta - 1; "lebedev":
+                 the n_theta points of a rule of lebedev(), n_phi 1
     half_offset  azimuths, from z towards x, at (j + 1/2) 2 pi / n_phi instead of j 2 pi / n_phi
     """
-    rule = choice("quadrature", quadrature, QUADRATURES)
+    rule = choice("quadrature", quadrature, _RULES)
     sizes = [integer(name, n, 1, _MOST) for name, n in (("n_theta", n_theta), ("n_phi", n_phi))]
     points, weights = np.empty((*sizes, 3)), np.empty(sizes)
-    check(lib.e3tp_s2grid_nodes(rule, *sizes, bool(half_offset), address(points), address(weights)))
+    status = lib.e3tp_s2grid_nodes(rule, *sizes, bool(half_offset), address(points), address(weights))
+    check(status, f"n_theta, n_phi: {n_theta}, {n_phi}: there is no such rule of Lebedev's")
     return points, weights
 
 
@@ -118,6 +121,8 @@ def grid_error_pointwise(function, lmax, grid, lmax_out=None, quadrature="gauss-
 
 def _resolution(lmax, res, quadrature, allow_aliasing):
     """lmax, res_beta and res_alpha, what is None completed as e3nn does it; for Gauss-Legendre half the rings do."""
+    if quadrature == "lebedev":
+        return _points(lmax, res, allow_aliasing)
     given = (res, None) if res is None or not np.iterable(res) else tuple(res)
     if len(given) != 2:
         raise ValueError(f"res: {res!r}, expected an integer or (res_beta, res_alpha)")
@@ -137,6 +142,22 @@ def _resolution(lmax, res, quadrature, allow_aliasing):
     if lmax > highest and not allow_aliasing:
         raise ValueError(f"res: {beta} rings, expected at least {2 * lmax + 1 if equal else lmax + 1} for lmax {lmax}")
     return lmax, beta, alpha
+
+
+def _points(lmax, res, allow_aliasing):
+    """The same of Lebedev's rules: lmax, their number of points, and 1."""
+    n, one = (res, 1) if res is None or not np.iterable(res) else tuple(res)
+    counts = [lib.e3tp_lebedev_count(2 * l) for l in range(_LMAX + 1)]  # that go there and back; 0: none does
+    if n is None and lmax is None:
+        raise ValueError("lmax, res: None, expected one of them")
+    if n is None and not counts[lmax]:
+        raise ValueError(f"lmax: {lmax}, Lebedev's rules serve 0..{counts.index(0) - 1}")
+    n = counts[lmax] if n is None else integer("res", n, 1, _MOST)
+    highest = max((l for l, least in enumerate(counts) if 0 < least <= n), default=0)
+    lmax = highest if lmax is None else lmax
+    if lmax > highest and not allow_aliasing:
+        raise ValueError(f"res: {n} points, which serve lmax 0..{highest}, not {lmax}")
+    return lmax, n, integer("res", one, 1, 1)
 
 
 def _degrees(lmax):
@@ -179,7 +200,7 @@ class _Map(Described):
         threads=0,
     ):
         top, degrees = _degrees(lmax)
-        rule = choice("quadrature", quadrature, QUADRATURES)
+        rule = choice("quadrature", quadrature, _RULES)
         self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature, allow_aliasing)
         if self.lmax > _LMAX:
             raise ValueError(f"lmax: None, expected one of 0..{_LMAX}: the grid would serve {self.lmax}")
@@ -256,7 +277,8 @@ class ToS2Grid(_Map):
                    (..., C, res_beta, res_alpha)
     layout         as in TensorProduct, one for both or two; of samples "ir_mul" is (..., res_beta, res_alpha, C) and
                    "batch_last" (res_beta, res_alpha, C, ...)
-    quadrature     "equiangular": e3nn's rings; "gauss-legendre": half as many do
+    quadrature     "equiangular": e3nn's rings; "gauss-legendre": half as many do; "lebedev": the points of lebedev(),
+                   in number two thirds of Gauss-Legendre's: res_beta is their number, res_alpha 1, lmax to 15
     half_offset    azimuths begin half a step from z, not at z
     allow_aliasing True: fewer rings than lmax takes to come back from are not refused
     dtype, isa, threads   as in TensorProduct

@@ -135,7 +135,7 @@ class Grids(unittest.TestCase):
             {"normalization": [1.0, 2.0]},
             {"layout": "abc"},
             {"layout": ("mul_ir",) * 3},
-            {"quadrature": "lebedev"},
+            {"quadrature": "fibonacci"},
             {"channels": -1},
             {"isa": "mmx"},
             {"threads": -1},
@@ -144,11 +144,35 @@ class Grids(unittest.TestCase):
         self.assertRaises(TypeError, e3tp.ToS2Grid, 2, dtype=np.float16)
         self.assertRaises(ValueError, e3tp.FromS2Grid, lmax=2, lmax_in=-1)
         self.assertRaises(ValueError, e3tp.sphere_grid, 0, 3)
-        self.assertRaises(ValueError, e3tp.sphere_grid, 2, 3, "lebedev")
+        self.assertRaises(ValueError, e3tp.sphere_grid, 2, 3, "fibonacci")
         self.assertIn("6 x 5", to.describe())
         with to:
             self.assertEqual(to.isa, e3tp.ToS2Grid(2).isa)
         self.assertRaises(ValueError, to, x)
+
+    def test_lebedev(self):
+        """There and back at the points of the smallest rule, with transposes; the points are lebedev's."""
+        x = rng.standard_normal((3, 25))
+        to = e3tp.ToS2Grid(4, dtype=np.float64, quadrature="lebedev")
+        back = e3tp.FromS2Grid(to.res_beta, 4, dtype=np.float64, quadrature="lebedev")
+        self.assertEqual((to.res_beta, to.res_alpha), (38, 1))
+        points, weights = e3tp.lebedev(8)
+        np.testing.assert_array_equal(to.grid[:, 0], points)
+        np.testing.assert_array_equal(to.weights[:, 0], weights)
+        f = to(x)
+        self.assertEqual(f.shape, (3, 38, 1))
+        np.testing.assert_allclose(back(f), x, atol=1e-13)
+        g = rng.standard_normal(f.shape)
+        np.testing.assert_allclose((to.backward(g) * x).sum(), (g * f).sum(), rtol=1e-12)
+        y = rng.standard_normal(x.shape)
+        np.testing.assert_allclose((back.backward(y) * g).sum(), (y * back(g)).sum(), rtol=1e-12)
+        self.assertEqual(e3tp.ToS2Grid(res=110, quadrature="lebedev").lmax, 8)
+        self.assertEqual(e3tp.ToS2Grid(5, (26, 1), quadrature="lebedev", allow_aliasing=True).res_beta, 26)
+        for arguments in ((4, 26), (4, (38, 2)), (4, 39), (24,), (None,), (2, 0)):
+            self.assertRaises(ValueError, e3tp.ToS2Grid, *arguments, quadrature="lebedev")
+        for sizes in ((2, 3), (38, 2), (39, 1)):
+            self.assertRaises(ValueError, e3tp.sphere_grid, *sizes, "lebedev")
+        self.assertRaises(ValueError, e3tp.grid_size_pointwise, silu, 3, quadrature="lebedev")
 
     def test_pointwise(self):
         """The proposed grid is as equivariant as it says; e3nn's default grid for SiLU is not."""
