@@ -17,9 +17,10 @@ enum { CALL_BYTES = 512 << 10 };
 
 static const double pi = 3.14159265358979323846;
 
-/* What is timed: a map, a degree, a type. */
+/* What is timed: a map, a degree, a rule, a type. */
 typedef struct variant {
     int from, lmax;
+    e3tp_quadrature rule;
     e3tp_dtype dtype;
     e3tp_s2grid *plan;
     int n_theta, n_phi;
@@ -28,7 +29,7 @@ typedef struct variant {
     double seconds[MAX_ROUNDS], max_err;
 } variant;
 
-enum { VARIANTS = 8 };
+enum { VARIANTS = 16 };
 
 static size_t size_of(const variant *v)
 {
@@ -48,6 +49,9 @@ static int plan(variant *v)
     if (e3tp_grid_size(factors, 2, v->lmax, E3TP_GAUSS_LEGENDRE, &d.n_theta, &d.n_phi) != E3TP_OK)
         return 0;
     d.n_phi = (d.n_phi + 3) / 4 * 4; /* folds by quarters */
+    d.quadrature = v->rule;
+    if (v->rule == E3TP_LEBEDEV)
+        d.n_theta = (int)e3tp_lebedev_count(3 * v->lmax), d.n_phi = 1;
     v->n_theta = d.n_theta, v->n_phi = d.n_phi;
     return e3tp_s2grid_create(&v->plan, &d, why, sizeof why) == E3TP_OK;
 }
@@ -120,7 +124,7 @@ static int verify(variant *v)
         return 0;
     }
     double *q = memory + 3 * all, *Y = q + all;
-    e3tp_s2grid_nodes(E3TP_GAUSS_LEGENDRE, v->n_theta, v->n_phi, 0, memory, q);
+    e3tp_s2grid_nodes(v->rule, v->n_theta, v->n_phi, 0, memory, q);
     e3tp_sh_eval(l, (size_t)v->lmax + 1, 1, E3TP_SH_INTEGRAL, memory, all, Y, NULL);
     v->max_err = 0;
     for (size_t u = 0; u < CHECKED; u++) {
@@ -152,9 +156,9 @@ static void report(variant *v, const bench_layer_options *o, size_t rounds)
     bench_stats s = bench_statistics(v->seconds, rounds);
     const double to_ns = 1e9 / (double)v->calls / (double)v->batch;
     s.median *= to_ns, s.min *= to_ns, s.iqr *= to_ns;
-    snprintf(problem, sizeof problem, "op=%s l=%d channels=%d grid=%dx%d dtype=%s",
+    snprintf(problem, sizeof problem, "op=%s l=%d channels=%d grid=%dx%d%s dtype=%s",
              v->from ? "from_grid" : "to_grid", v->lmax, CHANNELS, v->n_theta, v->n_phi,
-             v->dtype == E3TP_F64 ? "f64" : "f32");
+             v->rule == E3TP_LEBEDEV ? " rule=lebedev" : "", v->dtype == E3TP_F64 ? "f64" : "f32");
     const bench_result r = {.kind = "s2grid",
                             .name = v->from ? "from_grid" : "to_grid",
                             .problem = problem,
@@ -177,7 +181,7 @@ static void report(variant *v, const bench_layer_options *o, size_t rounds)
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-56s %-7s %8.3f %7.1f %6.1f %8.1e\n", problem, r.isa,
+        fprintf(o->table, "%-64s %-7s %8.3f %7.1f %6.1f %8.1e\n", problem, r.isa,
                 s.median / (double)e3tp_s2grid_samples(v->plan), bench_result_gflops(&r),
                 100 * bench_result_gflops(&r) / bench_result_peak(&r), r.max_err);
 }
@@ -189,7 +193,8 @@ int bench_s2grid(const bench_layer_options *o)
     const size_t rounds = (size_t)o->repeats;
     for (int i = 0; i < VARIANTS; i++) {
         v[i] = (variant){.from = i % 2,
-                         .lmax = i / 4 ? LMAX : LMAX / 2,
+                         .lmax = i / 4 % 2 ? LMAX : LMAX / 2,
+                         .rule = i / 8 ? E3TP_LEBEDEV : E3TP_GAUSS_LEGENDRE,
                          .dtype = i / 2 % 2 ? E3TP_F64 : E3TP_F32};
         const int good = create(&v[i]) && verify(&v[i]);
         if (!good)
@@ -203,7 +208,7 @@ int bench_s2grid(const bench_layer_options *o)
             v[i].seconds[r] = sample(&v[i]);
     if (ok && o->table)
         fprintf(o->table,
-                "functions to samples on the sphere and back, one thread\n%-56s %-7s %8s "
+                "functions to samples on the sphere and back, one thread\n%-64s %-7s %8s "
                 "%7s %6s %8s\n",
                 "problem", "isa", "ns/sample", "Gflop/s", "peak%", "max_err");
     for (int i = 0; i < VARIANTS; i++) {
