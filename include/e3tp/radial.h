@@ -14,13 +14,21 @@
 
 E3TP_BEGIN_DECLS
 
-/* b_n(r), n = 0..N-1. */
+/* b_n(r), n = 0..N-1. All but BESSEL are those of e3nn's soft_one_hot_linspace, with its constants,
+   over the range r_min to r_max; the N knots v_n lie evenly from r_min to r_max, or are the inner
+   ones of N + 2 such (drop_ends), `step` apart, and d = (r - v_n) / step. */
 typedef enum e3tp_radial_basis {
-    /* sqrt(2 / r_max) sin((n+1) pi r / r_max) / r; arXiv 2003.03123, eq. 7 */
+    /* sqrt(2 / r_max) sin((n+1) pi r / r_max) / r; arXiv 2003.03123, eq. 7; e3nn's from 0 on */
     E3TP_RADIAL_BESSEL = 0,
-    /* exp(-d^2) / 1.12, d = (r - v_n) / step, the knots v_n evenly from r_min to r_max: e3nn's
-       soft_one_hot_linspace */
-    E3TP_RADIAL_GAUSSIAN = 1
+    /* exp(-d^2) / 1.12 */
+    E3TP_RADIAL_GAUSSIAN = 1,
+    /* 1.14136 exp(2 - 1 / (1 + d) - 1 / (1 - d)) for |d| < 1, else 0: smooth everywhere */
+    E3TP_RADIAL_SMOOTH_FINITE = 2,
+    /* cos(pi d / 2) for |d| < 1, else 0; its derivatives jump at |d| = 1 */
+    E3TP_RADIAL_COSINE = 3,
+    /* With x = (r - r_min) / (r_max - r_min), over sqrt(1/4 + N/2): cos(n pi x) everywhere, or
+       (drop_ends) sin((n+1) pi x) for 0 <= x < 1, else 0 */
+    E3TP_RADIAL_FOURIER = 4
 } e3tp_radial_basis;
 
 /* u(t), t = r / r_max; 0 from t = 1 on but for NONE. */
@@ -31,7 +39,16 @@ typedef enum e3tp_radial_cutoff {
        arXiv 2003.03123, eq. 8; MACE, NequIP */
     E3TP_CUTOFF_POLYNOMIAL = 1,
     /* (1 + cos(pi t)) / 2; Behler and Parrinello, PRL 98, 146401 */
-    E3TP_CUTOFF_COSINE = 2
+    E3TP_CUTOFF_COSINE = 2,
+    /* 1 below r_on, then (r_max^2 - r^2)^2 (r_max^2 + 2 r^2 - 3 r_on^2) / (r_max^2 - r_on^2)^3,
+       whose second derivative jumps at r_on; Brooks et al., J. Comput. Chem. 4, 187 */
+    E3TP_CUTOFF_XPLOR = 3,
+    /* exp(-1 / (p (1 - t))): e3nn's soft_unit_step(p (1 - t)); every derivative is 0 at t = 1 */
+    E3TP_CUTOFF_SOFT_STEP = 4,
+    /* exp(-t^2 / (1 - t^2)); every derivative is 0 at t = 1; SpookyNet, arXiv 2105.00304 */
+    E3TP_CUTOFF_MOLLIFIER = 5,
+    /* 1 */
+    E3TP_CUTOFF_SHARP = 6
 } e3tp_radial_cutoff;
 
 /* What a plan computes and how. Fields that the basis or cutoff does not name are not looked at. */
@@ -39,11 +56,13 @@ typedef struct e3tp_radial_desc {
     size_t size; /* sizeof(e3tp_radial_desc) */
     e3tp_radial_basis basis;
     e3tp_radial_cutoff cutoff;
-    size_t num;    /* N, 0..E3TP_RADIAL_MAX; GAUSSIAN with both end knots: not 1, it has no step */
+    size_t num;    /* N, 0..E3TP_RADIAL_MAX; with knots and both ends of them not 1: no step */
     double r_max;  /* 1e-6..1e6; rounded to dtype */
-    double r_min;  /* GAUSSIAN: first knot, 0 <= r_min < r_max, rounded to dtype */
-    int drop_ends; /* GAUSSIAN: 1 leaves out the end knots of N + 2 (e3nn: cutoff=True), 0: none */
-    int p;         /* POLYNOMIAL: 1..64 */
+    double r_min;  /* all but BESSEL: 0 <= r_min < r_max, rounded to dtype */
+    int drop_ends; /* all but BESSEL: 1 leaves out the end knots of N + 2 (e3nn: cutoff=True), 0: no
+                    */
+    int p;         /* POLYNOMIAL, SOFT_STEP: 1..64 */
+    double r_on;   /* XPLOR: 0 <= r_on < r_max, rounded to dtype */
     e3tp_dtype dtype;
     e3tp_isa isa;
     int threads; /* >= 0; 0: OpenMP's maximum at creation */
@@ -56,7 +75,7 @@ typedef struct e3tp_radial_desc {
 
 #define E3TP_RADIAL_MAX 1024
 
-/* float32, tier AUTO, p = 6, r_min = 0, both end knots, all threads. */
+/* float32, tier AUTO, p = 6, r_min = r_on = 0, both end knots, all threads. */
 static inline e3tp_radial_desc
 e3tp_radial_desc_init(e3tp_radial_basis basis, e3tp_radial_cutoff cutoff, size_t num, double r_max)
 {
@@ -69,6 +88,7 @@ e3tp_radial_desc_init(e3tp_radial_basis basis, e3tp_radial_cutoff cutoff, size_t
     d.r_min = 0;
     d.drop_ends = 0;
     d.p = 6;
+    d.r_on = 0;
     d.dtype = E3TP_F32;
     d.isa = E3TP_ISA_AUTO;
     d.threads = 0;
@@ -101,18 +121,24 @@ e3tp_radial_isa(const e3tp_radial *p); /* "generic", "avx2", ...; "" for NULL */
      seconds      [n][N]  d^2 f_n / dr^2, or NULL where not wanted
 
    At r = 0 all are the limits; a negative r counts as 0. With a cutoff all are exactly 0 for
-   r >= r_max, infinity included (at r_max itself the second derivative of COSINE jumps); NaN gives
-   NaN. Outputs are overwritten and may overlap neither r nor each other; alignment is the
+   r >= r_max, infinity included. Where a derivative jumps it is that of the right-hand side. NaN
+   gives NaN. Outputs are overwritten and may overlap neither r nor each other; alignment is the
    element's. Allocates nothing.
 
-   Error against exact evaluation at the given r < r_max, eps the spacing of the type at 1, p = 2
-   with COSINE and 0 with NONE:
+   Error against exact evaluation at the given r < r_max, eps the spacing of the type at 1: values
+   A eps, derivatives A (K + Q / r_max) eps, seconds A (K + Q / r_max)^2 eps, where
 
-   - BESSEL: values 6 eps B, derivatives 6 eps B (k + p / r_max), seconds 6 eps B (k + p / r_max)^2;
-     k = (n+1) pi / r_max, and B = sqrt(2 / r_max) k is the largest value of b_n.
+     BESSEL          A = 6 B                     K = k = (n+1) pi / r_max; B = sqrt(2 / r_max) k is
+                                                 the largest value of b_n
+     GAUSSIAN        A = 2 + r_max / step        K = 1 / step
+     SMOOTH_FINITE   A = 4 + 2 r_max / step      K = 7 / step
+     COSINE          A = 2 + r_max / step        K = 2 / step
+     FOURIER         A = 2 (1 + k r_max) S       K = k = (n+1) pi / (r_max - r_min),
+                                                 S = (1/4 + N/2)^(-1/2)
 
-   - GAUSSIAN: values (2 + r_max / step) eps, derivatives that times (1 / step + p / r_max), seconds
-     that times (1 / step + p / r_max)^2.
+   and Q is 0 with NONE and SHARP, p with POLYNOMIAL, 2 with COSINE, 5 r_max / (r_max - r_on) with
+   XPLOR, 3 p with SOFT_STEP, 8 with MOLLIFIER. Derivatives of the basis COSINE have it but within
+   2 eps r_max of their jumps.
 
    INVALID: p NULL; n > 0 and r NULL; sizes that overflow; arrays that overlap. n = 0 and N = 0 are
    legal. */

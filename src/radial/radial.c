@@ -22,7 +22,12 @@ static double as_stored(const e3tp_radial_desc *d, double v)
     return d->dtype == E3TP_F32 ? (double)(float)v : v;
 }
 
-static e3tp_status check_gaussian(const e3tp_radial_desc *d, e3tp_message *why)
+static int has_knots(e3tp_radial_basis basis)
+{
+    return basis != E3TP_RADIAL_BESSEL && basis != E3TP_RADIAL_FOURIER;
+}
+
+static e3tp_status check_range(const e3tp_radial_desc *d, e3tp_message *why)
 {
     if (d->drop_ends != 0 && d->drop_ends != 1)
         return e3tp_fail(why, E3TP_E_INVALID, "drop_ends: %d, expected 0 or 1", d->drop_ends);
@@ -30,9 +35,21 @@ static e3tp_status check_gaussian(const e3tp_radial_desc *d, e3tp_message *why)
         return e3tp_fail(why, E3TP_E_INVALID,
                          "r_min: %g, expected 0 or more and less than r_max %g", d->r_min,
                          d->r_max);
-    if (d->num == 1 && !d->drop_ends)
+    if (has_knots(d->basis) && d->num == 1 && !d->drop_ends)
         return e3tp_fail(why, E3TP_E_INVALID,
-                         "num: 1, but a single Gaussian has no step; set drop_ends");
+                         "num: 1, but a single knot has no step; set drop_ends");
+    return E3TP_OK;
+}
+
+static e3tp_status check_cutoff(const e3tp_radial_desc *d, e3tp_message *why)
+{
+    const int uses_p = d->cutoff == E3TP_CUTOFF_POLYNOMIAL || d->cutoff == E3TP_CUTOFF_SOFT_STEP;
+    if (uses_p && (d->p < 1 || d->p > P_MOST))
+        return e3tp_fail(why, E3TP_E_INVALID, "p: %d, expected 1 to %d", d->p, P_MOST);
+    if (d->cutoff == E3TP_CUTOFF_XPLOR &&
+        !(d->r_on >= 0 && as_stored(d, d->r_on) < as_stored(d, d->r_max)))
+        return e3tp_fail(why, E3TP_E_INVALID, "r_on: %g, expected 0 or more and less than r_max %g",
+                         d->r_on, d->r_max);
     return E3TP_OK;
 }
 
@@ -42,9 +59,9 @@ static e3tp_status check_kinds(const e3tp_radial_desc *d, e3tp_message *why)
         return e3tp_fail(why, E3TP_E_INVALID,
                          "size is %zu, expected %zu (e3tp_radial_desc_init sets it)", d->size,
                          sizeof *d);
-    if (d->basis != E3TP_RADIAL_BESSEL && d->basis != E3TP_RADIAL_GAUSSIAN)
+    if ((int)d->basis < E3TP_RADIAL_BESSEL || d->basis > E3TP_RADIAL_FOURIER)
         return e3tp_fail(why, E3TP_E_INVALID, "there is no radial basis %d", (int)d->basis);
-    if ((int)d->cutoff < E3TP_CUTOFF_NONE || d->cutoff > E3TP_CUTOFF_COSINE)
+    if ((int)d->cutoff < E3TP_CUTOFF_NONE || d->cutoff > E3TP_CUTOFF_SHARP)
         return e3tp_fail(why, E3TP_E_INVALID, "there is no cutoff %d", (int)d->cutoff);
     if (d->dtype != E3TP_F32 && d->dtype != E3TP_F64)
         return e3tp_fail(why, E3TP_E_INVALID, "there is no dtype %d", (int)d->dtype);
@@ -60,33 +77,56 @@ e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why)
     if (!(d->r_max >= r_max_least && d->r_max <= r_max_most))
         return e3tp_fail(why, E3TP_E_INVALID, "r_max: %g, expected %g to %g", d->r_max, r_max_least,
                          r_max_most);
-    if (d->cutoff == E3TP_CUTOFF_POLYNOMIAL && (d->p < 1 || d->p > P_MOST))
-        return e3tp_fail(why, E3TP_E_INVALID, "p: %d, expected 1 to %d", d->p, P_MOST);
+    E3TP_TRY(check_cutoff(d, why));
     if (d->threads < 0)
         return e3tp_fail(why, E3TP_E_INVALID, "threads: %d, expected 0 or more", d->threads);
-    return d->basis == E3TP_RADIAL_GAUSSIAN ? check_gaussian(d, why) : E3TP_OK;
+    return d->basis == E3TP_RADIAL_BESSEL ? E3TP_OK : check_range(d, why);
 }
 
-/* e3nn's rounded sqrt(pi/2)^(1/2), which makes the squares of the functions add up to about 1. */
-static const double gaussian_scale = 1 / 1.12;
+static const double pi = 3.14159265358979323846;
+
+static void normalise_fourier(const e3tp_radial_desc *d, e3tp_radial_map *m)
+{
+    m->scale = 1 / sqrt(0.25 + (double)d->num / 2);
+    m->first = as_stored(d, d->r_min);
+    m->step = m->r_max - m->first;
+    m->per_step = 1 / m->step;
+    m->wave = pi / m->step;
+    m->sine = d->drop_ends;
+}
+
+static void normalise_knots(const e3tp_radial_desc *d, e3tp_radial_map *m)
+{
+    /* e3nn's, which make the squares of the functions add up to about 1. */
+    static const double scales[] = {[E3TP_RADIAL_GAUSSIAN] = 1 / 1.12,
+                                    [E3TP_RADIAL_SMOOTH_FINITE] = 1.14136,
+                                    [E3TP_RADIAL_COSINE] = 1};
+    const double r_min = as_stored(d, d->r_min), steps = (double)d->num + (d->drop_ends ? 1 : -1);
+    m->scale = scales[d->basis];
+    m->step = steps > 0 ? (m->r_max - r_min) / steps : 1;
+    m->per_step = 1 / m->step;
+    m->first = r_min + (d->drop_ends ? m->step : 0);
+}
 
 e3tp_radial_map e3tp_radial_normalise(const e3tp_radial_desc *d)
 {
+    const double r_max = as_stored(d, d->r_max);
     e3tp_radial_map m = {.basis = d->basis,
                          .cutoff = d->cutoff,
                          .num = d->num,
                          .p = d->p,
-                         .r_max = as_stored(d, d->r_max)};
-    if (d->basis == E3TP_RADIAL_BESSEL) {
-        m.scale = sqrt(2 / m.r_max);
-        m.wave = 3.14159265358979323846 / m.r_max;
-        return m;
+                         .r_max = r_max,
+                         .scale = sqrt(2 / r_max),
+                         .wave = pi / r_max};
+    if (has_knots(d->basis))
+        normalise_knots(d, &m);
+    else if (d->basis == E3TP_RADIAL_FOURIER)
+        normalise_fourier(d, &m);
+    if (d->cutoff == E3TP_CUTOFF_XPLOR) {
+        m.r_on = as_stored(d, d->r_on);
+        m.per_gap = 1 / ((r_max - m.r_on) * (r_max + m.r_on));
     }
-    const double r_min = as_stored(d, d->r_min), steps = (double)d->num + (d->drop_ends ? 1 : -1);
-    m.scale = gaussian_scale;
-    m.step = steps > 0 ? (m.r_max - r_min) / steps : 1;
-    m.per_step = 1 / m.step;
-    m.first = r_min + (d->drop_ends ? m.step : 0);
+    m.bounded = d->cutoff != E3TP_CUTOFF_NONE || m.sine;
     return m;
 }
 

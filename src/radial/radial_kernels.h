@@ -5,16 +5,20 @@
 
 #include "e3tp/radial.h"
 
-/* f_n(r) = basis_n(r) u(r / r_max). Bessel: scale sin((n+1) pi r / r_max) / r. Gaussian: scale
-   exp(-((r - first - n step) / step)^2). Lengths are already as the element type holds them. */
+/* The formulas of e3tp/radial.h with their constants: a basis is scale times a function whose
+   argument is wave (n+1) r with Bessel, per_step (r - first - n step) with knots, and per_step
+   (r - first) with Fourier. Lengths are already as the element type holds them. */
 typedef struct e3tp_radial_map {
     e3tp_radial_basis basis;
     e3tp_radial_cutoff cutoff;
     size_t num;
     int p;
     double r_max, scale;
-    double wave;                  /* Bessel: pi / r_max */
-    double first, step, per_step; /* Gaussian; per_step = 1 / step */
+    double wave;                  /* Bessel, Fourier: pi over the range */
+    double first, step, per_step; /* knots; Fourier: the range; per_step = 1 / step */
+    int sine;                     /* Fourier: sines, which are 0 below `first` */
+    double r_on, per_gap;         /* XPLOR; per_gap = 1 / (r_max^2 - r_on^2) */
+    int bounded;                  /* everything is 0 from r_max on */
 } e3tp_radial_map;
 
 /* values, slopes, seconds: [n][num] f_n and its first two derivatives; any may be NULL. The arrays

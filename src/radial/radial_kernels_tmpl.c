@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Radial functions with lanes over distances, compiled once per tier and real. What depends on the
    distance alone is computed once per vector of distances, then function after function. */
-#include <stdbool.h>
-
-#include "radial/radial_kernels.h"
+#include "radial/radial_cutoffs.h"
 #include "simd/transpose.h"
-#include "simd/vmath.h"
 
 /* Functions whose vectors are transposed together into rows. */
 enum { GROUP = V_BYTES / sizeof(real) };
-
-#define PI 3.14159265358979323846
 
 /* ROUNDER is 1.5 * 2^(bits of the mantissa), where numbers are 1 apart: h + ROUNDER is h rounded to
    an integer, for |h| <= PHASE_MAX, and its last bit is the integer's parity. */
@@ -38,59 +33,12 @@ typedef struct point {
     v_int nan;      /* where r is NaN */
 } point;
 
-/* NaN flows through both. */
-V_INLINE v_real at_most(v_real b, real top)
+static v_int inside_of(const e3tp_radial_map *m, v_real r)
 {
-    return v_select((v_int)(b > v_set1(top)), v_set1(top), b);
+    const v_int beyond = (v_int)(r >= v_set1((real)m->r_max)), any = beyond | ~beyond;
+    const v_int inside = m->bounded ? ~beyond : any;
+    return m->sine ? inside & (v_int)(r >= v_set1((real)m->first)) : inside;
 }
-
-V_INLINE v_real at_least(v_real b, real bottom)
-{
-    return v_select((v_int)(b < v_set1(bottom)), v_set1(bottom), b);
-}
-
-/* ---- cutoffs ---- */
-
-static void cut_none(const e3tp_radial_map *m, v_real t, v_real *u)
-{
-    (void)m, (void)t;
-    u[0] = v_set1(1);
-    u[1] = u[2] = v_zero();
-}
-
-/* u = (1-t)^3 sum over j < p of (j+1)(j+2)/2 t^j, the series of (1-t)^-3 cut off, and
-   du/dt = -p(p+1)(p+2)/2 t^(p-1) (1-t)^2: unlike the expanded form, nothing cancels near t = 1. */
-static void cut_polynomial(const e3tp_radial_map *m, v_real t, v_real *u)
-{
-    const v_real rest = v_set1(1) - t;
-    const double factor = 0.5 * m->p * (m->p + 1) * (m->p + 2) / m->r_max;
-    v_real sum = v_set1((real)(m->p * (m->p + 1) / 2)), power = v_set1(1), below = v_zero();
-    for (int j = m->p - 2; j >= 0; j--) {
-        sum = v_fma(sum, t, v_set1((real)((j + 1) * (j + 2) / 2)));
-        below = power;
-        power *= t;
-    }
-    const v_real bend = v_set1((real)(m->p - 1)) * below * rest - v_set1(2) * power;
-    u[0] = rest * rest * rest * sum;
-    u[1] = v_set1((real)-factor) * power * rest * rest;
-    u[2] = v_set1((real)(-factor / m->r_max)) * bend * rest;
-}
-
-/* As cos^2(pi t / 2), which does not cancel near t = 1. */
-static void cut_cosine(const e3tp_radial_map *m, v_real t, v_real *u)
-{
-    const double rate = PI / m->r_max;
-    const v_real a = t * v_set1((real)(PI / 2)), c = v_cos(a), s = v_sin(a);
-    u[0] = c * c;
-    u[1] = v_set1((real)-rate) * s * c;
-    u[2] = v_set1((real)(rate * rate / 2)) * (s - c) * (s + c);
-}
-
-static void (*const cutoffs[])(const e3tp_radial_map *m, v_real t, v_real *u) = {
-    [E3TP_CUTOFF_NONE] = cut_none,
-    [E3TP_CUTOFF_POLYNOMIAL] = cut_polynomial,
-    [E3TP_CUTOFF_COSINE] = cut_cosine,
-};
 
 static point point_of(const e3tp_radial_map *m, v_real r)
 {
@@ -100,10 +48,9 @@ static point point_of(const e3tp_radial_map *m, v_real r)
     point p = {.r = at_least(r, 0),
                .turn = at_least(t, small),
                .inverse = v_set1(1) / at_least(r, small * r_max)};
-    cutoffs[m->cutoff](m, t, p.cut);
-    const v_int beyond = (v_int)(r >= v_set1(r_max));
+    cutoffs[m->cutoff](m, p.r, t, p.cut);
     p.nan = (v_int)(r != r);
-    p.inside = m->cutoff == E3TP_CUTOFF_NONE ? beyond | ~beyond : ~beyond;
+    p.inside = inside_of(m, p.r);
     return p;
 }
 
@@ -130,21 +77,32 @@ V_INLINE v_real near_origin(v_real x)
     return sum;
 }
 
-/* sin(pi h) and cos(pi h) are those of pi (h - k) but for the sign (-1)^k, k the nearest integer.
-   The second derivative is -k^2 b - 2 b' / r. */
+/* sin(pi h) and cos(pi h) are those of *a = pi (h - k), k the nearest integer, but for the sign
+   (-1)^k, which is returned as a bit. Beyond PHASE_MAX the type has no phase, and any is as good.
+ */
+V_INLINE v_int phase(v_real h, v_real *a)
+{
+    const v_real rounded = h + v_set1(ROUNDER);
+    *a = v_set1((real)PI) * (h - (rounded - v_set1(ROUNDER)));
+    return (v_int)rounded << SIGN_SHIFT;
+}
+
+V_INLINE v_real signed_by(v_int sign, v_real v)
+{
+    return (v_real)((v_int)v ^ sign);
+}
+
+/* The second derivative is -k^2 b - 2 b' / r. */
 V_INLINE void bessel(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b)
 {
     const double number = (double)(n + 1), k = number * m->wave, most = m->scale * k;
-    /* Beyond PHASE_MAX the type has no phase; there any is as good, divided by so large an r. */
-    const v_real h = at_most(v_set1((real)number) * p->turn, PHASE_MAX),
-                 rounded = h + v_set1(ROUNDER),
-                 a = v_set1((real)PI) * (h - (rounded - v_set1(ROUNDER)));
-    const v_int sign = (v_int)rounded << SIGN_SHIFT;
-    b[0] = v_set1((real)m->scale) * (v_real)((v_int)v_sin(a) ^ sign) * p->inverse;
+    v_real a;
+    const v_int sign = phase(at_most(v_set1((real)number) * p->turn, PHASE_MAX), &a);
+    b[0] = v_set1((real)m->scale) * signed_by(sign, v_sin(a)) * p->inverse;
     if (order == 0)
         return;
-    const v_real c = (v_real)((v_int)v_cos(a) ^ sign), x = v_set1((real)k) * p->r,
-                 near = near_origin(x), far = (v_set1((real)most) * c - b[0]) * p->inverse;
+    const v_real c = signed_by(sign, v_cos(a)), x = v_set1((real)k) * p->r, near = near_origin(x),
+                 far = (v_set1((real)most) * c - b[0]) * p->inverse;
     const v_int is_near = (v_int)(x < v_set1(1));
     b[1] = v_select(is_near, v_set1((real)(most * k)) * (near * x), far);
     if (order == 1)
@@ -153,15 +111,61 @@ V_INLINE void bessel(const e3tp_radial_map *m, const point *p, size_t n, int ord
     b[2] = v_set1((real)(-k * k)) * b[0] - v_set1(2) * over_r;
 }
 
+V_INLINE void fourier(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b)
+{
+    const double number = (double)n + m->sine, k = number * m->wave;
+    const v_real from = (p->r - v_set1((real)m->first)) * v_set1((real)m->per_step),
+                 x = at_most(from, PHASE_MAX), /* 0 times infinity is NaN */
+        h = at_least(at_most(v_set1((real)number) * x, PHASE_MAX), -PHASE_MAX);
+    v_real a, s = v_zero(), c = v_zero();
+    const v_int sign = phase(h, &a);
+    if (order > 0 || m->sine)
+        s = v_set1((real)m->scale) * signed_by(sign, v_sin(a));
+    if (order > 0 || !m->sine)
+        c = v_set1((real)m->scale) * signed_by(sign, v_cos(a));
+    b[0] = m->sine ? s : c;
+    b[1] = v_set1((real)k) * (m->sine ? c : -s);
+    b[2] = v_set1((real)(-k * k)) * b[0];
+}
+
+/* (r - knot n) / step, at most `most`. */
+V_INLINE v_real from_knot(const e3tp_radial_map *m, const point *p, size_t n, real most)
+{
+    const double knot = m->first + (double)n * m->step;
+    return at_most((p->r - v_set1((real)knot)) * v_set1((real)m->per_step), most);
+}
+
 /* exp(-64^2) is 0 in both types, and 64 times 0 is 0 where infinity times 0 is not. */
 V_INLINE void gaussian(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b)
 {
     (void)order;
-    const double knot = m->first + (double)n * m->step, rate = m->per_step;
-    const v_real d = at_most((p->r - v_set1((real)knot)) * v_set1((real)rate), 64);
+    const double rate = m->per_step;
+    const v_real d = from_knot(m, p, n, 64);
     b[0] = v_set1((real)m->scale) * v_exp(-d * d);
     b[1] = v_set1((real)(-2 * rate)) * d * b[0];
     b[2] = v_set1((real)(2 * rate * rate)) * (v_fma(d + d, d, v_set1(-1)) * b[0]);
+}
+
+/* 2 - 1 / (1 + d) - 1 / (1 - d) = -2 d^2 / (1 - d^2). */
+V_INLINE void smooth_finite(const e3tp_radial_map *m, const point *p, size_t n, int order,
+                            v_real *b)
+{
+    (void)order;
+    const v_real d = at_least(from_knot(m, p, n, 1), -1), one = v_set1(1);
+    bump(2, d, (one - d) * (one + d), m->per_step, b);
+    for (int i = 0; i < 3; i++)
+        b[i] *= v_set1((real)m->scale);
+}
+
+V_INLINE void cosine(const e3tp_radial_map *m, const point *p, size_t n, int order, v_real *b)
+{
+    const double rate = PI / 2 * m->per_step;
+    const v_real d = from_knot(m, p, n, 1), a = v_set1((real)(PI / 2)) * at_least(d, -1);
+    const v_int inside = (v_int)(d >= v_set1(-1)) & (v_int)(d < v_set1(1));
+    b[0] = (v_real)((v_int)v_cos(a) & inside);
+    if (order > 0)
+        b[1] = (v_real)((v_int)(v_set1((real)-rate) * v_sin(a)) & inside);
+    b[2] = v_set1((real)(-rate * rate)) * b[0];
 }
 
 /* One NaN for all: which of two operands' NaN a product hands on is the compiler's choice. */
@@ -224,11 +228,17 @@ V_INLINE void group(basis_fn *const basis, const e3tp_radial_map *m, const point
 
 GROUPS_OF(bessel)
 GROUPS_OF(gaussian)
+GROUPS_OF(smooth_finite)
+GROUPS_OF(cosine)
+GROUPS_OF(fourier)
 
 static void (*const groups[][3])(const e3tp_radial_map *m, const point *p, size_t from, int count,
                                  int lanes, real *const *out) = {
     [E3TP_RADIAL_BESSEL] = {bessel_0, bessel_1, bessel_2},
     [E3TP_RADIAL_GAUSSIAN] = {gaussian_0, gaussian_1, gaussian_2},
+    [E3TP_RADIAL_SMOOTH_FINITE] = {smooth_finite_0, smooth_finite_1, smooth_finite_2},
+    [E3TP_RADIAL_COSINE] = {cosine_0, cosine_1, cosine_2},
+    [E3TP_RADIAL_FOURIER] = {fourier_0, fourier_1, fourier_2},
 };
 
 static void eval(const e3tp_radial_map *m, size_t n, const void *r, void *values, void *slopes,

@@ -17,6 +17,19 @@ static e3tp_radial_desc gaussian(void)
     return e3tp_radial_desc_init(E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_NONE, 8, 5.0);
 }
 
+static e3tp_radial_desc smooth(void)
+{
+    return e3tp_radial_desc_init(E3TP_RADIAL_SMOOTH_FINITE, E3TP_CUTOFF_XPLOR, 8, 5.0);
+}
+
+static e3tp_radial_desc fourier(void)
+{
+    return e3tp_radial_desc_init(E3TP_RADIAL_FOURIER, E3TP_CUTOFF_SOFT_STEP, 8, 5.0);
+}
+
+static e3tp_radial_desc (*const starts[])(void) = {bessel, gaussian, smooth, fourier};
+enum { STARTS = sizeof starts / sizeof *starts };
+
 static void refuse(const e3tp_radial_desc *d, e3tp_status s, const char *word)
 {
     char text[400];
@@ -36,8 +49,8 @@ static void refuse(const e3tp_radial_desc *d, e3tp_status s, const char *word)
 START_TEST(descriptions)
 {
     REFUSED(bessel, size, 8, "size");
-    REFUSED(bessel, basis, (e3tp_radial_basis)2, "basis");
-    REFUSED(bessel, cutoff, (e3tp_radial_cutoff)3, "cutoff");
+    REFUSED(bessel, basis, (e3tp_radial_basis)5, "basis");
+    REFUSED(bessel, cutoff, (e3tp_radial_cutoff)7, "cutoff");
     REFUSED(bessel, num, E3TP_RADIAL_MAX + 1, "num");
     REFUSED(bessel, r_max, 0, "r_max");
     REFUSED(bessel, r_max, -5, "r_max");
@@ -54,6 +67,15 @@ START_TEST(descriptions)
     REFUSED(gaussian, r_min, 5.0, "r_min");
     REFUSED(gaussian, drop_ends, 2, "drop_ends");
     REFUSED(gaussian, num, 1, "step");
+    REFUSED(smooth, num, 1, "step");
+    REFUSED(smooth, r_min, 5.0, "r_min");
+    REFUSED(smooth, r_on, -1, "r_on");
+    REFUSED(smooth, r_on, 5.0, "r_on");
+    REFUSED(smooth, r_on, 4.9999999999, "r_on"); /* is 5 in float32 */
+    REFUSED(smooth, r_on, NAN, "r_on");
+    REFUSED(fourier, p, 0, "p:");
+    REFUSED(fourier, r_min, -1, "r_min");
+    REFUSED(fourier, drop_ends, -1, "drop_ends");
     refuse(NULL, E3TP_E_INVALID, "NULL");
     e3tp_radial_desc d = bessel();
     char text[100];
@@ -113,9 +135,9 @@ START_TEST(nothing)
     e3tp_radial *p = plan_of(&d);
     ck_assert_int_eq(e3tp_radial_eval(p, NULL, 0, NULL, NULL, NULL), E3TP_OK);
     e3tp_radial_destroy(p);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2 * STARTS; i++) {
         float r[2] = {1, 2}, v[2] = {7, 7};
-        d = i < 2 ? bessel() : gaussian();
+        d = starts[i / 2]();
         d.num = 0;
         d.drop_ends = i % 2;
         p = plan_of(&d);
@@ -150,7 +172,7 @@ START_TEST(same_bits_on_threads)
     for (int i = 0; i < N; i++)
         r[i] = 5.3f * (float)((i * 7919) % N) / N;
     for (int k = 0; k < 3; k++) {
-        e3tp_radial_desc d = _i ? gaussian() : bessel();
+        e3tp_radial_desc d = starts[_i]();
         d.threads = k == 0 ? 1 : 3;
         d.parallel_for = k == 2 ? backwards : NULL;
         d.parallel_ctx = &bodies;
@@ -177,6 +199,6 @@ int main(void)
     tcase_add_test(t, calls);
     tcase_add_test(t, nothing);
     tcase_add_test(t, allocation);
-    tcase_add_loop_test(t, same_bits_on_threads, 0, 2);
+    tcase_add_loop_test(t, same_bits_on_threads, 0, STARTS);
     return run_tests(t, "radial plans", CK_NOFORK); /* a forked child is serial by design */
 }
