@@ -16,6 +16,7 @@ from .products import (
     TensorSquare,
     uvu_tensor_product,
 )
+from .radial import RadialBasis
 from .signals import GauntPower, SignalProduct, grid_size
 from .splines import Spline
 
@@ -30,6 +31,7 @@ __all__ = [
     "Instruction",
     "Irrep",
     "Irreps",
+    "RadialBasis",
     "SignalProduct",
     "SphericalHarmonics",
     "Spline",

@@ -81,6 +81,17 @@ class Vectors(ctypes.Structure):
     _fields_ = [("n", c_size_t), ("x", c_void_p), ("y", c_void_p), ("z", c_void_p)]
 
 
+class RadialDesc(ctypes.Structure):
+    """e3tp_radial_desc"""
+
+    _fields_ = (
+        [("size", c_size_t), ("basis", c_int), ("cutoff", c_int), ("num", c_size_t)]
+        + [("r_max", c_double), ("r_min", c_double), ("drop_ends", c_int), ("p", c_int), ("r_on", c_double)]
+        + [(name, c_int) for name in "dtype isa threads".split()]
+        + [(name, c_void_p) for name in "parallel_for parallel_ctx alloc release alloc_ctx".split()]
+    )
+
+
 class SplineDesc(ctypes.Structure):
     """e3tp_spline_desc"""
 
@@ -169,6 +180,10 @@ _PROTOTYPES = (
         c_int,
         (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p),
     ),
+    ("e3tp_radial_create", c_int, (POINTER(c_void_p), POINTER(RadialDesc), c_char_p, c_size_t)),
+    ("e3tp_radial_destroy", None, (c_void_p,)),
+    ("e3tp_radial_isa", c_char_p, (c_void_p,)),
+    ("e3tp_radial_eval", c_int, (c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
     ("e3tp_desc_create", c_int, (POINTER(c_void_p), c_int)),
     ("e3tp_desc_destroy", None, (c_void_p,)),
     ("e3tp_desc_message", c_char_p, (c_void_p,)),
