@@ -35,6 +35,21 @@ E3TP_API size_t e3tp_graph_num_edges(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_nodes(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
 
+/* From gradients by edge vectors, v[e] = position of the sender (or of its image) less that of the
+   receiver, to what moves atoms. Node i is sender i; senders beyond num_nodes are ghosts, whose
+   forces are the caller's to bring home.
+
+     v, gv    [num_edges][3] of dtype, in the caller's order of edges; v for strain only
+     forces   [num_senders][3] of dtype: less the gradient by positions, or NULL
+     strain   [3][3] double: sum over edges of v[a] gv[b], the gradient by a strain that takes v to
+              v (1 + strain); the virial is less of it; or NULL
+
+   Sums are made in the order of the edges sorted by receiver, by the calling thread. INVALID: g
+   NULL, no such dtype, gv or v NULL where there are edges and it is needed, forces of a graph with
+   fewer senders than nodes. */
+E3TP_API e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, const void *v,
+                                       const void *gv, void *forces, double *strain);
+
 /* Where the rows of an operand live. */
 typedef enum e3tp_place {
     E3TP_AT_EDGE = 0,     /* [num_edges] */

@@ -763,6 +763,45 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* ---- forces of edge gradients ---- */
+
+static void add_forces(const world *o, const double *v, const double *gv, double *f, double *strain)
+{
+    for (int e = 0; e < EDGES; e++)
+        for (int d = 0; d < 3; d++) {
+            f[3 * o->receivers[e] + d] += gv[3 * e + d];
+            f[3 * o->senders[e] + d] -= gv[3 * e + d];
+            for (int c = 0; c < 3; c++)
+                strain[3 * d + c] += v[3 * e + d] * gv[3 * e + c];
+        }
+}
+
+START_TEST(forces)
+{
+    world o = world_of(&settings[1], _i ? E3TP_F64 : E3TP_F32, 1, false);
+    double *v = numbers(3 * EDGES), *gv = numbers(3 * EDGES), f[3 * SENDERS] = {0}, strain[9] = {0},
+           found[9], got[3 * SENDERS];
+    add_forces(&o, v, gv, f, strain);
+    void *sv = stored(&o, v, 3 * EDGES), *sg = stored(&o, gv, 3 * EDGES),
+         *sf = stored(&o, f, 3 * SENDERS);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, sg, sf, found), E3TP_OK);
+    widen(&o, sf, 3 * SENDERS, got);
+    for (int i = 0; i < 3 * SENDERS; i++)
+        ck_assert_double_eq_tol(got[i], f[i], _i ? 1e-13 : 1e-5);
+    for (int i = 0; i < 9; i++)
+        ck_assert_double_eq_tol(found[i], strain[i], _i ? 1e-12 : 1e-5);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, sg, sf, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, sg, NULL, found), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, sg, sf, found), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, NULL, sf, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(NULL, o.dtype, sv, sg, sf, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, (e3tp_dtype)7, sv, sg, sf, NULL), E3TP_E_INVALID);
+    release_arrays();
+    free(v), free(gv);
+    free_world(&o);
+}
+END_TEST
+
 /* ---- misuse ---- */
 
 static void refused(const world *o, const e3tp_conv_desc *d, const char *word)
@@ -864,6 +903,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, threads, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, work_given, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, no_memory, 0, COUNT_OF(settings));
+    tcase_add_loop_test(t, forces, 0, 2);
     tcase_add_test(t, misuse_of_makers);
     tcase_add_test(t, misuse_of_buffers);
     return run_tests(t, "made", CK_NOFORK); /* a forked child is serial by design */
