@@ -2,6 +2,7 @@
 """Tensor products of irreps of O(3): ctypes over libe3tp. Names, signs and defaults are e3nn's."""
 
 from ._lib import Unsupported, abi_version, build_info, isa_tiers, methods, set_num_threads, version
+from .fused import LastLayer, LinearBasis, SHConvolution
 from .graph import Convolution, Graph
 from .grids import FromS2Grid, ToS2Grid, grid_error_pointwise, grid_size_pointwise, sphere_grid
 from .harmonics import SphericalHarmonics, spherical_harmonics
@@ -31,7 +32,10 @@ __all__ = [
     "Instruction",
     "Irrep",
     "Irreps",
+    "LastLayer",
+    "LinearBasis",
     "RadialBasis",
+    "SHConvolution",
     "SignalProduct",
     "SphericalHarmonics",
     "Spline",

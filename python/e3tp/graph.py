@@ -2,15 +2,17 @@
 """Graphs, and the convolution of node features with edge operands."""
 
 import ctypes
+from contextlib import ExitStack
 
 import numpy as np
 
 from . import _lib
 from ._lib import Closable, ConvBuffers, Handle, Unsupported, check, choice, created, integer, lib
 from ._plan import FIELDS, needed
-from .arrays import address, readable, result, results
+from .arrays import address, float_dtype, readable, result, results
 from .products import TensorProduct
 
+_FIELDS = FIELDS | {"dv": "ggv", "da": "gga"}
 PLACES = {"edge": 0, "sender": 1, "receiver": 2, "type": 3, "shared": 4}
 _PASSES = {
     _lib.FORWARD: lib.e3tp_conv_forward,
@@ -60,6 +62,26 @@ class Graph(Closable):
         )
         self._handle = Handle(pointer, lib.e3tp_graph_destroy, "Graph")
 
+    def forces(self, vectors, gvectors):
+        """(forces, strain) of gradients by edge vectors, position of the sender less that of the receiver.
+
+        vectors, gvectors   (num_edges, 3), of one dtype
+        forces   (num_senders, 3), less the gradient by positions; node i is sender i, and ghosts follow the nodes
+        strain   (3, 3) float64, the gradient by a strain that takes vectors to vectors @ (1 + strain)
+        """
+        dtype = float_dtype(np.asarray(vectors).dtype)
+        arrays = [readable(n, a, dtype) for n, a in (("vectors", vectors), ("gvectors", gvectors))]
+        for name, array in zip(("vectors", "gvectors"), arrays):
+            if array.shape != (self.num_edges, 3):
+                raise ValueError(f"{name}: shape {array.shape}, expected {(self.num_edges, 3)}")
+        if self.num_senders < self.num_nodes:
+            raise ValueError(f"forces: {self.num_senders} senders, expected at least the {self.num_nodes} nodes")
+        forces, strain = np.empty((self.num_senders, 3), dtype), np.empty((3, 3))
+        pointers = [address(a) for a in (*arrays, forces, strain)]
+        with self._handle as graph:
+            check(lib.e3tp_graph_forces(graph, int(dtype == np.float64), *pointers))
+        return forces, strain
+
     def __repr__(self):
         return f"Graph({self.num_edges} edges, {self.num_senders} senders -> {self.num_nodes} nodes)"
 
@@ -92,16 +114,16 @@ class _Call:
     def shape(self, name, given=None):
         """The shape of an operand by the slot of its name; of types by what is given first."""
         slot = name[-1]
-        place, width = self.conv._places[slot], self.conv._width[slot]
+        place, row = self.conv._places[slot], self.conv._row[slot]
         if place == "shared":
-            return (width,)
+            return row
         if place == "type":
             if self.num_types is None:
                 self.num_types = given[0] if given else 0
-            return (self.num_types, width)
+            return (self.num_types, *row)
         graph = self.graph
         rows = {"edge": graph.num_edges, "sender": graph.num_senders, "receiver": graph.num_nodes}
-        return (rows[place], width)
+        return (rows[place], *row)
 
     def read(self, name, value):
         half = name == "w" and self.conv._half
@@ -110,12 +132,12 @@ class _Call:
         if array.shape != shape:
             place = self.conv._places[name[-1]]
             raise ValueError(f"{name}: shape {array.shape}, expected {shape}, for its place is {place!r}")
-        self.arrays[FIELDS.get(name, name)] = array
+        self.arrays[_FIELDS.get(name, name)] = array
 
     def write(self, name, out):
         label = "out" if name in ("z", "dz") else f"out, {name}"
         array = result(label, out, self.shape(name), self.conv.dtype)
-        self.arrays[FIELDS.get(name, name)] = array
+        self.arrays[_FIELDS.get(name, name)] = array
         return array
 
     def run(self, number):
@@ -125,7 +147,10 @@ class _Call:
         if self.types is not None:
             buffers.edge_type, buffers.num_types = address(self.types), self.num_types or 0
         conv = self.conv
-        with conv._product._handle, conv._handle as pointer, self.graph._handle as graph:
+        with ExitStack() as held:
+            for part in conv._parts:
+                held.enter_context(part)
+            pointer, graph = held.enter_context(conv._handle), held.enter_context(self.graph._handle)
             status = _PASSES[number](pointer, graph, buffers)
             if status:
                 text = ctypes.create_string_buffer(_lib.MESSAGE)
@@ -133,7 +158,67 @@ class _Call:
                 check(status, text.value.decode())
 
 
-class Convolution(Closable):
+class Connected(Closable):
+    """A product joined with the places of its operands, and with what makes them; base of the convolutions.
+
+    _parts   handles of the library's objects that a call needs
+    _places  operand -> place; _row: operand -> the axes of one row
+    """
+
+    def _connect(self, product, places, scale, weight_dtype=None, makers=None):
+        self._product, self._places = product, places
+        self._half = self._stored(weight_dtype)
+        width = product._width
+        self._row = {slot: (n,) for slot, n in width.items()} | {"v": (3,)}
+        self._parts = [product._handle]
+        numbers = [PLACES[places[slot]] for slot in "xywz"]
+        desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
+        with ExitStack() as held:
+            for name, handle in (makers or {}).items():
+                setattr(desc, name, held.enter_context(handle) if isinstance(handle, Handle) else handle)
+                self._parts += [handle] if isinstance(handle, Handle) else []
+            pointer = created(lib.e3tp_conv_create, held.enter_context(product._handle), desc)
+        self._handle = Handle(pointer, lib.e3tp_conv_destroy, type(self).__name__)
+
+    def _stored(self, weight_dtype):
+        """Whether w is bfloat16."""
+        if weight_dtype is None:
+            return False
+        name = weight_dtype if isinstance(weight_dtype, str) else np.dtype(weight_dtype).name
+        if name == self.dtype.name:
+            return False
+        if name != "bfloat16" or self.dtype != np.float32:
+            half = ' or "bfloat16"' if self.dtype == np.float32 else ""
+            raise ValueError(f"weight_dtype: {weight_dtype!r}, expected None{half}: the dtype is {self.dtype}")
+        return True
+
+    irreps_in1 = property(lambda self: self._product.irreps_in1)
+    irreps_in2 = property(lambda self: self._product.irreps_in2)
+    irreps_out = property(lambda self: self._product.irreps_out)
+    instructions = property(lambda self: self._product.instructions)
+    weight_numel = property(lambda self: self._product.weight_numel)
+    dtype = property(lambda self: self._product.dtype)
+    method = property(lambda self: self._product.method)
+    isa = property(lambda self: self._product.isa)
+
+    def _run(self, number, graph, given, wanted, edge_type):
+        """given: name -> array or None; wanted: name -> None or the array to write to. Returns name -> array."""
+        if not isinstance(graph, Graph):
+            raise TypeError(f"graph: {type(graph).__name__}, expected a Graph")
+        call = _Call(self, graph, edge_type)
+        for name, value in given.items():
+            if value is not None or name in self._required:
+                call.read(name, value)
+        outs = {name: call.write(name, out) for name, out in wanted.items()}
+        call.run(number)
+        return outs
+
+    def describe(self):
+        """Text about the product: method, tier, size and cost, and why the other methods were not chosen."""
+        return self._product.describe()
+
+
+class Convolution(Connected):
     """out[i] = scale * sum over the edges e with receiver i of tp(x[sender of e], y[e], w[e]).
 
     irreps_in1, ...   as of TensorProduct; or a TensorProduct, and no more of them
@@ -169,53 +254,22 @@ class Convolution(Closable):
             self._product = TensorProduct(irreps_in1, *arguments, shared_weights=w_at == "shared", **options)
         places = {"x": x_at, "y": y_at, "w": w_at, "z": out_at}
         names = {"x": "x_at", "y": "y_at", "w": "w_at", "z": "out_at"}
-        numbers = [choice(names[slot], place, PLACES) for slot, place in places.items()]
-        self._width = self._product._width
+        for slot, place in places.items():
+            choice(names[slot], place, PLACES)
         if not self.weight_numel:
             places["w"] = "edge"
-        self._places = places
-        self._half = self._stored(weight_dtype)
-        desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
-        with self._product._handle as plan:
-            pointer = created(lib.e3tp_conv_create, plan, desc)
-        self._handle = Handle(pointer, lib.e3tp_conv_destroy, "Convolution")
+        self._connect(self._product, places, scale, weight_dtype)
 
-    def _stored(self, weight_dtype):
-        """Whether w is bfloat16."""
-        if weight_dtype is None:
-            return False
-        name = weight_dtype if isinstance(weight_dtype, str) else np.dtype(weight_dtype).name
-        if name == self.dtype.name:
-            return False
-        if name != "bfloat16" or self.dtype != np.float32:
-            half = ' or "bfloat16"' if self.dtype == np.float32 else ""
-            raise ValueError(f"weight_dtype: {weight_dtype!r}, expected None{half}: the dtype is {self.dtype}")
-        return True
-
-    irreps_in1 = property(lambda self: self._product.irreps_in1)
-    irreps_in2 = property(lambda self: self._product.irreps_in2)
-    irreps_out = property(lambda self: self._product.irreps_out)
-    instructions = property(lambda self: self._product.instructions)
-    weight_numel = property(lambda self: self._product.weight_numel)
-    dtype = property(lambda self: self._product.dtype)
-    method = property(lambda self: self._product.method)
-    isa = property(lambda self: self._product.isa)
+    _required = ("x", "y", "gz")
 
     def _run(self, number, graph, given, wanted, edge_type):
-        """given: name -> array or None; wanted: name -> None or the array to write to. Returns name -> array."""
-        if not isinstance(graph, Graph):
-            raise TypeError(f"graph: {type(graph).__name__}, expected a Graph")
         weighted = self._product._takes_weights(given)
-        call = _Call(self, graph, edge_type)
-        for name, value in given.items():
-            if name[-1] == "w" and not weighted:
-                if value is not None and name != "w":
-                    raise ValueError(f"{name}: expected None, the product has no weights")
-            elif value is not None or name in ("x", "y", "gz"):
-                call.read(name, value)
-        outs = {name: call.write(name, out) for name, out in wanted.items() if name[-1] != "w" or weighted}
-        call.run(number)
-        return outs
+        for name in [name for name in given if name[-1] == "w" and not weighted]:
+            if given[name] is not None and name != "w":
+                raise ValueError(f"{name}: expected None, the product has no weights")
+            given = {**given, name: None}
+        wanted = {name: out for name, out in wanted.items() if name[-1] != "w" or weighted}
+        return super()._run(number, graph, given, wanted, edge_type)
 
     def _gradients(self, number, prefix, operands, graph, given, needs, out, edge_type):
         names = [prefix + operand[-1] for operand in operands]
@@ -245,7 +299,3 @@ class Convolution(Closable):
         """The change of out along tangents of x, y and w; None is no change."""
         given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
         return self._run(_lib.JVP, graph, given, {"dz": out}, edge_type)["dz"]
-
-    def describe(self):
-        """Text about the product: method, tier, size and cost, and why the other methods were not chosen."""
-        return self._product.describe()

@@ -43,7 +43,9 @@ class Spline(Closable):
         self._handle = Handle(plan, lib.e3tp_spline_destroy, type(self).__name__)
         self.r_max = float(self.dtype.type(r_max))
         self.isa = lib.e3tp_spline_isa(plan).decode()
-        self._fit(values)
+        self.values = values.copy()
+        self.coefficients = np.empty((*values.shape[:-2], self.knots + 2, self.width), self.dtype)
+        self.set_values(self.values)
 
     @classmethod
     def from_function(cls, function, r_max, knots, types=None, dtype=np.float32, isa="auto", threads=0):
@@ -62,10 +64,18 @@ class Spline(Closable):
 
     def set_values(self, values):
         """Fits the splines to other values of the same shape and dtype."""
+        coefficients = self.fit(values)
+        self._keep(np.array(values), coefficients)
+
+    def fit(self, values, out=None):
+        """The coefficients of the splines through other values, which are not kept: a linear map."""
         values = readable("values", values, self.dtype)
         if values.shape != self.values.shape:
             raise ValueError(f"values: shape {values.shape}, expected {self.values.shape}")
-        self._fit(values)
+        out = result("out", out, self.coefficients.shape, self.dtype)
+        with self._handle as plan:
+            check(lib.e3tp_spline_fit(plan, self.types, address(values), address(out)))
+        return out
 
     def __call__(self, r, types=None, out=None):
         """The functions at distances r (...), each of the type in types (...): (..., width)."""
@@ -96,11 +106,7 @@ class Spline(Closable):
             f"{self.dtype}, tier {self.isa}"
         )
 
-    def _fit(self, values):
-        values = values.copy()
-        coefficients = np.empty((*values.shape[:-2], self.knots + 2, self.width), self.dtype)
-        with self._handle as plan:
-            check(lib.e3tp_spline_fit(plan, self.types, address(values), address(coefficients)))
+    def _keep(self, values, coefficients):
         values.flags.writeable = coefficients.flags.writeable = False
         self.values, self.coefficients = values, coefficients
 
