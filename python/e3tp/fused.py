@@ -80,8 +80,9 @@ class _SplineTable:
     table = property(lambda self: self._spline.coefficients)
 
     def _to_table(self, name, tangent):
-        if np.shape(tangent) != self._spline.values.shape:
-            raise ValueError(f"{name}: shape {np.shape(tangent)}, expected {self._spline.values.shape} as of the values")
+        shape = self._spline.values.shape
+        if np.shape(tangent) != shape:
+            raise ValueError(f"{name}: shape {np.shape(tangent)}, expected {shape} as of the values")
         return self._spline.fit(readable(name, tangent, self.table.dtype))
 
     def _from_table(self, gradient, out):
