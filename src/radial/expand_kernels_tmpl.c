@@ -164,9 +164,8 @@ static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
 
 /* ---- terms ---- */
 
-/* Rows and terms of a block of dot products. Each has two accumulators, of the even vectors of the
-   width and of the odd ones: a spline's four would wait for one another. */
-enum { DOT_ROWS = V_BYTES == 64 ? 3 : 1, DOT_TERMS = 4 };
+/* Rows and terms of a block of dot products; four terms at least, for those of a spline. */
+enum { DOT_ROWS = V_BYTES == 64 ? 6 : V_BYTES == 32 ? 3 : 2, DOT_TERMS = 4 };
 
 typedef struct dots {
     const real *t, *g; /* [terms][width], [rows][width] */
@@ -180,20 +179,23 @@ V_INLINE void dot_step(const int rows, const int terms, size_t width, const real
 {
     v_real x[DOT_ROWS];
     V_UNROLL
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         x[r] = load(g + (size_t)r * width, lanes);
+        V_PIN(x[r]);
+    }
     V_UNROLL
     for (int k = 0; k < terms; k++) {
-        const v_real y = load(t + (size_t)k * width, lanes);
+        v_real y = load(t + (size_t)k * width, lanes);
+        V_PIN(y);
         V_UNROLL
         for (int r = 0; r < rows; r++)
             sum[r][k] = v_fma(x[r], y, sum[r][k]);
     }
 }
 
-/* Sums over lanes, vector by vector of sums. */
+/* The sums over lanes of a block, a vector of them together. */
 V_INLINE void dot_sums(const int rows, const int terms, const dots *d,
-                       v_real even[DOT_ROWS][DOT_TERMS], v_real odd[DOT_ROWS][DOT_TERMS], real *gb)
+                       v_real sum[DOT_ROWS][DOT_TERMS], real *gb)
 {
     enum { L = V_BYTES / sizeof(real) };
     const int n = rows * terms;
@@ -202,48 +204,40 @@ V_INLINE void dot_sums(const int rows, const int terms, const dots *d,
         v_real lanes[L];
         V_UNROLL
         for (int i = from; i < from + L; i++)
-            lanes[i - from] =
-                i < n ? even[i / terms][i % terms] + odd[i / terms][i % terms] : v_zero();
+            lanes[i - from] = i < n ? sum[i / terms][i % terms] : v_zero();
         const v_real sums = v_sums(lanes);
         V_UNROLL
-        for (int i = from; i < from + L; i++)
-            if (i < n) {
-                real *to = gb + (size_t)(i / terms) * d->terms + i % terms;
-                *to = (d->add ? *to : 0) + sums[i - from];
-            }
+        for (int i = from; i < from + L && i < n; i++) {
+            real *to = gb + (size_t)(i / terms) * d->terms + i % terms;
+            *to = (d->add ? *to : 0) + sums[i - from];
+        }
     }
 }
 
 V_INLINE void dot_block(const int rows, const int terms, const dots *d, size_t row, size_t term)
 {
-    const size_t width = d->width, lanes = V_LANES;
+    const size_t width = d->width;
     const real *g = d->g + row * width, *t = d->t + term * width;
-    real *gb = d->gb + row * d->terms + term;
-    v_real even[DOT_ROWS][DOT_TERMS], odd[DOT_ROWS][DOT_TERMS];
+    v_real sum[DOT_ROWS][DOT_TERMS];
     size_t at = 0;
     V_UNROLL
     for (int r = 0; r < rows; r++)
         V_UNROLL
     for (int k = 0; k < terms; k++)
-        even[r][k] = odd[r][k] = v_zero();
-    for (; at + 2 * lanes <= width; at += 2 * lanes) {
-        dot_step(rows, terms, width, g + at, t + at, V_LANES, even);
-        dot_step(rows, terms, width, g + at + lanes, t + at + lanes, V_LANES, odd);
-    }
-    if (at + lanes <= width) {
-        dot_step(rows, terms, width, g + at, t + at, V_LANES, even);
-        at += lanes;
-        if (at < width)
-            dot_step(rows, terms, width, g + at, t + at, (int)(width - at), odd);
-    } else if (at < width)
-        dot_step(rows, terms, width, g + at, t + at, (int)(width - at), even);
-    dot_sums(rows, terms, d, even, odd, gb);
+        sum[r][k] = v_zero();
+    for (; at + (size_t)V_LANES <= width; at += (size_t)V_LANES)
+        dot_step(rows, terms, width, g + at, t + at, V_LANES, sum);
+    if (at < width)
+        dot_step(rows, terms, width, g + at, t + at, (int)(width - at), sum);
+    dot_sums(rows, terms, d, sum, d->gb + row * d->terms + term);
 }
 
 #if V_BYTES == 64
+#define EACH_DOTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif V_BYTES == 32
 #define EACH_DOTS(X) X(1) X(2) X(3)
 #else
-#define EACH_DOTS(X) X(1)
+#define EACH_DOTS(X) X(1) X(2)
 #endif
 #define DEFINE_DOTS_(rows, terms)                                             \
     static void dots_##rows##_##terms(const dots *d, size_t row, size_t term) \

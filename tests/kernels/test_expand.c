@@ -141,8 +141,8 @@ static void check_terms(const problem *p, bool add)
                     get(&p->g, i * width + w) * get(&p->table, (p->first[i] + k) * width + w);
                 sum += term, size += fabs(term);
             }
-            /* each lane of two vectors adds up its share, then the lanes as a tree */
-            near_sum(p, false, get(&gb, i * terms + k), sum, size, width / 4 + 6);
+            /* each lane, of two at least, adds up its share, then the lanes as a tree */
+            near_sum(p, false, get(&gb, i * terms + k), sum, size, width / 2 + 5);
         }
         const e3tp_expand one = single(p, i);
         memcpy(alone.at, start.at + i * terms * p->es, terms * p->es);
