@@ -207,10 +207,11 @@ V_INLINE void dot_sums(const int rows, const int terms, const dots *d,
             lanes[i - from] = i < n ? sum[i / terms][i % terms] : v_zero();
         const v_real sums = v_sums(lanes);
         V_UNROLL
-        for (int i = from; i < from + L && i < n; i++) {
-            real *to = gb + (size_t)(i / terms) * d->terms + i % terms;
-            *to = (d->add ? *to : 0) + sums[i - from];
-        }
+        for (int i = from; i < from + L; i++)
+            if (i < n) {
+                real *to = gb + (size_t)(i / terms) * d->terms + i % terms;
+                *to = (d->add ? *to : 0) + sums[i - from];
+            }
     }
 }
 
