@@ -576,7 +576,19 @@ static void read_terms(y_terms *y, const e3tp_cg_entry *e, size_t ne, double c, 
     }
 }
 
-/* Lanes are summed last, once for each component of y. */
+/* Sums over the elements, as vectors of lanes. */
+V_INLINE void sums_of_y(const y_terms *y, const v_real *D, v_real *acc)
+{
+    size_t s = 0;
+    for (int o = 0; o < y->n; o++) {
+        v_real of_o = v_zero();
+        for (; s < y->end[o]; s++)
+            of_o = v_fma(v_set1(y->of[s].c), D[y->of[s].at], of_o);
+        acc[o] = of_o;
+    }
+}
+
+/* Lanes are summed last, once for each component of y, of as many rows at once as fill a vector. */
 static void mix_y(size_t rows, size_t tiles, const source *from, const source *to,
                   const e3tp_cg_entry *e, size_t ne, double c, real *gy)
 {
@@ -585,18 +597,17 @@ static void mix_y(size_t rows, size_t tiles, const source *from, const source *t
     real sum[MOST_Y + V_BYTES / sizeof(real)];
     y_terms y;
     read_terms(&y, e, ne, c, g->n);
-    for (size_t r = 0; r < rows; r++) {
-        matrix_of(r, tiles, a, g, D);
-        size_t s = 0;
-        for (int o = 0; o < y.n; o++) {
-            v_real of_o = v_zero();
-            for (; s < y.end[o]; s++)
-                of_o = v_fma(v_set1(y.of[s].c), D[y.of[s].at], of_o);
-            acc[o] = of_o;
+    const size_t n = (size_t)y.n, together = n > 0 && n < V_LANES ? (size_t)V_LANES / n : 1;
+    for (size_t r = 0, now; r < rows; r += now) {
+        now = rows - r < together ? rows - r : together;
+        for (size_t q = 0; q < now; q++) {
+            matrix_of(r + q, tiles, a, g, D);
+            sums_of_y(&y, D, acc + q * n);
         }
-        sum_lanes(y.n, acc, sum);
-        for (int o = 0; o < y.n; o++)
-            gy[(size_t)o * T + r] += sum[o];
+        sum_lanes((int)(now * n), acc, sum);
+        for (size_t q = 0; q < now; q++)
+            for (size_t o = 0; o < n; o++)
+                gy[o * T + r + q] += sum[q * n + o];
     }
 }
 
