@@ -274,6 +274,9 @@ static void terms(const e3tp_expand *e, const void *table, const void *g, void *
 
 /* ---- table ---- */
 
+enum { AHEAD = 12 };
+
+
 /* In double: of a block of rows of the table so many, of their columns so many vectors. */
 typedef double v_wide __attribute__((vector_size(V_BYTES)));
 typedef double v_wide_u __attribute__((vector_size(V_BYTES), aligned(8), may_alias));
@@ -370,6 +373,9 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
         const real *b = (const real *)e->b + i * terms, *in = (const real *)g + i * width;
         const size_t at = e->first[i] * width;
         n = run_of(e, i);
+        if (i + AHEAD < e->n)
+            for (size_t c = from; c < to; c += 64 / sizeof(real))
+                __builtin_prefetch(in + AHEAD * width + c);
         if (wide && sizeof(real) < sizeof(double)) {
             const wide_run p = {n, terms, width, b, in, (double *)gtable + at};
             multiply_wide(&p, terms, from, to);
