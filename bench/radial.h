@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Radial functions by themselves (e3tp/radial.h): two bases, both types, with and without
-   derivatives, one thread. Which sines and exponentials a build has is fixed when it is made:
-   SLEEF's vector functions, or the C library's lane by lane; the table says which. */
+   one or two derivatives, one thread. Which sines and exponentials a build has is fixed when it is
+   made: SLEEF's vector functions, or the C library's lane by lane; the table says which. */
 #ifndef BENCH_RADIAL_H
 #define BENCH_RADIAL_H
 
