@@ -154,14 +154,14 @@ E3TP_API e3tp_status e3tp_sh_eval(const int *ls, size_t nls, int normalize, e3tp
 /* ---- Quadrature on the sphere ---- */
 
 /* Largest degree of e3tp_lebedev. */
-#define E3TP_LEBEDEV_DEGREE 31
+#define E3TP_LEBEDEV_DEGREE 47
 
 /* Lebedev's rules: points on the sphere that the 48 symmetries of the octahedron map onto each
    other, to the bit; two thirds as many as a product of Gauss-Legendre and equal steps takes. The
    smallest that gives the mean over the sphere of every polynomial in (x, y, z) to `degree`:
 
-     degree  3  5  7  9 11 13* 15  17  19  21  23  25*  27*  29  31
-     points  6 14 26 38 50 74  86 110 146 170 194 230  266  302 350
+     degree  3  5  7  9 11 13* 15  17  19  21  23  25*  27*  29  31  35  41  47
+     points  6 14 26 38 50 74  86 110 146 170 194 230  266  302 350 434 590 770
 
    and for a degree between them the next one. Some weights of the rules marked * are negative; A,
    the sum of |w|, is 1.47, 1.29 and 1.08 for these, else 1.

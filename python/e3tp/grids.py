@@ -278,7 +278,7 @@ class ToS2Grid(_Map):
     layout         as in TensorProduct, one for both or two; of samples "ir_mul" is (..., res_beta, res_alpha, C) and
                    "batch_last" (res_beta, res_alpha, C, ...)
     quadrature     "equiangular": e3nn's rings; "gauss-legendre": half as many do; "lebedev": the points of lebedev(),
-                   in number two thirds of Gauss-Legendre's: res_beta is their number, res_alpha 1, lmax to 15
+                   in number two thirds of Gauss-Legendre's: res_beta is their number, res_alpha 1, lmax to 23
     half_offset    azimuths begin half a step from z, not at z
     allow_aliasing True: fewer rings than lmax takes to come back from are not refused
     dtype, isa, threads   as in TensorProduct

@@ -87,7 +87,7 @@ def lebedev(degree):
     """(points, weights) of Lebedev's rule: unit vectors (n, 3), and the weights (n,) of a mean over the sphere.
 
     The smallest rule with the symmetry of the octahedron that is exact for polynomials in (x, y, z) to `degree`, to
-    31; some weights of those of degrees 13, 25 and 27 are negative. For a product of functions to degrees l1, l2 and a
+    47; some weights of those of degrees 13, 25 and 27 are negative. For a product of functions to degrees l1, l2 and a
     harmonic of degree l3 that is l1 + l2 + l3. Samples of coefficients x (..., (L+1)^2), and the way back:
 
         points, weights = lebedev(2 * L)
