@@ -303,14 +303,16 @@ static void add_to_table(const windows_task *t, size_t p)
     const bool wide = e3tp_sweep_is_wide(s);
     const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element,
                  from = p * columns, to = width - from < columns ? width : from + columns;
-    for (int i = 0; i < 2; i++) {
-        const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place,
-                               e3tp_maker_terms(m), width, t->messages + t->factors[i],
-                               (const size_t *)(const void *)(t->messages + t->table_row)};
-        if (e3tp_sweep_keeps_pair(s, i))
-            m->expand->table(&e, t->messages + t->gradient[i],
-                             wide ? (void *)t->table : s->call->out[OP_W], wide, from, to);
-    }
+    const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place, e3tp_maker_terms(m),
+                           width, t->messages + t->factors[0],
+                           (const size_t *)(const void *)(t->messages + t->table_row)};
+    const char *gw = t->messages + t->gradient[0];
+    void *table = wide ? (void *)t->table : s->call->out[OP_W];
+    if (e3tp_sweep_keeps_pair(s, 1))
+        m->expand->table_of_two(&e, t->messages + t->factors[1], gw, t->messages + t->gradient[1],
+                                table, wide, from, to);
+    else
+        m->expand->table(&e, gw, table, wide, from, to);
 }
 
 /* Parts of senders, and of a table's columns. */

@@ -251,12 +251,11 @@ static void set_factor_tangents(const e3tp_sweep *s, const e3tp_segment *g, cons
         memcpy(tb, scratch + m->ta, g->n * s->row[OP_A]);
 }
 
-/* Sums with factors [0], or with their tangents [1]. */
 static e3tp_expand expansion(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
-                             char *scratch, int which)
+                             char *scratch)
 {
     return (e3tp_expand){g->n, e3tp_maker_terms(maker_of(s)), s->call->job->width[OP_W],
-                         factors_at(s, g, to, scratch, which), first_rows(s, g, to, scratch)};
+                         factors_at(s, g, to, scratch, 0), first_rows(s, g, to, scratch)};
 }
 
 static void make_weights(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
@@ -268,15 +267,15 @@ static void make_weights(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_
     const bool moves = e3tp_sweep_moves_factors(s);
     set_arguments(s, g, scratch);
     set_factors(s, g, to, scratch);
-    const e3tp_expand e = expansion(s, g, to, scratch, 0);
-    kernels->rows(&e, c->in[OP_W], w, false);
-    q->in[OP_W] = w;
-    q->stride[OP_W] = (ptrdiff_t)e.width;
+    const e3tp_expand e = expansion(s, g, to, scratch);
     if (moves) {
         set_factor_tangents(s, g, to, scratch);
-        const e3tp_expand t = expansion(s, g, to, scratch, 1);
-        kernels->rows(&t, c->in[OP_W], tw, false);
+        kernels->rows_of_two(&e, factors_at(s, g, to, scratch, 1), c->in[OP_W], w, tw);
+    } else {
+        kernels->rows(&e, c->in[OP_W], w, false);
     }
+    q->in[OP_W] = w;
+    q->stride[OP_W] = (ptrdiff_t)e.width;
     if (c->t[OP_W])
         kernels->rows(&e, c->t[OP_W], tw, moves);
     if (moves || c->t[OP_W])
@@ -310,7 +309,7 @@ static void set_factor_gradients(const e3tp_sweep *s, const e3tp_segment *g, con
 {
     const e3tp_conv_call *c = s->call;
     const e3tp_expand_kernels *kernels = maker_of(s)->expand;
-    const e3tp_expand e = expansion(s, g, to, scratch, 0);
+    const e3tp_expand e = expansion(s, g, to, scratch);
     char *gb[2] = {scratch + s->made.gb[0], scratch + s->made.gb[1]};
     kernels->terms(&e, c->in[OP_W], e3tp_made_gradient(s, g, to, scratch, OP_W, false), gb[0],
                    false);

@@ -32,6 +32,12 @@ typedef struct e3tp_expand_kernels {
        ascending; wide: gtable is of double whatever the kernel's real. */
     void (*table)(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
                   size_t to);
+    /* rows with the factors of e and with b2 [n][terms], and table with g and b2's g2, each i with
+       both in turn: a spline's rows of the table are passed over once. */
+    void (*rows_of_two)(const e3tp_expand *e, const void *b2, const void *table, void *out,
+                        void *out2);
+    void (*table_of_two)(const e3tp_expand *e, const void *b2, const void *g, const void *g2,
+                         void *gtable, bool wide, size_t from, size_t to);
 } e3tp_expand_kernels;
 
 /* NULL: the tier is not compiled in. */

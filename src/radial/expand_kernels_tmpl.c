@@ -162,6 +162,54 @@ static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
     }
 }
 
+V_INLINE void two_of_four_at(const v_real *b, const real *t, size_t width, real *out, real *out2,
+                             const int lanes)
+{
+    v_real sum[2] = {v_zero(), v_zero()};
+    V_UNROLL
+    for (int k = 0; k < 4; k++) {
+        const v_real x = load(t + (size_t)k * width, lanes);
+        sum[0] = v_fma(b[k], x, sum[0]);
+        sum[1] = v_fma(b[4 + k], x, sum[1]);
+    }
+    store(out, sum[0], lanes);
+    store(out2, sum[1], lanes);
+}
+
+V_INLINE void broadcast_two(const real *b, const real *b2, v_real *to)
+{
+    V_UNROLL
+    for (int k = 0; k < 4; k++) {
+        to[k] = v_set1(b[k]);
+        to[4 + k] = v_set1(b2[k]);
+    }
+}
+
+static void rows_of_two(const e3tp_expand *e, const void *b2, const void *table, void *out,
+                        void *out2)
+{
+    const size_t width = e->width, lanes = V_LANES;
+    if (e->terms != 4) {
+        const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
+        rows(e, table, out, false);
+        rows(&second, table, out2, false);
+        return;
+    }
+    for (size_t i = 0, at; i < e->n; i++) {
+        const real *t = (const real *)table + e->first[i] * width;
+        real *to = (real *)out + i * width, *to2 = (real *)out2 + i * width;
+        v_real b[8];
+        broadcast_two((const real *)e->b + 4 * i, (const real *)b2 + 4 * i, b);
+        for (at = 0; at + 2 * lanes <= width; at += 2 * lanes) {
+            two_of_four_at(b, t + at, width, to + at, to2 + at, V_LANES);
+            two_of_four_at(b, t + at + lanes, width, to + at + lanes, to2 + at + lanes, V_LANES);
+        }
+        for (; at < width; at += lanes)
+            two_of_four_at(b, t + at, width, to + at, to2 + at,
+                           width - at < lanes ? (int)(width - at) : V_LANES);
+    }
+}
+
 /* ---- terms ---- */
 
 /* Rows and terms of a block of dot products; four terms at least, for those of a spline. */
@@ -276,7 +324,6 @@ static void terms(const e3tp_expand *e, const void *table, const void *g, void *
 
 enum { AHEAD = 12 };
 
-
 /* In double: of a block of rows of the table so many, of their columns so many vectors. */
 typedef double v_wide __attribute__((vector_size(V_BYTES)));
 typedef double v_wide_u __attribute__((vector_size(V_BYTES), aligned(8), may_alias));
@@ -365,6 +412,14 @@ static void add_to_four(const real *coefficients, const real *g, real *t, size_t
         add_to_four_at(b, g + at, t + at, width, (int)(to - at));
 }
 
+/* Of a row that comes later, columns from..to-1. */
+V_INLINE void fetch_ahead(const e3tp_expand *e, size_t i, const real *row, size_t from, size_t to)
+{
+    if (i + AHEAD < e->n)
+        for (size_t c = from; c < to; c += 64 / sizeof(real))
+            __builtin_prefetch(row + AHEAD * e->width + c);
+}
+
 static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
                   size_t to)
 {
@@ -373,9 +428,7 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
         const real *b = (const real *)e->b + i * terms, *in = (const real *)g + i * width;
         const size_t at = e->first[i] * width;
         n = run_of(e, i);
-        if (i + AHEAD < e->n)
-            for (size_t c = from; c < to; c += 64 / sizeof(real))
-                __builtin_prefetch(in + AHEAD * width + c);
+        fetch_ahead(e, i, in, from, to);
         if (wide && sizeof(real) < sizeof(double)) {
             const wide_run p = {n, terms, width, b, in, (double *)gtable + at};
             multiply_wide(&p, terms, from, to);
@@ -388,4 +441,41 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
     }
 }
 
-const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows, terms, table};
+V_INLINE void add_two_to_four_at(const v_real *b, const real *g, const real *g2, real *t,
+                                 size_t width, const int lanes)
+{
+    const v_real x = load(g, lanes), y = load(g2, lanes);
+    V_UNROLL
+    for (int k = 0; k < 4; k++) {
+        real *to = t + (size_t)k * width;
+        store(to, v_fma(b[4 + k], y, v_fma(b[k], x, load(to, lanes))), lanes);
+    }
+}
+
+static void table_of_two(const e3tp_expand *e, const void *b2, const void *g, const void *g2,
+                         void *gtable, bool wide, size_t from, size_t to)
+{
+    const size_t width = e->width, lanes = V_LANES;
+    if (e->terms != 4 || (wide && sizeof(real) < sizeof(double))) {
+        const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
+        table(e, g, gtable, wide, from, to);
+        table(&second, g2, gtable, wide, from, to);
+        return;
+    }
+    for (size_t i = 0; i < e->n; i++) {
+        const real *x = (const real *)g + i * width, *y = (const real *)g2 + i * width;
+        real *t = (real *)gtable + e->first[i] * width;
+        v_real b[8];
+        fetch_ahead(e, i, x, from, to);
+        fetch_ahead(e, i, y, from, to);
+        broadcast_two((const real *)e->b + 4 * i, (const real *)b2 + 4 * i, b);
+        size_t at = from;
+        for (; at + lanes <= to; at += lanes)
+            add_two_to_four_at(b, x + at, y + at, t + at, width, V_LANES);
+        if (at < to)
+            add_two_to_four_at(b, x + at, y + at, t + at, width, (int)(to - at));
+    }
+}
+
+const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows, terms, table, rows_of_two,
+                                                            table_of_two};

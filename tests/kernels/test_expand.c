@@ -192,6 +192,56 @@ static void check_table(const problem *p, bool wide)
     drop(&whole), drop(&pieces), drop(&steps);
 }
 
+/* Two sets of factors: rows with the bits of one set after the other, whatever n. */
+static void check_rows_of_two(const problem *p, const problem *q)
+{
+    const size_t n = p->e.n * p->e.width;
+    operand out = operand_of(n, p->es, 1), out2 = operand_of(n, p->es, 0),
+            alone = operand_of(n, p->es, 1);
+    p->kernels->rows_of_two(&p->e, q->b.at, p->table.at, out.at, out2.at);
+    p->kernels->rows(&p->e, p->table.at, alone.at, false);
+    ck_assert_int_eq(memcmp(alone.at, out.at, out.bytes), 0);
+    p->kernels->rows(&q->e, p->table.at, alone.at, false);
+    ck_assert_int_eq(memcmp(alone.at, out2.at, out.bytes), 0);
+    drop(&out), drop(&out2), drop(&alone);
+}
+
+static void check_table_of_two(const problem *p, const problem *q, bool wide)
+{
+    const size_t width = p->e.width, n = p->rows * width, es = wide ? 8 : p->es,
+                 cuts[] = {0, width / 3, width - width / 5, width};
+    operand whole = operand_of(n, es, 1), pieces = operand_of(n, es, 0),
+            zero = operand_of(n, es, 1);
+    double *sum = malloc((4 * n + 1) * sizeof *sum);
+    fill(&whole, 6), fill(&pieces, 6);
+    memset(zero.at, 0, zero.bytes);
+    table_reference(p, &whole, sum, sum + n);
+    table_reference(q, &zero, sum + 2 * n, sum + 3 * n);
+    p->kernels->table_of_two(&p->e, q->b.at, p->g.at, q->g.at, whole.at, wide, 0, width);
+    for (size_t j = 0; j < n; j++)
+        near_sum(p, wide, get(&whole, j), sum[j] + sum[2 * n + j], sum[n + j] + sum[3 * n + j],
+                 2 * p->e.n);
+    for (size_t c = 0; c + 1 < COUNT_OF(cuts); c++)
+        p->kernels->table_of_two(&p->e, q->b.at, p->g.at, q->g.at, pieces.at, wide, cuts[c],
+                                 cuts[c + 1]);
+    ck_assert_int_eq(memcmp(whole.at, pieces.at, n * es), 0);
+    free(sum);
+    drop(&whole), drop(&pieces), drop(&zero);
+}
+
+static void check_two(const problem *p, bool wide)
+{
+    problem q = *p;
+    q.b = operand_of(p->e.n * p->e.terms, p->es, 0),
+    q.g = operand_of(p->e.n * p->e.width, p->es, 0);
+    fill(&q.b, 7), fill(&q.g, 8);
+    q.e.b = q.b.at;
+    if (!wide)
+        check_rows_of_two(p, &q);
+    check_table_of_two(p, &q, wide);
+    drop(&q.b), drop(&q.g);
+}
+
 static void each_problem(int i, void (*check)(const problem *p, bool flag))
 {
     for (size_t n = 0; n < COUNTS; n++)
@@ -224,6 +274,12 @@ START_TEST(table)
 }
 END_TEST
 
+START_TEST(two)
+{
+    each_problem(_i, check_two);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_under_test(argc, argv);
@@ -231,5 +287,6 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, rows, 0, 2 * WIDTHS);
     tcase_add_loop_test(t, terms, 0, 2 * WIDTHS);
     tcase_add_loop_test(t, table, 0, 2 * WIDTHS);
+    tcase_add_loop_test(t, two, 0, 2 * WIDTHS);
     return run_case(t, "expand");
 }
