@@ -43,6 +43,7 @@ typedef struct setup {
     e3tp_conv *conv;
     size_t rows[OPERANDS], width[OPERANDS];
     float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS]; /* out: gradients, z last */
+    void *work;
 } setup;
 
 /* ---- setting up */
@@ -105,17 +106,15 @@ static void setup_destroy(setup *s)
 {
     for (int k = 0; k < OPERANDS; k++)
         free(s->in[k]), free(s->t[k]), free(s->out[k]);
+    free(s->work);
     e3tp_conv_destroy(s->conv);
     e3tp_graph_destroy(s->graph);
     bench_product_destroy(&s->product);
     bench_crystal_destroy(&s->crystal);
 }
 
-static int run_pass(const setup *s, const conv_pass *p)
+static e3tp_conv_buffers buffers_of(const setup *s, const conv_pass *p)
 {
-    static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
-                                      const e3tp_conv_buffers *) = {
-        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
     b.x = s->in[X], b.y = s->in[Y], b.w = s->in[W], b.gz = s->in[Z];
     b.ggx = s->t[X], b.ggy = s->t[Y], b.ggw = s->t[W];
@@ -123,6 +122,28 @@ static int run_pass(const setup *s, const conv_pass *p)
     b.gx = b.hx = p->wants[X] ? s->out[X] : NULL;
     b.gy = b.hy = p->wants[Y] ? s->out[Y] : NULL;
     b.gw = b.hw = p->wants[W] ? s->out[W] : NULL;
+    b.work = s->work;
+    return b;
+}
+
+static int make_work(setup *s)
+{
+    size_t most = 0;
+    for (int p = 0; p < PASSES; p++) {
+        const e3tp_conv_buffers b = buffers_of(s, &passes[p]);
+        const size_t bytes = e3tp_conv_work_bytes(s->conv, passes[p].pass, s->graph, &b);
+        most = bytes > most ? bytes : most;
+    }
+    s->work = bench_alloc(most);
+    return s->work != NULL;
+}
+
+static int run_pass(const setup *s, const conv_pass *p)
+{
+    static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
+                                      const e3tp_conv_buffers *) = {
+        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
+    const e3tp_conv_buffers b = buffers_of(s, p);
     return run[p->pass](s->conv, s->graph, &b) == E3TP_OK;
 }
 
@@ -283,7 +304,7 @@ static int run_threads(const bench_layer_options *o, int threads)
         setup_destroy(&s);
         return 1;
     }
-    ok = ok && make_arrays(&s);
+    ok = ok && make_arrays(&s) && make_work(&s);
     if (ok)
         err = verify(&s, &rows);
     if (!ok || !(err <= bench_tolerance(E3TP_F32)) || !(rows <= bench_tolerance(E3TP_F32))) {
