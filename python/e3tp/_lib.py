@@ -238,6 +238,7 @@ _PROTOTYPES = (
     ("e3tp_conv_backward", c_int, _CONV_PASS),
     ("e3tp_conv_double_backward", c_int, _CONV_PASS),
     ("e3tp_conv_jvp", c_int, _CONV_PASS),
+    ("e3tp_conv_work_bytes", c_size_t, (c_void_p, c_int, c_void_p, POINTER(ConvBuffers))),
     ("e3tp_conv_buffers_check", c_int, (c_void_p, c_int, *_CONV_PASS[1:], c_char_p, c_size_t)),
 )
 

@@ -2,6 +2,7 @@
 """Graphs, and the convolution of node features with edge operands."""
 
 import ctypes
+import threading
 from contextlib import ExitStack
 
 import numpy as np
@@ -86,6 +87,22 @@ class Graph(Closable):
         return f"Graph({self.num_edges} edges, {self.num_senders} senders -> {self.num_nodes} nodes)"
 
 
+_kept = threading.local()
+_MOST_KEPT = 1 << 26
+
+
+def _work(size):
+    """The address of so many bytes for a call, which a thread keeps for its next; None: the library allocates.
+
+    New memory comes page by page from the system, which takes a tenth of a pass.
+    """
+    if size > _MOST_KEPT:
+        return None
+    if getattr(_kept, "work", None) is None or _kept.work.size < size + 64:
+        _kept.work = np.empty(size + 64, np.uint8)
+    return (address(_kept.work) + 63) // 64 * 64
+
+
 def _halves(value):
     """Weights of bfloat16 as their bit patterns."""
     array = np.asarray(value)
@@ -151,6 +168,7 @@ class _Call:
             for part in conv._parts:
                 held.enter_context(part)
             pointer, graph = held.enter_context(conv._handle), held.enter_context(self.graph._handle)
+            buffers.work = _work(lib.e3tp_conv_work_bytes(pointer, number, graph, buffers))
             status = _PASSES[number](pointer, graph, buffers)
             if status:
                 text = ctypes.create_string_buffer(_lib.MESSAGE)
