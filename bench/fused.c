@@ -4,28 +4,23 @@
    over all edges by the identities of a function that is linear in x, in the spline and in gz. */
 #include "fused.h"
 
-#include <e3tp/graph.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "crystal.h"
-#include "product.h"
+#include "convolution.h"
 #include "result.h"
 #include "timing.h"
 #include "verify.h"
 
-enum { CELLS = 5, NEIGHBOURS = 46, KNOTS = 256, LMAX = 3, SAMPLED = 64 };
-enum { MOST_ROUNDS = 101, ROUNDS = 7, FEW_ROUNDS = 3, CANCELLED = 5 };
+enum { KNOTS = 256, LMAX = 3, SAMPLED = 64, CANCELLED = 5 };
 enum { X, V, M, Z, Y, W, ARRAYS, MADE = 4 }; /* M: coefficients; the last two are stored */
 
-/* Lattice constant, and root mean square displacement in each direction: angstrom. */
-static const double diamond_a = 3.567, displacement = 0.05;
+/* Of atoms, root mean square in each direction: angstrom. */
+static const double displacement = 0.05;
 
 typedef struct setup {
-    bench_crystal crystal;
-    bench_product product;
-    e3tp_graph *graph;
+    bench_material m;
     e3tp_conv *made, *stored;
     e3tp_sh *sh;
     e3tp_spline *spline;
@@ -41,34 +36,26 @@ static int make_convolutions(setup *s, int threads, char *why, size_t cap)
 {
     static const int ls[] = {0, 1, 2, 3};
     e3tp_sh_desc h = e3tp_sh_desc_init(ls, LMAX + 1, 1, E3TP_SH_COMPONENT);
-    e3tp_spline_desc b =
-        e3tp_spline_desc_init(KNOTS, s->crystal.cutoff, e3tp_plan_width(s->product.plan, E3TP_W));
+    e3tp_spline_desc b = e3tp_spline_desc_init(KNOTS, s->m.crystal.cutoff,
+                                               e3tp_plan_width(s->m.product.plan, E3TP_W));
     h.threads = b.threads = threads;
     if (e3tp_sh_create(&s->sh, &h, why, cap) || e3tp_spline_create(&s->spline, &b, why, cap))
         return 0;
-    e3tp_conv_desc d = e3tp_conv_desc_init(s->product.plan);
-    if (e3tp_conv_create(&s->stored, s->product.plan, &d, why, cap))
+    e3tp_conv_desc d = e3tp_conv_desc_init(s->m.product.plan);
+    if (e3tp_conv_create(&s->stored, s->m.product.plan, &d, why, cap))
         return 0;
     d.w = E3TP_AT_SHARED, d.sh = s->sh, d.spline = s->spline;
-    return e3tp_conv_create(&s->made, s->product.plan, &d, why, cap) == E3TP_OK;
+    return e3tp_conv_create(&s->made, s->m.product.plan, &d, why, cap) == E3TP_OK;
 }
 
 static int setup_create(setup *s, int threads, char *why, size_t cap)
 {
-    *s = (setup){0};
-    const bench_crystal *c = &s->crystal;
-    char text[256];
-    snprintf(text, sizeof text,
-             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
-             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
-             threads);
-    if (!bench_diamond(&s->crystal, diamond_a, CELLS, NEIGHBOURS) ||
-        !bench_verified(&s->product, text, why, cap) ||
-        e3tp_graph_create(&s->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
-                          c->atoms, why, cap) ||
+    *s = (setup){.made = NULL};
+    const bench_crystal *c = &s->m.crystal;
+    if (!bench_material_create(&s->m, threads, why, cap) ||
         !make_convolutions(s, threads, why, cap))
         return 0;
-    const e3tp_plan *p = s->product.plan;
+    const e3tp_plan *p = s->m.product.plan;
     s->size[X] = c->atoms * e3tp_plan_width(p, E3TP_X);
     s->size[V] = c->edges * 3;
     s->size[M] = e3tp_spline_rows(s->spline) * e3tp_plan_width(p, E3TP_W);
@@ -90,14 +77,12 @@ static void setup_destroy(setup *s)
     e3tp_conv_destroy(s->stored);
     e3tp_spline_destroy(s->spline);
     e3tp_sh_destroy(s->sh);
-    e3tp_graph_destroy(s->graph);
-    bench_product_destroy(&s->product);
-    bench_crystal_destroy(&s->crystal);
+    bench_material_destroy(&s->m);
 }
 
 static size_t bytes_of(const setup *s)
 {
-    size_t numbers = s->crystal.edges;
+    size_t numbers = s->m.crystal.edges;
     for (int k = 0; k < ARRAYS; k++)
         numbers += (k < MADE ? 3 : 2) * s->size[k];
     return numbers * sizeof(float);
@@ -107,7 +92,7 @@ static size_t bytes_of(const setup *s)
  */
 static void set_vectors(setup *s)
 {
-    const bench_crystal *c = &s->crystal;
+    const bench_crystal *c = &s->m.crystal;
     for (size_t e = 0; e < c->edges; e++) {
         double squares = 0;
         for (int d = 0; d < 3; d++) {
@@ -138,11 +123,11 @@ static void set_spline(setup *s)
 
 static int make_arrays(setup *s)
 {
-    s->r = bench_alloc(s->crystal.edges * sizeof(float));
-    s->moves = bench_alloc(3 * s->crystal.atoms * sizeof(float));
+    s->r = bench_alloc(s->m.crystal.edges * sizeof(float));
+    s->moves = bench_alloc(3 * s->m.crystal.atoms * sizeof(float));
     if (!s->r || !s->moves)
         return 0;
-    bench_normal(E3TP_F32, s->moves, 3 * s->crystal.atoms, 71);
+    bench_normal(E3TP_F32, s->moves, 3 * s->m.crystal.atoms, 71);
     for (int k = 0; k < ARRAYS; k++) {
         s->in[k] = bench_alloc(s->size[k] * sizeof(float));
         s->out[k] = bench_alloc(s->size[k] * sizeof(float));
@@ -165,8 +150,8 @@ static int make_arrays(setup *s)
 
 static int evaluate_spline(const setup *s, float *values)
 {
-    return e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r, NULL, s->crystal.edges, values, NULL,
-                                NULL) == E3TP_OK;
+    return e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r, NULL, s->m.crystal.edges, values,
+                                NULL, NULL) == E3TP_OK;
 }
 
 /* One pass: what it is given beside the operands, and what it takes of the product's passes, as
@@ -213,7 +198,7 @@ static int make_work(setup *s)
     for (int i = 0; i < TIMED; i++) {
         const e3tp_conv_buffers b = buffers_of(s, &all[i]);
         const size_t bytes =
-            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->made, all[i].of, s->graph, &b);
+            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->made, all[i].of, s->m.graph, &b);
         most = bytes > most ? bytes : most;
     }
     s->work = bench_alloc(most);
@@ -222,26 +207,17 @@ static int make_work(setup *s)
 
 static int run(const setup *s, int which)
 {
-    static e3tp_status (*const pass[])(const e3tp_conv *, const e3tp_graph *,
-                                       const e3tp_conv_buffers *) = {
-        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward};
     const timed *p = &all[which];
     const e3tp_conv_buffers b = buffers_of(s, p);
     return (!p->writes || evaluate_spline(s, s->in[W])) &&
-           pass[p->of](p->stored ? s->stored : s->made, s->graph, &b) == E3TP_OK;
+           bench_conv_run(p->stored ? s->stored : s->made, p->of, &s->m, &b);
 }
 
 /* ---- what is right */
 
 static double dot(const setup *s, int k, float *const *a, float *const *b, double *size)
 {
-    double sum = 0;
-    for (size_t i = 0; i < s->size[k]; i++) {
-        const double term = (double)a[k][i] * (double)b[k][i];
-        sum += term;
-        *size += term * term;
-    }
-    return sum;
+    return bench_dot(a[k], b[k], s->size[k], size);
 }
 
 /* The largest difference, over the root mean square. */
@@ -261,17 +237,17 @@ static int stored_backward(const setup *s, float *gx)
     e3tp_conv_buffers b = buffers_of(s, &all[READ]);
     b.z = NULL, b.work = NULL;
     b.gx = gx, b.gy = s->out[Y], b.gw = s->out[W];
-    return e3tp_conv_backward(s->stored, s->graph, &b) == E3TP_OK;
+    return e3tp_conv_backward(s->stored, s->m.graph, &b) == E3TP_OK;
 }
 
 /* gv at some edges: gy Y' + (gw . w') v / |v|, over the size of gy and of the terms of w'. */
 static double vector_error(const setup *s)
 {
-    const size_t ny = s->size[Y] / s->crystal.edges, nw = s->size[W] / s->crystal.edges;
+    const size_t ny = s->size[Y] / s->m.crystal.edges, nw = s->size[W] / s->m.crystal.edges;
     double worst = 0;
     float *slope = malloc(nw * sizeof *slope);
     for (size_t i = 0; slope && i < SAMPLED; i++) {
-        const size_t e = i * s->crystal.edges / SAMPLED;
+        const size_t e = i * s->m.crystal.edges / SAMPLED;
         const float *v = s->in[V] + 3 * e, *gw = s->out[W] + e * nw;
         const e3tp_sh_vectors one = {1, v, NULL, NULL};
         float gv[3];
@@ -296,11 +272,6 @@ static double vector_error(const setup *s)
     return worst;
 }
 
-static double imbalance(double sum, double size)
-{
-    return fabs(sum) / sqrt(size);
-}
-
 static double verify_backward(const setup *s, float *gx)
 {
     double size = 0, worst;
@@ -310,7 +281,7 @@ static double verify_backward(const setup *s, float *gx)
     if (!run(s, BACKWARD))
         return INFINITY;
     worst = fmax(difference(s->out[X], gx, s->size[X]), vector_error(s));
-    return fmax(worst, imbalance(dot(s, M, s->out, s->in, &size) - z, size));
+    return fmax(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
 }
 
 /* F = sum(gz hz) = sum(ggx gx + ggv gv), and sum(M hM) is F, sum(x hx) its part of ggv. Over what
@@ -323,14 +294,15 @@ static double verify_second(const setup *s)
     const double by_x = dot(s, X, s->out, s->t, &size), by_v = dot(s, V, s->out, s->t, &size);
     if (!run(s, SECOND))
         return INFINITY;
-    worst = imbalance(dot(s, Z, s->out, s->in, &size) - by_x - by_v, size);
-    worst = fmax(worst, imbalance(dot(s, X, s->out, s->in, &size) - by_v, size));
-    return fmax(worst, imbalance(dot(s, M, s->out, s->in, &size) - by_x - by_v, size)) / CANCELLED;
+    worst = bench_imbalance(dot(s, Z, s->out, s->in, &size) - by_x - by_v, size);
+    worst = fmax(worst, bench_imbalance(dot(s, X, s->out, s->in, &size) - by_v, size));
+    return fmax(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - by_x - by_v, size)) /
+           CANCELLED;
 }
 
 static double verify(const setup *s)
 {
-    const e3tp_sh_vectors v = {s->crystal.edges, s->in[V], NULL, NULL};
+    const e3tp_sh_vectors v = {s->m.crystal.edges, s->in[V], NULL, NULL};
     const size_t most = s->size[X] > s->size[Z] ? s->size[X] : s->size[Z];
     float *kept = malloc(most * sizeof *kept);
     double worst = INFINITY;
@@ -349,31 +321,31 @@ static double verify(const setup *s)
 
 static double flops_per_edge(const setup *s, const timed *p)
 {
-    return e3tp_plan_flops(s->product.plan, p->of) +
-           8.0 * p->expansions * (double)s->size[W] / (double)s->crystal.edges;
+    return e3tp_plan_flops(s->m.product.plan, p->of) +
+           8.0 * p->expansions * (double)s->size[W] / (double)s->m.crystal.edges;
 }
 
 static void report(const bench_layer_options *o, const setup *s, const timed *p, int threads,
                    bench_stats seconds, double err, double forward_time)
 {
     char problem[160];
-    const double to_ns = 1e9 / (double)s->crystal.edges;
+    const double to_ns = 1e9 / (double)s->m.crystal.edges;
     snprintf(problem, sizeof problem,
-             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d knots=%d", s->crystal.atoms,
-             NEIGHBOURS, threads, KNOTS);
+             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d knots=%d",
+             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, KNOTS);
     const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
-    const double weights = (double)s->size[W] / (double)s->crystal.edges * sizeof(float);
+    const double weights = (double)s->size[W] / (double)s->m.crystal.edges * sizeof(float);
     const bench_result r = {.kind = "fused",
                             .name = p->name,
                             .problem = problem,
                             .op = "conv",
-                            .method = e3tp_plan_method(s->product.plan),
+                            .method = e3tp_plan_method(s->m.product.plan),
                             .method_asked = "auto",
-                            .isa = e3tp_plan_isa(s->product.plan),
+                            .isa = e3tp_plan_isa(s->m.product.plan),
                             .pass = p->pass,
                             .dtype = E3TP_F32,
                             .threads = threads,
-                            .batch = s->crystal.edges,
+                            .batch = s->m.crystal.edges,
                             .ns = ns,
                             .flops = flops_per_edge(s, p),
                             .bytes = weights, /* of an edge, were they read once */
@@ -389,8 +361,8 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
 
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
 {
-    static double v[TIMED][MOST_ROUNDS];
-    const int rounds = o->quick ? FEW_ROUNDS : ROUNDS;
+    static double v[TIMED][BENCH_MOST_ROUNDS];
+    const int rounds = bench_conv_rounds(o);
     bench_stats seconds[TIMED];
     for (int i = 0; i < rounds; i++)
         for (int p = 0; p < TIMED; p++) {
@@ -415,11 +387,7 @@ static int run_threads(const bench_layer_options *o, int threads)
         fprintf(stderr, "\r\033[Kfused convolution, %d thread%s ...", threads,
                 threads > 1 ? "s" : "");
     int ok = setup_create(&s, threads, why, sizeof why);
-    const size_t room = bench_mem_available();
-    if (ok && room && bytes_of(&s) > room / 2) {
-        if (o->table)
-            fprintf(o->table, "fused convolution %d SKIP (more than half of the memory)\n",
-                    threads);
+    if (ok && bench_too_large(o, bytes_of(&s), "fused convolution", threads)) {
         setup_destroy(&s);
         return 1;
     }
@@ -442,7 +410,7 @@ int bench_fused(const bench_layer_options *o)
                 "\nfused convolution: diamond, 1000 atoms, %d neighbours, harmonics of vectors, "
                 "weights of a spline of %d knots, ir_mul; ns per edge\n%-36s t       ns  ratio "
                 "/ read  max.err\n",
-                NEIGHBOURS, KNOTS, "pass");
+                BENCH_NEIGHBOURS, KNOTS, "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)
             ok = run_threads(o, o->threads[i]) && ok;

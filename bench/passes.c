@@ -4,21 +4,16 @@
    and sums over all edges by the identities of a function that is linear in x, y, w and gz. */
 #include "passes.h"
 
-#include <e3tp/graph.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "crystal.h"
-#include "product.h"
+#include "convolution.h"
 #include "result.h"
 #include "timing.h"
 #include "verify.h"
 
-enum { CELLS = 5, NEIGHBOURS = 46, SAMPLED = 64, MOST_ROUNDS = 101, ROUNDS = 7, FEW_ROUNDS = 3 };
+enum { SAMPLED = 64 };
 enum { X, Y, W, Z, OPERANDS };
-
-static const double diamond_a = 3.567; /* lattice constant, angstrom */
 
 typedef struct conv_pass {
     const char *name;
@@ -37,9 +32,7 @@ static const conv_pass passes[] = {
 enum { PASSES = sizeof passes / sizeof *passes };
 
 typedef struct setup {
-    bench_crystal crystal;
-    bench_product product;
-    e3tp_graph *graph;
+    bench_material m;
     e3tp_conv *conv;
     size_t rows[OPERANDS], width[OPERANDS];
     float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS]; /* out: gradients, z last */
@@ -47,16 +40,6 @@ typedef struct setup {
 } setup;
 
 /* ---- setting up */
-
-static int make_product(setup *s, int threads, char *why, size_t cap)
-{
-    char text[256];
-    snprintf(text, sizeof text,
-             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
-             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
-             threads);
-    return bench_verified(&s->product, text, why, cap);
-}
 
 static size_t bytes_of(const setup *s)
 {
@@ -83,21 +66,14 @@ static int make_arrays(setup *s)
 
 static int setup_create(setup *s, int threads, char *why, size_t cap)
 {
-    *s = (setup){0};
-    const bench_crystal *c = &s->crystal;
-    if (!bench_diamond(&s->crystal, diamond_a, CELLS, NEIGHBOURS)) {
-        snprintf(why, cap, "no cutoff gives every atom %d neighbours", NEIGHBOURS);
-        return 0;
-    }
-    if (!make_product(s, threads, why, cap) ||
-        e3tp_graph_create(&s->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
-                          c->atoms, why, cap) != E3TP_OK ||
-        e3tp_conv_create(&s->conv, s->product.plan, NULL, why, cap) != E3TP_OK)
+    *s = (setup){.conv = NULL};
+    if (!bench_material_create(&s->m, threads, why, cap) ||
+        e3tp_conv_create(&s->conv, s->m.product.plan, NULL, why, cap) != E3TP_OK)
         return 0;
     static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     for (int k = 0; k < OPERANDS; k++) {
-        s->width[k] = e3tp_plan_width(s->product.plan, operand[k]);
-        s->rows[k] = k == Y || k == W ? c->edges : c->atoms;
+        s->width[k] = e3tp_plan_width(s->m.product.plan, operand[k]);
+        s->rows[k] = k == Y || k == W ? s->m.crystal.edges : s->m.crystal.atoms;
     }
     return 1;
 }
@@ -108,9 +84,7 @@ static void setup_destroy(setup *s)
         free(s->in[k]), free(s->t[k]), free(s->out[k]);
     free(s->work);
     e3tp_conv_destroy(s->conv);
-    e3tp_graph_destroy(s->graph);
-    bench_product_destroy(&s->product);
-    bench_crystal_destroy(&s->crystal);
+    bench_material_destroy(&s->m);
 }
 
 static e3tp_conv_buffers buffers_of(const setup *s, const conv_pass *p)
@@ -131,7 +105,7 @@ static int make_work(setup *s)
     size_t most = 0;
     for (int p = 0; p < PASSES; p++) {
         const e3tp_conv_buffers b = buffers_of(s, &passes[p]);
-        const size_t bytes = e3tp_conv_work_bytes(s->conv, passes[p].pass, s->graph, &b);
+        const size_t bytes = e3tp_conv_work_bytes(s->conv, passes[p].pass, s->m.graph, &b);
         most = bytes > most ? bytes : most;
     }
     s->work = bench_alloc(most);
@@ -140,30 +114,15 @@ static int make_work(setup *s)
 
 static int run_pass(const setup *s, const conv_pass *p)
 {
-    static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
-                                      const e3tp_conv_buffers *) = {
-        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
     const e3tp_conv_buffers b = buffers_of(s, p);
-    return run[p->pass](s->conv, s->graph, &b) == E3TP_OK;
+    return bench_conv_run(s->conv, p->pass, &s->m, &b);
 }
 
 /* ---- what is right */
 
 static double dot(const setup *s, int k, float *const *a, float *const *b, double *size)
 {
-    double sum = 0;
-    for (size_t i = 0; i < s->rows[k] * s->width[k]; i++) {
-        const double term = (double)a[k][i] * (double)b[k][i];
-        sum += term;
-        *size += term * term;
-    }
-    return sum;
-}
-
-/* A sum that should be zero, against the root of the sum of its squared terms. */
-static double imbalance(double sum, double size)
-{
-    return fabs(sum) / sqrt(size);
+    return bench_dot(a[k], b[k], s->rows[k] * s->width[k], size);
 }
 
 /* Rows of gy and gw at some edges, by the product alone. */
@@ -173,13 +132,13 @@ static double row_error(const setup *s)
     double worst = 0;
     float *gy = malloc(wy * sizeof *gy), *gw = malloc(ww * sizeof *gw);
     for (size_t i = 0; gy && gw && i < SAMPLED; i++) {
-        const size_t e = i * s->crystal.edges / SAMPLED;
+        const size_t e = i * s->m.crystal.edges / SAMPLED;
         e3tp_buffers b = e3tp_buffers_init(1);
-        b.x = s->in[X] + (size_t)s->crystal.sender[e] * s->width[X];
+        b.x = s->in[X] + (size_t)s->m.crystal.sender[e] * s->width[X];
         b.y = s->in[Y] + e * wy, b.w = s->in[W] + e * ww;
-        b.gz = s->in[Z] + (size_t)s->crystal.receiver[e] * s->width[Z];
+        b.gz = s->in[Z] + (size_t)s->m.crystal.receiver[e] * s->width[Z];
         b.gy = gy, b.gw = gw;
-        if (e3tp_backward(s->product.plan, &b) != E3TP_OK)
+        if (e3tp_backward(s->m.product.plan, &b) != E3TP_OK)
             worst = INFINITY;
         for (size_t k = 0; k < wy; k++)
             worst =
@@ -204,18 +163,18 @@ static double verify(const setup *s, double *rows)
     if (!run_pass(s, &passes[2]))
         return INFINITY;
     *rows = row_error(s);
-    worst = imbalance(dot(s, X, s->out, s->in, &size) - forward, size);
+    worst = bench_imbalance(dot(s, X, s->out, s->in, &size) - forward, size);
     for (int k = Y; k <= W; k++)
-        worst = fmax(worst, imbalance(dot(s, k, s->out, s->in, &size) - forward, size));
+        worst = fmax(worst, bench_imbalance(dot(s, k, s->out, s->in, &size) - forward, size));
     if (!run_pass(s, &passes[3]))
         return INFINITY;
     const double f = dot(s, Z, s->out, s->in, &size);
     for (int k = X; k <= W; k++)
         twice += dot(s, k, s->out, s->in, &size);
-    worst = fmax(worst, imbalance(twice - 2 * f, size));
+    worst = fmax(worst, bench_imbalance(twice - 2 * f, size));
     if (!run_pass(s, &passes[4]))
         return INFINITY;
-    return fmax(worst, imbalance(dot(s, Z, s->out, s->in, &size) - f, size));
+    return fmax(worst, bench_imbalance(dot(s, Z, s->out, s->in, &size) - f, size));
 }
 
 /* ---- report */
@@ -230,32 +189,32 @@ static double bytes_per_edge(const setup *s, const conv_pass *p)
         const int times = 1 + (k < Z && second) + (k < Z ? p->wants[k] : z_twice);
         numbers += times * (double)(s->rows[k] * s->width[k]);
     }
-    return numbers * sizeof(float) / (double)s->crystal.edges + 12;
+    return numbers * sizeof(float) / (double)s->m.crystal.edges + 12;
 }
 
 static void report(const bench_layer_options *o, const setup *s, const conv_pass *p, int threads,
                    bench_stats seconds, double err, double forward)
 {
     char problem[160];
-    const double to_ns = 1e9 / (double)s->crystal.edges;
+    const double to_ns = 1e9 / (double)s->m.crystal.edges;
     snprintf(problem, sizeof problem,
              "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s",
-             s->crystal.atoms, NEIGHBOURS, threads, p->wants[X] ? "x" : "", p->wants[Y] ? "y" : "",
-             p->wants[W] ? "w" : "");
+             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, p->wants[X] ? "x" : "",
+             p->wants[Y] ? "y" : "", p->wants[W] ? "w" : "");
     const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
     const bench_result r = {.kind = "conv",
                             .name = p->name,
                             .problem = problem,
                             .op = "conv",
-                            .method = e3tp_plan_method(s->product.plan),
+                            .method = e3tp_plan_method(s->m.product.plan),
                             .method_asked = "auto",
-                            .isa = e3tp_plan_isa(s->product.plan),
+                            .isa = e3tp_plan_isa(s->m.product.plan),
                             .pass = p->short_name,
                             .dtype = E3TP_F32,
                             .threads = threads,
-                            .batch = s->crystal.edges,
+                            .batch = s->m.crystal.edges,
                             .ns = ns,
-                            .flops = e3tp_plan_flops(s->product.plan, p->pass),
+                            .flops = e3tp_plan_flops(s->m.product.plan, p->pass),
                             .bytes = bytes_per_edge(s, p),
                             .max_err = err};
     if (o->json) {
@@ -270,8 +229,8 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
 
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
 {
-    static double v[PASSES][MOST_ROUNDS];
-    const int rounds = o->quick ? FEW_ROUNDS : ROUNDS;
+    static double v[PASSES][BENCH_MOST_ROUNDS];
+    const int rounds = bench_conv_rounds(o);
     int ok = 1;
     for (int i = 0; ok && i < rounds; i++)
         for (int p = 0; ok && p < PASSES; p++) {
@@ -294,13 +253,9 @@ static int run_threads(const bench_layer_options *o, int threads)
     char why[512] = "";
     double rows = 0, err = 0;
     int ok = setup_create(&s, threads, why, sizeof why);
-    const size_t room = bench_mem_available();
     if (o->progress)
         fprintf(stderr, "\r\033[Kconvolution, %d thread%s ...", threads, threads > 1 ? "s" : "");
-    if (ok && room && bytes_of(&s) > room / 2) {
-        if (o->table)
-            fprintf(o->table, "passes                 %d SKIP (more than half of the memory)\n",
-                    threads);
+    if (ok && bench_too_large(o, bytes_of(&s), "passes", threads)) {
         setup_destroy(&s);
         return 1;
     }
@@ -323,7 +278,7 @@ int bench_passes(const bench_layer_options *o)
         fprintf(o->table,
                 "\npasses of the convolution: diamond, 1000 atoms, %d neighbours, weights read, "
                 "ir_mul; ns per edge\n%-22s t       ns  ratio   GB/s  dram%%  max.err\n",
-                NEIGHBOURS, "pass");
+                BENCH_NEIGHBOURS, "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)
             ok = run_threads(o, o->threads[i]) && ok;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "convolution.h"
+
+#include <math.h>
+
+#include "timing.h"
+#include "verify.h"
+
+enum { CELLS = 5, ROUNDS = 7, FEW_ROUNDS = 3 };
+static const double diamond_a = 3.567; /* lattice constant, angstrom */
+
+int bench_material_create(bench_material *m, int threads, char *why, size_t cap)
+{
+    const bench_crystal *c = &m->crystal;
+    char text[256];
+    *m = (bench_material){.graph = NULL};
+    snprintf(text, sizeof text,
+             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
+             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
+             threads);
+    if (!bench_diamond(&m->crystal, diamond_a, CELLS, BENCH_NEIGHBOURS)) {
+        snprintf(why, cap, "no cutoff gives every atom %d neighbours", BENCH_NEIGHBOURS);
+        return 0;
+    }
+    return bench_verified(&m->product, text, why, cap) &&
+           e3tp_graph_create(&m->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
+                             c->atoms, why, cap) == E3TP_OK;
+}
+
+void bench_material_destroy(bench_material *m)
+{
+    e3tp_graph_destroy(m->graph);
+    bench_product_destroy(&m->product);
+    bench_crystal_destroy(&m->crystal);
+}
+
+int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const bench_material *m,
+                   const e3tp_conv_buffers *b)
+{
+    static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
+                                      const e3tp_conv_buffers *) = {
+        e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
+    return run[pass](c, m->graph, b) == E3TP_OK;
+}
+
+int bench_conv_rounds(const bench_layer_options *o)
+{
+    return o->quick ? FEW_ROUNDS : ROUNDS;
+}
+
+double bench_dot(const float *a, const float *b, size_t n, double *size)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double term = (double)a[i] * (double)b[i];
+        sum += term;
+        *size += term * term;
+    }
+    return sum;
+}
+
+double bench_imbalance(double sum, double size)
+{
+    return fabs(sum) / sqrt(size);
+}
+
+int bench_too_large(const bench_layer_options *o, size_t bytes, const char *what, int threads)
+{
+    const size_t room = bench_mem_available();
+    if (!room || bytes <= room / 2)
+        return 0;
+    if (o->table)
+        fprintf(o->table, "%-22s %d SKIP (more than half of the memory)\n", what, threads);
+    return 1;
+}

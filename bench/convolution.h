@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What the benches of the convolution share: diamond, 1000 atoms with 46 neighbours each, and the
+   channel-wise product of 128x0e+128x1o with harmonics to l = 3, weights by row, ir_mul. */
+#ifndef BENCH_CONVOLUTION_H
+#define BENCH_CONVOLUTION_H
+
+#include <e3tp/graph.h>
+
+#include "crystal.h"
+#include "layer.h"
+#include "product.h"
+
+enum { BENCH_NEIGHBOURS = 46, BENCH_MOST_ROUNDS = 101 };
+
+typedef struct bench_material {
+    bench_crystal crystal;
+    bench_product product;
+    e3tp_graph *graph;
+} bench_material;
+
+/* 0: failed, why says it. One that failed is still to be destroyed. */
+int bench_material_create(bench_material *m, int threads, char *why, size_t cap);
+void bench_material_destroy(bench_material *m);
+
+/* A pass by its number; 0: failed. */
+int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const bench_material *m,
+                   const e3tp_conv_buffers *b);
+int bench_conv_rounds(const bench_layer_options *o);
+
+/* sum of a[i] b[i]; adds the squares of its terms to *size. */
+double bench_dot(const float *a, const float *b, size_t n, double *size);
+/* A sum that should be zero, against the root of the sum of its squared terms. */
+double bench_imbalance(double sum, double size);
+
+/* Whether arrays of so many bytes take more than half of the free memory; then says SKIP. */
+int bench_too_large(const bench_layer_options *o, size_t bytes, const char *what, int threads);
+
+#endif
