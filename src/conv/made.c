@@ -43,17 +43,6 @@
             for (int d = 0; d < 3 && r[i] != 0; d++)                                              \
                 to[d] += g[i] / r[i] * (t[d] - (v[d] / r[i]) * a[i]);                             \
     }                                                                                             \
-    /* to[i] (+)= factor[i] a[i] . b[i], no factor 1 */                                           \
-    static void dot_##real(size_t n, size_t terms, const real *a, const real *b,                  \
-                           const real *factor, real *to, bool add)                                \
-    {                                                                                             \
-        for (size_t i = 0; i < n; i++, a += terms, b += terms) {                                  \
-            double sum = 0;                                                                       \
-            for (size_t k = 0; k < terms; k++)                                                    \
-                sum += (double)a[k] * (double)b[k];                                               \
-            to[i] = (real)((add ? (double)to[i] : 0) + (factor ? (double)factor[i] : 1) * sum);   \
-        }                                                                                         \
-    }                                                                                             \
     static void scale_##real(size_t n, size_t terms, const real *a, const real *factor, real *to) \
     {                                                                                             \
         for (size_t i = 0; i < n; i++, a += terms, to += terms)                                   \
@@ -100,25 +89,42 @@ static void lay_out_vectors(e3tp_sweep *s)
         m->gy[i] = take(s, dim), m->gv[i] = take(s, 3);
 }
 
-static void lay_out_weights(e3tp_sweep *s)
+/* Whether derivatives of weights by a distance are made. */
+static bool needs_slopes(const e3tp_sweep *s)
+{
+    return e3tp_maker_is_radial(maker_of(s)) && needs_arguments(s);
+}
+
+static void lay_out_factors(e3tp_sweep *s)
 {
     e3tp_made *m = &s->made;
-    const size_t width = s->call->job->width[OP_W], terms = e3tp_maker_terms(maker_of(s)),
-                 arguments = e3tp_maker_is_radial(maker_of(s)) ? 1 : terms;
+    const bool radial = e3tp_maker_is_radial(maker_of(s));
+    const size_t terms = e3tp_maker_terms(maker_of(s)), arguments = radial ? 1 : terms;
     m->types = e3tp_take(&s->bytes, 64, s->rows * sizeof(int32_t), false);
     m->first = e3tp_take(&s->bytes, 64, s->rows * sizeof(size_t), false);
-    m->a = take(s, arguments), m->b = take(s, terms), m->w = take(s, width);
-    if (e3tp_maker_is_radial(maker_of(s)))
+    m->each = e3tp_take(&s->bytes, 64, s->rows * sizeof(size_t), false);
+    m->a = take(s, arguments), m->ga = take(s, arguments), m->along = take(s, 1);
+    m->b = take(s, terms);
+    if (radial)
         m->db = take(s, terms), m->ddb = take(s, terms);
     if (e3tp_sweep_moves_factors(s))
         m->ta = take(s, arguments), m->tb = take(s, terms);
+}
+
+static void lay_out_weights(e3tp_sweep *s)
+{
+    e3tp_made *m = &s->made;
+    const size_t width = s->call->job->width[OP_W];
+    lay_out_factors(s);
+    m->w = take(s, width);
+    if (needs_slopes(s))
+        m->slope = take(s, width);
+    if (needs_slopes(s) && s->again[OP_W])
+        m->curve = take(s, width);
     if (e3tp_sweep_moves_factors(s) || s->call->t[OP_W])
         m->tw = take(s, width);
-    for (int i = 0; i < 2 && s->computed[OP_W]; i++) {
+    for (int i = 0; i < 2 && s->computed[OP_W]; i++)
         m->gw[i] = e3tp_sweep_keeps_pair(s, i) ? 0 : take(s, width);
-        m->gb[i] = take(s, terms);
-    }
-    m->ga = take(s, arguments);
 }
 
 void e3tp_made_lay_out(e3tp_sweep *s)
@@ -258,28 +264,42 @@ static e3tp_expand expansion(const e3tp_sweep *s, const e3tp_segment *g, const e
                          factors_at(s, g, to, scratch, 0), first_rows(s, g, to, scratch)};
 }
 
+/* w, and beside it in one pass over the table what else is made of M: slopes, tangents. */
+static void make_rows(const e3tp_sweep *s, const e3tp_expand *e, const void *tb, char *scratch)
+{
+    const e3tp_made *m = &s->made;
+    const e3tp_expand_kernels *kernels = maker_of(s)->expand;
+    const void *table = s->call->in[OP_W];
+    char *w = scratch + m->w, *slope = scratch + m->slope, *tw = scratch + m->tw;
+    if (!needs_slopes(s) && !tb) {
+        kernels->rows(e, table, w, false);
+    } else if (!needs_slopes(s)) {
+        kernels->rows_of_two(e, tb, table, w, tw);
+    } else {
+        kernels->rows_of_two(e, scratch + m->db, table, w, slope);
+        if (tb)
+            OF_TYPE(s, scale, e->n, e->width, (const void *)slope, (const void *)(scratch + m->ta),
+                    (void *)tw);
+    }
+}
+
 static void make_weights(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                          char *scratch, e3tp_block_call *q)
 {
     const e3tp_conv_call *c = s->call;
-    const e3tp_expand_kernels *kernels = maker_of(s)->expand;
-    char *w = scratch + s->made.w, *tw = scratch + s->made.tw;
+    char *tw = scratch + s->made.tw;
     const bool moves = e3tp_sweep_moves_factors(s);
     set_arguments(s, g, scratch);
     set_factors(s, g, to, scratch);
-    const e3tp_expand e = expansion(s, g, to, scratch);
-    if (moves) {
+    if (moves)
         set_factor_tangents(s, g, to, scratch);
-        kernels->rows_of_two(&e, factors_at(s, g, to, scratch, 1), c->in[OP_W], w, tw);
-    } else {
-        kernels->rows(&e, c->in[OP_W], w, false);
-    }
-    q->in[OP_W] = w;
-    q->stride[OP_W] = (ptrdiff_t)e.width;
+    const e3tp_expand e = expansion(s, g, to, scratch);
+    make_rows(s, &e, moves ? factors_at(s, g, to, scratch, 1) : NULL, scratch);
     if (c->t[OP_W])
-        kernels->rows(&e, c->t[OP_W], tw, moves);
-    if (moves || c->t[OP_W])
-        q->t[OP_W] = tw;
+        maker_of(s)->expand->rows(&e, c->t[OP_W], tw, moves);
+    q->in[OP_W] = scratch + s->made.w;
+    q->t[OP_W] = moves || c->t[OP_W] ? tw : NULL;
+    q->stride[OP_W] = (ptrdiff_t)e.width;
 }
 
 void e3tp_made_operands(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
@@ -303,60 +323,76 @@ void *e3tp_made_gradient(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_
                : scratch + s->made.gw[again];
 }
 
-/* Gradients by factors, [1] those of the pass beside. */
-static void set_factor_gradients(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
-                                 char *scratch)
+/* to[i] (+)= g[i] . rows[i] */
+static void dot_rows(const e3tp_sweep *s, size_t n, const void *g, const void *rows, char *scratch,
+                     void *to, bool add)
+{
+    size_t *each = (size_t *)(void *)(scratch + s->made.each);
+    for (size_t i = 0; i < n; i++)
+        each[i] = i;
+    const e3tp_expand e = {n, 1, s->call->job->width[OP_W], NULL, each};
+    maker_of(s)->expand->terms(&e, rows, g, to, add);
+}
+
+/* The gradient by distances: of gw and slopes; in second order as the header of this file has it,
+   rows of slopes first of ggM, then of M. */
+static void set_distance_gradients(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                                   char *scratch)
+{
+    const e3tp_conv_call *c = s->call;
+    const e3tp_made *m = &s->made;
+    char *ga = scratch + m->ga, *along = scratch + m->along, *curve = scratch + m->curve;
+    e3tp_expand e = expansion(s, g, to, scratch);
+    dot_rows(s, g->n, e3tp_made_gradient(s, g, to, scratch, OP_W, false), scratch + m->slope,
+             scratch, ga, false);
+    if (!s->again[OP_W])
+        return;
+    const void *gw = e3tp_made_gradient(s, g, to, scratch, OP_W, true);
+    e.b = scratch + m->db;
+    if (c->t[OP_W]) {
+        maker_of(s)->expand->rows(&e, c->t[OP_W], curve, false);
+        dot_rows(s, g->n, gw, curve, scratch, ga, true);
+    }
+    if (!e3tp_sweep_moves_factors(s))
+        return;
+    e.b = scratch + m->ddb;
+    maker_of(s)->expand->rows(&e, c->in[OP_W], curve, false);
+    dot_rows(s, g->n, gw, curve, scratch, along, false);
+    OF_TYPE(s, scale, g->n, 1, (const void *)along, (const void *)(scratch + m->ta), (void *)along);
+    e3tp_sum_add(s->element, ga, along, g->n);
+}
+
+/* The gradient by activations, the factors themselves. */
+static void set_activation_gradients(const e3tp_sweep *s, const e3tp_segment *g,
+                                     const e3tp_sinks *to, char *scratch)
 {
     const e3tp_conv_call *c = s->call;
     const e3tp_expand_kernels *kernels = maker_of(s)->expand;
     const e3tp_expand e = expansion(s, g, to, scratch);
-    char *gb[2] = {scratch + s->made.gb[0], scratch + s->made.gb[1]};
-    kernels->terms(&e, c->in[OP_W], e3tp_made_gradient(s, g, to, scratch, OP_W, false), gb[0],
-                   false);
-    if (!s->again[OP_W])
-        return;
-    const void *gw = e3tp_made_gradient(s, g, to, scratch, OP_W, true);
-    if (c->t[OP_W])
-        kernels->terms(&e, c->t[OP_W], gw, gb[0], true);
-    if (e3tp_sweep_moves_factors(s))
-        kernels->terms(&e, c->in[OP_W], gw, gb[1], false);
-}
-
-/* The gradient by arguments, to scratch. */
-static void set_argument_gradients(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
-                                   char *scratch)
-{
-    const e3tp_made *m = &s->made;
-    const size_t terms = e3tp_maker_terms(maker_of(s));
-    const void *gb = scratch + m->gb[0], *second = scratch + m->gb[1];
-    set_factor_gradients(s, g, to, scratch);
-    if (!e3tp_maker_is_radial(maker_of(s))) {
-        memcpy(scratch + m->ga, gb, g->n * s->row[OP_A]);
-        return;
-    }
-    void *ga = scratch + m->ga;
-    OF_TYPE(s, dot, g->n, terms, gb, (const void *)(scratch + m->db), NULL, ga, false);
-    if (s->again[OP_W] && e3tp_sweep_moves_factors(s))
-        OF_TYPE(s, dot, g->n, terms, second, (const void *)(scratch + m->ddb),
-                (const void *)(scratch + m->ta), ga, true);
+    char *ga = scratch + s->made.ga;
+    kernels->terms(&e, c->in[OP_W], e3tp_made_gradient(s, g, to, scratch, OP_W, false), ga, false);
+    if (s->again[OP_W] && c->t[OP_W])
+        kernels->terms(&e, c->t[OP_W], e3tp_made_gradient(s, g, to, scratch, OP_W, true), ga, true);
 }
 
 /* From the gradient by lengths to the one by vectors. */
-static void add_lengths(const e3tp_sweep *s, const e3tp_segment *g, char *scratch, void *gv)
+static void add_lengths(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                        char *scratch, void *gv)
 {
     const e3tp_made *m = &s->made;
     const void *v = scratch + m->v, *r = scratch + m->a;
-    void *ga = scratch + m->ga;
-    OF_TYPE(s, add_along, g->n, v, r, ga, gv);
+    void *along = scratch + m->along;
+    OF_TYPE(s, add_along, g->n, v, r, (const void *)(scratch + m->ga), gv);
     if (!s->again[OP_W] || !e3tp_sweep_moves_factors(s))
         return;
-    OF_TYPE(s, dot, g->n, e3tp_maker_terms(maker_of(s)), (const void *)(scratch + m->gb[1]),
-            (const void *)(scratch + m->db), NULL, ga, false);
-    OF_TYPE(s, add_across, g->n, v, r, ga, (const void *)(scratch + m->tv),
+    dot_rows(s, g->n, e3tp_made_gradient(s, g, to, scratch, OP_W, true), scratch + m->slope,
+             scratch, along, false);
+    OF_TYPE(s, add_across, g->n, v, r, along, (const void *)(scratch + m->tv),
             (const void *)(scratch + m->ta), gv);
 }
 
-static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, char *scratch)
+static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                            char *scratch)
 {
     const e3tp_made *m = &s->made;
     const e3tp_sh_kernels *kernels = maker_of(s)->sh->kernels;
@@ -370,17 +406,19 @@ static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, char *sc
         e3tp_sum_add(s->element, gv, second, 3 * g->n);
     }
     if (e3tp_sweep_takes_lengths(s))
-        add_lengths(s, g, scratch, gv);
+        add_lengths(s, g, to, scratch, gv);
     scatter(s, g, gv, 3 * s->element, s->call->out[OP_V]);
 }
 
 void e3tp_made_results(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                        char *scratch)
 {
-    if (needs_arguments(s))
-        set_argument_gradients(s, g, to, scratch);
+    if (needs_slopes(s))
+        set_distance_gradients(s, g, to, scratch);
+    else if (needs_arguments(s))
+        set_activation_gradients(s, g, to, scratch);
     if (s->wanted[OP_A])
         scatter(s, g, scratch + s->made.ga, s->row[OP_A], s->call->out[OP_A]);
     if (s->wanted[OP_V])
-        deliver_vectors(s, g, scratch);
+        deliver_vectors(s, g, to, scratch);
 }

@@ -6,14 +6,16 @@
 
    stand beside them. Gradients of the product by w, gw, and by y, gy, give
 
-     gv = gy Y'(v),   gM_k = b_k gw,   gb_k = M_k . gw,   ga = gb . b'(a)
+     gv = gy Y'(v),   gM_k = b_k gw,   ga = gw . w',   w' = sum of b'_k(a) M_k
 
-   and of second order, with hy and hw beside gy and gw,
+   (activations: ga_k = M_k . gw), and of second order, with hy and hw beside gy and gw,
 
      hv = hy Y' + gy Y'' ggv,   hM_k = b_k hw + tb_k gw,
-     hb_k = M_k . hw + ggM_k . gw,   ha = hb . b' + gb . b'' gga
+     ha = hw . w' + gw . (sum of b'_k ggM_k) + gga gw . w''
 
-   Where a is the length of v, ga goes on to gv, and its derivative to hv. */
+   (activations: ha_k = M_k . hw + ggM_k . gw). Slopes are summed for each weight before they meet
+   gw: the terms of a spline's slope cancel, and more digits are left so. Where a is the length of
+   v, ga goes on to gv, and its derivative to hv. */
 #ifndef E3TP_CONV_MADE_H
 #define E3TP_CONV_MADE_H
 

@@ -13,10 +13,11 @@ typedef struct e3tp_segment {
 /* Offsets in a segment's scratch of what is made, and of gradients by it: [0] of the pass, [1] of
    the backward pass beside a double backward. */
 typedef struct e3tp_made {
-    size_t types, first;               /* of edges; rows of a table */
+    size_t types, first, each;         /* of edges; rows of a table; 0, 1, ... */
     size_t v, tv, y, ty, gy[2], gv[2]; /* of vectors */
-    size_t a, ta, ga, b, db, ddb, tb;  /* of arguments, and factors */
-    size_t w, tw, gw[2], gb[2];
+    size_t a, ta, ga, along;           /* of arguments; of their gradient a part */
+    size_t b, db, ddb, tb, gb;         /* of factors */
+    size_t w, slope, curve, tw, gw[2]; /* of weights, and their derivatives by a distance */
 } e3tp_made;
 
 /* What is the same for all segments of a walk over the graph: the pass and those of its results
