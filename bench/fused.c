@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "convolution.h"
+#include "json.h"
 #include "result.h"
 #include "timing.h"
 #include "verify.h"
@@ -325,6 +326,18 @@ static double flops_per_edge(const setup *s, const timed *p)
            8.0 * p->expansions * (double)s->size[W] / (double)s->m.crystal.edges;
 }
 
+/* Each array that is read or written, once; indices of 4 bytes and 8. */
+static double bytes_per_edge(const setup *s, const timed *p)
+{
+    const int second = p->of == E3TP_DOUBLE_BACKWARD;
+    double numbers = (double)s->size[X] * (1 + second + p->x) + (double)s->size[Z] * (1 + second);
+    if (p->stored)
+        numbers += (double)s->size[Y] + (double)s->size[W] * (1 + p->writes);
+    else
+        numbers += (double)s->size[V] * (1 + second + p->v) + (double)s->size[M] * (1 + p->m);
+    return numbers * sizeof(float) / (double)s->m.crystal.edges + 12;
+}
+
 static void report(const bench_layer_options *o, const setup *s, const timed *p, int threads,
                    bench_stats seconds, double err, double forward_time)
 {
@@ -348,10 +361,11 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
                             .batch = s->m.crystal.edges,
                             .ns = ns,
                             .flops = flops_per_edge(s, p),
-                            .bytes = weights, /* of an edge, were they read once */
+                            .bytes = bytes_per_edge(s, p),
                             .max_err = err};
     if (o->json) {
         bench_result_begin(o->json, &r);
+        bench_json_number(o->json, "weight_bytes", weights);
         bench_result_end(o->json);
     }
     if (o->table)

@@ -18,7 +18,7 @@ def table(rows):
         {
             **r,
             "ratio": r["ns_per_item"] / forward[r["threads"]],
-            "of_reading": r["ns_per_item"] * r["dram_gbs"] / r["bytes"] if r["dram_gbs"] else None,
+            "of_reading": r["ns_per_item"] * r["dram_gbs"] / r["weight_bytes"] if r["dram_gbs"] else None,
         }
         for r in found
         if r["threads"] in forward

@@ -293,6 +293,39 @@ def layer_bars(rows):
 # ---- path maps ----
 
 
+MARKS = {"fwd": "o", "bwd": "s", "dbl": "D", "jvp": "^"}
+
+
+def roofline(rows, threads):
+    """Passes of the convolution over what memory and arithmetic allow: filled where weights are read."""
+    found = g.pick(rows, "conv", threads=threads) + g.pick(rows, "fused", threads=threads)
+    found = [r for r in found if r["gflops"] and r["peak_gflops"] and r["dram_gbs"]]
+    if not found:
+        return ""
+    peak, stream = found[0]["peak_gflops"], found[0]["dram_gbs"]
+    figure, axes = plt.subplots(figsize=SIZE)
+    x = [r["flops"] / r["bytes"] for r in found]
+    span = [min(x) / 2, max(*x, 2 * peak / stream)]
+    corners = [span[0], peak / stream, span[1]]
+    axes.plot(corners, [min(peak, stream * v) for v in corners], color="black", label="ceiling")
+    for r, v in zip(found, x):
+        made = r["case"] == "fused" and "read" not in r["name"]
+        colour = "#d55e00" if made else "#1b4f9c"
+        axes.plot(v, r["gflops"], MARKS[r["pass"]], color=colour, markerfacecolor="none" if made else colour)
+    for name, mark in MARKS.items():
+        axes.plot([], [], mark, color="0.3", label=name)
+    axes.plot([], [], "o", color="#d55e00", markerfacecolor="none", label="made in the cache")
+    for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        set_scale("log")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.set_xlabel("flops per byte that must move")
+    axes.set_ylabel("Gflop/s")
+    axes.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3)
+    return svg(figure)
+
+
 def path_map(row, columns=5):
     """One square per l3: which (l1, l2) reach it, darker = stronger; a dot where the triangle allows a path that is not
     reached."""

@@ -421,6 +421,8 @@ def layer(rows):
         + table(passes.table(rows), PASSES)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
+        + f"<p>{words.ROOFLINE}</p>"
+        + figures(*((plots.roofline(rows, t), f"{t} thread{'s' * (t > 1)}") for t in (1, 2)))
         + f"<p>{words.HARMONICS}</p>"
         + table(g.pick(rows, "harmonics"), HARMONICS)
         + (table(harmonics_peers(rows), HARMONICS_PEERS) if harmonics_peers(rows) else "")
