@@ -71,8 +71,8 @@ evaluated. Forces are gradients of features and vectors; training on forces, the
 both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
 the spline writes and the convolution reads, over the time of reading them alone."""
 
-ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that the products and
-the splines need, over bytes that must be read or written once. What moves more often than that, or waits, lies below."""
+ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that products and
+splines need, over bytes that must be read or written once. What moves more often, or waits, lies below."""
 
 HARMONICS = """Spherical harmonics of degrees 0..l by themselves, of 100 000 vectors (float64: 50 000), from memory to
 memory, one thread. The gradient is the whole Jacobian. Errors are over the bound that <code>e3tp/sh.h</code> states."""
