@@ -9,16 +9,23 @@
 
 /* ---- numbers of an edge: vectors [n][3], factors [n][terms] ---- */
 
+/* Squares of singles neither overflow nor underflow in double. */
+static double length_float(const float *v)
+{
+    const double x = (double)v[0], y = (double)v[1], z = (double)v[2];
+    return sqrt(x * x + y * y + z * z);
+}
+
+static double length_double(const double *v)
+{
+    return hypot(hypot(v[0], v[1]), v[2]);
+}
+
 #define BOTH_REALS(real)                                                                          \
-    /* Without overflow or underflow of the squares. */                                           \
     static void lengths_##real(size_t n, const real *v, real *r)                                  \
     {                                                                                             \
-        for (size_t i = 0; i < n; i++, v += 3) {                                                  \
-            const double x = fabs((double)v[0]), y = fabs((double)v[1]), z = fabs((double)v[2]);  \
-            const double m = x > y ? (x > z ? x : z) : (y > z ? y : z), s = m > 0 ? 1 / m : 1;    \
-            const double a = x * s, b = y * s, c = z * s;                                         \
-            r[i] = (real)(isfinite(s) ? m * sqrt(a * a + b * b + c * c) : x + y + z);             \
-        }                                                                                         \
+        for (size_t i = 0; i < n; i++)                                                            \
+            r[i] = (real)length_##real(v + 3 * i);                                                \
     }                                                                                             \
     /* to[i] = (v / r) . t, v / 0 as 0 */                                                         \
     static void along_##real(size_t n, const real *v, const real *r, const real *t, real *to)     \
@@ -95,6 +102,12 @@ static bool needs_slopes(const e3tp_sweep *s)
     return e3tp_maker_is_radial(maker_of(s)) && needs_arguments(s);
 }
 
+/* Second ones, or slopes of a table's tangent. */
+static bool needs_curves(const e3tp_sweep *s)
+{
+    return needs_slopes(s) && s->again[OP_W];
+}
+
 static void lay_out_factors(e3tp_sweep *s)
 {
     e3tp_made *m = &s->made;
@@ -119,7 +132,7 @@ static void lay_out_weights(e3tp_sweep *s)
     m->w = take(s, width);
     if (needs_slopes(s))
         m->slope = take(s, width);
-    if (needs_slopes(s) && s->again[OP_W])
+    if (needs_curves(s))
         m->curve = take(s, width);
     if (e3tp_sweep_moves_factors(s) || s->call->t[OP_W])
         m->tw = take(s, width);
@@ -231,7 +244,9 @@ static void set_factors(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_s
     const int32_t *types = types_of(s, g, scratch);
     const void *a = scratch + m->a;
     size_t *first = first_rows(s, g, to, scratch);
-    char *b = factors_at(s, g, to, scratch, 0), *db = scratch + m->db, *ddb = scratch + m->ddb;
+    char *b = factors_at(s, g, to, scratch, 0);
+    char *db = needs_slopes(s) || e3tp_sweep_moves_factors(s) ? scratch + m->db : NULL;
+    char *ddb = needs_curves(s) ? scratch + m->ddb : NULL;
     if (maker->spline) {
         e3tp_spline_basis(&maker->spline->map, g->n, a, types, b, db, ddb, first);
         return;
