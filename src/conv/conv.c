@@ -156,9 +156,10 @@ typedef struct windows_task {
     size_t leaves, leaf_bytes;
     /* Offsets in `messages`, */
     size_t message[OP_COUNT], factors[2], gradient[2], table_row;
-    size_t sum[OP_COUNT];              /* and in a leaf */
-    size_t message_bytes, table_bytes; /* table: a wide one, beside the caller's */
-    char *messages, *sums, *table, *scratch;
+    size_t sum[OP_COUNT];  /* and in a leaf, */
+    size_t wide[OP_COUNT]; /* and of what adds up in double beside the caller's */
+    size_t message_bytes, wide_bytes;
+    char *messages, *sums, *wides, *scratch;
     size_t first, end; /* pieces of the window under way */
     atomic_size_t next;
 } windows_task;
@@ -184,12 +185,23 @@ static size_t sum_count(const windows_task *t, int k)
                                             : 0;
 }
 
-/* Numbers of the table of which w is made. */
-static size_t table_count(const e3tp_sweep *s)
+/* Numbers of a result that all windows add to: rows of senders, the table of which w is made; 0: of
+   another. */
+static size_t added_count(const windows_task *t, int k)
 {
+    const e3tp_sweep *s = t->sweep;
     const e3tp_conv_job *job = s->call->job;
+    if (goes_to_senders(t, k))
+        return s->call->graph->num_senders * job->width[k];
+    if (k != OP_W || !e3tp_sweep_has_table(s))
+        return 0;
     const size_t tables = job->at[OP_W] == E3TP_AT_TYPE ? s->call->num_types : 1;
     return tables * e3tp_maker_rows(&job->maker) * job->width[OP_W];
+}
+
+static void *added_at(const windows_task *t, int k)
+{
+    return e3tp_sweep_is_wide(t->sweep) ? (void *)(t->wides + t->wide[k]) : t->sweep->call->out[k];
 }
 
 static void lay_out_table(windows_task *t, size_t window)
@@ -201,11 +213,7 @@ static void lay_out_table(windows_task *t, size_t window)
         t->factors[i] = take(&t->message_bytes, rows * terms * s->element);
         t->gradient[i] = take(&t->message_bytes, rows * s->row[OP_W]);
     }
-    if (!e3tp_sweep_has_table(s))
-        return;
-    t->table_row = take(&t->message_bytes, window * sizeof(size_t));
-    if (e3tp_sweep_is_wide(s))
-        take(&t->table_bytes, table_count(s) * sizeof(double));
+    t->table_row = take(&t->message_bytes, e3tp_sweep_has_table(s) ? window * sizeof(size_t) : 0);
 }
 
 static void lay_out(windows_task *t)
@@ -216,6 +224,8 @@ static void lay_out(windows_task *t)
     for (int k = 0; k < OP_COUNT; k++) {
         t->message[k] = take(&t->message_bytes, goes_to_senders(t, k) ? window * s->row[k] : 0);
         t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
+        t->wide[k] =
+            take(&t->wide_bytes, e3tp_sweep_is_wide(s) ? added_count(t, k) * sizeof(double) : 0);
     }
     lay_out_table(t, window);
     const size_t fit = t->leaf_bytes ? most_leaf_bytes / t->leaf_bytes : E3TP_PIECES;
@@ -272,18 +282,27 @@ static size_t part_start(const e3tp_graph *g, size_t first, size_t n, size_t p)
     return i;
 }
 
-static void add_messages(const windows_task *t, size_t p)
+static void add_message(const windows_task *t, int k, size_t at, size_t sender)
 {
     const e3tp_sweep *s = t->sweep;
-    const e3tp_graph *g = s->call->graph;
+    const size_t width = s->call->job->width[k];
+    const char *from = t->messages + t->message[k] + at * s->row[k];
+    if (e3tp_sweep_is_wide(s))
+        e3tp_sum_add_wide((double *)added_at(t, k) + sender * width,
+                          (const float *)(const void *)from, width);
+    else
+        e3tp_sum_add(s->element, (char *)added_at(t, k) + sender * s->row[k], from, width);
+}
+
+static void add_messages(const windows_task *t, size_t p)
+{
+    const e3tp_graph *g = t->sweep->call->graph;
     const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
     const size_t from = part_start(g, first, n, p), to = part_start(g, first, n, p + 1);
     for (int k = 0; k < OP_COUNT; k++)
         for (size_t i = from; goes_to_senders(t, k) && i < to; i++) {
             const size_t at = g->by_sender[first + i];
-            e3tp_sum_add(s->element,
-                         (char *)s->call->out[k] + (size_t)g->sender[first + at] * s->row[k],
-                         t->messages + t->message[k] + at * s->row[k], s->call->job->width[k]);
+            add_message(t, k, at, (size_t)g->sender[first + at]);
         }
 }
 
@@ -307,12 +326,11 @@ static void add_to_table(const windows_task *t, size_t p)
                            width, t->messages + t->factors[0],
                            (const size_t *)(const void *)(t->messages + t->table_row)};
     const char *gw = t->messages + t->gradient[0];
-    void *table = wide ? (void *)t->table : s->call->out[OP_W];
     if (e3tp_sweep_keeps_pair(s, 1))
         m->expand->table_of_two(&e, t->messages + t->factors[1], gw, t->messages + t->gradient[1],
-                                table, wide, from, to);
+                                added_at(t, OP_W), wide, from, to);
     else
-        m->expand->table(&e, gw, table, wide, from, to);
+        m->expand->table(&e, gw, added_at(t, OP_W), wide, from, to);
 }
 
 /* Parts of senders, and of a table's columns. */
@@ -346,28 +364,18 @@ static void run_windows(windows_task *t, size_t workers)
     }
 }
 
-static void clear_table(const windows_task *t)
-{
-    const e3tp_sweep *s = t->sweep;
-    if (!e3tp_sweep_has_table(s))
-        return;
-    memset(t->table, 0, t->table_bytes);
-    memset(s->call->out[OP_W], 0, table_count(s) * s->element);
-}
-
-static void deliver_table(const windows_task *t)
-{
-    const e3tp_sweep *s = t->sweep;
-    if (e3tp_sweep_has_table(s) && e3tp_sweep_is_wide(s))
-        e3tp_sum_round(s->call->out[OP_W], (const double *)(const void *)t->table, table_count(s));
-}
-
-static void clear_senders(const windows_task *t)
+static void clear_added(const windows_task *t)
 {
     for (int k = 0; k < OP_COUNT; k++)
-        if (goes_to_senders(t, k))
-            memset(t->sweep->call->out[k], 0,
-                   t->sweep->call->graph->num_senders * t->sweep->row[k]);
+        if (added_count(t, k))
+            memset(added_at(t, k), 0, added_count(t, k) * e3tp_sweep_sum_element(t->sweep));
+}
+
+static void deliver_added(const windows_task *t)
+{
+    for (int k = 0; k < OP_COUNT && e3tp_sweep_is_wide(t->sweep); k++)
+        if (added_count(t, k))
+            e3tp_sum_round(t->sweep->call->out[k], added_at(t, k), added_count(t, k));
 }
 
 static void deliver_sums(const windows_task *t)
@@ -391,7 +399,7 @@ static size_t windows_bytes(const e3tp_sweep *s, size_t workers)
 {
     windows_task t = {.sweep = s};
     lay_out(&t);
-    return t.message_bytes + t.leaves * t.leaf_bytes + t.table_bytes + workers * s->bytes;
+    return t.message_bytes + t.leaves * t.leaf_bytes + t.wide_bytes + workers * s->bytes;
 }
 
 static void sweep_windows(const e3tp_sweep *s, size_t workers, char *memory)
@@ -401,14 +409,13 @@ static void sweep_windows(const e3tp_sweep *s, size_t workers, char *memory)
     const size_t sums = t.leaves * t.leaf_bytes;
     t.messages = memory;
     t.sums = t.messages + t.message_bytes;
-    t.table = t.sums + sums;
-    t.scratch = t.table + t.table_bytes;
+    t.wides = t.sums + sums;
+    t.scratch = t.wides + t.wide_bytes;
     memset(t.sums, 0, sums);
-    clear_senders(&t);
-    clear_table(&t);
+    clear_added(&t);
     run_windows(&t, workers);
     deliver_sums(&t);
-    deliver_table(&t);
+    deliver_added(&t);
 }
 
 /* ---- passes ---- */

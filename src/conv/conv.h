@@ -52,7 +52,7 @@ typedef struct e3tp_conv_job {
     e3tp_place at[CONV_COUNT];
     double scale;
     bool w_half;              /* the array w holds bfloat16 */
-    bool wide;                /* sums of single precision but for those of senders in double */
+    bool wide;                /* sums of single precision in double */
     size_t width[CONV_COUNT]; /* elements of a row; w 0: none; of a table, of its rows */
     e3tp_maker maker;
 } e3tp_conv_job;

@@ -181,11 +181,64 @@ START_TEST(messages)
 }
 END_TEST
 
+/* gx of the one sender of all edges, of positive terms. */
+static void gradient_of_sender(int accumulation, e3tp_dtype t, int threads, double *gx)
+{
+    const size_t es = t == E3TP_F64 ? sizeof(double) : sizeof(float);
+    static int32_t receivers[BATCH], senders[BATCH];
+    void *in[4] = {malloc(WIDTH * es), malloc(BATCH * WIDTH * es), malloc(MUL * es),
+                   malloc(BATCH * MUL * es)};
+    char out[WIDTH * sizeof(double)];
+    e3tp_plan *p = plan_of(accumulation, t, threads);
+    e3tp_graph *g;
+    e3tp_conv *c;
+    fill(in[0], WIDTH, t, 1);
+    fill(in[1], BATCH * WIDTH, t, 7);
+    fill(in[2], MUL, t, 17);
+    fill(in[3], BATCH * MUL, t, 13);
+    for (int e = 0; e < BATCH; e++)
+        receivers[e] = e / 100;
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.z = E3TP_AT_EDGE;
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = in[0], b.y = in[1], b.w = in[2], b.gz = in[3], b.gx = out;
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT32, receivers, senders, BATCH, BATCH / 100, 1, NULL, 0),
+        E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    for (int i = 0; i < WIDTH; i++)
+        gx[i] = t == E3TP_F64 ? ((double *)(void *)out)[i] : (double)((float *)(void *)out)[i];
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_plan_destroy(p);
+    for (int k = 0; k < 4; k++)
+        free(in[k]);
+}
+
+START_TEST(senders)
+{
+    double want[WIDTH], single[WIDTH], wide[WIDTH], again[WIDTH], worst = 0, worst_single = 0;
+    gradient_of_sender(-1, E3TP_F64, 1, want);
+    gradient_of_sender(-1, E3TP_F32, 1, single);
+    gradient_of_sender(E3TP_F64, E3TP_F32, 1, wide);
+    gradient_of_sender(E3TP_F64, E3TP_F32, 3, again);
+    for (int i = 0; i < WIDTH; i++) {
+        worst = fmax(worst, fabs(wide[i] / want[i] - 1));
+        worst_single = fmax(worst_single, fabs(single[i] / want[i] - 1));
+    }
+    ck_assert_double_le(worst, 4 * (double)FLT_EPSILON); /* a term's, and the final rounding */
+    ck_assert_double_gt(worst_single, 16 * (double)FLT_EPSILON);
+    ck_assert_int_eq(memcmp(wide, again, sizeof wide), 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_argument(argc, argv);
     TCase *tests = tcase_create("accumulation");
     tcase_add_loop_test(tests, in_double, 0, 2);
     tcase_add_test(tests, messages);
+    tcase_add_test(tests, senders);
     return run_tests(tests, "accumulation", CK_NOFORK);
 }
