@@ -2,7 +2,11 @@
 /* The convolution, all passes, against a plain loop over edges that multiplies one edge at a time:
    every kind of product by every method, operands at every place, lists in and out of order,
    duplicates, self-loops, isolated nodes, a receiver with more edges than a piece has. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "e3tp/graph.h"
 #include "problems.h"
@@ -502,6 +506,52 @@ START_TEST(half_weights)
 }
 END_TEST
 
+/* ---- rows beyond 2^32 bytes, of memory that is not there but where it is written ---- */
+
+static void write_far(double *to, const double *from, size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), first = (size_t)(uintptr_t)to / page * page;
+    ck_assert_int_eq(mprotect((void *)(uintptr_t)first, (size_t)(uintptr_t)to + bytes - first,
+                              PROT_READ | PROT_WRITE),
+                     0);
+    memcpy(to, from, bytes);
+}
+
+START_TEST(far_rows)
+{
+    enum { FAR = 1500000, FEW = 4 };
+    static const int32_t receivers[FEW] = {0, 1, 1, 2}, near[FEW] = {0, 1, 2, 1},
+                         far[FEW] = {0, FAR / 2, FAR - 1, FAR / 2};
+    static const size_t rows[3] = {0, FAR / 2, FAR - 1};
+    e3tp_plan *p = layer(0, E3TP_IR_MUL);
+    const size_t wx = e3tp_plan_width(p, E3TP_X), wy = e3tp_plan_width(p, E3TP_Y),
+                 ww = e3tp_plan_width(p, E3TP_W), nz = 3 * e3tp_plan_width(p, E3TP_Z),
+                 bytes = FAR * wx * sizeof(double);
+    double *x = numbers(3 * wx), *y = numbers(FEW * wy), *w = numbers(FEW * ww), *z[2];
+    double *sparse = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_msg(sparse != MAP_FAILED && bytes > (size_t)1 << 32, "%zu bytes", bytes);
+    for (int i = 0; i < 3; i++)
+        write_far(sparse + rows[i] * wx, x + (size_t)i * wx, wx * sizeof *x);
+    for (int i = 0; i < 2; i++) {
+        e3tp_graph *g;
+        e3tp_conv *c;
+        e3tp_conv_buffers b = e3tp_conv_buffers_init();
+        b.x = i ? sparse : x, b.y = y, b.w = w, b.z = z[i] = numbers(nz);
+        ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, receivers, i ? far : near, FEW, 3,
+                                           i ? FAR : 3, NULL, 0),
+                         E3TP_OK);
+        ck_assert_int_eq(e3tp_conv_create(&c, p, NULL, NULL, 0), E3TP_OK);
+        ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+        e3tp_conv_destroy(c);
+        e3tp_graph_destroy(g);
+    }
+    ck_assert_int_eq(memcmp(z[0], z[1], nz * sizeof(double)), 0);
+    munmap(sparse, bytes);
+    free(x), free(y), free(w), free(z[0]), free(z[1]);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 START_TEST(no_edges)
 {
     e3tp_plan *p = layer(0, E3TP_MUL_IR);
@@ -544,6 +594,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, against_a_loop, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, layers, 0, 4 * COUNT_OF(settings));
     tcase_add_loop_test(t, half_weights, 0, COUNT_OF(settings));
+    tcase_add_test(t, far_rows);
     tcase_add_test(t, no_edges);
     return run_tests(t, "graph", CK_NOFORK); /* a forked child is serial by design */
 }
