@@ -10,7 +10,8 @@ memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
-function to the third. kinds is every product of signals beside the others; pareto what they cost as their rank grows.
+function to the third. kinds is every product of signals beside the others, spread some of them on
+one and two threads; pareto what they cost as their rank grows.
 """
 
 import argparse

@@ -20,6 +20,8 @@ GAUNT = {
 COMPLETE, BACKWARD, MATRIX_FROM = 2.8, 2.2, 4
 ROW_MAJOR = {1: 2.5, 2: 2.5, 3: 1.6, 4: 1.4}  # one channel, row by row, over one channel, rows innermost; above: 1.25
 WIDER, WIDER_FROM = 0.85, 3  # avx512 over avx2, of the ratio of the peaks
+SCALING = 0.85  # by two threads, of that of the multiply-add peak
+THREADED = (("gaunt", "cg", 3), ("gaunt", "grid", 6), ("complete", "grid", 6), ("matrix", "matrix", 6))
 
 
 def cases(tiers, top):
@@ -34,6 +36,14 @@ def cases(tiers, top):
             yield (
                 f"op={op} name=kinds.{L} l1={L} l2={L} l3={L} channels=128 batch={8 if L <= 8 else 1} dtype=f32 "
                 f"pass=fwd,bwd threads=1 layout=ir_mul isa={isa} method={methods},auto"
+            )
+
+
+    for op, method, L in THREADED:
+        if L <= top:
+            yield (
+                f"op={op} name=spread.{L} l1={L} l2={L} l3={L} channels=128 batch=32 dtype=f32 pass=fwd threads=1,2 "
+                f"layout=ir_mul isa={isa} method={method}"
             )
 
 
@@ -95,6 +105,19 @@ def wider(rows):
     ]
 
 
+def spread(rows):
+    """[(L, operation and method, gain by a second thread over that of the peak)]."""
+    times = {}
+    for r in g.pick(rows, "product", "spread"):
+        key = (g.setting_of(r)[1], f"{r['op']} by {r['method']}")
+        times.setdefault(key, {})[r["threads"]] = (r["ns_per_item"], r["best_peak_gflops"])
+    return [
+        (*key, at[1][0] / at[2][0] / (at[2][1] / at[1][1]))
+        for key, at in times.items()
+        if {1, 2} <= at.keys() and at[1][1] and at[2][1]
+    ]
+
+
 def goals(rows):
     lines = table(rows)
     at = {(r["L"], r["op"]): r for r in lines}
@@ -120,4 +143,5 @@ def goals(rows):
             "Gaunt product of one channel, row by row over rows innermost, of its bound: at most 1", row_major(rows), 1
         ),
         judge(f"Gaunt product, avx512 over avx2, L >= {WIDER_FROM}: of the ratio of peaks", wider(rows), WIDER, True),
+        judge("products of signals, two threads: of the scaling of the peak", spread(rows), SCALING, True),
     ]

@@ -16,7 +16,7 @@ typedef struct e3tp_made {
     size_t types, first, each;         /* of edges; rows of a table; 0, 1, ... */
     size_t v, tv, y, ty, gy[2], gv[2]; /* of vectors */
     size_t a, ta, ga, along;           /* of arguments; of their gradient a part */
-    size_t b, db, ddb, tb, gb;         /* of factors */
+    size_t b, db, ddb, tb;             /* of factors */
     size_t w, slope, curve, tw, gw[2]; /* of weights, and their derivatives by a distance */
 } e3tp_made;
 
