@@ -31,6 +31,11 @@ E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const 
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);
 E3TP_API void e3tp_graph_destroy(e3tp_graph *g); /* NULL is fine */
+/* Gives g other edges, as after a new list of neighbours; nobody may be executing with it. Statuses
+   as of create, and INVALID for NULL; on failure g is as it was. */
+E3TP_API e3tp_status e3tp_graph_update(e3tp_graph *g, e3tp_index type, const void *receivers,
+                                       const void *senders, size_t num_edges, size_t num_nodes,
+                                       size_t num_senders, char *msg, size_t cap);
 E3TP_API size_t e3tp_graph_num_edges(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_nodes(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);

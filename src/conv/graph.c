@@ -185,16 +185,45 @@ e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *rec
     return s;
 }
 
-void e3tp_graph_destroy(e3tp_graph *g)
+static void free_arrays(e3tp_graph *g)
 {
-    if (!g)
-        return;
     e3tp_free(&libc_allocator, g->start);
     e3tp_free(&libc_allocator, g->edge);
     e3tp_free(&libc_allocator, g->sender);
     e3tp_free(&libc_allocator, g->piece);
     e3tp_free(&libc_allocator, g->by_sender);
+}
+
+void e3tp_graph_destroy(e3tp_graph *g)
+{
+    if (!g)
+        return;
+    free_arrays(g);
     e3tp_free(&libc_allocator, g);
+}
+
+static e3tp_status update(e3tp_graph *g, const edge_list *l, size_t edges, size_t nodes,
+                          size_t senders, e3tp_message *m)
+{
+    e3tp_graph *other = NULL;
+    if (!g)
+        return e3tp_fail(m, E3TP_E_INVALID, "the graph is NULL");
+    E3TP_TRY(create(&other, l, edges, nodes, senders, m));
+    free_arrays(g);
+    *g = *other;
+    e3tp_free(&libc_allocator, other);
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_graph_update(e3tp_graph *g, e3tp_index type, const void *receivers,
+                              const void *senders, size_t num_edges, size_t num_nodes,
+                              size_t num_senders, char *msg, size_t cap)
+{
+    const edge_list l = {type, receivers, senders};
+    e3tp_message m = {""};
+    const e3tp_status s = update(g, &l, num_edges, num_nodes, num_senders, &m);
+    e3tp_message_copy(&m, msg, cap);
+    return s;
 }
 
 size_t e3tp_graph_num_edges(const e3tp_graph *g)

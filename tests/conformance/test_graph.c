@@ -552,6 +552,45 @@ START_TEST(far_rows)
 }
 END_TEST
 
+/* ---- other edges in place of the first ---- */
+
+START_TEST(updates)
+{
+    static const int32_t first[2] = {0, 1}, receivers[3] = {2, 0, 2}, senders[3] = {1, 1, 0},
+                         bad[3] = {0, 1, 3};
+    e3tp_plan *p = layer(0, E3TP_MUL_IR);
+    const size_t nz = 3 * e3tp_plan_width(p, E3TP_Z);
+    double *x = numbers(3 * e3tp_plan_width(p, E3TP_X)),
+           *y = numbers(3 * e3tp_plan_width(p, E3TP_Y)),
+           *w = numbers(3 * e3tp_plan_width(p, E3TP_W)), *z = numbers(2 * nz);
+    e3tp_graph *g, *made;
+    e3tp_conv *c;
+    char text[200] = "";
+    ck_assert_int_eq(e3tp_conv_create(&c, p, NULL, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, first, first, 2, 2, 2, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_create(&made, E3TP_INT32, receivers, senders, 3, 3, 3, NULL, 0),
+                     E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_update(g, E3TP_INT32, receivers, senders, 3, 3, 3, NULL, 0),
+                     E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_update(g, E3TP_INT32, receivers, bad, 3, 3, 3, text, sizeof text),
+                     E3TP_E_INVALID);
+    ck_assert_msg(strlen(text) > 10, "%s", text);
+    ck_assert_int_eq(e3tp_graph_update(NULL, E3TP_INT32, receivers, senders, 3, 3, 3, NULL, 0),
+                     E3TP_E_INVALID);
+    ck_assert_uint_eq(e3tp_graph_num_edges(g), 3);
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = x, b.y = y, b.w = w, b.z = z;
+    ck_assert_int_eq(e3tp_conv_forward(c, made, &b), E3TP_OK);
+    b.z = z + nz;
+    ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+    ck_assert_int_eq(memcmp(z, z + nz, nz * sizeof *z), 0);
+    free(x), free(y), free(w), free(z);
+    e3tp_graph_destroy(g), e3tp_graph_destroy(made);
+    e3tp_conv_destroy(c);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 START_TEST(no_edges)
 {
     e3tp_plan *p = layer(0, E3TP_MUL_IR);
@@ -595,6 +634,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, layers, 0, 4 * COUNT_OF(settings));
     tcase_add_loop_test(t, half_weights, 0, COUNT_OF(settings));
     tcase_add_test(t, far_rows);
+    tcase_add_test(t, updates);
     tcase_add_test(t, no_edges);
     return run_tests(t, "graph", CK_NOFORK); /* a forked child is serial by design */
 }
