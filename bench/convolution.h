@@ -11,6 +11,7 @@
 #include "product.h"
 
 enum { BENCH_NEIGHBOURS = 46, BENCH_MOST_ROUNDS = 101 };
+static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
 
 typedef struct bench_material {
     bench_crystal crystal;
@@ -18,7 +19,8 @@ typedef struct bench_material {
     e3tp_graph *graph;
 } bench_material;
 
-/* 0: failed, why says it. One that failed is still to be destroyed. */
+/* 0: failed, why says it. What failed is still to be destroyed. */
+int bench_conv_product(bench_product *q, int threads, char *why, size_t cap);
 int bench_material_create(bench_material *m, int threads, char *why, size_t cap);
 void bench_material_destroy(bench_material *m);
 

@@ -71,6 +71,14 @@ static int add_edges(bench_crystal *c, size_t i, double quarter, int cells, int 
     return found == neighbours;
 }
 
+static int make_lists(bench_crystal *c, size_t edges)
+{
+    c->receiver = malloc(edges * sizeof *c->receiver);
+    c->sender = malloc(edges * sizeof *c->sender);
+    c->vector = malloc(3 * edges * sizeof *c->vector);
+    return c->receiver && c->sender && c->vector;
+}
+
 int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours)
 {
     int shell[2];
@@ -78,16 +86,93 @@ int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours)
     if (!find_shell(c->atoms, cells, neighbours, shell))
         return 0;
     c->cutoff = 0.25 * a * 0.5 * (sqrt(shell[0]) + sqrt(shell[1]));
-    const size_t edges = c->atoms * neighbours;
-    c->receiver = malloc(edges * sizeof *c->receiver);
-    c->sender = malloc(edges * sizeof *c->sender);
-    c->vector = malloc(3 * edges * sizeof *c->vector);
-    int ok = c->receiver && c->sender && c->vector;
+    int ok = make_lists(c, c->atoms * neighbours);
     for (size_t i = 0; ok && i < c->atoms; i++)
         ok = add_edges(c, i, 0.25 * a, cells, shell[0], neighbours);
     if (!ok)
         bench_crystal_destroy(c);
     return ok;
+}
+
+/* ---- water ---- */
+
+enum { MOST_NEIGHBOURS = 96 };
+static const double density = 0.1, water_cutoff = 5; /* atoms per cubic angstrom; angstrom */
+
+/* In 0..1, the same for the same i. */
+static double scatter(size_t i)
+{
+    unsigned long long h = (i + 1) * 0x9e3779b97f4a7c15ull;
+    h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ull;
+    return (double)((h ^ (h >> 27)) >> 11) / (double)(1ull << 53);
+}
+
+/* Atoms of a molecule stand within about an angstrom of its point. */
+static void place_water(double *at, size_t atoms, int molecules, double box)
+{
+    const size_t n = (size_t)molecules;
+    for (size_t i = 0; i < atoms; i++)
+        for (size_t k = 0; k < 3; k++) {
+            const size_t m = i / 3, cell[3] = {m / (n * n), m / n % n, m % n};
+            const double spread = i % 3 ? 1.9 : 0.6;
+            at[3 * i + k] = box / (double)n * (double)cell[k] + spread * scatter(3 * i + k);
+        }
+}
+
+static int add_near(bench_crystal *c, const double *at, double box, size_t i)
+{
+    size_t found = 0;
+    for (size_t j = 0; j < c->atoms; j++) {
+        double d[3], square = 0;
+        for (size_t k = 0; k < 3; k++) {
+            d[k] = at[3 * j + k] - at[3 * i + k];
+            d[k] -= box * round(d[k] / box);
+            square += d[k] * d[k];
+        }
+        if (j == i || square >= water_cutoff * water_cutoff)
+            continue;
+        if (found++ == MOST_NEIGHBOURS)
+            return 0;
+        c->receiver[c->edges] = (int32_t)i;
+        c->sender[c->edges] = (int32_t)j;
+        for (size_t k = 0; k < 3; k++)
+            c->vector[3 * c->edges + k] = d[k];
+        c->edges++;
+    }
+    return 1;
+}
+
+int bench_water(bench_crystal *c, int molecules)
+{
+    const size_t n = (size_t)molecules;
+    *c = (bench_crystal){.atoms = 3 * n * n * n, .cutoff = water_cutoff};
+    const double box = cbrt((double)c->atoms / density);
+    double *at = malloc(3 * c->atoms * sizeof *at);
+    int ok = at && box > 2 * water_cutoff && make_lists(c, c->atoms * MOST_NEIGHBOURS);
+    if (ok)
+        place_water(at, c->atoms, molecules, box);
+    for (size_t i = 0; ok && i < c->atoms; i++)
+        ok = add_near(c, at, box, i);
+    free(at);
+    if (!ok)
+        bench_crystal_destroy(c);
+    return ok;
+}
+
+int bench_shuffle_senders(bench_crystal *c)
+{
+    int32_t *name = malloc(c->atoms * sizeof *name);
+    if (!name)
+        return 0;
+    for (size_t i = 0; i < c->atoms; i++) {
+        const size_t j = (size_t)(scatter(i) * (double)(i + 1));
+        name[i] = name[j];
+        name[j] = (int32_t)i;
+    }
+    for (size_t e = 0; e < c->edges; e++)
+        c->sender[e] = name[c->sender[e]];
+    free(name);
+    return 1;
 }
 
 void bench_crystal_destroy(bench_crystal *c)

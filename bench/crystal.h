@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Diamond: conventional cells of 8 atoms, periodic, and the edges to the nearest shells of
- * neighbours. */
+/* Atoms in a periodic box, and the edges between near ones: diamond, and what is like water. */
 #ifndef BENCH_CRYSTAL_H
 #define BENCH_CRYSTAL_H
 
@@ -18,6 +17,12 @@ typedef struct bench_crystal {
    `neighbours`. 0 if no cutoff gives that number, the box is too small for it, or memory is short.
  */
 int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours);
+/* A periodic box like water: molecules^3 of them, 0.1 atoms per cubic angstrom, three atoms each, O
+   first, near the points of a lattice; edges to all within the cutoff of 5 angstrom, about 52 an
+   atom. 0 if the box is too small for it, or memory is short. */
+int bench_water(bench_crystal *c, int molecules);
+/* The same edges from senders in random order: no two neighbours are near in memory. */
+int bench_shuffle_senders(bench_crystal *c);
 void bench_crystal_destroy(bench_crystal *c);
 
 #endif

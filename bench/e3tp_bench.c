@@ -20,6 +20,7 @@
 
 #include "fft.h"
 #include "fused.h"
+#include "graphs.h"
 #include "json.h"
 #include "harmonics.h"
 #include "layer.h"
@@ -335,7 +336,8 @@ static int run_layer(options *o)
     o->layer_options.progress = o->progress;
     return bench_radial(&o->layer_options) & bench_harmonics(&o->layer_options) &
            bench_s2grid(&o->layer_options) & bench_layer(&o->layer_options) &
-           bench_passes(&o->layer_options) & bench_fused(&o->layer_options);
+           bench_passes(&o->layer_options) & bench_fused(&o->layer_options) &
+           bench_graphs(&o->layer_options);
 }
 
 static int run_fft(const options *o)

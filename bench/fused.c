@@ -10,56 +10,38 @@
 
 #include "convolution.h"
 #include "json.h"
+#include "maker.h"
 #include "result.h"
 #include "timing.h"
 #include "verify.h"
 
-enum { KNOTS = 256, LMAX = 3, SAMPLED = 64, CANCELLED = 5 };
+enum { SAMPLED = 64, CANCELLED = 5 };
 enum { X, V, M, Z, Y, W, ARRAYS, MADE = 4 }; /* M: coefficients; the last two are stored */
-
-/* Of atoms, root mean square in each direction: angstrom. */
-static const double displacement = 0.05;
 
 typedef struct setup {
     bench_material m;
-    e3tp_conv *made, *stored;
-    e3tp_sh *sh;
-    e3tp_spline *spline;
+    bench_maker k;
+    e3tp_conv *stored;
     size_t size[ARRAYS];
     float *in[ARRAYS], *t[MADE], *out[ARRAYS];
-    float *r, *moves; /* lengths of the vectors; displacements [atoms][3] */
+    float *r; /* lengths of the vectors */
     void *work;
 } setup;
 
 /* ---- setting up */
 
-static int make_convolutions(setup *s, int threads, char *why, size_t cap)
-{
-    static const int ls[] = {0, 1, 2, 3};
-    e3tp_sh_desc h = e3tp_sh_desc_init(ls, LMAX + 1, 1, E3TP_SH_COMPONENT);
-    e3tp_spline_desc b = e3tp_spline_desc_init(KNOTS, s->m.crystal.cutoff,
-                                               e3tp_plan_width(s->m.product.plan, E3TP_W));
-    h.threads = b.threads = threads;
-    if (e3tp_sh_create(&s->sh, &h, why, cap) || e3tp_spline_create(&s->spline, &b, why, cap))
-        return 0;
-    e3tp_conv_desc d = e3tp_conv_desc_init(s->m.product.plan);
-    if (e3tp_conv_create(&s->stored, s->m.product.plan, &d, why, cap))
-        return 0;
-    d.w = E3TP_AT_SHARED, d.sh = s->sh, d.spline = s->spline;
-    return e3tp_conv_create(&s->made, s->m.product.plan, &d, why, cap) == E3TP_OK;
-}
-
 static int setup_create(setup *s, int threads, char *why, size_t cap)
 {
-    *s = (setup){.made = NULL};
+    *s = (setup){.stored = NULL};
     const bench_crystal *c = &s->m.crystal;
     if (!bench_material_create(&s->m, threads, why, cap) ||
-        !make_convolutions(s, threads, why, cap))
+        !bench_maker_create(&s->k, s->m.product.plan, c->cutoff, 0, threads, why, cap) ||
+        e3tp_conv_create(&s->stored, s->m.product.plan, NULL, why, cap))
         return 0;
     const e3tp_plan *p = s->m.product.plan;
     s->size[X] = c->atoms * e3tp_plan_width(p, E3TP_X);
     s->size[V] = c->edges * 3;
-    s->size[M] = e3tp_spline_rows(s->spline) * e3tp_plan_width(p, E3TP_W);
+    s->size[M] = e3tp_spline_rows(s->k.spline) * e3tp_plan_width(p, E3TP_W);
     s->size[Z] = c->atoms * e3tp_plan_width(p, E3TP_Z);
     s->size[Y] = c->edges * e3tp_plan_width(p, E3TP_Y);
     s->size[W] = c->edges * e3tp_plan_width(p, E3TP_W);
@@ -72,12 +54,10 @@ static void setup_destroy(setup *s)
         free(s->in[k]), free(s->out[k]);
     for (int k = 0; k < MADE; k++)
         free(s->t[k]);
-    free(s->r), free(s->moves);
+    free(s->r);
     free(s->work);
-    e3tp_conv_destroy(s->made);
     e3tp_conv_destroy(s->stored);
-    e3tp_spline_destroy(s->spline);
-    e3tp_sh_destroy(s->sh);
+    bench_maker_destroy(&s->k);
     bench_material_destroy(&s->m);
 }
 
@@ -89,46 +69,11 @@ static size_t bytes_of(const setup *s)
     return numbers * sizeof(float);
 }
 
-/* Atoms are displaced, so that no two distances are the same; an edge may grow beyond the cutoff.
- */
-static void set_vectors(setup *s)
-{
-    const bench_crystal *c = &s->m.crystal;
-    for (size_t e = 0; e < c->edges; e++) {
-        double squares = 0;
-        for (int d = 0; d < 3; d++) {
-            const float *moves = s->moves + d;
-            const double v =
-                c->vector[3 * e + (size_t)d] +
-                displacement * (double)(moves[3 * c->sender[e]] - moves[3 * c->receiver[e]]);
-            s->in[V][3 * e + (size_t)d] = (float)v;
-            squares += v * v;
-        }
-        s->r[e] = (float)sqrt(squares);
-    }
-}
-
-/* Functions of a distance that a network may give: smooth, and 0 from the cutoff on. */
-static void set_spline(setup *s)
-{
-    const size_t rows = e3tp_spline_rows(s->spline), width = s->size[M] / rows;
-    for (size_t w = 0; w < width; w++) {
-        const double a = (double)s->in[M][w], b = (double)s->in[M][width + w];
-        for (size_t k = 0; k < rows; k++) {
-            const double t = (double)k / (double)(rows - 1), left = (1 - t) * (1 - t);
-            s->t[M][k * width + w] = (float)(left * (a * cos(4 * t) + b * sin(7 * t)));
-        }
-    }
-    memcpy(s->in[M], s->t[M], s->size[M] * sizeof(float));
-}
-
 static int make_arrays(setup *s)
 {
     s->r = bench_alloc(s->m.crystal.edges * sizeof(float));
-    s->moves = bench_alloc(3 * s->m.crystal.atoms * sizeof(float));
-    if (!s->r || !s->moves)
+    if (!s->r)
         return 0;
-    bench_normal(E3TP_F32, s->moves, 3 * s->m.crystal.atoms, 71);
     for (int k = 0; k < ARRAYS; k++) {
         s->in[k] = bench_alloc(s->size[k] * sizeof(float));
         s->out[k] = bench_alloc(s->size[k] * sizeof(float));
@@ -142,16 +87,15 @@ static int make_arrays(setup *s)
             return 0;
         bench_normal(E3TP_F32, s->t[k], s->size[k], 51 + (unsigned)k);
     }
-    set_vectors(s);
-    set_spline(s);
-    return 1;
+    return bench_displace(&s->m.crystal, s->in[V], s->r) &&
+           bench_fill_spline(s->k.spline, 1, s->in[M]);
 }
 
 /* ---- what is timed */
 
 static int evaluate_spline(const setup *s, float *values)
 {
-    return e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r, NULL, s->m.crystal.edges, values,
+    return e3tp_spline_evaluate(s->k.spline, 1, s->in[M], s->r, NULL, s->m.crystal.edges, values,
                                 NULL, NULL) == E3TP_OK;
 }
 
@@ -199,7 +143,7 @@ static int make_work(setup *s)
     for (int i = 0; i < TIMED; i++) {
         const e3tp_conv_buffers b = buffers_of(s, &all[i]);
         const size_t bytes =
-            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->made, all[i].of, s->m.graph, &b);
+            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->k.conv, all[i].of, s->m.graph, &b);
         most = bytes > most ? bytes : most;
     }
     s->work = bench_alloc(most);
@@ -211,7 +155,7 @@ static int run(const setup *s, int which)
     const timed *p = &all[which];
     const e3tp_conv_buffers b = buffers_of(s, p);
     return (!p->writes || evaluate_spline(s, s->in[W])) &&
-           bench_conv_run(p->stored ? s->stored : s->made, p->of, &s->m, &b);
+           bench_conv_run(p->stored ? s->stored : s->k.conv, p->of, &s->m, &b);
 }
 
 /* ---- what is right */
@@ -253,8 +197,8 @@ static double vector_error(const setup *s)
         const e3tp_sh_vectors one = {1, v, NULL, NULL};
         float gv[3];
         double along = 0, size = 0;
-        if (e3tp_sh_backward(s->sh, &one, s->out[Y] + e * ny, gv) ||
-            e3tp_spline_evaluate(s->spline, 1, s->in[M], s->r + e, NULL, 1, NULL, slope, NULL))
+        if (e3tp_sh_backward(s->k.sh, &one, s->out[Y] + e * ny, gv) ||
+            e3tp_spline_evaluate(s->k.spline, 1, s->in[M], s->r + e, NULL, 1, NULL, slope, NULL))
             worst = INFINITY;
         for (size_t k = 0; k < nw; k++) {
             along += (double)gw[k] * (double)slope[k];
@@ -307,7 +251,7 @@ static double verify(const setup *s)
     const size_t most = s->size[X] > s->size[Z] ? s->size[X] : s->size[Z];
     float *kept = malloc(most * sizeof *kept);
     double worst = INFINITY;
-    if (kept && e3tp_sh_evaluate(s->sh, &v, s->in[Y], NULL, NULL) == E3TP_OK &&
+    if (kept && e3tp_sh_evaluate(s->k.sh, &v, s->in[Y], NULL, NULL) == E3TP_OK &&
         run(s, WRITE_READ)) {
         memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
         worst = run(s, FORWARD) ? difference(s->out[Z], kept, s->size[Z]) : INFINITY;
@@ -345,7 +289,7 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
     const double to_ns = 1e9 / (double)s->m.crystal.edges;
     snprintf(problem, sizeof problem,
              "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d knots=%d",
-             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, KNOTS);
+             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, BENCH_KNOTS);
     const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
     const double weights = (double)s->size[W] / (double)s->m.crystal.edges * sizeof(float);
     const bench_result r = {.kind = "fused",
@@ -424,7 +368,7 @@ int bench_fused(const bench_layer_options *o)
                 "\nfused convolution: diamond, 1000 atoms, %d neighbours, harmonics of vectors, "
                 "weights of a spline of %d knots, ir_mul; ns per edge\n%-36s t       ns  ratio "
                 "/ read  max.err\n",
-                BENCH_NEIGHBOURS, KNOTS, "pass");
+                BENCH_NEIGHBOURS, BENCH_KNOTS, "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)
             ok = run_threads(o, o->threads[i]) && ok;

@@ -371,6 +371,15 @@ FUSED = [
     ("% of peak", lambda r: percent(g.share(r))),
 ]
 
+GRAPHS = [
+    ("<graph", lambda r: r["name"]),
+    ("<pass", lambda r: r["pass"]),
+    ("threads", lambda r: r["threads"]),
+    ("edges", lambda r: g.option(r, "edges")),
+    ("ns/edge", lambda r: r["ns_per_item"]),
+    ("scratch, MB", lambda r: round(r["work_mb"], 1)),
+]
+
 HARMONICS = [
     ("<wanted", lambda r: r["name"]),
     ("l", lambda r: g.option(r, "l")),
@@ -421,6 +430,8 @@ def layer(rows):
         + table(passes.table(rows), PASSES)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
+        + f"<p>{words.GRAPHS}</p>"
+        + table(g.pick(rows, "graphs"), GRAPHS)
         + f"<p>{words.ROOFLINE}</p>"
         + figures(*((plots.roofline(rows, t), f"{t} thread{'s' * (t > 1)}") for t in (1, 2)))
         + f"<p>{words.HARMONICS}</p>"

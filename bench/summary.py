@@ -242,6 +242,17 @@ def print_fused(rows):
         print(f"{r['name']:36}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18}")
 
 
+def print_graphs(rows):
+    found = g.pick(rows, "graphs")
+    if not found:
+        return
+    print("\nthe same on other graphs: forward, and gradients of features and vectors; ns per edge, scratch in MB")
+    print(f"{'graph':32}{'pass':6}threads    edges       ns       MB")
+    for r in found:
+        edges, memory = g.option(r, "edges"), r["work_mb"]
+        print(f"{r['name']:32}{r['pass']:6}{r['threads']:7} {edges:>8} {r['ns_per_item']:8.1f} {memory:8.1f}")
+
+
 def print_kinds(rows):
     table = kinds.table(rows)
     if table:
@@ -278,6 +289,7 @@ def main():
         print_layer,
         print_passes,
         print_fused,
+        print_graphs,
         print_radial,
         print_expressivity,
         print_refusals,

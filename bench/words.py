@@ -71,6 +71,9 @@ evaluated. Forces are gradients of features and vectors; training on forces, the
 both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
 the spline writes and the convolution reads, over the time of reading them alone."""
 
+GRAPHS = """Forward, and gradients of features and vectors (bwd), on graphs of other sizes and kinds; 46 neighbours in
+diamond, about 53 in what is like water. Scratch is all memory beyond operands, results and the graph."""
+
 ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that products and
 splines need, over bytes that must be read or written once. What moves more often, or waits, lies below."""
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "maker.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "product.h"
+
+/* Of atoms, root mean square in each direction: angstrom. */
+static const double displacement = 0.05;
+
+int bench_maker_create(bench_maker *k, const e3tp_plan *p, double cutoff, int typed, int threads,
+                       char *why, size_t cap)
+{
+    static const int ls[] = {0, 1, 2, 3};
+    e3tp_sh_desc h = e3tp_sh_desc_init(ls, 4, 1, E3TP_SH_COMPONENT);
+    e3tp_spline_desc b = e3tp_spline_desc_init(BENCH_KNOTS, cutoff, e3tp_plan_width(p, E3TP_W));
+    *k = (bench_maker){.sh = NULL};
+    h.threads = b.threads = threads;
+    if (e3tp_sh_create(&k->sh, &h, why, cap) || e3tp_spline_create(&k->spline, &b, why, cap))
+        return 0;
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.w = typed ? E3TP_AT_TYPE : E3TP_AT_SHARED;
+    d.sh = k->sh, d.spline = k->spline;
+    return e3tp_conv_create(&k->conv, p, &d, why, cap) == E3TP_OK;
+}
+
+void bench_maker_destroy(bench_maker *k)
+{
+    e3tp_conv_destroy(k->conv);
+    e3tp_spline_destroy(k->spline);
+    e3tp_sh_destroy(k->sh);
+}
+
+int bench_fill_spline(const e3tp_spline *s, size_t tables, float *coefficients)
+{
+    const size_t rows = e3tp_spline_rows(s), width = e3tp_spline_width(s), n = tables * width;
+    float *size = malloc(2 * n * sizeof *size);
+    if (!size)
+        return 0;
+    bench_normal(E3TP_F32, size, 2 * n, 43);
+    for (size_t i = 0; i < tables * rows; i++) {
+        const double t = (double)(i % rows) / (double)(rows - 1), left = (1 - t) * (1 - t);
+        const float *a = size + i / rows * width, *b = a + n;
+        for (size_t w = 0; w < width; w++)
+            coefficients[i * width + w] =
+                (float)(left * ((double)a[w] * cos(4 * t) + (double)b[w] * sin(7 * t)));
+    }
+    free(size);
+    return 1;
+}
+
+int bench_displace(const bench_crystal *c, float *vectors, float *lengths)
+{
+    float *moves = malloc(3 * c->atoms * sizeof *moves);
+    if (!moves)
+        return 0;
+    bench_normal(E3TP_F32, moves, 3 * c->atoms, 71);
+    for (size_t e = 0; e < c->edges; e++) {
+        const float *to = moves + 3 * c->sender[e], *from = moves + 3 * c->receiver[e];
+        double squares = 0;
+        for (int d = 0; d < 3; d++) {
+            const double v =
+                c->vector[3 * e + (size_t)d] + displacement * ((double)to[d] - (double)from[d]);
+            vectors[3 * e + (size_t)d] = (float)v;
+            squares += v * v;
+        }
+        if (lengths)
+            lengths[e] = (float)sqrt(squares);
+    }
+    free(moves);
+    return 1;
+}
