@@ -220,9 +220,8 @@ static const char *tangent_name(int k)
 
 static const char *out_name(e3tp_pass pass, int k)
 {
-    static const char *const first[] = {"gv", "ga"}, *const second[] = {"hv", "ha"};
-    return k < OP_V ? e3tp_op_out_name[pass][k]
-                    : (pass == E3TP_BACKWARD ? first : second)[k - OP_V];
+    static const char *const made[2][2] = {{"gv", "ga"}, {"hv", "ha"}};
+    return k < OP_V ? e3tp_op_out_name[pass][k] : made[pass != E3TP_BACKWARD][k - OP_V];
 }
 
 /* Elements of operand k where it has one row: of w a table may stand there. */
