@@ -14,9 +14,9 @@ static e3tp_tier tier;
 
 /* Where the rows of an expansion begin. */
 typedef enum pattern { EQUAL, APART, RUNS } pattern;
-enum { PATTERNS = 3, SPARE = 9, MOST = 64 };
+enum { PATTERNS = 3, SPARE = 9, MOST = 29 };
 
-static const size_t widths[] = {0, 1, 3, 13, 33, 128, 1283}, term_counts[] = {0, 1, 4, 8, 13, 64},
+static const size_t widths[] = {0, 1, 3, 13, 33, 128, 1283}, term_counts[] = {0, 1, 4, 8, 13, 37},
                     counts[] = {0, 1, 5, MOST};
 #define COUNT_OF(a) (sizeof(a) / sizeof *(a))
 enum { WIDTHS = COUNT_OF(widths), TERMS = COUNT_OF(term_counts), COUNTS = COUNT_OF(counts) };
