@@ -116,32 +116,51 @@ static void multiply(const product *p, size_t rows, size_t from, size_t to)
 
 /* ---- rows ---- */
 
-V_INLINE void four_terms_at(const v_real *b, const real *t, size_t width, real *out, const bool add,
-                            const int lanes)
+/* Four factors of each of one or two sets: `sets` is a literal. */
+V_INLINE void broadcast(const int sets, const real *const *b, v_real *to)
 {
-    v_real sum = add ? load(out, lanes) : v_zero();
     V_UNROLL
+    for (int i = 0; i < sets; i++)
+        V_UNROLL
     for (int k = 0; k < 4; k++)
-        sum = v_fma(b[k], load(t + (size_t)k * width, lanes), sum);
-    store(out, sum, lanes);
+        to[4 * i + k] = v_set1(b[i][k]);
 }
 
-/* A row of its own; `add` is a literal. */
-V_INLINE void four_terms(const real *coefficients, const real *t, size_t width, real *out,
-                         const bool add)
+V_INLINE void four_terms_at(const int sets, const v_real *b, const real *t, size_t width,
+                            real *const *out, size_t at, const bool add, const int lanes)
 {
-    v_real b[4];
-    size_t at = 0;
-    for (int k = 0; k < 4; k++)
-        b[k] = v_set1(coefficients[k]);
-    for (; at + 4 * (size_t)V_LANES <= width; at += 4 * (size_t)V_LANES)
+    v_real sum[2];
+    V_UNROLL
+    for (int i = 0; i < sets; i++)
+        sum[i] = add ? load(out[i] + at, lanes) : v_zero();
+    V_UNROLL
+    for (int k = 0; k < 4; k++) {
+        const v_real x = load(t + (size_t)k * width + at, lanes);
         V_UNROLL
-    for (int v = 0; v < 4; v++)
-        four_terms_at(b, t + at + v * V_LANES, width, out + at + v * V_LANES, add, V_LANES);
-    for (; at + (size_t)V_LANES <= width; at += (size_t)V_LANES)
-        four_terms_at(b, t + at, width, out + at, add, V_LANES);
+        for (int i = 0; i < sets; i++)
+            sum[i] = v_fma(b[4 * i + k], x, sum[i]);
+    }
+    V_UNROLL
+    for (int i = 0; i < sets; i++)
+        store(out[i] + at, sum[i], lanes);
+}
+
+/* A row of its own for each set; `add` is a literal. */
+V_INLINE void four_terms(const int sets, const real *const *factors, const real *t, size_t width,
+                         real *const *out, const bool add)
+{
+    const size_t lanes = V_LANES, step = lanes * (size_t)(4 / sets);
+    v_real b[8];
+    size_t at = 0;
+    broadcast(sets, factors, b);
+    for (; at + step <= width; at += step)
+        V_UNROLL
+    for (int v = 0; v < 4 / sets; v++)
+        four_terms_at(sets, b, t, width, out, at + (size_t)v * lanes, add, V_LANES);
+    for (; at + lanes <= width; at += lanes)
+        four_terms_at(sets, b, t, width, out, at, add, V_LANES);
     if (at < width)
-        four_terms_at(b, t + at, width, out + at, add, (int)(width - at));
+        four_terms_at(sets, b, t, width, out, at, add, (int)(width - at));
 }
 
 static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
@@ -156,57 +175,26 @@ static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
         if (terms != 4 || n > 1)
             multiply(&p, n, 0, width);
         else if (add)
-            four_terms(b, t, width, to, true);
+            four_terms(1, &b, t, width, &to, true);
         else
-            four_terms(b, t, width, to, false);
-    }
-}
-
-V_INLINE void two_of_four_at(const v_real *b, const real *t, size_t width, real *out, real *out2,
-                             const int lanes)
-{
-    v_real sum[2] = {v_zero(), v_zero()};
-    V_UNROLL
-    for (int k = 0; k < 4; k++) {
-        const v_real x = load(t + (size_t)k * width, lanes);
-        sum[0] = v_fma(b[k], x, sum[0]);
-        sum[1] = v_fma(b[4 + k], x, sum[1]);
-    }
-    store(out, sum[0], lanes);
-    store(out2, sum[1], lanes);
-}
-
-V_INLINE void broadcast_two(const real *b, const real *b2, v_real *to)
-{
-    V_UNROLL
-    for (int k = 0; k < 4; k++) {
-        to[k] = v_set1(b[k]);
-        to[4 + k] = v_set1(b2[k]);
+            four_terms(1, &b, t, width, &to, false);
     }
 }
 
 static void rows_of_two(const e3tp_expand *e, const void *b2, const void *table, void *out,
                         void *out2)
 {
-    const size_t width = e->width, lanes = V_LANES;
+    const size_t width = e->width;
     if (e->terms != 4) {
         const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
         rows(e, table, out, false);
         rows(&second, table, out2, false);
         return;
     }
-    for (size_t i = 0, at; i < e->n; i++) {
-        const real *t = (const real *)table + e->first[i] * width;
-        real *to = (real *)out + i * width, *to2 = (real *)out2 + i * width;
-        v_real b[8];
-        broadcast_two((const real *)e->b + 4 * i, (const real *)b2 + 4 * i, b);
-        for (at = 0; at + 2 * lanes <= width; at += 2 * lanes) {
-            two_of_four_at(b, t + at, width, to + at, to2 + at, V_LANES);
-            two_of_four_at(b, t + at + lanes, width, to + at + lanes, to2 + at + lanes, V_LANES);
-        }
-        for (; at < width; at += lanes)
-            two_of_four_at(b, t + at, width, to + at, to2 + at,
-                           width - at < lanes ? (int)(width - at) : V_LANES);
+    for (size_t i = 0; i < e->n; i++) {
+        const real *const b[2] = {(const real *)e->b + 4 * i, (const real *)b2 + 4 * i};
+        real *const to[2] = {(real *)out + i * width, (real *)out2 + i * width};
+        four_terms(2, b, (const real *)table + e->first[i] * width, width, to, false);
     }
 }
 
@@ -390,26 +378,36 @@ static void multiply_wide(const wide_run *p, size_t rows, size_t from, size_t to
         wide_edge(p, row, at, to);
 }
 
-/* Four rows of the table get one g each. */
-V_INLINE void add_to_four_at(const v_real *b, const real *g, real *t, size_t width, const int lanes)
+/* Each of four rows of the table gets the g of every set. */
+V_INLINE void add_to_four_at(const int sets, const v_real *b, const real *const *g, real *t,
+                             size_t width, size_t at, const int lanes)
 {
-    const v_real x = load(g, lanes);
+    v_real x[2];
     V_UNROLL
-    for (int k = 0; k < 4; k++)
-        store(t + (size_t)k * width, v_fma(b[k], x, load(t + (size_t)k * width, lanes)), lanes);
+    for (int i = 0; i < sets; i++)
+        x[i] = load(g[i] + at, lanes);
+    V_UNROLL
+    for (int k = 0; k < 4; k++) {
+        real *to = t + (size_t)k * width + at;
+        v_real sum = load(to, lanes);
+        V_UNROLL
+        for (int i = 0; i < sets; i++)
+            sum = v_fma(b[4 * i + k], x[i], sum);
+        store(to, sum, lanes);
+    }
 }
 
-static void add_to_four(const real *coefficients, const real *g, real *t, size_t width, size_t from,
-                        size_t to)
+V_INLINE void add_to_four(const int sets, const real *const *factors, const real *const *g, real *t,
+                          size_t width, size_t from, size_t to)
 {
-    v_real b[4];
+    const size_t lanes = V_LANES;
+    v_real b[8];
     size_t at = from;
-    for (int k = 0; k < 4; k++)
-        b[k] = v_set1(coefficients[k]);
-    for (; at + (size_t)V_LANES <= to; at += (size_t)V_LANES)
-        add_to_four_at(b, g + at, t + at, width, V_LANES);
+    broadcast(sets, factors, b);
+    for (; at + lanes <= to; at += lanes)
+        add_to_four_at(sets, b, g, t, width, at, V_LANES);
     if (at < to)
-        add_to_four_at(b, g + at, t + at, width, (int)(to - at));
+        add_to_four_at(sets, b, g, t, width, at, (int)(to - at));
 }
 
 /* Of a row that comes later, columns from..to-1. */
@@ -433,7 +431,7 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
             const wide_run p = {n, terms, width, b, in, (double *)gtable + at};
             multiply_wide(&p, terms, from, to);
         } else if (terms == 4 && n == 1) {
-            add_to_four(b, in, (real *)gtable + at, width, from, to);
+            add_to_four(1, &b, &in, (real *)gtable + at, width, from, to);
         } else {
             const product p = {n, b, 1, terms, in, (real *)gtable + at, width, true};
             multiply(&p, terms, from, to);
@@ -441,21 +439,10 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
     }
 }
 
-V_INLINE void add_two_to_four_at(const v_real *b, const real *g, const real *g2, real *t,
-                                 size_t width, const int lanes)
-{
-    const v_real x = load(g, lanes), y = load(g2, lanes);
-    V_UNROLL
-    for (int k = 0; k < 4; k++) {
-        real *to = t + (size_t)k * width;
-        store(to, v_fma(b[4 + k], y, v_fma(b[k], x, load(to, lanes))), lanes);
-    }
-}
-
 static void table_of_two(const e3tp_expand *e, const void *b2, const void *g, const void *g2,
                          void *gtable, bool wide, size_t from, size_t to)
 {
-    const size_t width = e->width, lanes = V_LANES;
+    const size_t width = e->width;
     if (e->terms != 4 || (wide && sizeof(real) < sizeof(double))) {
         const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
         table(e, g, gtable, wide, from, to);
@@ -463,17 +450,11 @@ static void table_of_two(const e3tp_expand *e, const void *b2, const void *g, co
         return;
     }
     for (size_t i = 0; i < e->n; i++) {
-        const real *x = (const real *)g + i * width, *y = (const real *)g2 + i * width;
-        real *t = (real *)gtable + e->first[i] * width;
-        v_real b[8];
-        fetch_ahead(e, i, x, from, to);
-        fetch_ahead(e, i, y, from, to);
-        broadcast_two((const real *)e->b + 4 * i, (const real *)b2 + 4 * i, b);
-        size_t at = from;
-        for (; at + lanes <= to; at += lanes)
-            add_two_to_four_at(b, x + at, y + at, t + at, width, V_LANES);
-        if (at < to)
-            add_two_to_four_at(b, x + at, y + at, t + at, width, (int)(to - at));
+        const real *const b[2] = {(const real *)e->b + 4 * i, (const real *)b2 + 4 * i};
+        const real *const in[2] = {(const real *)g + i * width, (const real *)g2 + i * width};
+        fetch_ahead(e, i, in[0], from, to);
+        fetch_ahead(e, i, in[1], from, to);
+        add_to_four(2, b, in, (real *)gtable + e->first[i] * width, width, from, to);
     }
 }
 
