@@ -280,23 +280,27 @@ static bool is_read(const e3tp_conv_call *c, int k)
     return k == OP_Z ? back : !(k == OP_W && c->make_weights) && !is_made(c, k);
 }
 
-/* Arrays of an operand that the convolution makes, or does not have. */
-static e3tp_status check_surplus(const e3tp_conv_call *c, int k, const size_t bytes[CONV_COUNT],
-                                 e3tp_message *m)
+/* Why arrays of operand k have to be NULL; NULL: they need not. */
+static const char *why_surplus(const e3tp_conv_call *c, int k)
 {
-    const bool lengths = k == OP_A && bytes[k] && !c->in[k] && c->job->maker.sh;
-    if (!is_made(c, k) && (k < OP_V || bytes[k]) && !lengths)
+    if (is_made(c, k))
+        return "y is made of vectors";
+    if (k < OP_V || !c->graph->num_edges)
+        return NULL;
+    if (!c->job->width[k])
+        return "no operand is made of it";
+    return k == OP_A && !c->in[k] && c->job->maker.sh ? "distances are the vectors' lengths" : NULL;
+}
+
+static e3tp_status check_surplus(const e3tp_conv_call *c, int k, e3tp_message *m)
+{
+    const char *why = why_surplus(c, k), *name = c->in[k]    ? in_name(k)
+                                                 : c->t[k]   ? tangent_name(k)
+                                                 : c->out[k] ? out_name(c->pass, k)
+                                                             : NULL;
+    if (!why || !name)
         return E3TP_OK;
-    const char *name = c->in[k]    ? in_name(k)
-                       : c->t[k]   ? tangent_name(k)
-                       : c->out[k] ? out_name(c->pass, k)
-                                   : NULL;
-    if (!name || (k >= OP_V && !c->graph->num_edges))
-        return E3TP_OK;
-    return e3tp_fail(m, E3TP_E_INVALID, "%s: expected NULL, %s", name,
-                     lengths         ? "distances are the vectors' lengths"
-                     : is_made(c, k) ? "y is made of vectors"
-                                     : "no operand is made of it");
+    return e3tp_fail(m, E3TP_E_INVALID, "%s: expected NULL, %s", name, why);
 }
 
 static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[CONV_COUNT], e3tp_message *m)
@@ -311,7 +315,7 @@ static e3tp_status check_arrays(const e3tp_conv_call *c, size_t bytes[CONV_COUNT
                              rows_of(c, k), c->job->width[k]);
         if (is_read(c, k) && bytes[k] && !c->in[k] && c->graph->num_edges)
             return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", in_name(k));
-        E3TP_TRY(check_surplus(c, k, bytes, m));
+        E3TP_TRY(check_surplus(c, k, m));
     }
     if (needs_z && bytes[OP_Z] && !c->out[OP_Z])
         return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", out_name(c->pass, OP_Z));

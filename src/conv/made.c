@@ -150,23 +150,6 @@ void e3tp_made_lay_out(e3tp_sweep *s)
 
 /* ---- operands ---- */
 
-/* Rows of edges, in the caller's order, to scratch one after the other, and back. */
-static void gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
-                   char *to)
-{
-    const int64_t *edge = s->call->graph->edge + g->place;
-    for (size_t i = 0; i < g->n; i++)
-        memcpy(to + i * bytes, (const char *)from + (size_t)edge[i] * bytes, bytes);
-}
-
-static void scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from, size_t bytes,
-                    void *to)
-{
-    const int64_t *edge = s->call->graph->edge + g->place;
-    for (size_t i = 0; i < g->n; i++)
-        memcpy((char *)to + (size_t)edge[i] * bytes, from + i * bytes, bytes);
-}
-
 static e3tp_sh_call sh_call(const e3tp_sweep *s, const e3tp_segment *g, const char *scratch)
 {
     return (e3tp_sh_call){.map = &maker_of(s)->sh->map,
@@ -180,14 +163,14 @@ static void make_harmonics(const e3tp_sweep *s, const e3tp_segment *g, char *scr
     const e3tp_sh_kernels *kernels = maker_of(s)->sh->kernels;
     const size_t bytes = 3 * s->element;
     e3tp_sh_call c = sh_call(s, g, scratch);
-    gather(s, g, s->call->in[OP_V], bytes, scratch + m->v);
+    e3tp_segment_gather(s, g, s->call->in[OP_V], bytes, scratch + m->v);
     c.values = scratch + m->y;
     kernels->evaluate(&c, 0, g->n);
     q->in[OP_Y] = c.values;
     q->stride[OP_Y] = (ptrdiff_t)s->call->job->width[OP_Y];
     if (!s->call->t[OP_V])
         return;
-    gather(s, g, s->call->t[OP_V], bytes, scratch + m->tv);
+    e3tp_segment_gather(s, g, s->call->t[OP_V], bytes, scratch + m->tv);
     c.gg = scratch + m->tv, c.hg = scratch + m->ty;
     kernels->double_backward(&c, 0, g->n);
     q->t[OP_Y] = c.hg;
@@ -200,9 +183,9 @@ static void set_arguments(const e3tp_sweep *s, const e3tp_segment *g, char *scra
     const size_t bytes = s->row[OP_A];
     char *a = scratch + m->a, *ta = scratch + m->ta, *v = scratch + m->v;
     if (!e3tp_sweep_takes_lengths(s)) {
-        gather(s, g, s->call->in[OP_A], bytes, a);
+        e3tp_segment_gather(s, g, s->call->in[OP_A], bytes, a);
         if (e3tp_sweep_moves_factors(s))
-            gather(s, g, s->call->t[OP_A], bytes, ta);
+            e3tp_segment_gather(s, g, s->call->t[OP_A], bytes, ta);
         return;
     }
     OF_TYPE(s, lengths, g->n, (const void *)v, (void *)a);
@@ -232,7 +215,7 @@ static const int32_t *types_of(const e3tp_sweep *s, const e3tp_segment *g, char 
 {
     if (!is_typed(s))
         return NULL;
-    gather(s, g, s->call->edge_type, sizeof(int32_t), scratch + s->made.types);
+    e3tp_segment_gather(s, g, s->call->edge_type, sizeof(int32_t), scratch + s->made.types);
     return (const int32_t *)(void *)(scratch + s->made.types);
 }
 
@@ -422,7 +405,7 @@ static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, const e3
     }
     if (e3tp_sweep_takes_lengths(s))
         add_lengths(s, g, to, scratch, gv);
-    scatter(s, g, gv, 3 * s->element, s->call->out[OP_V]);
+    e3tp_segment_scatter(s, g, gv, 3 * s->element, s->call->out[OP_V]);
 }
 
 void e3tp_made_results(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
@@ -433,7 +416,7 @@ void e3tp_made_results(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_si
     else if (needs_arguments(s))
         set_activation_gradients(s, g, to, scratch);
     if (s->wanted[OP_A])
-        scatter(s, g, scratch + s->made.ga, s->row[OP_A], s->call->out[OP_A]);
+        e3tp_segment_scatter(s, g, scratch + s->made.ga, s->row[OP_A], s->call->out[OP_A]);
     if (s->wanted[OP_V])
         deliver_vectors(s, g, to, scratch);
 }

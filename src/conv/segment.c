@@ -125,6 +125,24 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     return s;
 }
 
+/* ---- rows of edges ---- */
+
+void e3tp_segment_gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
+                         char *to)
+{
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < g->n; i++)
+        memcpy(to + i * bytes, (const char *)from + (size_t)edge[i] * bytes, bytes);
+}
+
+void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from,
+                          size_t bytes, void *to)
+{
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < g->n; i++)
+        memcpy((char *)to + (size_t)edge[i] * bytes, from + i * bytes, bytes);
+}
+
 /* ---- operands ---- */
 
 /* The rows of operand k: one or those in order from the returned row on, or those of a list. */
@@ -276,13 +294,14 @@ static void deliver(const e3tp_sweep *s, const e3tp_segment *g, int k, const e3t
     const char *kept = scratch + s->kept[k];
     const size_t bytes = s->row[k];
     const int64_t *edge = s->call->graph->edge + g->place;
-    for (size_t i = 0; i < (is_one_row(s, k) ? 1 : g->n); i++, kept += bytes)
-        if (place_of(s, k) == E3TP_AT_EDGE)
-            memcpy((char *)s->call->out[k] + (size_t)edge[i] * bytes, kept, bytes);
-        else
-            add_to_sum(s, k, to->sum[k],
-                       place_of(s, k) == E3TP_AT_TYPE ? (size_t)s->call->edge_type[edge[i]] : 0,
-                       kept);
+    if (place_of(s, k) == E3TP_AT_EDGE) {
+        e3tp_segment_scatter(s, g, kept, bytes, s->call->out[k]);
+        return;
+    }
+    const bool typed = place_of(s, k) == E3TP_AT_TYPE;
+    for (size_t i = 0; i < (is_one_row(s, k) ? 1 : g->n); i++)
+        add_to_sum(s, k, to->sum[k], typed ? (size_t)s->call->edge_type[edge[i]] : 0,
+                   kept + i * bytes);
 }
 
 /* Rows of edges; those of receivers are scaled when they are complete. */

@@ -93,6 +93,11 @@ static inline size_t e3tp_sweep_sum_element(const e3tp_sweep *s)
     return e3tp_sweep_is_wide(s) ? sizeof(double) : s->element;
 }
 
+/* Rows of the segment's edges, in the caller's order, to scratch one after the other, and back. */
+void e3tp_segment_gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
+                         char *to);
+void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from,
+                          size_t bytes, void *to);
 /* Results of a place RECEIVER are added to its row, or to the sum where sums are wide. */
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch);
