@@ -57,19 +57,6 @@ const char *e3tp_radial_isa(const e3tp_radial *p)
     return p ? e3tp_tier_name(p->tier) : "";
 }
 
-/* Whether arrays of `out` bytes overlap one another or `in` bytes at r. */
-static int any_overlap(const void *r, size_t in, void *const *arrays, size_t out)
-{
-    for (int i = 0; i < 3; i++) {
-        if (e3tp_overlap(arrays[i], out, r, in))
-            return 1;
-        for (int k = 0; k < i; k++)
-            if (e3tp_overlap(arrays[i], out, arrays[k], out))
-                return 1;
-    }
-    return 0;
-}
-
 e3tp_status e3tp_radial_eval(const e3tp_radial *p, const void *r, size_t n, void *values,
                              void *derivatives, void *seconds)
 {
@@ -82,8 +69,8 @@ e3tp_status e3tp_radial_eval(const e3tp_radial *p, const void *r, size_t n, void
         return E3TP_E_INVALID;
     if (n && !r)
         return E3TP_E_INVALID;
-    void *const arrays[3] = {values, derivatives, seconds};
-    if (any_overlap(r, in, arrays, out))
+    const e3tp_array a[] = {{r, in}, {values, out}, {derivatives, out}, {seconds, out}};
+    if (e3tp_outputs_overlap(a, 1, sizeof a / sizeof *a))
         return E3TP_E_INVALID;
     if (out && (values || derivatives || seconds))
         e3tp_radial_run(p, r, n, values, derivatives, seconds);

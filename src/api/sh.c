@@ -81,20 +81,20 @@ typedef struct array {
 
 enum { MOST_ARRAYS = 8 };
 
-/* Sizes that can be, and no output over another array. */
+/* Sizes that can be, and no output over another array; those that are read come first. */
 static bool apart(const e3tp_sh *p, const array *a, size_t count, size_t n)
 {
-    size_t bytes[MOST_ARRAYS];
+    e3tp_array sized[MOST_ARRAYS];
+    size_t inputs = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!e3tp_mul_size(a[i].per_vector, e3tp_dtype_size(p->dtype), &bytes[i]) ||
-            !e3tp_mul_size(bytes[i], n, &bytes[i]) || bytes[i] > PTRDIFF_MAX)
+        size_t *bytes = &sized[i].bytes;
+        sized[i].at = a[i].at;
+        inputs += a[i].role == READ;
+        if (!e3tp_mul_size(a[i].per_vector, e3tp_dtype_size(p->dtype), bytes) ||
+            !e3tp_mul_size(*bytes, n, bytes) || *bytes > PTRDIFF_MAX)
             return false;
-        for (size_t k = 0; k < i; k++)
-            if ((a[i].role == WRITTEN || a[k].role == WRITTEN) &&
-                e3tp_overlap(a[i].at, bytes[i], a[k].at, bytes[k]))
-                return false;
     }
-    return true;
+    return !e3tp_outputs_overlap(sized, inputs, count);
 }
 
 /* Outputs that leave the caches before they are read: then lines need not be read to be written. */

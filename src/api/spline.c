@@ -113,22 +113,6 @@ static bool types_in(const int32_t *type, size_t n, size_t tables)
     return true;
 }
 
-/* An array of a call. */
-typedef struct array {
-    const void *at;
-    size_t bytes;
-} array;
-
-/* Whether an output lies over an input or another output; the first `inputs` are inputs. */
-static bool overlapping(const array *a, size_t inputs, size_t count)
-{
-    for (size_t i = inputs; i < count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (e3tp_overlap(a[i].at, a[i].bytes, a[k].at, a[k].bytes))
-                return true;
-    return false;
-}
-
 e3tp_status e3tp_spline_evaluate(const e3tp_spline *p, size_t tables, const void *coefficients,
                                  const void *r, const int32_t *type, size_t n, void *values,
                                  void *derivatives, void *seconds)
@@ -139,10 +123,10 @@ e3tp_status e3tp_spline_evaluate(const e3tp_spline *p, size_t tables, const void
         return E3TP_E_INVALID;
     if ((n && !r) || (n && table && !coefficients) || !types_in(type, n, tables))
         return E3TP_E_INVALID;
-    const array a[] = {{coefficients, table},    {r, n * e3tp_dtype_size(p->map.dtype)},
-                       {type, n * sizeof *type}, {values, out},
-                       {derivatives, out},       {seconds, out}};
-    if (overlapping(a, 3, sizeof a / sizeof *a))
+    const e3tp_array a[] = {{coefficients, table},    {r, n * e3tp_dtype_size(p->map.dtype)},
+                            {type, n * sizeof *type}, {values, out},
+                            {derivatives, out},       {seconds, out}};
+    if (e3tp_outputs_overlap(a, 3, sizeof a / sizeof *a))
         return E3TP_E_INVALID;
     if (out && (values || derivatives || seconds))
         e3tp_spline_run(p, coefficients, r, type, n, (void *[]){values, derivatives, seconds});

@@ -32,4 +32,21 @@ static inline bool e3tp_overlap(const void *a, size_t na, const void *b, size_t 
     return a && b && na && nb && p < q + nb && q < p + na;
 }
 
+/* An array of a call; at NULL: not given. */
+typedef struct e3tp_array {
+    const void *at;
+    size_t bytes;
+} e3tp_array;
+
+/* Whether an output lies over an input or another output; the first `inputs` of `count` are inputs.
+ */
+static inline bool e3tp_outputs_overlap(const e3tp_array *a, size_t inputs, size_t count)
+{
+    for (size_t i = inputs; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (e3tp_overlap(a[i].at, a[i].bytes, a[k].at, a[k].bytes))
+                return true;
+    return false;
+}
+
 #endif

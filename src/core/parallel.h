@@ -19,6 +19,14 @@ int e3tp_parallel_max(void);
    a forked child. */
 int e3tp_parallel_workers(const e3tp_parallel *p, size_t work_items);
 
+/* Where the share of a worker begins, of items that workers share alike; of worker `workers`: their
+   number. A quotient first, so that nothing overflows. */
+static inline size_t e3tp_parallel_start(size_t items, size_t workers, size_t worker)
+{
+    const size_t each = items / workers, rest = items % workers;
+    return worker * each + (worker < rest ? worker : rest);
+}
+
 /* body(ctx, i) for i in 0..n-1; each i is one worker with its own scratch. Serial for n <= 1. */
 void e3tp_parallel_run(const e3tp_parallel *p, size_t n, void (*body)(void *ctx, size_t i),
                        void *ctx);

@@ -339,11 +339,10 @@ typedef struct job {
     char *work;
 } job;
 
-/* A quotient first, so that nothing overflows. */
 static size_t start_of(const job *j, size_t worker)
 {
-    const size_t n = units(j->plan, j->batch), each = n / j->workers, rest = n % j->workers,
-                 row = (worker * each + (worker < rest ? worker : rest)) * j->plan->row_step;
+    const size_t row =
+        e3tp_parallel_start(units(j->plan, j->batch), j->workers, worker) * j->plan->row_step;
     return row < j->batch ? row : j->batch;
 }
 

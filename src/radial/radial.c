@@ -14,12 +14,19 @@ const e3tp_radial_kernel *e3tp_radial_kernel_of(e3tp_dtype dtype, e3tp_tier tier
     return kernels[dtype][tier];
 }
 
-static const double r_max_least = 1e-6, r_max_most = 1e6;
 enum { P_MOST = 64 };
+
+e3tp_status e3tp_radial_check_r_max(double r_max, e3tp_message *why)
+{
+    const double least = 1e-6, most = 1e6;
+    if (!(r_max >= least && r_max <= most))
+        return e3tp_fail(why, E3TP_E_INVALID, "r_max: %g, expected %g to %g", r_max, least, most);
+    return E3TP_OK;
+}
 
 static double as_stored(const e3tp_radial_desc *d, double v)
 {
-    return d->dtype == E3TP_F32 ? (double)(float)v : v;
+    return e3tp_radial_stored(d->dtype, v);
 }
 
 static int has_knots(e3tp_radial_basis basis)
@@ -74,9 +81,7 @@ e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why)
     if (d->num > E3TP_RADIAL_MAX)
         return e3tp_fail(why, E3TP_E_INVALID, "num: %zu, expected at most %d", d->num,
                          E3TP_RADIAL_MAX);
-    if (!(d->r_max >= r_max_least && d->r_max <= r_max_most))
-        return e3tp_fail(why, E3TP_E_INVALID, "r_max: %g, expected %g to %g", d->r_max, r_max_least,
-                         r_max_most);
+    E3TP_TRY(e3tp_radial_check_r_max(d->r_max, why));
     E3TP_TRY(check_cutoff(d, why));
     if (d->threads < 0)
         return e3tp_fail(why, E3TP_E_INVALID, "threads: %d, expected 0 or more", d->threads);
@@ -142,18 +147,12 @@ typedef struct job {
     char *out[3]; /* values and derivatives, as the kernel takes them */
 } job;
 
-/* A quotient first, so that nothing overflows. */
-static size_t start_of(const job *j, size_t worker)
-{
-    const size_t each = j->n / j->workers, rest = j->n % j->workers;
-    return worker * each + (worker < rest ? worker : rest);
-}
-
 static void work(void *ctx, size_t worker)
 {
     const job *j = ctx;
     const e3tp_radial *p = j->plan;
-    const size_t from = start_of(j, worker), to = start_of(j, worker + 1);
+    const size_t from = e3tp_parallel_start(j->n, j->workers, worker),
+                 to = e3tp_parallel_start(j->n, j->workers, worker + 1);
     const size_t es = e3tp_dtype_size(p->dtype), row = p->map.num * es;
     char *out[3];
     for (int i = 0; i < 3; i++)

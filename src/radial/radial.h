@@ -19,6 +19,14 @@ struct e3tp_radial {
     e3tp_allocator allocator;
 };
 
+/* INVALID with a sentence for an r_max outside the range of all functions of a distance. */
+e3tp_status e3tp_radial_check_r_max(double r_max, e3tp_message *why);
+/* A length as arrays of the dtype hold it. */
+static inline double e3tp_radial_stored(e3tp_dtype dtype, double length)
+{
+    return dtype == E3TP_F32 ? (double)(float)length : length;
+}
+
 /* INVALID with a sentence for a field outside its range. */
 e3tp_status e3tp_radial_check(const e3tp_radial_desc *d, e3tp_message *why);
 /* The map of a checked description. */

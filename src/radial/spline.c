@@ -5,6 +5,7 @@
 #include "core/checked.h"
 #include "core/tiers.h"
 #include "problem/problem.h"
+#include "radial/radial.h"
 
 E3TP_RUNNERS(e3tp_spline_kernels, e3tp_spline_kernels, kernels);
 
@@ -13,7 +14,6 @@ const e3tp_spline_kernels *e3tp_spline_kernels_of(e3tp_dtype dtype, e3tp_tier ti
     return kernels[dtype][tier];
 }
 
-static const double r_max_least = 1e-6, r_max_most = 1e6;
 /* One inner knot, where the third derivative is continuous. */
 enum { KNOTS_LEAST = 3 };
 
@@ -39,9 +39,7 @@ e3tp_status e3tp_spline_check(const e3tp_spline_desc *d, e3tp_message *why)
                          sizeof *d);
     if (d->dtype != E3TP_F32 && d->dtype != E3TP_F64)
         return e3tp_fail(why, E3TP_E_INVALID, "there is no dtype %d", (int)d->dtype);
-    if (!(d->r_max >= r_max_least && d->r_max <= r_max_most))
-        return e3tp_fail(why, E3TP_E_INVALID, "r_max: %g, expected %g to %g", d->r_max, r_max_least,
-                         r_max_most);
+    E3TP_TRY(e3tp_radial_check_r_max(d->r_max, why));
     if (d->threads < 0)
         return e3tp_fail(why, E3TP_E_INVALID, "threads: %d, expected 0 or more", d->threads);
     return check_sizes(d, why);
@@ -49,8 +47,7 @@ e3tp_status e3tp_spline_check(const e3tp_spline_desc *d, e3tp_message *why)
 
 e3tp_spline_map e3tp_spline_normalise(const e3tp_spline_desc *d)
 {
-    return (e3tp_spline_map){d->knots, d->dtype == E3TP_F32 ? (double)(float)d->r_max : d->r_max,
-                             d->dtype};
+    return (e3tp_spline_map){d->knots, e3tp_radial_stored(d->dtype, d->r_max), d->dtype};
 }
 
 /* ---- terms ---- */
@@ -96,13 +93,6 @@ void e3tp_spline_basis(const e3tp_spline_map *m, size_t n, const void *r, const 
 
 /* ---- shares of workers ---- */
 
-/* A quotient first, so that nothing overflows. */
-static size_t start_of(size_t items, size_t workers, size_t worker)
-{
-    const size_t each = items / workers, rest = items % workers;
-    return worker * each + (worker < rest ? worker : rest);
-}
-
 /* About 20 us of work; waking a thread takes a few. */
 enum { VALUES_PER_WORKER = 65536 };
 
@@ -130,8 +120,8 @@ static void fit_work(void *ctx, size_t worker)
     const e3tp_spline *p = j->plan;
     const size_t row = p->width * e3tp_dtype_size(p->map.dtype), values = p->map.knots * row,
                  coefficients = e3tp_spline_map_rows(&p->map) * row;
-    const size_t end = start_of(j->items, j->workers, worker + 1);
-    for (size_t k = start_of(j->items, j->workers, worker); k < end; k++) {
+    const size_t end = e3tp_parallel_start(j->items, j->workers, worker + 1);
+    for (size_t k = e3tp_parallel_start(j->items, j->workers, worker); k < end; k++) {
         const size_t table = k / j->pieces, from = k % j->pieces * COLUMNS,
                      to = p->width - from < COLUMNS ? p->width : from + COLUMNS;
         const char *in = j->in + table * (j->backward ? coefficients : values);
@@ -183,8 +173,8 @@ static void piece(const job *j, size_t from, size_t n)
 static void work(void *ctx, size_t worker)
 {
     const job *j = ctx;
-    const size_t end = start_of(j->n, j->workers, worker + 1);
-    for (size_t i = start_of(j->n, j->workers, worker); i < end; i += BATCH)
+    const size_t end = e3tp_parallel_start(j->n, j->workers, worker + 1);
+    for (size_t i = e3tp_parallel_start(j->n, j->workers, worker); i < end; i += BATCH)
         piece(j, i, end - i < BATCH ? end - i : BATCH);
 }
 

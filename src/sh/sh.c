@@ -186,11 +186,9 @@ typedef struct job {
     size_t n, grains, workers;
 } job;
 
-/* A quotient first, so that nothing overflows. */
 static size_t start_of(const job *j, size_t worker)
 {
-    const size_t each = j->grains / j->workers, rest = j->grains % j->workers;
-    const size_t from = GRAIN * (worker * each + (worker < rest ? worker : rest));
+    const size_t from = GRAIN * e3tp_parallel_start(j->grains, j->workers, worker);
     return from < j->n ? from : j->n;
 }
 
