@@ -5,7 +5,7 @@
 
 #include "e3tp/radial.h"
 #include "host.h"
-#include "suite.h"
+#include "plan_checks.h"
 
 static e3tp_radial_desc bessel(void)
 {
@@ -30,21 +30,8 @@ static e3tp_radial_desc fourier(void)
 static e3tp_radial_desc (*const starts[])(void) = {bessel, gaussian, smooth, fourier};
 enum { STARTS = sizeof starts / sizeof *starts };
 
-static void refuse(const e3tp_radial_desc *d, e3tp_status s, const char *word)
-{
-    char text[400];
-    e3tp_radial *p = (e3tp_radial *)text;
-    ck_assert_int_eq(e3tp_radial_create(&p, d, text, sizeof text), s);
-    ck_assert_ptr_null(p);
-    ck_assert_msg(strstr(text, word), "\"%s\" lacks \"%s\"", text, word);
-}
-
-#define REFUSED(start, field, value, word) \
-    do {                                   \
-        e3tp_radial_desc d = start();      \
-        d.field = value;                   \
-        refuse(&d, E3TP_E_INVALID, word);  \
-    } while (0)
+PLAN_CHECKS(radial, bessel)
+#define REFUSED(start, field, value, word) REFUSED_BY(radial, start, field, value, word)
 
 START_TEST(descriptions)
 {
@@ -76,31 +63,9 @@ START_TEST(descriptions)
     REFUSED(fourier, p, 0, "p:");
     REFUSED(fourier, r_min, -1, "r_min");
     REFUSED(fourier, drop_ends, -1, "drop_ends");
-    refuse(NULL, E3TP_E_INVALID, "NULL");
-    e3tp_radial_desc d = bessel();
-    char text[100];
-    ck_assert_int_eq(e3tp_radial_create(NULL, &d, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_ptr_nonnull(strstr(text, "NULL"));
-    ck_assert_int_eq(e3tp_radial_create(NULL, &d, NULL, 0), E3TP_E_INVALID);
-    if (!e3tp_isa_usable(E3TP_ISA_NEON)) {
-        d.isa = E3TP_ISA_NEON;
-        refuse(&d, E3TP_E_UNSUPPORTED, "neon");
-    }
-    setenv("E3TP_ISA", "mmx", 1);
-    d.isa = E3TP_ISA_AUTO;
-    refuse(&d, E3TP_E_UNSUPPORTED, "mmx");
-    unsetenv("E3TP_ISA");
+    refuse_everywhere();
 }
 END_TEST
-
-static e3tp_radial *plan_of(const e3tp_radial_desc *d)
-{
-    e3tp_radial *p;
-    char text[400] = "x";
-    const e3tp_status s = e3tp_radial_create(&p, d, text, sizeof text);
-    ck_assert_msg(s == E3TP_OK && !*text, "%s", text);
-    return p;
-}
 
 START_TEST(calls)
 {

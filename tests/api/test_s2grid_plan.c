@@ -5,7 +5,7 @@
 
 #include "e3tp/grid.h"
 #include "host.h"
-#include "suite.h"
+#include "plan_checks.h"
 
 static const int degrees[] = {0, 1, 2, 3, 4, 5, 6, 7};
 
@@ -14,21 +14,8 @@ static e3tp_s2grid_desc start(void)
     return e3tp_s2grid_desc_init(degrees, 4);
 }
 
-static void refuse(const e3tp_s2grid_desc *d, e3tp_status s, const char *word)
-{
-    char text[400];
-    e3tp_s2grid *g = (e3tp_s2grid *)text;
-    ck_assert_int_eq(e3tp_s2grid_create(&g, d, text, sizeof text), s);
-    ck_assert_ptr_null(g);
-    ck_assert_msg(strstr(text, word), "\"%s\" lacks \"%s\"", text, word);
-}
-
-#define REFUSED(field, value, word)       \
-    do {                                  \
-        e3tp_s2grid_desc d = start();     \
-        d.field = value;                  \
-        refuse(&d, E3TP_E_INVALID, word); \
-    } while (0)
+PLAN_CHECKS(s2grid, start)
+#define REFUSED(field, value, word) REFUSED_BY(s2grid, start, field, value, word)
 
 START_TEST(descriptions)
 {
@@ -55,23 +42,10 @@ START_TEST(descriptions)
     REFUSED(dtype, (e3tp_dtype)2, "dtype");
     REFUSED(isa, (e3tp_isa)77, "tier");
     REFUSED(threads, -1, "threads");
-    refuse(NULL, E3TP_E_INVALID, "NULL");
     e3tp_s2grid_desc d = start();
     d.n_theta = 4, d.n_phi = E3TP_S2GRID_MOST + 1;
     refuse(&d, E3TP_E_INVALID, "n_phi");
-    d = start();
-    char text[100];
-    ck_assert_int_eq(e3tp_s2grid_create(NULL, &d, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_ptr_nonnull(strstr(text, "NULL"));
-    ck_assert_int_eq(e3tp_s2grid_create(NULL, &d, NULL, 0), E3TP_E_INVALID);
-    if (!e3tp_isa_usable(E3TP_ISA_NEON)) {
-        d.isa = E3TP_ISA_NEON;
-        refuse(&d, E3TP_E_UNSUPPORTED, "neon");
-    }
-    setenv("E3TP_ISA", "mmx", 1);
-    d.isa = E3TP_ISA_AUTO;
-    refuse(&d, E3TP_E_UNSUPPORTED, "mmx");
-    unsetenv("E3TP_ISA");
+    refuse_everywhere();
 }
 END_TEST
 
@@ -103,15 +77,6 @@ START_TEST(points)
     e3tp_s2grid_destroy(g);
 }
 END_TEST
-
-static e3tp_s2grid *plan_of(const e3tp_s2grid_desc *d)
-{
-    e3tp_s2grid *g;
-    char text[400] = "x";
-    const e3tp_status s = e3tp_s2grid_create(&g, d, text, sizeof text);
-    ck_assert_msg(s == E3TP_OK && !*text, "%s", text);
-    return g;
-}
 
 typedef e3tp_status map_fn(const e3tp_s2grid *g, size_t batch, const void *in, void *out,
                            void *work);

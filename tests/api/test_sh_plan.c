@@ -5,7 +5,7 @@
 
 #include "e3tp/sh.h"
 #include "host.h"
-#include "suite.h"
+#include "plan_checks.h"
 
 static const int ls[] = {0, 1, 2, 3};
 enum { DIM = 16 };
@@ -15,21 +15,8 @@ static e3tp_sh_desc to_three(void)
     return e3tp_sh_desc_init(ls, 4, 1, E3TP_SH_COMPONENT);
 }
 
-static void refuse(const e3tp_sh_desc *d, e3tp_status s, const char *word)
-{
-    char text[400];
-    e3tp_sh *p = (e3tp_sh *)text;
-    ck_assert_int_eq(e3tp_sh_create(&p, d, text, sizeof text), s);
-    ck_assert_ptr_null(p);
-    ck_assert_msg(strstr(text, word), "\"%s\" lacks \"%s\"", text, word);
-}
-
-#define REFUSED(field, value, word)       \
-    do {                                  \
-        e3tp_sh_desc d = to_three();      \
-        d.field = value;                  \
-        refuse(&d, E3TP_E_INVALID, word); \
-    } while (0)
+PLAN_CHECKS(sh, to_three)
+#define REFUSED(field, value, word) REFUSED_BY(sh, to_three, field, value, word)
 
 START_TEST(descriptions)
 {
@@ -43,34 +30,12 @@ START_TEST(descriptions)
     REFUSED(dtype, (e3tp_dtype)2, "dtype");
     REFUSED(isa, (e3tp_isa)77, "tier");
     REFUSED(threads, -1, "threads");
-    refuse(NULL, E3TP_E_INVALID, "NULL");
     e3tp_sh_desc d = to_three();
-    char text[100];
-    ck_assert_int_eq(e3tp_sh_create(NULL, &d, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_ptr_nonnull(strstr(text, "NULL"));
-    ck_assert_int_eq(e3tp_sh_create(NULL, &d, NULL, 0), E3TP_E_INVALID);
     d.ls = high, d.nls = 1;
     refuse(&d, E3TP_E_UNSUPPORTED, "25");
-    d = to_three();
-    if (!e3tp_isa_usable(E3TP_ISA_NEON)) {
-        d.isa = E3TP_ISA_NEON;
-        refuse(&d, E3TP_E_UNSUPPORTED, "neon");
-    }
-    setenv("E3TP_ISA", "mmx", 1);
-    d.isa = E3TP_ISA_AUTO;
-    refuse(&d, E3TP_E_UNSUPPORTED, "mmx");
-    unsetenv("E3TP_ISA");
+    refuse_everywhere();
 }
 END_TEST
-
-static e3tp_sh *plan_of(const e3tp_sh_desc *d)
-{
-    e3tp_sh *p;
-    char text[400] = "x";
-    const e3tp_status s = e3tp_sh_create(&p, d, text, sizeof text);
-    ck_assert_msg(s == E3TP_OK && !*text, "%s", text);
-    return p;
-}
 
 #define INVALID(call) ck_assert_int_eq(call, E3TP_E_INVALID)
 #define FINE(call) ck_assert_int_eq(call, E3TP_OK)

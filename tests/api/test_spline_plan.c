@@ -5,7 +5,7 @@
 
 #include "e3tp/spline.h"
 #include "host.h"
-#include "suite.h"
+#include "plan_checks.h"
 
 enum { KNOTS = 8, ROWS = KNOTS + 2, WIDTH = 5 };
 
@@ -14,21 +14,8 @@ static e3tp_spline_desc usual(void)
     return e3tp_spline_desc_init(KNOTS, 5.0, WIDTH);
 }
 
-static void refuse(const e3tp_spline_desc *d, e3tp_status s, const char *word)
-{
-    char text[400];
-    e3tp_spline *p = (e3tp_spline *)text;
-    ck_assert_int_eq(e3tp_spline_create(&p, d, text, sizeof text), s);
-    ck_assert_ptr_null(p);
-    ck_assert_msg(strstr(text, word), "\"%s\" lacks \"%s\"", text, word);
-}
-
-#define REFUSED(field, value, word)       \
-    do {                                  \
-        e3tp_spline_desc d = usual();     \
-        d.field = value;                  \
-        refuse(&d, E3TP_E_INVALID, word); \
-    } while (0)
+PLAN_CHECKS(spline, usual)
+#define REFUSED(field, value, word) REFUSED_BY(spline, usual, field, value, word)
 
 START_TEST(descriptions)
 {
@@ -47,31 +34,9 @@ START_TEST(descriptions)
     REFUSED(dtype, (e3tp_dtype)2, "dtype");
     REFUSED(isa, (e3tp_isa)77, "tier");
     REFUSED(threads, -1, "threads");
-    refuse(NULL, E3TP_E_INVALID, "NULL");
-    e3tp_spline_desc d = usual();
-    char text[100];
-    ck_assert_int_eq(e3tp_spline_create(NULL, &d, text, sizeof text), E3TP_E_INVALID);
-    ck_assert_ptr_nonnull(strstr(text, "NULL"));
-    ck_assert_int_eq(e3tp_spline_create(NULL, &d, NULL, 0), E3TP_E_INVALID);
-    if (!e3tp_isa_usable(E3TP_ISA_NEON)) {
-        d.isa = E3TP_ISA_NEON;
-        refuse(&d, E3TP_E_UNSUPPORTED, "neon");
-    }
-    setenv("E3TP_ISA", "mmx", 1);
-    d.isa = E3TP_ISA_AUTO;
-    refuse(&d, E3TP_E_UNSUPPORTED, "mmx");
-    unsetenv("E3TP_ISA");
+    refuse_everywhere();
 }
 END_TEST
-
-static e3tp_spline *plan_of(const e3tp_spline_desc *d)
-{
-    e3tp_spline *p;
-    char text[400] = "x";
-    const e3tp_status s = e3tp_spline_create(&p, d, text, sizeof text);
-    ck_assert_msg(s == E3TP_OK && !*text, "%s", text);
-    return p;
-}
 
 START_TEST(sizes)
 {

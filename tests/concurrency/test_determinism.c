@@ -21,16 +21,6 @@ static void backwards(size_t n, void (*body)(void *, size_t), void *body_ctx, vo
         body(body_ctx, n);
 }
 
-static float *random_array(size_t n, unsigned seed)
-{
-    float *a = malloc((n + 1) * sizeof *a);
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        a[i] = (float)(seed >> 8) / (1 << 23) - 1;
-    }
-    return a;
-}
-
 /* Variant 0..3: so many threads less one; 4: the host's loop. */
 static e3tp_plan *plan_of(problem p, int variant, size_t *calls)
 {
@@ -52,7 +42,7 @@ static product_call make_call(const e3tp_plan *p, const problem *q, bool single_
 {
     product_call c = {.single_y = single_y};
     for (int k = 0; k < INPUTS; k++)
-        c.in[k] = random_array(e3tp_plan_width(p, in_operand[k]) * BATCH, 7 + (unsigned)k);
+        c.in[k] = random_floats(e3tp_plan_width(p, in_operand[k]) * BATCH, 7 + (unsigned)k);
     for (int k = 0; k < OUTPUTS; k++) {
         const bool summed = (out_operand[k] == E3TP_W && q->weights != E3TP_WEIGHTS_ROW) ||
                             (out_operand[k] == E3TP_Y && single_y);
@@ -196,8 +186,8 @@ static product_call make_conv_call(const e3tp_plan *p, const e3tp_conv_desc *d)
 {
     product_call c = {.single_y = false};
     for (int k = 0; k < INPUTS; k++)
-        c.in[k] = random_array(e3tp_plan_width(p, in_operand[k]) * conv_rows(in_operand[k], d),
-                               11 + (unsigned)k);
+        c.in[k] = random_floats(e3tp_plan_width(p, in_operand[k]) * conv_rows(in_operand[k], d),
+                                11 + (unsigned)k);
     for (int k = 0; k < OUTPUTS; k++) {
         c.out_size[k] =
             e3tp_plan_width(p, out_operand[k]) * conv_rows(out_operand[k], d) * sizeof(float);

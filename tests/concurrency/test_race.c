@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "e3tp/graph.h"
+#include "layer.h"
 #include "problems.h"
 #include "suite.h"
 
@@ -41,16 +42,6 @@ static void at_once(size_t n, void (*body)(void *, size_t), void *body_ctx, void
     }
 }
 
-static float *numbers(size_t n, unsigned seed)
-{
-    float *a = malloc((n + 1) * sizeof *a);
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        a[i] = (float)(seed >> 8) / (1 << 23) - 1;
-    }
-    return a;
-}
-
 /* x y w z of a size each, and what the passes write: z or hz, gradients. */
 typedef struct arrays {
     size_t n[4];
@@ -62,8 +53,8 @@ static arrays arrays_of(const size_t n[4])
     arrays a;
     for (unsigned k = 0; k < 4; k++) {
         a.n[k] = n[k];
-        a.in[k] = numbers(n[k], 3 + k), a.t[k] = numbers(n[k], 13 + k);
-        a.out[k] = numbers(n[k], 23 + k);
+        a.in[k] = random_floats(n[k], 3 + k), a.t[k] = random_floats(n[k], 13 + k);
+        a.out[k] = random_floats(n[k], 23 + k);
     }
     return a;
 }
@@ -144,19 +135,11 @@ typedef e3tp_status conv_pass(const e3tp_conv *, const e3tp_graph *, const e3tp_
 
 static e3tp_plan *layer(int threads, size_t *loops)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "17x0e+17x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e");
-    e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
-    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    e3tp_desc *d = layer_desc("17x0e+17x1o", "0e+1o+2e", E3TP_MUL_IR);
     e3tp_desc_set_threads(d, threads);
     if (loops)
         e3tp_desc_set_parallel_for(d, at_once, loops);
-    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
-    e3tp_desc_destroy(d);
-    return p;
+    return layer_plan(d);
 }
 
 static void convolve(const e3tp_plan *p, conv_pass *pass, const arrays *a)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "e3tp/graph.h"
+#include "layer.h"
 #include "problems.h"
 #include "suite.h"
 
@@ -376,23 +377,13 @@ END_TEST
 
 static e3tp_plan *layer(int by_path, e3tp_layout layout)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "96x0e+96x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e+3o");
-    e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
-    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    e3tp_desc *d = layer_desc("96x0e+96x1o", "0e+1o+2e+3o", layout);
     if (by_path)
         e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
-    for (int k = 0; k < 3; k++)
-        e3tp_desc_set_layout(d, (e3tp_operand)k, layout);
     e3tp_desc_set_dtype(d, E3TP_F64);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, 2);
-    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
-    e3tp_desc_destroy(d);
-    return p;
+    return layer_plan(d);
 }
 
 START_TEST(layers)
@@ -424,22 +415,12 @@ static float *singles(size_t n)
 
 static e3tp_plan *single_layer(const setting *s)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
     char x[40];
     snprintf(x, sizeof x, "%zux0e+%zux1o", s->mul, s->mul);
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, x);
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e");
-    e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
-    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
-    for (int k = 0; k < 3; k++)
-        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout);
+    e3tp_desc *d = layer_desc(x, "0e+1o+2e", s->layout);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, 2);
-    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
-    e3tp_desc_destroy(d);
-    return p;
+    return layer_plan(d);
 }
 
 /* The values of w in half of the memory; w keeps what that holds. */

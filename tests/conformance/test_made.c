@@ -8,6 +8,7 @@
 #include "e3tp/graph.h"
 #include "guard.h"
 #include "host.h"
+#include "layer.h"
 #include "suite.h"
 
 enum { NODES = 13, SENDERS = 17, EDGES = 150, CROWDED = 70, TYPES = 3, KNOTS = 11, BASIS = 5 };
@@ -76,28 +77,18 @@ static meter memory = {-1, 0, 0};
 
 static e3tp_plan *plan_of(const setting *s, e3tp_dtype dtype, int threads, bool wide)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
     char x[40];
     snprintf(x, sizeof x, "%zux0e+%zux1o", s->mul, s->mul);
-    e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT);
-    e3tp_desc_set_irreps_text(d, E3TP_X, x);
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "0e+1o+2e");
-    e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
-    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    e3tp_desc *d = layer_desc(x, "0e+1o+2e", s->layout);
     if (s->by_path)
         e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
-    for (int k = 0; k < 3; k++)
-        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout);
     e3tp_desc_set_dtype(d, dtype);
     if (wide)
         e3tp_desc_set_accumulation(d, E3TP_F64);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_allocator(d, metered_alloc, metered_free, &memory);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return layer_plan(d);
 }
 
 static void make_makers(world *o)

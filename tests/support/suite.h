@@ -27,6 +27,17 @@ static inline e3tp_isa tier_argument(int argc, char **argv)
     exit(2);
 }
 
+/* n numbers in -1..1 for a seed; freed by the caller. */
+static inline float *random_floats(size_t n, unsigned seed)
+{
+    float *a = malloc((n + 1) * sizeof *a);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        a[i] = (float)(seed >> 8) / (1 << 23) - 1;
+    }
+    return a;
+}
+
 /* CK_NOFORK where threads are under test: a forked child is serial by design. */
 static inline int run_tests(TCase *tests, const char *name, enum fork_status mode)
 {

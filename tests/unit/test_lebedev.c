@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Rules on the sphere: every harmonic to their degree by e3tp_sh_eval, which the computation of the
    table did not use, and one that they miss; symmetry, weights and counts. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "e3tp/so3.h"
+#include "suite.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -139,17 +139,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("lebedev");
     TCase *t = tcase_create("lebedev");
     tcase_add_loop_test(t, exact_to_their_degree, 0, RULES);
     tcase_add_loop_test(t, symmetric, 0, RULES);
     tcase_add_loop_test(t, unit_vectors_and_weights, 0, RULES);
     tcase_add_test(t, counts);
     tcase_add_test(t, outputs_that_are_not_wanted);
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    const int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_tests(t, "lebedev", CK_FORK);
 }
