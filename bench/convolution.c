@@ -68,6 +68,27 @@ double bench_imbalance(double sum, double size)
     return fabs(sum) / sqrt(size);
 }
 
+bench_result bench_conv_result(const char *kind, const char *name, const char *problem,
+                               const char *pass, const e3tp_plan *p, size_t edges, int threads,
+                               bench_stats seconds)
+{
+    const double to_ns = 1e9 / (double)edges;
+    return (bench_result){.kind = kind,
+                          .name = name,
+                          .problem = problem,
+                          .op = "conv",
+                          .method = e3tp_plan_method(p),
+                          .method_asked = "auto",
+                          .isa = e3tp_plan_isa(p),
+                          .pass = pass,
+                          .dtype = E3TP_F32,
+                          .threads = threads,
+                          .batch = edges,
+                          .ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns},
+                          .flops = NAN,
+                          .bytes = NAN};
+}
+
 int bench_too_large(const bench_layer_options *o, size_t bytes, const char *what, int threads)
 {
     const size_t room = bench_mem_available();

@@ -9,6 +9,7 @@
 #include "crystal.h"
 #include "layer.h"
 #include "product.h"
+#include "result.h"
 
 enum { BENCH_NEIGHBOURS = 46, BENCH_MOST_ROUNDS = 101 };
 static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
@@ -33,6 +34,12 @@ int bench_conv_rounds(const bench_layer_options *o);
 double bench_dot(const float *a, const float *b, size_t n, double *size);
 /* A sum that should be zero, against the root of the sum of its squared terms. */
 double bench_imbalance(double sum, double size);
+
+/* A result of a pass over so many edges, in seconds; flops and bytes not counted, nothing compared.
+ */
+bench_result bench_conv_result(const char *kind, const char *name, const char *problem,
+                               const char *pass, const e3tp_plan *p, size_t edges, int threads,
+                               bench_stats seconds);
 
 /* Whether arrays of so many bytes take more than half of the free memory; then says SKIP. */
 int bench_too_large(const bench_layer_options *o, size_t bytes, const char *what, int threads);

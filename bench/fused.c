@@ -11,7 +11,6 @@
 #include "convolution.h"
 #include "json.h"
 #include "maker.h"
-#include "result.h"
 #include "timing.h"
 #include "verify.h"
 
@@ -286,35 +285,24 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
                    bench_stats seconds, double err, double forward_time)
 {
     char problem[160];
-    const double to_ns = 1e9 / (double)s->m.crystal.edges;
     snprintf(problem, sizeof problem,
              "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d knots=%d",
              s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, BENCH_KNOTS);
-    const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
     const double weights = (double)s->size[W] / (double)s->m.crystal.edges * sizeof(float);
-    const bench_result r = {.kind = "fused",
-                            .name = p->name,
-                            .problem = problem,
-                            .op = "conv",
-                            .method = e3tp_plan_method(s->m.product.plan),
-                            .method_asked = "auto",
-                            .isa = e3tp_plan_isa(s->m.product.plan),
-                            .pass = p->pass,
-                            .dtype = E3TP_F32,
-                            .threads = threads,
-                            .batch = s->m.crystal.edges,
-                            .ns = ns,
-                            .flops = flops_per_edge(s, p),
-                            .bytes = bytes_per_edge(s, p),
-                            .max_err = err};
+    bench_result r = bench_conv_result("fused", p->name, problem, p->pass, s->m.product.plan,
+                                       s->m.crystal.edges, threads, seconds);
+    r.flops = flops_per_edge(s, p);
+    r.bytes = bytes_per_edge(s, p);
+    r.max_err = err;
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_json_number(o->json, "weight_bytes", weights);
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-36s %d %8.1f %6.2f %6.2f %8.1e\n", r.name, threads, ns.median,
-                seconds.median / forward_time, ns.median * bench_dram_gbs(threads) / weights, err);
+        fprintf(o->table, "%-36s %d %8.1f %6.2f %6.2f %8.1e\n", r.name, threads, r.ns.median,
+                seconds.median / forward_time, r.ns.median * bench_dram_gbs(threads) / weights,
+                err);
 }
 
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)

@@ -11,7 +11,6 @@
 #include "convolution.h"
 #include "json.h"
 #include "maker.h"
-#include "result.h"
 #include "timing.h"
 #include "verify.h"
 
@@ -198,25 +197,11 @@ static void report(const bench_layer_options *o, const setup *s, int forces, int
 {
     char problem[160];
     const bench_crystal *c = &s->crystal;
-    const double to_ns = 1e9 / (double)c->edges;
     snprintf(problem, sizeof problem, "atoms=%zu edges=%zu layout=ir_mul threads=%d knots=%d",
              c->atoms, c->edges, threads, BENCH_KNOTS);
-    const bench_result r = {
-        .kind = "graphs",
-        .name = s->k->name,
-        .problem = problem,
-        .op = "conv",
-        .method = e3tp_plan_method(s->product.plan),
-        .method_asked = "auto",
-        .isa = e3tp_plan_isa(s->product.plan),
-        .pass = forces ? "bwd" : "fwd",
-        .dtype = E3TP_F32,
-        .threads = threads,
-        .batch = c->edges,
-        .ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns},
-        .flops = NAN,
-        .bytes = NAN,
-        .max_err = err};
+    bench_result r = bench_conv_result("graphs", s->k->name, problem, forces ? "bwd" : "fwd",
+                                       s->product.plan, c->edges, threads, seconds);
+    r.max_err = err;
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_json_number(o->json, "work_mb", (double)s->work_bytes / (1 << 20));

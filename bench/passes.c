@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "convolution.h"
-#include "result.h"
 #include "timing.h"
 #include "verify.h"
 
@@ -196,35 +195,23 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
                    bench_stats seconds, double err, double forward)
 {
     char problem[160];
-    const double to_ns = 1e9 / (double)s->m.crystal.edges;
     snprintf(problem, sizeof problem,
              "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s",
              s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, p->wants[X] ? "x" : "",
              p->wants[Y] ? "y" : "", p->wants[W] ? "w" : "");
-    const bench_stats ns = {seconds.median * to_ns, seconds.min * to_ns, seconds.iqr * to_ns};
-    const bench_result r = {.kind = "conv",
-                            .name = p->name,
-                            .problem = problem,
-                            .op = "conv",
-                            .method = e3tp_plan_method(s->m.product.plan),
-                            .method_asked = "auto",
-                            .isa = e3tp_plan_isa(s->m.product.plan),
-                            .pass = p->short_name,
-                            .dtype = E3TP_F32,
-                            .threads = threads,
-                            .batch = s->m.crystal.edges,
-                            .ns = ns,
-                            .flops = e3tp_plan_flops(s->m.product.plan, p->pass),
-                            .bytes = bytes_per_edge(s, p),
-                            .max_err = err};
+    bench_result r = bench_conv_result("conv", p->name, problem, p->short_name, s->m.product.plan,
+                                       s->m.crystal.edges, threads, seconds);
+    r.flops = e3tp_plan_flops(s->m.product.plan, p->pass);
+    r.bytes = bytes_per_edge(s, p);
+    r.max_err = err;
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", r.name, threads, ns.median,
-                seconds.median / forward, r.bytes / ns.median,
-                100 * r.bytes / ns.median / bench_dram_gbs(threads), err);
+        fprintf(o->table, "%-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", r.name, threads, r.ns.median,
+                seconds.median / forward, r.bytes / r.ns.median,
+                100 * r.bytes / r.ns.median / bench_dram_gbs(threads), err);
 }
 
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
