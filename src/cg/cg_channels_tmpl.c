@@ -2,6 +2,8 @@
 /* uvu paths whose channels share y, one block of results after the other: of z, or in the backward
    pass of gx. All paths that give to a block are added up in registers. With tangents (second
    order) the results are hz and hx, the gradients of weights and of y are hw and hy. */
+#include <string.h>
+
 #include "cg/cg_shared.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
@@ -78,15 +80,18 @@ static void want_weight_gradient(const frame *f, size_t path, size_t v, size_t r
     s->gw_fresh = e3tp_cg_overwrites(f);
 }
 
-/* Group g of the rows of operand k, without weights. */
-static source rows_of(const frame *f, size_t path, int k, size_t g)
+/* Group g of the rows of operand k, without weights. Field by field: a whole record would be made
+   elsewhere and copied, and the copy wait for its parts. */
+static void set_rows(source *s, const frame *f, size_t path, int k, size_t g)
 {
     const block_lines from = frame_lines(f, path, k);
-    return (source){.v = from.v + g * T * from.row,
-                    .row = from.row,
-                    .tile = from.tile,
-                    .step = from.step,
-                    .n = (int)components(e3tp_cg_block(f->p, path, k))};
+    const int n = (int)components(e3tp_cg_block(f->p, path, k));
+    memset(s, 0, sizeof *s);
+    s->v = from.v + g * T * from.row;
+    s->row = from.row;
+    s->tile = from.tile;
+    s->step = from.step;
+    s->n = n;
 }
 
 /* x with its weights; with tangents the derivative of that. False: it is zero. */
@@ -94,21 +99,29 @@ static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *
 {
     const frame *t = f->tangent;
     const bool dx = t && t->r->x, dw = t && t->r->w && f->p->paths[path].has_weight;
-    *s = rows_of(dx ? t : f, path, 0, g);
+    set_rows(s, dx ? t : f, path, 0, g);
     s->w = weights_of(dw && !dx ? t : f, path, v, g * T, &s->w_row);
     if (dx && dw) {
-        s->v2 = rows_of(f, path, 0, g).v;
+        source x;
+        set_rows(&x, f, path, 0, g);
+        s->v2 = x.v;
         s->w2 = weights_of(t, path, v, g * T, &s->w_row);
     }
     return !t || dx || dw;
 }
 
-static void enter(const results *q, batch *t, const frame *y, size_t path, size_t v, size_t g,
-                  const source *s)
+/* The source that is next, not yet among those of the batch: written where it stays, as a copy
+   would wait for what is stored to it piece by piece. */
+static source *next_source(batch *t)
 {
+    return &t->from[t->count];
+}
+
+static void enter(const results *q, batch *t, const frame *y, size_t path, size_t v, size_t g)
+{
+    source *s = &t->from[t->count++];
     const size_t size = components(q->b) * (size_t)s->n * T;
-    t->from[t->count] = *s;
-    t->from[t->count++].M = t->M;
+    s->M = t->M;
     if (q->wanted || q->f->r->gw)
         build_matrix(y, path, v, g, q->f->back, t->M);
     t->M += size;
@@ -118,14 +131,14 @@ static void enter(const results *q, batch *t, const frame *y, size_t path, size_
 static void enter_forward(const results *q, batch *t, size_t path, size_t v, size_t g)
 {
     const frame *f = q->f, *tangent = f->tangent;
-    source s;
-    if (weighted_x(f, path, v, g, &s))
-        enter(q, t, f, path, v, g, &s);
+    if (weighted_x(f, path, v, g, next_source(t)))
+        enter(q, t, f, path, v, g);
     if (!tangent || !tangent->r->y)
         return;
-    s = rows_of(f, path, 0, g);
-    s.w = weights_of(f, path, v, g * T, &s.w_row);
-    enter(q, t, tangent, path, v, g, &s);
+    source *s = next_source(t);
+    set_rows(s, f, path, 0, g);
+    s->w = weights_of(f, path, v, g * T, &s->w_row);
+    enter(q, t, tangent, path, v, g);
 }
 
 /* To gx: w u, to gw: x . u, u = M(y)' gz. With tangents dw u and dx . u, then w du and x . du, du =
@@ -134,16 +147,19 @@ static void enter_back(const results *q, batch *t, const frame *y, const frame *
                        const frame *x, size_t path, size_t v, size_t g)
 {
     const frame *f = q->f;
-    source s = rows_of(f, path, 2, g);
-    s.only_gw = !weights;
+    source *s = next_source(t);
+    set_rows(s, f, path, 2, g);
+    s->only_gw = !weights;
     if (weights)
-        s.w = weights_of(weights, path, v, g * T, &s.w_row);
+        s->w = weights_of(weights, path, v, g * T, &s->w_row);
     if (x) {
-        s.x = rows_of(x, path, 0, g).v;
-        want_weight_gradient(f, path, v, g * T, &s);
+        source from;
+        set_rows(&from, x, path, 0, g);
+        s->x = from.v;
+        want_weight_gradient(f, path, v, g * T, s);
     }
-    if (weights || s.gw)
-        enter(q, t, y, path, v, g, &s);
+    if (weights || s->gw)
+        enter(q, t, y, path, v, g);
 }
 
 static void enter_backward(const results *q, batch *t, size_t path, size_t v, size_t g)
@@ -209,7 +225,8 @@ static mix_job job_of(const results *q, const batch *t, bool first)
     if (f->r->sw && !f->r->iw)
         m.prefetch = f->sum ? T : AHEAD;
     if (f->back && q->count) {
-        const source x = rows_of(f, q->path[0], 0, 0);
+        source x;
+        set_rows(&x, f, q->path[0], 0, 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
     }
     return m;
@@ -242,7 +259,8 @@ static void y_gradients(const results *q, size_t g)
     for (size_t i = 0; i < q->count; i++) {
         const size_t path = q->path[i], channels = e3tp_cg_block(f->p, path, 1)->mul;
         for (size_t v = 0; v < channels && !e3tp_cg_rests(f, path); v++) {
-            source x, gz = rows_of(f, path, 2, g);
+            source x, gz;
+            set_rows(&gz, f, path, 2, g);
             if (weighted_x(f, path, v, g, &x))
                 add_to_gy(f, path, v, g * T, min_of(T, f->n - g * T), tiles_of_row(q), &x, &gz);
         }
