@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gen_cg_pairs L1 LMAX: writes the template of the kernels (L1, l2), l2 = 0..LMAX, to standard
    output; src/cg/cg_pair_body.h turns each into code or into a table.
+   gen_cg_pairs whole L: of the kernels of whole products of degrees 0..L with 0..L, to 0..L, in the
+   words of src/cg/cg_whole_body.h.
 
    With X_m = x_m + i x_-m for m > 0 the real tensor W couples the products
      p = X_m1 Y_m2                       to order M = m1 + m2
@@ -258,12 +260,17 @@ static void print_order(const pair *p, const set *s, int M, int part)
     }
 }
 
-static void print_set(const pair *p, const set *s)
+static void print_sums(const pair *p, const set *s)
 {
-    printf("SET_BEGIN(%d, %d)\n", s->top, s->kind);
     for (int M = 0; M <= s->top; M++)
         for (int part = 0; part < p->parts; part++)
             print_order(p, s, M, part);
+}
+
+static void print_set(const pair *p, const set *s)
+{
+    printf("SET_BEGIN(%d, %d)\n", s->top, s->kind);
+    print_sums(p, s);
     printf("SET_END\n");
 }
 
@@ -276,13 +283,22 @@ static bool is_set(const pair *p, int kind, int top)
     return kind == ALL ? top >= larger : (p->l1 + p->l2 + top) % 2 == (kind == ODD);
 }
 
-static bool print_sets(const pair *p)
+/* The tensors of each degree, from the least on. */
+static bool compute_tensors(const pair *p, double (*W)[D * D * (2 * D - 1)])
 {
-    static double W[2 * L + 1][D * D * (2 * D - 1)];
-    const int least = abs(p->l1 - p->l2), larger = p->l1 > p->l2 ? p->l1 : p->l2;
+    const int least = abs(p->l1 - p->l2);
     for (int l3 = least; l3 <= p->l1 + p->l2; l3++)
         if (e3tp_so3_wigner_3j(p->l1, p->l2, l3, E3TP_SIGN_E3NN, W[l3 - least]) != E3TP_OK)
             return false;
+    return true;
+}
+
+static bool print_sets(const pair *p)
+{
+    static double W[2 * L + 1][D * D * (2 * D - 1)];
+    const int larger = p->l1 > p->l2 ? p->l1 : p->l2;
+    if (!compute_tensors(p, W))
+        return false;
     printf("#ifndef E3TP_CG_PAIR_TABLES\n");
     for (int kind = 0; kind < KINDS; kind++)
         for (int top = larger - 1; top <= TOP; top++)
@@ -302,13 +318,18 @@ static bool print_sets(const pair *p)
     return true;
 }
 
+static void make_pair(pair *p, int l1, int l2)
+{
+    memset(p, 0, sizeof *p);
+    p->l1 = l1, p->l2 = l2, p->parts = l1 == l2 && l1 > 0 ? 2 : 1;
+    collect_terms(p);
+    place_slots(p);
+}
+
 static bool print_pair(int l1, int l2)
 {
     static pair p;
-    memset(&p, 0, sizeof p);
-    p.l1 = l1, p.l2 = l2, p.parts = l1 == l2 && l1 > 0 ? 2 : 1;
-    collect_terms(&p);
-    place_slots(&p);
+    make_pair(&p, l1, l2);
     printf("\n#define L1 %d\n#define L2 %d\n#define SLOTS %d\n#define ROW %d\n", l1, l2, p.slots,
            row_length(&p));
     print_degrees(&p);
@@ -326,11 +347,62 @@ static bool print_pair(int l1, int l2)
     return true;
 }
 
+/* ---- whole products ---- */
+
+/* Of a pair in a product of degrees to lmax; *path: its first one. */
+static bool print_part(int l1, int l2, int lmax, int kind, int *path)
+{
+    static double W[2 * L + 1][D * D * (2 * D - 1)];
+    static pair p;
+    make_pair(&p, l1, l2);
+    if (!compute_tensors(&p, W))
+        return false;
+    const set s = {l1 + l2 < lmax ? l1 + l2 : lmax, kind, W};
+    printf("#define L1 %d\n#define L2 %d\n#define FIRST_PATH %d\n", l1, l2, *path);
+    for (int l3 = abs(l1 - l2); l3 <= s.top; l3++)
+        *path += holds(&p, &s, l3);
+    if (l1 == 0 || l2 == 0) {
+        printf("    SCALE(%.17e)\n", coefficient(&p, l1 + l2, 0, &p.terms[SUM][0][0], W[0]));
+    } else {
+        printf("#define SLOTS %d\n", p.slots);
+        print_products(&p);
+        printf("    PART_BEGIN\n");
+        print_sums(&p, &s);
+        printf("    PART_END\n#undef SLOTS\n#undef PRODUCTS\n");
+    }
+    printf("#undef L1\n#undef L2\n#undef FIRST_PATH\n");
+    return true;
+}
+
+static bool print_whole(int lmax)
+{
+    printf("/* SPDX-License-Identifier: MIT */\n/* Written by tools/gen_cg_pairs. */\n"
+           "#define LMAX %d\n#include \"cg/cg_whole_body.h\"\n#if WHOLE_PAYS\n",
+           lmax);
+    for (int kind = ALL; kind <= EVEN; kind++) {
+        int path = 0;
+        printf("WHOLE_BEGIN(%d)\n", kind);
+        for (int l1 = 0; l1 <= lmax; l1++)
+            for (int l2 = 0; l2 <= lmax; l2++)
+                if (!print_part(l1, l2, lmax, kind, &path))
+                    return false;
+        printf("WHOLE_END\n");
+    }
+    printf("#define KERNELS {{whole_0, whole_1}}\n#else\n#define KERNELS {{NULL}}\n#endif\n"
+           "const E3TP_CG_WHOLES E3TP_NAME(e3tp_cg_whole_l%d) = KERNELS;\n",
+           lmax);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "whole") == 0 && atoi(argv[2]) > 0 && atoi(argv[2]) <= TOP)
+        return !print_whole(atoi(argv[2])) || ferror(stdout);
     const int l1 = argc == 3 ? atoi(argv[1]) : -1, lmax = argc == 3 ? atoi(argv[2]) : -1;
     if (l1 < 0 || lmax < l1 || lmax > L) {
-        fprintf(stderr, "usage: gen_cg_pairs L1 LMAX, 0 <= L1 <= LMAX <= %d\n", L);
+        fprintf(stderr,
+                "usage: gen_cg_pairs L1 LMAX, 0 <= L1 <= LMAX <= %d; or whole L, 1 <= L <= %d\n", L,
+                TOP);
         return 2;
     }
     printf("/* SPDX-License-Identifier: MIT */\n/* Written by tools/gen_cg_pairs. */\n"

@@ -180,7 +180,9 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
     if (g->signal)
         e3tp_append(buf, cap, used, "kernels of the whole product\n");
     else
-        e3tp_append(buf, cap, used, "%zu tensors\n", g->paths->ntriples);
+        e3tp_append(buf, cap, used, "%zu tensors%s\n", g->paths->ntriples,
+                    g->paths->runner->is_whole(g->paths) ? ", forward by a kernel of the whole"
+                                                         : "");
 }
 
 const e3tp_backend e3tp_backend_cg = {

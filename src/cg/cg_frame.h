@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "cg/cg_plan.h"
-#include "simd/name.h"
+#include "simd/vec.h"
 
 enum { T = 64 / sizeof(real) };
 
@@ -20,7 +20,9 @@ typedef struct frame {
     bool second;      /* second order: gradients of weights are added up */
     bool weighted;    /* only paths that have weights */
     bool direct;      /* blocks of results go to the caller one by one */
-    bool in_place[3]; /* kernels read or write x (gx), y never, z (gz) where the caller has them */
+    bool whole;       /* one kernel makes the whole product */
+    bool in_place[3]; /* kernels read or write x (gx), y (where whole), z (gz) where the caller has
+                         them */
     bool one_gz;      /* one row of gz serves all, and kernels take rows apart */
     const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
@@ -55,7 +57,7 @@ typedef struct block_lines {
 } block_lines;
 
 /* Block i of operand k in its packed form, in `packed`: v or g. */
-static inline block_lines packed_lines(const frame *f, int k, size_t i, real *const *packed)
+V_INLINE block_lines packed_lines(const frame *f, int k, size_t i, real *const *packed)
 {
     const e3tp_packed *q = &f->plan->packed[k];
     const size_t tiles = (f->p->blocks[k][i].mul + T - 1) / T;
@@ -63,14 +65,14 @@ static inline block_lines packed_lines(const frame *f, int k, size_t i, real *co
 }
 
 /* Of an operand of IR_MUL, whole tiles. */
-static inline block_lines caller_lines(const frame *f, int k, const e3tp_block *b, const void *from)
+V_INLINE block_lines caller_lines(const frame *f, int k, const e3tp_block *b, const void *from)
 {
     return (block_lines){(real *)(uintptr_t)from + b->offset,
                          (size_t)(k == 0 ? f->r->sx : f->r->sz), T, b->mul};
 }
 
 /* The block of x, or in the backward pass of gz, of a path. */
-static inline block_lines frame_lines(const frame *f, size_t path, int k)
+V_INLINE block_lines frame_lines(const frame *f, size_t path, int k)
 {
     const void *from = k == 0 ? f->r->x : f->r->gz;
     block_lines q = f->in_place[k]
@@ -134,6 +136,13 @@ static inline bool e3tp_cg_folds(const frame *f, size_t path)
 /* The paths whose lanes have operands of their own, by groups: adds to the target's packed form,
    and for E3TP_CG_TO_X to the weights' lines where their gradient is wanted. */
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target);
+
+/* Whether a plan has a kernel for the whole product, and whether it can have operand or result k
+   where the caller has it. */
+bool E3TP_NAME(e3tp_cg_is_whole)(const e3tp_cg_plan *plan);
+bool E3TP_NAME(e3tp_cg_lies_in_lines)(const frame *f, int k);
+/* The whole product, forward. */
+void E3TP_NAME(e3tp_cg_whole)(const frame *f);
 
 /* All uvu paths whose channels share y. */
 void E3TP_NAME(e3tp_cg_channels)(const frame *f);

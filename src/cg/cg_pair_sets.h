@@ -18,25 +18,6 @@ bool E3TP_NAME(e3tp_cg_pair_by_set)(const set_table *s, size_t tiles, const real
 
 /* ---- what the generated code is written in ---- */
 
-/* The products of the pair, for one vector: P[slot], real and imaginary part. */
-#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                     \
-    product_##kind((product){m1, m2, p, q, pd, qd},                 \
-                   ((m1) + (m2) <= top ? SUM_ORDER : 0) |           \
-                       (set == E3TP_CG_SET_EVEN ? 0 : DIFFERENCES), \
-                   1, x, y, P);
-
-/* Products before sums: the compiler may keep them in registers, but not make them late. */
-#define KEEP_ORDER __asm__ volatile("" : : : "memory")
-
-/* One of them, as re and im. */
-#define TAKE(slot)                                     \
-    v_real re = P[2 * (slot)], im = P[2 * (slot) + 1]; \
-    V_PIN(re);                                         \
-    V_PIN(im)
-#define TAKE_RE(slot) const v_real re = P[2 * (slot)]
-#define TAKE_IM(slot) const v_real im = P[2 * (slot) + 1]
-#define K(c) v_set1(R(c))
-
 /* The sums of order M go to component M and -M of the output at `place`. */
 V_INLINE void add_0(v_real s, const real *cw, real *z)
 {

@@ -5,18 +5,17 @@
 #ifndef E3TP_CG_PAIR_STEPS_H
 #define E3TP_CG_PAIR_STEPS_H
 
+#include "cg/cg_lines_steps.h"
 #include "cg/cg_pairs.h"
 #include "simd/vec.h"
 
-#define CAT3_(a, b, c) a##b##c
-#define CAT3(a, b, c) CAT3_(a, b, c)
 #define CAT5_(a, b, c, d, e) a##b##c##d##e
 #define CAT5(a, b, c, d, e) CAT5_(a, b, c, d, e)
 #define PAIR(base, l1, l2) CAT5(base, _, l1, _, l2)
 #define TARGET CAT3(e3tp_cg_target, _, E3TP_REAL)
 #define E3TP_CG_PAIR CAT3(e3tp_cg_pair, _, E3TP_REAL)
 
-enum { T = 64 / sizeof(real), SLOT = 2 * TILE_VECS };
+enum { SLOT = 2 * TILE_VECS };
 
 /* Products are read back from memory: kept in registers, they would be spilled in bad order. */
 #define FENCE(P) __asm__ volatile("" : : "r"(P) : "memory")
@@ -34,12 +33,17 @@ typedef struct product {
 /* Which of them somebody reads: those of order m1 + m2, and the differences. */
 enum { SUM_ORDER = 1, DIFFERENCES = 2 };
 
+/* Elements from a component of an operand to the next. */
+#ifndef E3TP_CG_LINE
+#define E3TP_CG_LINE T
+#endif
+
 /* x, y and z point to their component m = 0. */
 #define EACH_VECTOR(v) V_UNROLL for (int v = 0; v < width; v++)
 
 V_INLINE v_real at(const real *a, int m, int v)
 {
-    return v_load(a + m * T + v * V_LANES);
+    return v_load(a + m * E3TP_CG_LINE + v * V_LANES);
 }
 
 V_INLINE void put(v_real *P, const int width, int slot, int v, v_real re, v_real im)
@@ -247,6 +251,28 @@ V_INLINE void scaled(const int l, const real k, const real *s, const real *a, co
         v_store(to, fresh ? cw[v] * at(a, m, v) : v_fma(cw[v], at(a, m, v), v_load(to)));
     }
 }
+
+/* ---- what straight-line code for known degrees is written in ---- */
+
+/* The products of a pair whose largest wanted degree is `top`, for one vector: P[slot], real and
+   imaginary part. */
+#define SET_PRODUCT(kind, m1, m2, p, q, pd, qd)                     \
+    product_##kind((product){m1, m2, p, q, pd, qd},                 \
+                   ((m1) + (m2) <= top ? SUM_ORDER : 0) |           \
+                       (set == E3TP_CG_SET_EVEN ? 0 : DIFFERENCES), \
+                   1, x, y, P);
+
+/* Products before sums: the compiler may keep them in registers, but not make them late. */
+#define KEEP_ORDER __asm__ volatile("" : : : "memory")
+
+/* One of them, as re and im. */
+#define TAKE(slot)                                     \
+    v_real re = P[2 * (slot)], im = P[2 * (slot) + 1]; \
+    V_PIN(re);                                         \
+    V_PIN(im)
+#define TAKE_RE(slot) const v_real re = P[2 * (slot)]
+#define TAKE_IM(slot) const v_real im = P[2 * (slot) + 1]
+#define K(c) v_set1(R(c))
 
 /* A pair as a table: see cg_pair_body.h for what it holds. */
 enum {

@@ -390,6 +390,7 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
     e3tp_status s = make_triples(g, a, why);
     if (s == E3TP_OK) {
         choose_forms(g);
+        e3tp_cg_find_whole(g);
         choose_rows(g);
         choose_tiles(g);
         choose_scratch(g);

@@ -5,6 +5,7 @@
 
 #include "cg/cg_kernels.h"
 #include "cg/cg_pairs.h"
+#include "cg/cg_whole.h"
 #include "problem/packed.h"
 
 /* A bilinear contraction of two operands into a third. The tensor is symmetric under exchange of
@@ -100,6 +101,13 @@ typedef struct e3tp_cg_list {
     size_t *path, *at;
 } e3tp_cg_list;
 
+/* The kernel of the whole product, lmax 0: none. */
+typedef struct e3tp_cg_whole_product {
+    int lmax;
+    e3tp_cg_set set;
+    e3tp_cg_results results;
+} e3tp_cg_whole_product;
+
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
     size_t ntriples;
@@ -121,9 +129,10 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_list shared[2]; /* by block of z, of x */
     bool direct;            /* all paths are such */
     bool whole[3];          /* operands in IR_MUL, blocks of whole tiles (of x and z) */
-    size_t max_matrix;      /* elements of matrices at a time: the largest path's at least */
-    size_t max_middle;      /* elements of what a path keeps between its two steps */
-    size_t max_turned;      /* of one matrix of shared weights */
+    e3tp_cg_whole_product whole_product;
+    size_t max_matrix; /* elements of matrices at a time: the largest path's at least */
+    size_t max_middle; /* elements of what a path keeps between its two steps */
+    size_t max_turned; /* of one matrix of shared weights */
     e3tp_cg_layout scratch;
     const struct e3tp_cg_runner *runner;
 } e3tp_cg_plan;
@@ -150,6 +159,7 @@ typedef struct e3tp_cg_runner {
     void (*run)(const e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
     void (*second)(const e3tp_cg_plan *p, const e3tp_rows *r, const e3tp_tangents *t,
                    void *scratch);
+    bool (*is_whole)(const e3tp_cg_plan *p); /* forward by the kernel of the whole product */
 } e3tp_cg_runner;
 
 e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
@@ -162,6 +172,8 @@ e3tp_status e3tp_cg_table_create(e3tp_cg_table *t, const int l[3], const e3tp_cg
 void e3tp_cg_table_destroy(e3tp_cg_table *t, const e3tp_allocator *a);
 /* A step of creation, when forms and layouts are chosen: order, groups and written. */
 e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
+/* Another: whole_product. */
+void e3tp_cg_find_whole(e3tp_cg_plan *g);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 

@@ -181,7 +181,7 @@ static void pack_operands(const frame *f)
     const e3tp_rows *r = f->r;
     if (r->x && !f->in_place[0])
         pack(f, 0, r->x, r->sx, r->ix);
-    if (r->y && f->plan->y_lanes)
+    if (r->y && f->plan->y_lanes && !f->in_place[1])
         pack(f, 1, r->y, r->sy, r->iy);
     if (r->y && f->plan->y_rows)
         pack(f, 3, r->y, r->sy, r->iy);
@@ -213,14 +213,18 @@ static void forward(const frame *f)
         channel_paths(f);
         return;
     }
-    clear_results(f);
-    E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
-    channel_paths(f);
+    if (f->whole) {
+        E3TP_NAME(e3tp_cg_whole)(f);
+    } else {
+        clear_results(f);
+        E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
+        channel_paths(f);
+    }
     if (f->p->factor_weights)
         visit_factors(f, 2, scale_block, f->v[2], NULL);
     if (f->sum)
         unpack_sum(f, f->v[2], f->g[2]);
-    else
+    else if (!f->in_place[2])
         unpack(f, 2, f->v[2], f->r->z, f->r->sz);
 }
 
@@ -462,6 +466,13 @@ static void set_direct(frame *f, bool direct)
     f->one_gz = direct && f->back && f->r->sz == 0;
 }
 
+static void set_whole(frame *f)
+{
+    f->whole = E3TP_NAME(e3tp_cg_is_whole)(f->plan);
+    for (int k = 0; k < 3 && f->whole; k++)
+        f->in_place[k] = E3TP_NAME(e3tp_cg_lies_in_lines)(f, k);
+}
+
 /* Whether one row of z is kept for all: where kernels take rows apart. */
 static bool sums_rows(const e3tp_cg_plan *plan, const e3tp_rows *r)
 {
@@ -474,10 +485,12 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     f.sum = pass == E3TP_FORWARD && sums_rows(plan, r);
     f.back = pass == E3TP_BACKWARD;
     set_direct(&f, plan->direct && !f.sum);
-    if (pass == E3TP_FORWARD)
+    if (pass == E3TP_FORWARD) {
+        set_whole(&f);
         forward(&f);
-    else
+    } else {
         backward(&f);
+    }
 }
 
 static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tangents *t,
@@ -502,4 +515,4 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     second_order(&own, &tangent);
 }
 
-const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second};
+const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second, E3TP_NAME(e3tp_cg_is_whole)};

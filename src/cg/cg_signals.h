@@ -6,22 +6,11 @@
 #ifndef E3TP_CG_SIGNALS_H
 #define E3TP_CG_SIGNALS_H
 
+#include "cg/cg_lines.h"
 #include "problem/signal_tiles.h"
 
 /* Kernels are there for L = 1..LMAX, for results to 2L for L = 1..WIDE. */
 enum { E3TP_CG_SIGNALS_WIDE = 4, E3TP_CG_SIGNALS_LMAX = 5 };
-
-/* An operand or result: component i of tile t at v + i step + t tile, factors of its i-th degree at
-   w + i w_step + 64 bytes t; w NULL: ones. Not necessarily aligned. */
-#define E3TP_CG_LINES(real, suffix)         \
-    typedef struct e3tp_cg_lines_##suffix { \
-        real *v;                            \
-        size_t step, tile;                  \
-        const real *w;                      \
-        size_t w_step;                      \
-    } e3tp_cg_lines_##suffix;
-E3TP_CG_LINES(float, f32)
-E3TP_CG_LINES(double, f64)
 
 /* z = x y, or z += x y, each times its factors, for so many tiles. Degrees: gaunt
    from 0 on, bracket from 1 on; wide: of z to 2L; high: of x L+1..2L. z may not overlap x or y,

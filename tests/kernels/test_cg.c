@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of irreps by the backend cg against the oracle of src/cg: results and gradients, modes
    one by one and mixed, degrees with kernels of pairs and above, lanes over channels and over rows
-   with and without a tail, layouts, weights, operands of one row, both signs. */
+   with and without a tail, layouts, weights, operands of one row, both signs; products of all
+   degrees to L, which have kernels for the whole of them. */
 #include "cg/cg_ref.h"
 
 #include <float.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "cg/cg_whole.h"
+#include "core/tiers.h"
 #include "layouts.h"
 #include "tiers.h"
 
@@ -25,7 +28,7 @@ static double draw(void)
 
 /* Degrees of the blocks of x, y and z, every path that the triangle allows; all of even parity, so
    that l1 + l2 + l3 may be odd. */
-enum { MOST_BLOCKS = 4, DEGREE_SETS = 7, SMALL_SETS = 3, WITHOUT_044 = 3 };
+enum { MOST_BLOCKS = 12, DEGREE_SETS = 7, SMALL_SETS = 3, WITHOUT_044 = 3 };
 static const struct {
     size_t n[3];
     int l[3][MOST_BLOCKS];
@@ -39,6 +42,10 @@ static const struct {
     {{2, 1, 3}, {{11, 12}, {12}, {0, 11, 24}}},
 };
 
+/* Results of the product of all degrees 0..lmax with 0..lmax: those of even and of odd l1 + l2 + l3
+   apart, or in one block; of even ones alone. */
+typedef enum whole { APART, COMMON, EVEN, WHOLES } whole;
+
 /* Modes in turn: those with lanes over channels, and all that equal multiplicities fit. */
 enum { MIXED = -1, MIXED_MORE = -2 };
 
@@ -50,6 +57,8 @@ typedef struct variant {
     e3tp_sign sign;
     e3tp_dtype dtype;
     bool one_x, one_y; /* one row for all */
+    int lmax;          /* of a whole product, in place of a set; 0: none */
+    whole kind;
 } variant;
 
 static e3tp_mode mode_of(const variant *v, size_t path)
@@ -109,6 +118,49 @@ static void add_paths(e3tp_desc *d, int set, const variant *v)
             }
 }
 
+/* Results of a whole product from the largest degree down, of odd l1 + l2 + l3 before even. */
+static size_t whole_block(const variant *v, int l, bool odd)
+{
+    const size_t above = (size_t)(v->lmax - l);
+    return v->kind == APART ? 2 * above + !odd : above;
+}
+
+static size_t list_degrees(const variant *v, int set, int k, int *l)
+{
+    if (!v->lmax) {
+        memcpy(l, degrees[set].l[k], sizeof degrees[set].l[k]);
+        return degrees[set].n[k];
+    }
+    size_t n = 0;
+    for (int i = 0; i <= v->lmax; i++)
+        if (k < 2) {
+            l[n++] = i;
+        } else {
+            l[whole_block(v, i, false)] = i;
+            if (v->kind == APART && i > 0)
+                l[whole_block(v, i, true)] = i;
+            n += v->kind == APART && i > 0 ? 2 : 1;
+        }
+    if (k == 2 && v->kind == APART) /* no odd sums lead to degree 0 */
+        l[n - 1] = 0;
+    return n;
+}
+
+static void add_whole(e3tp_desc *d, const variant *v)
+{
+    for (int l1 = 0; l1 <= v->lmax; l1++)
+        for (int l2 = 0; l2 <= v->lmax; l2++)
+            for (int l3 = abs(l1 - l2); l3 <= l1 + l2 && l3 <= v->lmax; l3++) {
+                const bool odd = (l1 + l2 + l3) % 2;
+                if (odd && v->kind == EVEN)
+                    continue;
+                const size_t out = whole_block(v, l3, odd) - (v->kind == APART && l3 == 0);
+                const e3tp_path p = e3tp_path_init((uint32_t)l1, (uint32_t)l2, (uint32_t)out,
+                                                   (e3tp_mode)v->mode, true);
+                e3tp_desc_add_path(d, &p);
+            }
+}
+
 static e3tp_plan *plan_of(int set, const variant *v)
 {
     e3tp_desc *d;
@@ -116,12 +168,17 @@ static e3tp_plan *plan_of(int set, const variant *v)
     ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
     for (int k = 0; k < 3; k++) {
         e3tp_irrep s[MOST_BLOCKS];
-        for (size_t i = 0; i < degrees[set].n[k]; i++)
-            s[i] = (e3tp_irrep){(uint32_t)mul_of(v, k), (uint16_t)degrees[set].l[k][i], 1};
-        e3tp_desc_set_irreps(d, (e3tp_operand)k, s, degrees[set].n[k]);
+        int l[MOST_BLOCKS];
+        const size_t n = list_degrees(v, set, k, l);
+        for (size_t i = 0; i < n; i++)
+            s[i] = (e3tp_irrep){(uint32_t)mul_of(v, k), (uint16_t)l[i], 1};
+        e3tp_desc_set_irreps(d, (e3tp_operand)k, s, n);
         e3tp_desc_set_layout(d, (e3tp_operand)k, v->layout[k]);
     }
-    add_paths(d, set, v);
+    if (v->lmax)
+        add_whole(d, v);
+    else
+        add_paths(d, set, v);
     if (v->weights != E3TP_WEIGHTS_NONE)
         e3tp_desc_set_weights(d, v->weights);
     if (set < WITHOUT_044)
@@ -293,10 +350,83 @@ START_TEST(definition)
 }
 END_TEST
 
+/* Whether the tier's kernels are code and not tables. */
+static bool has_code(void)
+{
+#define HAS(type, name, suffix, index) [index] = e3tp_cg_pairs_f32_##suffix.sets[1][1] != NULL,
+    const bool has[E3TP_TIER_COUNT] = {E3TP_RUNNERS_TIERS(HAS, , )};
+    return has[tier];
+}
+
+static bool runs_whole(const e3tp_plan *p)
+{
+    char text[4096];
+    e3tp_plan_describe(p, text, sizeof text);
+    return strstr(text, "forward by a kernel of the whole") != NULL;
+}
+
+/* From degree 4 on kernels want the registers of avx512. */
+static bool expects_whole(const variant *v)
+{
+    return has_code() && v->lmax <= (tier == E3TP_TIER_AVX512_ ? 5 : 3);
+}
+
+static void check_whole(const variant *v)
+{
+    e3tp_plan *p = plan_of(0, v);
+    const bool channels_share_y = v->mode == E3TP_UVU && v->layout[0] != E3TP_BATCH_LAST;
+    ck_assert_msg(runs_whole(p) == (expects_whole(v) && !channels_share_y),
+                  "L = %d, kind %d, mul %zu", v->lmax, v->kind, v->mul);
+    e3tp_plan_destroy(p);
+    check(0, v, 7);
+}
+
+/* Whole tiles where the caller has them and tails that are packed, tiles of a row in one call and
+   rows of a tile, components a page apart, which avx2 packs. */
+START_TEST(whole_products)
+{
+    static const e3tp_layout layouts[] = {E3TP_IR_MUL, E3TP_BATCH_LAST, E3TP_MUL_IR};
+    const e3tp_dtype t = _i % 2 ? E3TP_F64 : E3TP_F32;
+    const int lmax = _i / 2 + 1;
+    const size_t T = 64 / e3tp_dtype_size(t), page = 4096 / e3tp_dtype_size(t);
+    const size_t muls[] = {1, 13, T, 5 * T}, rows[] = {1, T, T + 1, 3 * T};
+    unsigned i = 0;
+    for (int kind = 0; kind < WHOLES; kind++)
+        for (size_t u = 0; u < COUNT(muls); u++)
+            for (size_t r = 0; r < COUNT(rows); r++, i++) {
+                const e3tp_layout q = layouts[i % 3];
+                if (lmax > 3 && (i % 4 || muls[u] > T))
+                    continue;
+                check_whole(
+                    &(variant){.mode = q == E3TP_BATCH_LAST && i % 2 ? E3TP_UVU : E3TP_UUU,
+                               .mul = muls[u],
+                               .rows = rows[r],
+                               .batch_hint = rows[r] < T / 2 ? 1 : 64,
+                               .weights = i % 4 < 2 ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW,
+                               .layout = {q, i % 5 ? q : E3TP_MUL_IR, q},
+                               .sign = i % 4 == 3 ? E3TP_SIGN_E3NN_044 : E3TP_SIGN_E3NN,
+                               .dtype = t,
+                               .one_x = i % 7 == 3,
+                               .one_y = i % 7 == 5 || i % 7 == 3,
+                               .lmax = lmax,
+                               .kind = (whole)kind});
+            }
+    if (lmax == 1)
+        check_whole(&(variant){.mode = E3TP_UUU,
+                               .mul = page,
+                               .rows = 2,
+                               .weights = E3TP_WEIGHTS_SHARED,
+                               .layout = {E3TP_IR_MUL, E3TP_IR_MUL, E3TP_IR_MUL},
+                               .dtype = t,
+                               .lmax = lmax});
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_under_test(argc, argv);
     TCase *tests = tcase_create("cg");
     tcase_add_loop_test(tests, definition, 0, 2 * DEGREE_SETS);
+    tcase_add_loop_test(tests, whole_products, 0, 2 * E3TP_CG_WHOLE_LMAX);
     return run_case(tests, "cg");
 }
