@@ -65,7 +65,7 @@ static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_t
 {
     const int l1 = p->blocks[0][c->in1].l, l2 = p->blocks[1][c->in2].l;
     return path_flops(p, c, e3tp_cg_nonzeros(p, c)) /
-           (speed[tier] * (e3tp_cg_has_pair(l1, l2) ? 1 : speed_of_tables));
+           (e3tp_tier_speed(speed, tier) * (e3tp_cg_has_pair(l1, l2) ? 1 : speed_of_tables));
 }
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)

@@ -48,11 +48,12 @@ bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
            is_built(p, tier, lmax, false);
 }
 
-/* Seconds of a tile for each non-zero of the tensor, below the largest degree and at it, where the
+/* Non-zeros of the tensor per second, for a tile, below the largest degree and at it, where the
    code no longer fits the first-level cache: calibration by the bench, 128 channels, a core of
    about 4 GHz. */
-static const double seconds[E3TP_TIER_COUNT][2] = {
-    [E3TP_TIER_AVX2_] = {0.28e-9, 0.35e-9}, [E3TP_TIER_AVX512_] = {0.14e-9, 0.2e-9}};
+static const double speed[2][E3TP_TIER_COUNT] = {
+    {[E3TP_TIER_AVX2_] = 3.6e9, [E3TP_TIER_AVX512_] = 7.1e9},
+    {[E3TP_TIER_AVX2_] = 2.9e9, [E3TP_TIER_AVX512_] = 5e9}};
 
 double e3tp_cg_signal_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
@@ -60,7 +61,7 @@ double e3tp_cg_signal_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass p
     double nonzeros = 0;
     for (size_t i = 0; i < p->npaths; i++)
         nonzeros += e3tp_cg_nonzeros(p, &p->paths[i]);
-    return nonzeros * seconds[tier][most] * (pass == E3TP_BACKWARD ? 2 : 1);
+    return nonzeros / e3tp_tier_speed(speed[most], tier) * (pass == E3TP_BACKWARD ? 2 : 1);
 }
 
 e3tp_status e3tp_cg_signal_create(e3tp_cg_signal **out, const e3tp_problem *p, e3tp_tier tier,

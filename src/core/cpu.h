@@ -20,6 +20,9 @@ bool e3tp_tier_compiled(e3tp_tier t);
 bool e3tp_tier_usable(e3tp_tier t); /* compiled, and CPU and OS state allow all of it */
 e3tp_tier e3tp_tier_best(void);
 int e3tp_tier_find(const char *name); /* -1: unknown */
+/* Of speeds by tier, for costs, that of one here. A CPU may split operations of 512 bits in halves
+   (AMD's Zen 4): AVX-512 then gains a quarter over AVX2, by its registers. */
+double e3tp_tier_speed(const double speed[E3TP_TIER_COUNT], e3tp_tier t);
 
 /* Whether this process is a child forked from one that had loaded the library. */
 bool e3tp_cpu_forked(void);

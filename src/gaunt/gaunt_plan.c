@@ -78,7 +78,7 @@ static void estimate(e3tp_gaunt_work *w, const e3tp_problem *p, e3tp_tier tier,
         for (int k = 0; k < 3; k++)
             work += (k < 2 ? 1 + back : 1) * side[k].work;
         const double lines = t->fftw ? t->rings * (3 + 2 * back) * e3tp_fft_cost(t->n_phi) : 0;
-        w->seconds[back] = work / speed[tier] + lines * seconds_per_fft_unit;
+        w->seconds[back] = work / e3tp_tier_speed(speed, tier) + lines * seconds_per_fft_unit;
     }
 }
 

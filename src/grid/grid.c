@@ -39,8 +39,8 @@ static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
     const bool single = p->op == E3TP_OP_GAUNT || p->op == E3TP_OP_GAUNT_POWER;
-    const double rate =
-        speed[tier] * (w.dense ? speed_of_dense : 1) * (single ? 1 : speed_of_terms);
+    const double rate = e3tp_tier_speed(speed, tier) * (w.dense ? speed_of_dense : 1) *
+                        (single ? 1 : speed_of_terms);
     return e3tp_signal_seconds(p, pass, w.lines[back] / rate);
 }
 
@@ -53,7 +53,7 @@ static double path_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     const size_t T = e3tp_tile_lanes(p);
     const size_t rows = p->batch_hint && p->batch_hint < T ? p->batch_hint : T;
     const double packed = (double)(p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p));
-    return (e3tp_grid_paths_work(p, &shape, pass) / speed[tier] +
+    return (e3tp_grid_paths_work(p, &shape, pass) / e3tp_tier_speed(speed, tier) +
             packed * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line + seconds_per_tile) /
            (double)rows;
 }

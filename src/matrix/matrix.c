@@ -37,7 +37,7 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     const double n = 2.0 * p->spin + 1;
     const double lines =
         work_of_products(n, pass) + conversions(pass) * (n * n * n / 3 + 4 * n * n + 40 * n);
-    return e3tp_signal_seconds(p, pass, lines / speed[tier]);
+    return e3tp_signal_seconds(p, pass, lines / e3tp_tier_speed(speed, tier));
 }
 
 static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,

@@ -153,6 +153,11 @@ START_TEST(tiers)
 {
     ck_assert(e3tp_tier_compiled(E3TP_TIER_GENERIC_) && e3tp_tier_usable(E3TP_TIER_GENERIC_));
     ck_assert(e3tp_tier_usable(e3tp_tier_best()));
+    const double speed[E3TP_TIER_COUNT] = {1, 4, 10, 1};
+    const double most = e3tp_tier_speed(speed, E3TP_TIER_AVX512_); /* less where halves are split */
+    ck_assert(e3tp_tier_speed(speed, E3TP_TIER_GENERIC_) == 1);
+    ck_assert(e3tp_tier_speed(speed, E3TP_TIER_AVX2_) == 4);
+    ck_assert(most == 10 || (most > 4 && most < 6));
     for (int t = 0; t < E3TP_TIER_COUNT; t++) {
         const char *name = e3tp_tier_name((e3tp_tier)t);
         ck_assert_int_eq(e3tp_tier_find(name), t);
