@@ -80,6 +80,13 @@ static void want_weight_gradient(const frame *f, size_t path, size_t v, size_t r
     s->gw_fresh = e3tp_cg_overwrites(f);
 }
 
+/* Where group g of the rows of operand k begins. */
+static const real *group_of(const frame *f, size_t path, int k, size_t g)
+{
+    const block_lines from = frame_lines(f, path, k);
+    return from.v + g * T * from.row;
+}
+
 /* Group g of the rows of operand k, without weights. Field by field: a whole record would be made
    elsewhere and copied, and the copy wait for its parts. */
 static void set_rows(source *s, const frame *f, size_t path, int k, size_t g)
@@ -102,9 +109,7 @@ static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *
     set_rows(s, dx ? t : f, path, 0, g);
     s->w = weights_of(dw && !dx ? t : f, path, v, g * T, &s->w_row);
     if (dx && dw) {
-        source x;
-        set_rows(&x, f, path, 0, g);
-        s->v2 = x.v;
+        s->v2 = group_of(f, path, 0, g);
         s->w2 = weights_of(t, path, v, g * T, &s->w_row);
     }
     return !t || dx || dw;
@@ -153,9 +158,7 @@ static void enter_back(const results *q, batch *t, const frame *y, const frame *
     if (weights)
         s->w = weights_of(weights, path, v, g * T, &s->w_row);
     if (x) {
-        source from;
-        set_rows(&from, x, path, 0, g);
-        s->x = from.v;
+        s->x = group_of(x, path, 0, g);
         want_weight_gradient(f, path, v, g * T, s);
     }
     if (weights || s->gw)
@@ -225,8 +228,7 @@ static mix_job job_of(const results *q, const batch *t, bool first)
     if (f->r->sw && !f->r->iw)
         m.prefetch = f->sum ? T : AHEAD;
     if (f->back && q->count) {
-        source x;
-        set_rows(&x, f, q->path[0], 0, 0);
+        const block_lines x = frame_lines(f, q->path[0], 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
     }
     return m;
@@ -298,7 +300,7 @@ static results results_of(const frame *f, size_t i)
     if (q.staged)
         q.to =
             (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};
-    else if (q.fresh)
+    else if (q.fresh || (k == 2 && f->sum_direct))
         q.to = caller_lines(f, k, q.b, f->back ? f->r->gx : f->r->z);
     else
         q.to = packed_lines(f, k, i, f->back ? f->g : f->v);

@@ -16,6 +16,7 @@ typedef struct frame {
     const e3tp_rows *r;
     size_t n;
     bool sum;         /* one row of z for all */
+    bool sum_direct;  /* which is the caller's, where kernels add to it */
     bool back;        /* the backward pass */
     bool second;      /* second order: gradients of weights are added up */
     bool weighted;    /* only paths that have weights */

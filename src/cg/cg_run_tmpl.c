@@ -415,7 +415,8 @@ static void second_order(const frame *own, const frame *tangent)
     const bool gradients = r->gx || r->gy || r->gw;
     pack_operands(own);
     pack_operands(tangent);
-    if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
+    const bool packs_z = r->z && !e3tp_cg_leaves_unpacked(own, 2) && !own->sum_direct;
+    if (packs_z)
         clear(own, own->g[2], 2);
     if (gradients)
         begin_gradients(own);
@@ -425,9 +426,9 @@ static void second_order(const frame *own, const frame *tangent)
         run_direct(own);
     else
         run_terms(own, tangent);
-    if (own->sum)
+    if (packs_z && own->sum)
         unpack_sum(own, own->g[2], own->v[2]);
-    else if (r->z && !e3tp_cg_leaves_unpacked(own, 2))
+    else if (packs_z)
         unpack(own, 2, own->g[2], r->z, r->sz);
     if (r->gw)
         unpack_weight_gradients(own);
@@ -483,8 +484,9 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
 {
     frame f = frame_of(plan, r, scratch);
     f.sum = pass == E3TP_FORWARD && sums_rows(plan, r);
+    f.sum_direct = f.sum && plan->direct && plan->whole[2];
     f.back = pass == E3TP_BACKWARD;
-    set_direct(&f, plan->direct && !f.sum);
+    set_direct(&f, plan->direct && (!f.sum || f.sum_direct));
     if (pass == E3TP_FORWARD) {
         set_whole(&f);
         forward(&f);
@@ -502,6 +504,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     own.back = true;
     own.second = true;
     own.sum = plan->direct && sums_rows(plan, r);
+    own.sum_direct = own.sum && plan->whole[2];
     set_direct(&own, plan->direct);
     frame tangent = own;
     e3tp_rows rows = *r;
