@@ -6,27 +6,31 @@
 #include "timing.h"
 #include "verify.h"
 
-enum { CELLS = 5, ROUNDS = 7, FEW_ROUNDS = 3 };
+enum { ROUNDS = 7, FEW_ROUNDS = 3 };
 
-int bench_conv_product(bench_product *q, int threads, char *why, size_t cap)
+const bench_conv_layer bench_conv_standard = {
+    "MACE, layer 2", "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o paths=natural lmax_out=3", 5};
+
+int bench_conv_product(bench_product *q, const bench_conv_layer *layer, int threads, char *why,
+                       size_t cap)
 {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text,
-             "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 "
-             "weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
-             threads);
+             "op=tp %s mode=uvu weights=row layout=ir_mul batch=64 pass=bwd threads=%d",
+             layer->product, threads);
     return bench_verified(q, text, why, cap);
 }
 
-int bench_material_create(bench_material *m, int threads, char *why, size_t cap)
+int bench_material_create(bench_material *m, const bench_conv_layer *layer, int threads, char *why,
+                          size_t cap)
 {
     const bench_crystal *c = &m->crystal;
     *m = (bench_material){.graph = NULL};
-    if (!bench_diamond(&m->crystal, bench_diamond_a, CELLS, BENCH_NEIGHBOURS)) {
+    if (!bench_diamond(&m->crystal, bench_diamond_a, layer->cells, BENCH_NEIGHBOURS)) {
         snprintf(why, cap, "no cutoff gives every atom %d neighbours", BENCH_NEIGHBOURS);
         return 0;
     }
-    return bench_conv_product(&m->product, threads, why, cap) &&
+    return bench_conv_product(&m->product, layer, threads, why, cap) &&
            e3tp_graph_create(&m->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
                              c->atoms, why, cap) == E3TP_OK;
 }

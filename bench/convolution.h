@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the benches of the convolution share: diamond, 1000 atoms with 46 neighbours each, and the
-   channel-wise product of 128x0e+128x1o with harmonics to l = 3, weights by row, ir_mul. */
+/* What the benches of the convolution share: diamond with 46 neighbours an atom, and a channel-wise
+   product with harmonics, weights by row, ir_mul. */
 #ifndef BENCH_CONVOLUTION_H
 #define BENCH_CONVOLUTION_H
 
@@ -14,6 +14,15 @@
 enum { BENCH_NEIGHBOURS = 46, BENCH_MOST_ROUNDS = 101 };
 static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
 
+/* A layer of a potential, on so many unit cells in each direction. */
+typedef struct bench_conv_layer {
+    const char *name, *product; /* of the problem string: in1, in2, paths and largest degree */
+    int cells;
+} bench_conv_layer;
+
+/* The second layer of a MACE model: 128x0e+128x1o with harmonics to l = 3, 1000 atoms. */
+extern const bench_conv_layer bench_conv_standard;
+
 typedef struct bench_material {
     bench_crystal crystal;
     bench_product product;
@@ -21,8 +30,10 @@ typedef struct bench_material {
 } bench_material;
 
 /* 0: failed, why says it. What failed is still to be destroyed. */
-int bench_conv_product(bench_product *q, int threads, char *why, size_t cap);
-int bench_material_create(bench_material *m, int threads, char *why, size_t cap);
+int bench_conv_product(bench_product *q, const bench_conv_layer *layer, int threads, char *why,
+                       size_t cap);
+int bench_material_create(bench_material *m, const bench_conv_layer *layer, int threads, char *why,
+                          size_t cap);
 void bench_material_destroy(bench_material *m);
 
 /* A pass by its number; 0: failed. */

@@ -18,36 +18,77 @@ static int place(size_t atom, int cells, int k)
     return 4 * (int)at[k] + basis[atom % BASIS][k];
 }
 
-/* Shortest image of atom j seen from i, in quarters; returns its square. */
-static int displacement(size_t i, size_t j, int cells, int d[3])
+/* Shortest image of atom j seen from i, in quarters. */
+static void displacement(size_t i, size_t j, int cells, int d[3])
 {
     const int period = 4 * cells;
-    int square = 0;
     for (int k = 0; k < 3; k++) {
         d[k] = place(j, cells, k) - place(i, cells, k);
         d[k] -= 2 * d[k] > period ? period : 2 * d[k] < -period ? -period : 0;
-        square += d[k] * d[k];
     }
-    return square;
+}
+
+/* Images of an atom that another one can see within the square of a distance: the nearest, or those
+   of the boxes around too. The distance is less than a box. */
+enum { MOST_IMAGES = 27 };
+typedef struct images {
+    int period, limit, reach;
+} images;
+
+static images images_of(int cells, int limit)
+{
+    const int period = 4 * cells;
+    return (images){period, limit, 4 * limit >= period * period};
+}
+
+/* Counts images of j that i sees, and if c is not NULL adds them as edges, quarter apart. */
+static size_t see(const images *q, size_t i, size_t j, int cells, double quarter, bench_crystal *c)
+{
+    int near[3];
+    size_t found = 0;
+    displacement(i, j, cells, near);
+    for (int a = -q->reach; a <= q->reach; a++)
+        for (int b = -q->reach; b <= q->reach; b++)
+            for (int e = -q->reach; e <= q->reach; e++) {
+                const int d[3] = {near[0] + a * q->period, near[1] + b * q->period,
+                                  near[2] + e * q->period};
+                const int square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+                if (square == 0 || square > q->limit)
+                    continue;
+                found++;
+                if (!c)
+                    continue;
+                c->receiver[c->edges] = (int32_t)i;
+                c->sender[c->edges] = (int32_t)j;
+                for (size_t k = 0; k < 3; k++)
+                    c->vector[3 * c->edges + k] = quarter * d[k];
+                c->edges++;
+            }
+    return found;
+}
+
+static size_t count_within(size_t atoms, int cells, int limit)
+{
+    const images q = images_of(cells, limit);
+    size_t count = 0;
+    for (size_t j = 0; j < atoms; j++)
+        count += see(&q, 0, j, cells, 0, NULL);
+    return count;
 }
 
 /* Squares (in quarters) of the last shell that is in and the first that is out; 0 if none fits. */
 static int find_shell(size_t atoms, int cells, size_t neighbours, int shell[2])
 {
-    const int limit = 4 * cells * cells - 1; /* below half the box: (4 cells / 2)^2 */
     size_t inside = 0;
-    int d[3];
     shell[0] = 0;
-    for (int square = 1; square <= limit; square++) {
-        size_t here = 0;
-        for (size_t j = 1; j < atoms; j++)
-            here += displacement(0, j, cells, d) == square;
-        if (here && inside == neighbours) {
+    for (int square = 1; square < 16 * cells * cells && inside <= neighbours; square++) {
+        const size_t now = count_within(atoms, cells, square);
+        if (now > inside && inside == neighbours) {
             shell[1] = square;
             return 1;
         }
-        inside += here;
-        shell[0] = here ? square : shell[0];
+        shell[0] = now > inside ? square : shell[0];
+        inside = now;
     }
     return 0;
 }
@@ -55,19 +96,10 @@ static int find_shell(size_t atoms, int cells, size_t neighbours, int shell[2])
 static int add_edges(bench_crystal *c, size_t i, double quarter, int cells, int limit,
                      size_t neighbours)
 {
+    const images q = images_of(cells, limit);
     size_t found = 0;
-    int d[3];
-    for (size_t j = 0; j < c->atoms; j++) {
-        if (j == i || displacement(i, j, cells, d) > limit)
-            continue;
-        if (found++ == neighbours)
-            return 0;
-        c->receiver[c->edges] = (int32_t)i;
-        c->sender[c->edges] = (int32_t)j;
-        for (size_t k = 0; k < 3; k++)
-            c->vector[3 * c->edges + k] = quarter * d[k];
-        c->edges++;
-    }
+    for (size_t j = 0; j < c->atoms && found <= neighbours; j++)
+        found += see(&q, i, j, cells, quarter, c);
     return found == neighbours;
 }
 
@@ -86,7 +118,7 @@ int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours)
     if (!find_shell(c->atoms, cells, neighbours, shell))
         return 0;
     c->cutoff = 0.25 * a * 0.5 * (sqrt(shell[0]) + sqrt(shell[1]));
-    int ok = make_lists(c, c->atoms * neighbours);
+    int ok = make_lists(c, c->atoms * neighbours + MOST_IMAGES);
     for (size_t i = 0; ok && i < c->atoms; i++)
         ok = add_edges(c, i, 0.25 * a, cells, shell[0], neighbours);
     if (!ok)

@@ -33,7 +33,7 @@ static int setup_create(setup *s, int threads, char *why, size_t cap)
 {
     *s = (setup){.stored = NULL};
     const bench_crystal *c = &s->m.crystal;
-    if (!bench_material_create(&s->m, threads, why, cap) ||
+    if (!bench_material_create(&s->m, &bench_conv_standard, threads, why, cap) ||
         !bench_maker_create(&s->k, s->m.product.plan, c->cutoff, 0, threads, why, cap) ||
         e3tp_conv_create(&s->stored, s->m.product.plan, NULL, why, cap))
         return 0;

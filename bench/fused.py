@@ -36,6 +36,20 @@ def _goal(lines, text, names, value, floor, higher=False):
     return g.goal(text, found, lambda r: r["value"], floor, "", higher=higher)
 
 
+def _overhead(rows):
+    """Microseconds of a call without edges: the line through the two smallest graphs, pass by pass."""
+    found = [r for r in g.pick(rows, "graphs") if r["name"].startswith("diamond")]
+    made = []
+    for of in sorted({(r["pass"], r["threads"]) for r in found}):
+        lines = sorted(((r["batch"], r["batch"] * r["ns_per_item"]) for r in found if (r["pass"], r["threads"]) == of))
+        if len(lines) > 1:
+            (e0, t0), (e1, t1) = lines[:2]
+            where = f"layout={of[0]},_{of[1]}-threaded"
+            made.append({"name": "conv", "problem": where, "value": (t0 * e1 - t1 * e0) / (e1 - e0) / 1000})
+    text = "spline in the tile, 64 atoms, overhead of a call: goal 20 us, at most 60"
+    return g.goal(text, made, lambda r: r["value"], 60, " us", higher=False)
+
+
 def goals(rows):
     lines = table(rows)
     each = [
@@ -58,4 +72,4 @@ def goals(rows):
     made = [_goal(lines, "spline in the tile, " + text, *rest) for text, *rest in each]
     text = "spline in the tile, speed over weights that are written and then read: at least 1"
     made.append(_goal(lines, text, [WRITTEN], lambda r: r["ratio"], 1, higher=True))
-    return made
+    return made + [_overhead(rows)]

@@ -23,14 +23,12 @@ typedef struct kind {
 } kind;
 
 static const kind kinds[] = {
-    {"diamond, 216 atoms", DIAMOND, 3},
-    {"diamond, 1000 atoms", DIAMOND, 5},
-    {"diamond, 2744 atoms", DIAMOND, 7},
-    {"diamond, 5832 atoms", DIAMOND, 9},
-    {"senders shuffled, 5832 atoms", SHUFFLED, 9},
+    {"diamond, 64 atoms", DIAMOND, 2},         {"diamond, 216 atoms", DIAMOND, 3},
+    {"diamond, 1000 atoms", DIAMOND, 5},       {"diamond, 2744 atoms", DIAMOND, 7},
+    {"diamond, 5832 atoms", DIAMOND, 9},       {"senders shuffled, 5832 atoms", SHUFFLED, 9},
     {"water, 3000 atoms, 2 types", WATER, 10},
 };
-enum { KINDS = sizeof kinds / sizeof *kinds, QUICK_KINDS = 2, SAMPLED = 5 };
+enum { KINDS = sizeof kinds / sizeof *kinds, QUICK_KINDS = 3, SAMPLED = 5 };
 
 typedef struct setup {
     const kind *k;
@@ -62,7 +60,7 @@ static int setup_create(setup *s, const kind *k, int threads, char *why, size_t 
         snprintf(why, cap, "%s: no such crystal", k->name);
         return 0;
     }
-    if (!bench_conv_product(&s->product, threads, why, cap) ||
+    if (!bench_conv_product(&s->product, &bench_conv_standard, threads, why, cap) ||
         e3tp_graph_create(&s->graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
                           c->atoms, why, cap) ||
         !bench_maker_create(&s->maker, s->product.plan, c->cutoff, k->form == WATER, threads, why,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "convolution.h"
+#include "json.h"
 #include "timing.h"
 #include "verify.h"
 
@@ -30,7 +31,22 @@ static const conv_pass passes[] = {
 };
 enum { PASSES = sizeof passes / sizeof *passes };
 
+/* Layers of MACE, NequIP, SevenNet and Nequix, and all paths from inputs to l = 2 and 3. */
+#define SH3 "in2=1x0e+1x1o+1x2e+1x3o"
+static const bench_conv_layer layers[] = {
+    {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3},
+    {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3},
+    {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3},
+    {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3},
+    {"NequIP, l = 2",
+     "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3},
+    {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3},
+    {"Nequix", "in1=128x0e+64x1o+32x2e+32x3o " SH3 " paths=natural lmax_out=3", 3},
+};
+enum { LAYERS = sizeof layers / sizeof *layers };
+
 typedef struct setup {
+    const bench_conv_layer *layer;
     bench_material m;
     e3tp_conv *conv;
     size_t rows[OPERANDS], width[OPERANDS];
@@ -63,10 +79,10 @@ static int make_arrays(setup *s)
     return 1;
 }
 
-static int setup_create(setup *s, int threads, char *why, size_t cap)
+static int setup_create(setup *s, const bench_conv_layer *layer, int threads, char *why, size_t cap)
 {
-    *s = (setup){.conv = NULL};
-    if (!bench_material_create(&s->m, threads, why, cap) ||
+    *s = (setup){.layer = layer};
+    if (!bench_material_create(&s->m, layer, threads, why, cap) ||
         e3tp_conv_create(&s->conv, s->m.product.plan, NULL, why, cap) != E3TP_OK)
         return 0;
     static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
@@ -194,23 +210,26 @@ static double bytes_per_edge(const setup *s, const conv_pass *p)
 static void report(const bench_layer_options *o, const setup *s, const conv_pass *p, int threads,
                    bench_stats seconds, double err, double forward)
 {
-    char problem[160];
+    char problem[320];
     snprintf(problem, sizeof problem,
-             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s",
+             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s %s",
              s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, p->wants[X] ? "x" : "",
-             p->wants[Y] ? "y" : "", p->wants[W] ? "w" : "");
-    bench_result r = bench_conv_result("conv", p->name, problem, p->short_name, s->m.product.plan,
+             p->wants[Y] ? "y" : "", p->wants[W] ? "w" : "", s->layer->product);
+    const char *kind = s->layer == &bench_conv_standard ? "conv" : "layers";
+    bench_result r = bench_conv_result(kind, p->name, problem, p->short_name, s->m.product.plan,
                                        s->m.crystal.edges, threads, seconds);
     r.flops = e3tp_plan_flops(s->m.product.plan, p->pass);
     r.bytes = bytes_per_edge(s, p);
     r.max_err = err;
     if (o->json) {
         bench_result_begin(o->json, &r);
+        bench_json_text(o->json, "layer", s->layer->name);
+        bench_json_number(o->json, "paths", (double)e3tp_plan_num_paths(s->m.product.plan));
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", r.name, threads, r.ns.median,
-                seconds.median / forward, r.bytes / r.ns.median,
+        fprintf(o->table, "%-22s %-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", s->layer->name, r.name,
+                threads, r.ns.median, seconds.median / forward, r.bytes / r.ns.median,
                 100 * r.bytes / r.ns.median / bench_dram_gbs(threads), err);
 }
 
@@ -234,15 +253,16 @@ static int measure(const bench_layer_options *o, const setup *s, int threads, do
     return ok;
 }
 
-static int run_threads(const bench_layer_options *o, int threads)
+static int run_layer(const bench_layer_options *o, const bench_conv_layer *layer, int threads)
 {
     setup s;
     char why[512] = "";
     double rows = 0, err = 0;
-    int ok = setup_create(&s, threads, why, sizeof why);
+    int ok = setup_create(&s, layer, threads, why, sizeof why);
     if (o->progress)
-        fprintf(stderr, "\r\033[Kconvolution, %d thread%s ...", threads, threads > 1 ? "s" : "");
-    if (ok && bench_too_large(o, bytes_of(&s), "passes", threads)) {
+        fprintf(stderr, "\r\033[Kconvolution, %s, %d thread%s ...", layer->name, threads,
+                threads > 1 ? "s" : "");
+    if (ok && bench_too_large(o, bytes_of(&s), layer->name, threads)) {
         setup_destroy(&s);
         return 1;
     }
@@ -250,7 +270,8 @@ static int run_threads(const bench_layer_options *o, int threads)
     if (ok)
         err = verify(&s, &rows);
     if (!ok || !(err <= bench_tolerance(E3TP_F32)) || !(rows <= bench_tolerance(E3TP_F32))) {
-        fprintf(stderr, "WRONG convolution: %s sums %.2g, rows %.2g\n", why, err, rows);
+        fprintf(stderr, "WRONG convolution: %s %s sums %.2g, rows %.2g\n", layer->name, why, err,
+                rows);
         ok = 0;
     }
     ok = ok && measure(o, &s, threads, err > rows ? err : rows);
@@ -263,11 +284,15 @@ int bench_passes(const bench_layer_options *o)
     int ok = 1;
     if (o->table)
         fprintf(o->table,
-                "\npasses of the convolution: diamond, 1000 atoms, %d neighbours, weights read, "
-                "ir_mul; ns per edge\n%-22s t       ns  ratio   GB/s  dram%%  max.err\n",
-                BENCH_NEIGHBOURS, "pass");
+                "\npasses of the convolution: diamond, %d neighbours, weights read, ir_mul; ns per "
+                "edge\n%-22s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
+                BENCH_NEIGHBOURS, "layer", "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)
-            ok = run_threads(o, o->threads[i]) && ok;
+            ok = run_layer(o, &bench_conv_standard, o->threads[i]) && ok;
+    for (int k = 0; k < (o->quick ? 0 : LAYERS); k++)
+        for (int i = 0; i < 2; i++)
+            if (o->threads[i] > 0)
+                ok = run_layer(o, &layers[k], o->threads[i]) && ok;
     return ok;
 }

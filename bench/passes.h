@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The passes of the convolution of layer.h, weights read from memory: diamond, 1000 atoms, 46
-   neighbours each. */
+/* The passes of the convolution, weights read from memory, of layers that potentials have: diamond,
+   1000 or 216 atoms, 46 neighbours each. */
 #ifndef BENCH_PASSES_H
 #define BENCH_PASSES_H
 

@@ -362,6 +362,18 @@ PASSES = [
     ("% of memory", lambda r: percent(g.memory_share(r))),
 ]
 
+LAYERS = [
+    ("<layer", lambda r: r["layer"]),
+    ("paths", lambda r: int(r["paths"])),
+    ("threads", lambda r: r["threads"]),
+    ("forward", lambda r: r["forward"]["ns_per_item"]),
+    ("% of peak", lambda r: percent(g.share(r["forward"]))),
+    ("% of memory", lambda r: percent(g.memory_share(r["forward"]))),
+    ("back x, w", lambda r: r["backward, x and w"]["ns_per_item"]),
+    ("x, y, w", lambda r: r["backward, x, y and w"]["ns_per_item"]),
+    ("double", lambda r: r["double backward"]["ns_per_item"]),
+]
+
 FUSED = [
     ("<what", lambda r: r["name"]),
     ("threads", lambda r: r["threads"]),
@@ -428,6 +440,8 @@ def layer(rows):
         + table([r for r in found if r["threads"] == 1], UNFUSED)
         + f"<p>{words.PASSES}</p>"
         + table(passes.table(rows), PASSES)
+        + f"<p>{words.LAYERS}</p>"
+        + table(passes.layers(rows), LAYERS)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
         + f"<p>{words.GRAPHS}</p>"

@@ -231,6 +231,21 @@ def print_passes(rows):
         print(f"{r['name']:24}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {memory:12.1f}")
 
 
+def print_layers(rows):
+    found = passes.layers(rows)
+    if len(found) < 3:
+        return
+    shown = ("forward", "backward, x and w", "backward, x, y and w", "double backward")
+    print("\nlayers of potentials, weights read, 46 neighbours; ns per edge, shares of forward")
+    print(f"{'layer':24}paths threads  forward  % of peak  % of memory  back x, w  x, y, w  double")
+    for line in found:
+        forward, *rest = (line[name] for name in shown)
+        shares = f"{100 * (g.share(forward) or 0):11.1f} {100 * (g.memory_share(forward) or 0):12.1f}"
+        times = "".join(f"{r['ns_per_item']:9.0f}" for r in rest)
+        name = f"{line['layer']:24}{line['paths']:5.0f} {line['threads']:7}"
+        print(f"{name} {forward['ns_per_item']:8.0f}{shares}  {times}")
+
+
 def print_fused(rows):
     found = fused.table(rows)
     if not found:
@@ -288,6 +303,7 @@ def main():
         print_shares,
         print_layer,
         print_passes,
+        print_layers,
         print_fused,
         print_graphs,
         print_radial,

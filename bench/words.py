@@ -65,6 +65,10 @@ PASSES = """Passes of the same convolution, fused, on a graph of 46 neighbours: 
 innermost. Backward gives the gradients that are named, for all edges; double backward all four, as training on forces
 wants them. Memory: each array that a pass reads or writes, once."""
 
+LAYERS = """The same passes for layers that potentials have, 216 atoms (the second layer of MACE: 1000), and for all
+paths from inputs to l = 2 and 3; ns per edge. Shares are of the forward pass: of the multiply-add peak, counting what
+the product needs, and of the memory bandwidth, counting each array once."""
+
 FUSED = """The same graph and product, with harmonics made of edge vectors and weights of a cubic spline of the length,
 256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
 evaluated. Forces are gradients of features and vectors; training on forces, the double backward pass with tangents of
