@@ -94,7 +94,12 @@ static void set_rows(source *s, const frame *f, size_t path, int k, size_t g)
     const block_lines from = frame_lines(f, path, k);
     const int n = (int)components(e3tp_cg_block(f->p, path, k));
     memset(s, 0, sizeof *s);
-    s->v = from.v + g * T * from.row;
+    if (k == 0 && f->in_place[0] && f->r->ix) {
+        s->v = from.v;
+        s->index = f->r->ix + g * T;
+    } else {
+        s->v = from.v + g * T * from.row;
+    }
     s->row = from.row;
     s->tile = from.tile;
     s->step = from.step;

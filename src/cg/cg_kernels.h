@@ -37,6 +37,7 @@ typedef struct e3tp_cg_quad_group {
    block of results is sum_i M[i][k] w v[i], for each row and tile of channels. Of at most T rows:
 
      v        component i < n of tile t of row r at v + r * row + t * tile + i * step, any alignment
+     index    mix: index[r] in place of r there; NULL: r
      M        element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
      w        line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
      v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
@@ -46,6 +47,7 @@ typedef struct e3tp_cg_quad_group {
 #define E3TP_CG_SOURCE(real)    \
     {                           \
         const real *v, *v2;     \
+        const int64_t *index;   \
         size_t row, tile, step; \
         int n;                  \
         const real *M, *w, *w2; \

@@ -304,7 +304,7 @@ V_INLINE void add_source(const weighing how, const int n, const int kt, const in
 {
     const real *M = s->M + (size_t)(k * T) + r;
     const size_t m_step = (size_t)(N * T);
-    size_t at = r * s->row + t * s->tile + (size_t)lane;
+    size_t at = (s->index ? (size_t)s->index[r] : r) * s->row + t * s->tile + (size_t)lane;
     if (n > 0)
         multiply(how, n, kt, nv, s, at, M, m_step, w, w2, acc);
     for (int i = 0; n == 0 && i < s->n; i++, at += s->step, M += m_step)

@@ -462,7 +462,7 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
 static void set_direct(frame *f, bool direct)
 {
     f->direct = direct;
-    f->in_place[0] = direct && f->plan->whole[0] && !f->r->ix;
+    f->in_place[0] = direct && f->plan->whole[0] && !(f->r->ix && f->back);
     f->in_place[2] = direct && f->plan->whole[2];
     f->one_gz = direct && f->back && f->r->sz == 0;
 }
