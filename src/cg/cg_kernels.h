@@ -66,7 +66,8 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
      paired    some sources have v2; not for mix_back
-     prefetch  weights of so many rows further on are fetched (0: none)
+     prefetch  weights, and mix_back: their gradients, of so many rows further on are fetched (0:
+               none)
      x_row, x_tile, x_step  of all x, rows as of v */
 #define E3TP_CG_MIX(real, source)                   \
     {                                               \

@@ -224,6 +224,19 @@ V_INLINE void load_line(const int nv, const real *w, v_real *to)
         to[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
 }
 
+/* nv vectors of weights, or of their gradients, that a later row will want. Weights only to the
+   second-level cache: they come to be used when all else of this row has been, and would drive that
+   from the first. */
+V_INLINE void fetch_ahead(const int nv, const real *line, const int to_write)
+{
+    V_UNROLL
+    for (int v = 0; v < nv; v += NV) /* a line each */
+        if (to_write)
+            __builtin_prefetch(line + v * V_LANES, 1);
+        else
+            __builtin_prefetch(line + v * V_LANES, 0, 2);
+}
+
 /* Weights of row r of a source, and with w2 given the second ones where they are there. */
 V_INLINE void load_weights(const int nv, const source *s, size_t prefetch, size_t r, size_t at,
                            v_real *w, v_real *w2)
@@ -234,10 +247,8 @@ V_INLINE void load_weights(const int nv, const source *s, size_t prefetch, size_
         clear_sums(nv, w2);
     if (w2 && s->v2)
         load_line(nv, s->w2 + line, w2);
-    V_UNROLL
-    for (int v = 0; v < nv; v += NV) /* a line each */
-        if (s->w && prefetch)
-            __builtin_prefetch(s->w + line + prefetch * s->w_row + v * V_LANES);
+    if (s->w && prefetch)
+        fetch_ahead(nv, s->w + line + prefetch * s->w_row, 0);
 }
 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
@@ -452,6 +463,8 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
             RESULTS(1, k);
     }
     real *to = s->gw ? s->gw + (m->first + row) * s->gw_row + t * T + (size_t)lane : NULL;
+    if (to && m->prefetch)
+        fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
     V_UNROLL
     for (int v = 0; v < nv && to; v++, to += V_LANES)
         v_storeu(to, s->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
@@ -629,7 +642,7 @@ V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_
         const size_t lane = u / T * t_tile + u % T;
         v_real w[NV];
         if (ahead)
-            __builtin_prefetch(W + ahead);
+            __builtin_prefetch(W + ahead, 0, 2);
         V_UNROLL
         for (int v = 0; v < nv; v++)
             w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, n, 0);
@@ -753,7 +766,7 @@ V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh,
             const size_t at = (u + (size_t)p) * j->w_row + o;
             const v_real w = v_load_part(j->W + at, left, 0);
             if (k == 0 && j->ahead) {
-                __builtin_prefetch(j->W + at + j->ahead);
+                __builtin_prefetch(j->W + at + j->ahead, 0, 2);
                 if (j->gW)
                     __builtin_prefetch(j->gW + at + j->ahead, 1);
             }

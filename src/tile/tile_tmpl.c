@@ -158,7 +158,8 @@ V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
         v_store(to + v * V_LANES, v_set1(*from));
 }
 
-/* A whole tile of such lanes of w components as follow. */
+/* A whole tile of such lanes of w components as follow; to the second-level cache, as a row or two
+   come before it. */
 V_INLINE void fetch_run(const int w, const real *from, const int to_write)
 {
     V_UNROLL
@@ -166,7 +167,7 @@ V_INLINE void fetch_run(const int w, const real *from, const int to_write)
         if (to_write)
             __builtin_prefetch(from + q * T, 1);
         else
-            __builtin_prefetch(from + q * T);
+            __builtin_prefetch(from + q * T, 0, 2);
     }
 }
 
