@@ -410,12 +410,13 @@ V_INLINE void add_to_four(const int sets, const real *const *factors, const real
         add_to_four_at(sets, b, g, t, width, at, (int)(to - at));
 }
 
-/* Of a row that comes later, columns from..to-1. */
+/* Of a row that comes later, columns from..to-1, to the second-level cache: the first holds the
+   table's part. */
 V_INLINE void fetch_ahead(const e3tp_expand *e, size_t i, const real *row, size_t from, size_t to)
 {
     if (i + AHEAD < e->n)
         for (size_t c = from; c < to; c += 64 / sizeof(real))
-            __builtin_prefetch(row + AHEAD * e->width + c);
+            __builtin_prefetch(row + AHEAD * e->width + c, 0, 2);
 }
 
 static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
