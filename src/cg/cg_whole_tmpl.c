@@ -53,8 +53,8 @@ static e3tp_tile_map map_of(const frame *f, int k, size_t *start)
     return e3tp_operand_map(f->p, k, &f->p->blocks[k][0], stride[k], f->n, index[k], start);
 }
 
-/* Components so far apart fall on one set of a first-level cache, and a line that takes several
-   vectors is gone before the next of them: measured 1.2 times slower than packing. */
+/* Components of a result so far apart fall on one set of a first-level cache, and a line that takes
+   several vectors is gone before the next of them: measured 1.2 times slower than packing. */
 static bool share_a_set(size_t step)
 {
     return TILE_VECS > 1 && step * sizeof(real) % 4096 == 0;
