@@ -37,7 +37,7 @@ def _share_goal(rows):
         for r in g.pick(rows, "layers", **{"pass": "fwd"})
         if r["layer"].startswith("all paths") and r["isa"] in SHARES
     ]
-    goal, floor = SHARES[found[0]["isa"]] if found else (0, 0)
+    goal, floor = SHARES[found[0]["isa"] if found else "avx2"]
     text = f"convolution, all paths from x to l = 2, 3, weights read, forward: of peak, goal {goal}, at least {floor}"
     return g.goal(text, found, g.share, floor, "")
 
