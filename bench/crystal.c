@@ -28,9 +28,10 @@ static void displacement(size_t i, size_t j, int cells, int d[3])
     }
 }
 
+enum { MOST_IMAGES = 27 };
+
 /* Images of an atom that another one can see within the square of a distance: the nearest, or those
    of the boxes around too. The distance is less than a box. */
-enum { MOST_IMAGES = 27 };
 typedef struct images {
     int period, limit, reach;
 } images;

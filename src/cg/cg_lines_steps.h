@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How kernels of whole products read their operands. */
+/* What straight-line kernels share, and how those of whole products read their operands. */
 #ifndef E3TP_CG_LINES_STEPS_H
 #define E3TP_CG_LINES_STEPS_H
 
@@ -12,6 +12,11 @@
 #define LINES_OF CAT3(e3tp_cg_lines, _, E3TP_REAL)
 
 enum { T = 64 / sizeof(real) };
+
+#define K(c) v_set1(R(c))
+
+/* Products before sums: the compiler may keep them in registers, but not make them late. */
+#define KEEP_ORDER __asm__ volatile("" : : : "memory")
 
 /* The degree of component c of all, to l = 4. */
 V_INLINE int degree_of(int c)

@@ -262,9 +262,6 @@ V_INLINE void scaled(const int l, const real k, const real *s, const real *a, co
                        (set == E3TP_CG_SET_EVEN ? 0 : DIFFERENCES), \
                    1, x, y, P);
 
-/* Products before sums: the compiler may keep them in registers, but not make them late. */
-#define KEEP_ORDER __asm__ volatile("" : : : "memory")
-
 /* One of them, as re and im. */
 #define TAKE(slot)                                     \
     v_real re = P[2 * (slot)], im = P[2 * (slot) + 1]; \
@@ -272,7 +269,6 @@ V_INLINE void scaled(const int l, const real k, const real *s, const real *a, co
     V_PIN(im)
 #define TAKE_RE(slot) const v_real re = P[2 * (slot)]
 #define TAKE_IM(slot) const v_real im = P[2 * (slot) + 1]
-#define K(c) v_set1(R(c))
 
 /* A pair as a table: see cg_pair_body.h for what it holds. */
 enum {

@@ -12,8 +12,6 @@
 
 #define E3TP_CG_SIGNALS CAT3(e3tp_cg_signals, _, E3TP_REAL)
 
-#define K(c) v_set1(R(c))
-
 /* Components m and -m of the degree whose m = 0 is component `c` of all; the first of x is
    component bx of all, of y by. */
 #define XR(c, m) x[(c) + (m)-bx]
@@ -156,9 +154,6 @@ V_INLINE void product_ONE(PRODUCT_ARGS)
 
 #define PRODUCT(which, p, q, a, ma, b, mb) \
     product_##which(ODD, FIRST_X *FIRST_X, ODD, x, y, P, p, q, a, ma, b, mb);
-
-/* Products before sums: the compiler may keep them in registers, but not make them late. */
-#define KEEP_ORDER __asm__ volatile("" : : : "memory")
 
 #define TAKE(part, at)   \
     v_real part = P[at]; \

@@ -64,8 +64,8 @@ bool E3TP_NAME(e3tp_cg_lies_in_lines)(const frame *f, int k)
 {
     size_t start;
     const e3tp_tile_map m = map_of(f, k, &start);
-    if (!e3tp_packs_as_one(f->p, k) || m.index || (k == 2 && f->r->sz == 0) ||
-        (k == 2 && share_a_set(m.component)))
+    if (!e3tp_packs_as_one(f->p, k) || m.index ||
+        (k == 2 && (f->r->sz == 0 || share_a_set(m.component))))
         return false;
     return f->plan->lanes == E3TP_LANES_ROWS ? m.row == 1 && f->n % T == 0
                                              : m.channel == 1 && m.mul % T == 0;
@@ -83,10 +83,9 @@ static places places_of(const frame *f, int k)
     }
     size_t start;
     const e3tp_tile_map m = map_of(f, k, &start);
+    const size_t next = by_rows ? m.channel : T;
     return (places){(real *)(uintptr_t)memory_of(f, k) + start, m.component, by_rows ? T : m.row,
-                    one       ? 0
-                    : by_rows ? m.channel
-                              : T};
+                    one ? 0 : next};
 }
 
 static LINES(E3TP_REAL) lines_of(const places *p, size_t i, bool inner_is_rows)
