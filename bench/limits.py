@@ -29,6 +29,11 @@ def cases(isa):
             f"{head} name=shared.{L} in1={natural(L, 128)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
             "weights=row batch=16 layout=ir_mul threads=1 pass=fwd,bwd,dbl"
         )
+    for L in range(1, 5):
+        yield (
+            f"{head} name=by-path.{L} in1={natural(L, 128)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
+            "weights=row shape=path batch=16 layout=ir_mul threads=1 pass=fwd,bwd,dbl"
+        )
     x, y = natural(2, 32), natural(2, 1)
     joined = f"{head} in1={x} in2={y} out={x} mode=uvw layout=mul_ir threads=1 pass=fwd"
     yield f"{joined} name=joined weights=shared batch=64"
@@ -84,6 +89,7 @@ LANES = (
     ((6, 7, 8), 0.6, 0.9),
 )
 SHARED = (((1,), 0.35, 0.45), ((2, 3, 4), 0.5, 0.65))
+BY_PATH = (((1,), 0.4, 0.5), ((2,), 0.6, 0.75), ((3, 4), 0.65, 0.8))
 
 
 def listed(degrees):
@@ -113,6 +119,9 @@ def table(rows):
     for degrees, floor, goal in SHARED:
         what = f"uvu, 128 channels, a weight for each, L = {listed(degrees)}: of peak"
         add(what, of("shared", degrees, **{"pass": "fwd"}), g.share, floor, goal)
+    for degrees, floor, goal in BY_PATH:
+        what = f"uvu, 128 channels, a weight for each path, L = {listed(degrees)}: of peak"
+        add(what, of("by-path", degrees, **{"pass": "fwd"}), g.share, floor, goal)
     add("uvw, shared weights: of peak", of("joined", (0,)), g.share, 0.6, 0.8)
     add("uvw, weights by row: of memory bandwidth", of("joined-rows", (0,)), g.memory_share, 0.6, 0.8)
     for which, name, floor, goal in (("bwd", "backward", 3.2, 2.5), ("dbl", "double backward", 7, 5)):

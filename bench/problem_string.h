@@ -5,6 +5,7 @@
      pass=fwd|bwd|dbl|jvp   threads=N   batch=N   seed=N      name= a label for reports
      method=auto|cg|gaunt|grid|matrix               isa=auto|generic|avx2|avx512|neon
      layout=mul_ir|ir_mul|batch_last                weights=none|shared|row
+     shape=channel|path: weights of each channel of a path as e3nn has them, or one for all
      op=tp:  in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
@@ -13,8 +14,8 @@
 
    dbl and jvp, double backward and JVP, are verified for op=tp alone.
 
-   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights) makes one case of
-   each: the variants of a group, which are timed in turns. */
+   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights, shape) makes one
+   case of each: the variants of a group, which are timed in turns. */
 #ifndef BENCH_PROBLEM_STRING_H
 #define BENCH_PROBLEM_STRING_H
 
@@ -37,6 +38,7 @@ typedef struct bench_problem {
     e3tp_isa isa;
     e3tp_layout layout;
     int weights; /* e3tp_weights, -1: the library's default */
+    int by_path; /* one weight for all channels of a path */
     int threads;
     unsigned long long seed;
 } bench_problem;

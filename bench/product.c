@@ -247,7 +247,7 @@ static void set_coefficients(bench_product *q)
         q->paths[t].coefficient = sqrt((2 * q->blocks[2][q->paths[t].out].l + 1) / n);
         q->paths[t].w_offset = q->width[3];
         if (q->weighted)
-            q->width[3] += weight_count(q, &q->paths[t]);
+            q->width[3] += q->problem.by_path ? 1 : weight_count(q, &q->paths[t]);
     }
 }
 
@@ -418,6 +418,8 @@ static void describe(e3tp_desc *d, const bench_product *q)
         describe_degrees(d, q);
     else
         describe_paths(d, q);
+    if (p->by_path)
+        e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
     if (p->weights >= 0)
         e3tp_desc_set_weights(d, (e3tp_weights)p->weights);
     e3tp_desc_set_dtype(d, p->dtype);

@@ -105,6 +105,8 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
     path_terms p = {0};
     p.terms = bench_terms(a->l, b->l, c->l);
     p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
+    for (size_t i = 0; i < p.ntriples && q->problem.by_path; i++)
+        p.triples[i].weight = 0;
     return p;
 }
 

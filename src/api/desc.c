@@ -297,7 +297,7 @@ e3tp_status e3tp_desc_set_weight_shape(e3tp_desc *d, e3tp_weight_shape shape)
     CHECK(d, shape == E3TP_WEIGHT_BY_CHANNEL || shape == E3TP_WEIGHT_BY_PATH,
           "there is no weight shape %d", (int)shape);
     CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_weight_shape: the operation has no paths");
-    d->weight_shape = shape;
+    d->spec.weight_by_path = shape == E3TP_WEIGHT_BY_PATH;
     return E3TP_OK;
 }
 

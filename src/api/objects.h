@@ -14,7 +14,6 @@ struct e3tp_desc {
     e3tp_effort effort;
     int threads;
     int accumulation; /* -1: the dtype */
-    e3tp_weight_shape weight_shape;
     e3tp_parallel_fn parallel_fn;
     void *parallel_ctx;
     e3tp_allocator allocator; /* of plans; the descriptor itself uses the C library's */
@@ -31,14 +30,13 @@ struct e3tp_plan {
     e3tp_parallel parallel;
     e3tp_allocator allocator;
     e3tp_choice choice;
-    double seconds[2];   /* estimated per row: forward, backward */
-    bool weight_by_path; /* one for all channels of a path */
-    bool wide;           /* sums over the batch of single precision add up in double */
+    double seconds[2]; /* estimated per row: forward, backward */
+    bool wide;         /* sums over the batch of single precision add up in double */
 };
 
 static inline e3tp_executor e3tp_plan_executor(const e3tp_plan *p)
 {
-    return (e3tp_executor){p->problem, p->backend, p->state, p->weight_by_path};
+    return (e3tp_executor){p->problem, p->backend, p->state};
 }
 
 /* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or

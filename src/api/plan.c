@@ -15,7 +15,6 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
     if (d->accumulation == E3TP_F32 && d->spec.dtype == E3TP_F64)
         return e3tp_fail(why, E3TP_E_UNSUPPORTED,
                          "accumulation in float32 of float64 data would lose what they hold");
-    p->weight_by_path = d->weight_shape == E3TP_WEIGHT_BY_PATH;
     p->wide = d->accumulation == E3TP_F64 && d->spec.dtype == E3TP_F32;
     E3TP_TRY(e3tp_isa_choose(d->isa, &p->tier, why));
     E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
@@ -83,8 +82,8 @@ size_t e3tp_plan_width(const e3tp_plan *p, e3tp_operand which)
     if (!p)
         return 0;
     if (which == E3TP_W)
-        return p->weight_by_path ? e3tp_problem_weighted_paths(p->problem)
-                                 : p->problem->weight_numel;
+        return p->problem->weight_by_path ? e3tp_problem_weighted_paths(p->problem)
+                                          : p->problem->weight_numel;
     return which >= E3TP_X && which <= E3TP_Z ? p->problem->dim[which] : 0;
 }
 

@@ -47,11 +47,27 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
     return m2 * (2 * nnz + m1 * (2 * n1 * n3 + (c->has_weight ? n1 : 0)));
 }
 
+/* Of a path that is one of those of a matrix: the matrix's product with the channels counts for the
+   first of them. */
+static double folded_flops(const e3tp_problem *p, size_t path)
+{
+    const e3tp_coupling *c = &p->paths[path];
+    const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
+                     *bo = &p->blocks[2][c->out];
+    bool first = true;
+    for (size_t i = 0; i < path; i++)
+        first = first && !(p->paths[i].in1 == c->in1 && p->paths[i].out == c->out);
+    const double matrix = 2 * (2 * b1->l + 1) * (2 * bo->l + 1) * (double)bo->mul;
+    return 2 * (double)b2->mul * e3tp_cg_nonzeros(p, c) + (first ? matrix : 0);
+}
+
 static double row_flops(const e3tp_problem *p, e3tp_pass pass)
 {
+    const bool folded = e3tp_cg_is_folded(p);
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++)
-        flops += path_flops(p, &p->paths[i], e3tp_cg_nonzeros(p, &p->paths[i]));
+        flops += folded ? folded_flops(p, i)
+                        : path_flops(p, &p->paths[i], e3tp_cg_nonzeros(p, &p->paths[i]));
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
 
@@ -73,8 +89,11 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
     if (e3tp_cg_has_signal(p, tier))
         return e3tp_signal_seconds(p, pass, e3tp_cg_signal_seconds(p, tier, pass));
     double seconds = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_element;
-    for (size_t i = 0; i < p->npaths; i++)
-        seconds += path_seconds(p, &p->paths[i], tier);
+    if (e3tp_cg_is_folded(p))
+        seconds += row_flops(p, E3TP_FORWARD) / e3tp_tier_speed(speed, tier);
+    else
+        for (size_t i = 0; i < p->npaths; i++)
+            seconds += path_seconds(p, &p->paths[i], tier);
     return seconds * (p->dtype == E3TP_F64 ? 2 : 1) * (pass == E3TP_BACKWARD ? 2 : 1);
 }
 
@@ -153,6 +172,12 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
         g->paths->runner->run(g->paths, pass, rows, scratch);
 }
 
+static bool takes_weights_by_path(const void *state)
+{
+    const plan *g = state;
+    return g->paths && g->paths->folded;
+}
+
 static bool has_second(const void *state)
 {
     return ((const plan *)state)->paths != NULL;
@@ -181,8 +206,9 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
         e3tp_append(buf, cap, used, "kernels of the whole product\n");
     else
         e3tp_append(buf, cap, used, "%zu tensors%s\n", g->paths->ntriples,
-                    g->paths->runner->is_whole(g->paths) ? ", forward by a kernel of the whole"
-                                                         : "");
+                    g->paths->folded ? ", one matrix for paths of the same ends"
+                    : g->paths->runner->is_whole(g->paths) ? ", forward by a kernel of the whole"
+                                                           : "");
 }
 
 const e3tp_backend e3tp_backend_cg = {
@@ -196,6 +222,7 @@ const e3tp_backend e3tp_backend_cg = {
     .block_rows = block_rows,
     .sum_rows = sum_rows,
     .scratch_bytes = scratch_bytes,
+    .takes_weights_by_path = takes_weights_by_path,
     .run = run,
     .has_second = has_second,
     .run_second = run_second,

@@ -30,7 +30,8 @@ typedef struct frame {
     real *g[4];     /* their gradients; [2]: z before its factors */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
     real *M, *turned_M, *mid, *gmid;
-    real *turned; /* a matrix of weights, transposed */
+    real *turned;     /* a matrix of weights, transposed */
+    void *components; /* lists of those of folded paths */
 } frame;
 
 /* Block of operand k (3: y with rows as lanes) in its packed form, or in that of its gradient. */
@@ -93,7 +94,7 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 /* Whether gradients of weights are written once each, not added up. */
 static inline bool e3tp_cg_overwrites(const frame *f)
 {
-    return f->direct && !f->second;
+    return f->direct && !f->second && !f->plan->folded;
 }
 
 /* Whether kernels write the gradients of the weights of a path where the caller wants them. */
@@ -147,6 +148,10 @@ void E3TP_NAME(e3tp_cg_whole)(const frame *f);
 
 /* All uvu paths whose channels share y. */
 void E3TP_NAME(e3tp_cg_channels)(const frame *f);
+/* Where paths are folded: all of them; weights to lines, and their gradients back. */
+void E3TP_NAME(e3tp_cg_folded)(const frame *f);
+void E3TP_NAME(e3tp_cg_pack_folded)(const frame *f);
+void E3TP_NAME(e3tp_cg_unpack_folded)(const frame *f);
 /* A uvw path whose channels share y. */
 void E3TP_NAME(e3tp_cg_connect)(const frame *f, size_t path);
 

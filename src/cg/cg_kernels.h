@@ -87,8 +87,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    scale_add   z += w a, d components
    scale       a *= w, d components
    dot         line += sum over components a b
-   build       M[i][k] += c sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
-               from M; entries with o = i, i = k, j = j
+   build       M[i][k] += c w sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
+               from M; w a line, NULL: ones; entries with o = i, i = k, j = j
    mix         above
    mix_back    of one source at least, where M[i][k] takes results to operands: u_k = sum_i M[i][k]
                v_i, z[k] += w u_k (NULL: not wanted), and for each source gw = sum_k x_k u_k
@@ -114,7 +114,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
     X(dot, (size_t tiles, int d, const real *a, size_t a_stride, const real *b, size_t b_stride,   \
             real *line, size_t line_stride))                                                       \
     X(build, (const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step, const real *y,  \
-              real *M))                                                                            \
+              const real *w, real *M))                                                             \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
     X(mix_y, (size_t rows, size_t tiles, const source *v, const source *g, const e3tp_cg_entry *e, \

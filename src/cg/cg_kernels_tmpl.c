@@ -181,17 +181,30 @@ static void dot(size_t tiles, int d, const real *a, size_t as, const real *b, si
 
 /* ---- channels that share y ---- */
 
-static void build(const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step,
-                  const real *y, real *M)
+/* weighted: a literal. */
+V_INLINE void build_matrix(const bool weighted, const e3tp_cg_entry *e, size_t ne, double c,
+                           int i_step, int k_step, const real *y, const real *w, real *M)
 {
+    v_real wv[NV];
+    for (int v = 0; v < NV; v++)
+        wv[v] = weighted ? v_load(w + v * V_LANES) : v_zero();
     for (size_t s = 0; s < ne; s++) {
         const v_real ce = v_set1((real)(c * e[s].c));
         const real *yj = y + e[s].j * T;
         real *m = M + (e[s].o * i_step + e[s].i * k_step) * T;
         V_UNROLL
-        for (int v = 0; v < NV; v++)
-            v_store(m + v * V_LANES, v_fma(ce, v_load(yj + v * V_LANES), v_load(m + v * V_LANES)));
+        for (int v = 0; v < NV; v++, yj += V_LANES, m += V_LANES)
+            v_store(m, v_fma(weighted ? ce * wv[v] : ce, v_load(yj), v_load(m)));
     }
+}
+
+static void build(const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step,
+                  const real *y, const real *w, real *M)
+{
+    if (w)
+        build_matrix(true, e, ne, c, i_step, k_step, y, w, M);
+    else
+        build_matrix(false, e, ne, c, i_step, k_step, y, NULL, M);
 }
 
 /* Kernels take two vectors for each broadcast, or four where results are few: parts of one tile or

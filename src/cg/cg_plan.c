@@ -132,25 +132,37 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return padded <= (few_rows ? 16 : 1.35) * used ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
+static bool is_shared(const e3tp_cg_plan *g, size_t path)
+{
+    return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
+}
+
 /* Whole tiles of channels, one channel of y: the weights of a row are lines as they are. */
 static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
 {
     const e3tp_problem *p = g->problem;
-    return g->path[path].channels && p->paths[path].mode == E3TP_UVU &&
-           e3tp_cg_block(p, path, 1)->mul == 1 &&
+    return is_shared(g, path) && e3tp_cg_block(p, path, 1)->mul == 1 &&
            e3tp_cg_block(p, path, 0)->mul % e3tp_tile_lanes(p) == 0;
+}
+
+bool e3tp_cg_is_folded(const e3tp_problem *p)
+{
+    return e3tp_cg_may_fold(p) && choose_lanes(p) == E3TP_LANES_CHANNELS;
 }
 
 static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
+    g->direct = p->npaths > 0;
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].in_place = reads_in_place(g, i);
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
+        g->direct = g->direct && is_shared(g, i);
     }
+    g->folded = e3tp_cg_is_folded(p);
 }
 
 /* Of operands without kernels of pairs, where some path runs lane by lane. */
@@ -165,11 +177,6 @@ static e3tp_status make_tables(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_me
                 E3TP_TRY(e3tp_cg_table_create(&t->table[k], l, t->to[k], t->n, a, why));
         }
     return E3TP_OK;
-}
-
-static bool is_shared(const e3tp_cg_plan *g, size_t path)
-{
-    return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
 }
 
 /* Lists by blocks of operand k. */
@@ -194,9 +201,6 @@ static bool list_shared(const e3tp_cg_plan *g, int k, e3tp_cg_list *list, const 
 static e3tp_status make_lists(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
 {
     const e3tp_problem *p = g->problem;
-    g->direct = p->npaths > 0;
-    for (size_t i = 0; i < p->npaths; i++)
-        g->direct = g->direct && is_shared(g, i);
     for (int k = 0; k < 3; k += 2) {
         g->whole[k] = p->layout[k] == E3TP_IR_MUL;
         for (size_t i = 0; i < p->nblocks[k]; i++)
@@ -230,9 +234,22 @@ static bool runs_on(const e3tp_cg_plan *g, size_t first, size_t next)
            b->w_offset == a->w_offset + (next - first) * a->w_count;
 }
 
+/* Lanes over rows: a line for each weighted path and tile of rows. */
+static size_t folded_lines(e3tp_cg_plan *g, size_t n)
+{
+    const size_t T = e3tp_tile_lanes(g->problem);
+    size_t weights = 0;
+    for (size_t i = 0; i < g->problem->npaths; i++)
+        if (g->problem->paths[i].has_weight)
+            g->path[i].lines = weights++;
+    return (n + T - 1) / T * weights;
+}
+
 static size_t lines_of(e3tp_cg_plan *g, size_t n)
 {
     size_t lines = 0;
+    if (g->folded)
+        return folded_lines(g, n);
     for (size_t i = 0, run; i < g->problem->npaths; i += run) {
         for (run = 1; i + run < g->problem->npaths && runs_on(g, i, i + run);)
             run++;
@@ -262,10 +279,17 @@ static size_t fit_rows(size_t bytes, size_t row_elements, const e3tp_problem *p)
     return bytes / ((row_elements + 1) * e3tp_dtype_size(p->dtype));
 }
 
+/* Weights that a row has for itself, as kernels read them. */
+static size_t weights_read(const e3tp_cg_plan *g)
+{
+    const bool own = g->problem->weights == E3TP_WEIGHTS_ROW;
+    return g->folded ? e3tp_row_weights(g->problem) : own ? g->problem->weight_numel : 0;
+}
+
 static void choose_rows(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    const size_t T = e3tp_tile_lanes(p), in = p->dim[0] + p->dim[1] + e3tp_row_weights(p);
+    const size_t T = e3tp_tile_lanes(p), in = p->dim[0] + p->dim[1] + weights_read(g);
     size_t fit = fit_rows(block_bytes, in + p->dim[2], p);
     if (g->lanes == E3TP_LANES_ROWS) {
         fit = fit / T * T;
@@ -335,6 +359,8 @@ static void choose_scratch(e3tp_cg_plan *g)
             g->max_middle = most(g->max_middle, n3 * T * groups);
         }
     }
+    if (g->folded)
+        e3tp_cg_size_classes(g);
 }
 
 static bool is_uniform(const e3tp_problem *p, int k)
@@ -374,6 +400,7 @@ static void lay_out(e3tp_cg_plan *g)
     for (int i = 0; i < 2; i++)
         s->matrix[i] = e3tp_take(&s->total, T, g->max_matrix, true);
     s->turned = e3tp_take(&s->total, T, g->max_turned, true);
+    s->components = e3tp_take(&s->total, T, g->max_components, true);
     s->total_second = s->total;
     for (int k = 0; k < 4; k++)
         s->t[k] = k == 2 ? 0 : e3tp_take(&s->total_second, T, g->packed[k].elements, true);
@@ -390,6 +417,9 @@ e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const
     e3tp_status s = make_triples(g, a, why);
     if (s == E3TP_OK) {
         choose_forms(g);
+        s = g->folded ? e3tp_cg_make_classes(g, a, why) : E3TP_OK;
+    }
+    if (s == E3TP_OK) {
         e3tp_cg_find_whole(g);
         choose_rows(g);
         choose_tiles(g);
@@ -426,6 +456,7 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
         e3tp_free(a, g->groups[k]);
     }
     for (int i = 0; i < 2; i++) {
+        e3tp_cg_classes_destroy(&g->folds[i], a);
         e3tp_free(a, g->shared[i].path);
         e3tp_free(a, g->shared[i].at);
     }

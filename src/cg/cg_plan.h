@@ -3,6 +3,7 @@
 #ifndef E3TP_CG_PLAN_H
 #define E3TP_CG_PLAN_H
 
+#include "cg/cg_folded.h"
 #include "cg/cg_kernels.h"
 #include "cg/cg_pairs.h"
 #include "cg/cg_whole.h"
@@ -77,7 +78,7 @@ typedef struct e3tp_cg_member {
    packed as the components of one block: the first has run = their number, the others 0. */
 typedef struct e3tp_cg_path {
     size_t triple;
-    size_t lines, line_step, run;
+    size_t lines, line_step, run;   /* folded: the first is its number among weighted paths */
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
     bool in_place; /* the caller's weights serve as lines, unless they are gathered */
@@ -90,6 +91,7 @@ typedef struct e3tp_cg_layout {
     size_t matrix[2];  /* of uvu and uvw paths, and of uvw paths turned */
     size_t middle[2];  /* products of uvw paths, and their gradients */
     size_t turned;     /* a matrix of weights of a uvw path, transposed */
+    size_t components; /* folded: lists of components */
     size_t total;
     size_t t[4], t_lines; /* second order: packed tangents of x and y (by v), lines of those of w */
     size_t total_second;
@@ -128,6 +130,9 @@ typedef struct e3tp_cg_plan {
     size_t lines;           /* of all weights, for the larger of block_rows and sum_rows */
     e3tp_cg_list shared[2]; /* by block of z, of x */
     bool direct;            /* all paths are such */
+    bool folded;            /* and channels have no weights of their own (cg_folded.h) */
+    e3tp_cg_classes folds[2]; /* folded: to z, to gx */
+    size_t max_components;  /* elements of the lists of components that kernels take */
     bool whole[3];          /* operands in IR_MUL, blocks of whole tiles (of x and z) */
     e3tp_cg_whole_product whole_product;
     size_t max_matrix; /* elements of matrices at a time: the largest path's at least */
@@ -174,6 +179,11 @@ void e3tp_cg_table_destroy(e3tp_cg_table *t, const e3tp_allocator *a);
 e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
 /* Another: whole_product. */
 void e3tp_cg_find_whole(e3tp_cg_plan *g);
+/* Steps of creation where paths are folded: folds; the sizes that they need. */
+e3tp_status e3tp_cg_make_classes(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
+void e3tp_cg_size_classes(e3tp_cg_plan *g);
+/* Whether the plan of a problem is folded. */
+bool e3tp_cg_is_folded(const e3tp_problem *p);
 /* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 

@@ -86,6 +86,10 @@ static void fold_coefficient(const frame *f, size_t path, size_t rows)
 
 static void pack_weights(const frame *f)
 {
+    if (f->plan->folded) {
+        E3TP_NAME(e3tp_cg_pack_folded)(f);
+        return;
+    }
     const size_t group = f->plan->lanes == E3TP_LANES_ROWS ? T : 1;
     const size_t rows = e3tp_cg_one_line(f) ? group : f->n;
     for (size_t i = 0; i < f->p->npaths; i++)
@@ -113,6 +117,10 @@ static void clear_weight_gradients(const frame *f)
 
 static void unpack_weight_gradients(const frame *f)
 {
+    if (f->plan->folded) {
+        E3TP_NAME(e3tp_cg_unpack_folded)(f);
+        return;
+    }
     for (size_t i = 0; i < f->p->npaths; i++)
         if (!e3tp_cg_writes_weights(f, i))
             visit_lines(f, i, f->n, f->lgw, unpack_line);
@@ -169,6 +177,10 @@ static void channel_paths(const frame *f)
 {
     if (!f->plan->y_rows)
         return;
+    if (f->plan->folded) {
+        E3TP_NAME(e3tp_cg_folded)(f);
+        return;
+    }
     E3TP_NAME(e3tp_cg_channels)(f);
     for (size_t i = 0; i < f->p->npaths; i++)
         if (f->plan->path[i].channels && f->p->paths[i].mode == E3TP_UVW && !e3tp_cg_rests(f, i))
@@ -451,7 +463,8 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
                .turned_M = at + s->matrix[1],
                .mid = at + s->middle[0],
                .gmid = at + s->middle[1],
-               .turned = at + s->turned};
+               .turned = at + s->turned,
+               .components = at + s->components};
     for (int k = 0; k < 4; k++) {
         f.v[k] = at + s->v[k];
         f.g[k] = at + s->g[k];

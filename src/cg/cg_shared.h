@@ -36,7 +36,7 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
     memset(M, 0, (size_t)(n1 * n3) * T * sizeof(real));
     E3TP_NAME(e3tp_cg_kernels)
         .build(t->to[E3TP_CG_TO_X], t->n, f->p->paths[path].coeff, turned ? 1 : n3, turned ? n1 : 1,
-               y.v + (g * y.b->mul + v) * y.stride, M);
+               y.v + (g * y.b->mul + v) * y.stride, NULL, M);
 }
 
 /* Adds to gy what n rows of x, from the r-th on, and of the cotangents of the products give. */

@@ -70,6 +70,9 @@ typedef struct e3tp_backend {
     size_t (*sum_rows)(const void *state);
     /* 64-byte aligned scratch per worker. */
     size_t (*scratch_bytes)(const void *state, e3tp_pass pass);
+    /* Of a problem with weights by path: whether the rows of weights in run and run_second are
+       those, one for each weighted path in the order of the paths; NULL: no, they are e3nn's. */
+    bool (*takes_weights_by_path)(const void *state);
     /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL).
        Cannot fail, allocates nothing. A row's result is independent of n and of its place in the
        block. */

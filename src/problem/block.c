@@ -37,7 +37,7 @@ static size_t arguments_of(const e3tp_executor *p, argument a[MOST_ARGUMENTS])
     a[n++] = (argument){OP_X, 0, e3tp_op_width(p, OP_X)};
     a[n++] = (argument){OP_Y, 0, e3tp_op_width(p, OP_Y)};
     if (!q->factor_weights && q->weight_numel)
-        a[n++] = (argument){OP_W, 0, q->weight_numel};
+        a[n++] = (argument){OP_W, 0, e3tp_op_width(p, OP_W)};
     for (int k = 0; k < 3 && q->factor_weights; k++) {
         const size_t next = e3tp_problem_factors(q, 0, k + 1);
         a[n++] = (argument){OP_W, at, next - at};
@@ -146,7 +146,7 @@ static void copy_rows(const e3tp_block_call *c, int k, const char *from, char *t
 /* An operand of n rows with nothing between them; one row for all stays as it is. */
 static const void *stage(const e3tp_block_call *c, int k, const void *from, stack *s)
 {
-    if (from && k == OP_W && c->executor->weight_by_path)
+    if (from && k == OP_W && e3tp_spreads_weights(c->executor))
         return spread_weights(c, from, s);
     const bool as_it_is =
         c->stride[k] == 0 || (c->stride[k] == packed_stride(c, k) && !is_gathered(c, k));
@@ -185,7 +185,7 @@ static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h
     }
     for (size_t r = 0; r < (s ? c->n : 1); r++) {
         const bool picked = a.operand == OP_W && c->index;
-        if (a.operand == OP_W && c->executor->weight_by_path) {
+        if (a.operand == OP_W && e3tp_spreads_weights(c->executor)) {
             collect_row(c->executor, from + r * width * element);
             a.count = e3tp_problem_weighted_paths(c->executor->problem);
         }
@@ -279,7 +279,7 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
 /* Whether the backend can not read the caller's weights as they lie. */
 static bool has_staged_weights(const e3tp_block_call *c)
 {
-    return c->index || c->executor->weight_by_path;
+    return c->index || e3tp_spreads_weights(c->executor);
 }
 
 static void stage_weights(const e3tp_block_call *c, stack *s, e3tp_rows *r)
@@ -547,7 +547,7 @@ size_t e3tp_block_scratch(const e3tp_executor *p, e3tp_pass pass, bool indexed)
         const size_t each = e3tp_round_up(rows * e3tp_op_width(p, k) * element, 64);
         if (composed)
             bytes += (k == OP_W ? 4 : k == OP_Z ? 2 : 3) * each;
-        else if ((indexed || p->weight_by_path) && k == OP_W)
+        else if ((indexed || e3tp_spreads_weights(p)) && k == OP_W)
             bytes += (e3tp_is_second_order(pass) ? 3 : 2) * each;
     }
     return bytes;

@@ -11,7 +11,6 @@ typedef struct e3tp_executor {
     const e3tp_problem *problem;
     const e3tp_backend *backend;
     const void *state;
-    bool weight_by_path; /* one for all channels of a path */
 } e3tp_executor;
 
 /* Operands of a call, in this order everywhere. */
@@ -23,10 +22,20 @@ extern const char *const e3tp_op_in_name[OP_COUNT];
 extern const char *const e3tp_op_tangent_name[OP_COUNT];
 extern const char *const e3tp_op_out_name[][OP_COUNT];
 
-/* The operand's elements in a row of the problem's (weights by path take fewer), and whether the
-   batch is innermost. */
+/* Whether the backend has a weight of its own for each channel where the caller has one for a path.
+ */
+static inline bool e3tp_spreads_weights(const e3tp_executor *p)
+{
+    return p->problem->weight_by_path &&
+           !(p->backend->takes_weights_by_path && p->backend->takes_weights_by_path(p->state));
+}
+
+/* The operand's elements in a row of the backend's (weights by path may be fewer than those), and
+   whether the batch is innermost. */
 static inline size_t e3tp_op_width(const e3tp_executor *p, int k)
 {
+    if (k == OP_W && p->problem->weight_by_path && !e3tp_spreads_weights(p))
+        return e3tp_problem_weighted_paths(p->problem);
     return k == OP_W ? p->problem->weight_numel : p->problem->dim[k == OP_Z ? 2 : k];
 }
 

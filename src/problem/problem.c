@@ -334,6 +334,7 @@ static e3tp_status make_product(e3tp_problem *p, const e3tp_spec *s, const e3tp_
                                 e3tp_message *why)
 {
     p->rank = 1;
+    p->weight_by_path = s->weight_by_path;
     for (int k = 0; k < 3; k++)
         E3TP_TRY(make_blocks(p, k, s->irreps[k], s->nirreps[k], a, why));
     return make_product_paths(p, s, a, why);

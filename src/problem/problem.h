@@ -57,11 +57,14 @@ typedef struct e3tp_problem {
     e3tp_coupling *paths; /* in e3nn's order; without zero-size paths */
     size_t weight_numel;  /* elements per weight row, 0: none */
     e3tp_weights weights; /* NONE, SHARED (one row for the batch), ROW */
-    bool factor_weights;  /* signals: row = a [R][n1][C], b [R][n2][C], c [R][n3][C], end to end */
-    size_t channels;      /* signals: C */
-    size_t rank;          /* signals: R, terms of the sum; else 1 */
-    int spin;             /* matrix: h */
-    int power;            /* gaunt_power: N; weights are [N][n3][C], not factors */
+    bool
+        weight_by_path; /* the caller has one weight for all channels of a path; the rows of weights
+                           here are e3nn's, those by path are for backends that take them */
+    bool factor_weights; /* signals: row = a [R][n1][C], b [R][n2][C], c [R][n3][C], end to end */
+    size_t channels;     /* signals: C */
+    size_t rank;         /* signals: R, terms of the sum; else 1 */
+    int spin;            /* matrix: h */
+    int power;           /* gaunt_power: N; weights are [N][n3][C], not factors */
     int grid_theta, grid_phi; /* 0: smallest exact */
     e3tp_quadrature quadrature;
     bool allow_aliasing;
@@ -84,7 +87,8 @@ typedef struct e3tp_spec {
     e3tp_path *paths;
     e3tp_irrep_norm irrep_norm;
     e3tp_path_norm path_norm;
-    int weights;       /* -1: default */
+    int weights; /* -1: default */
+    bool weight_by_path;
     unsigned types[3]; /* of vector fields: bits of e3tp_field_type */
     size_t channels, rank;
     int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
@@ -114,10 +118,12 @@ size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);
 const char *e3tp_mode_name(e3tp_mode mode);
 size_t e3tp_dtype_size(e3tp_dtype t);
 
-/* Weights that every row has for itself. */
+/* Weights that the caller has for every row. */
 static inline size_t e3tp_row_weights(const e3tp_problem *p)
 {
-    return p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel : 0;
+    if (p->weights != E3TP_WEIGHTS_ROW)
+        return 0;
+    return p->weight_by_path ? e3tp_problem_weighted_paths(p) : p->weight_numel;
 }
 
 #endif

@@ -115,16 +115,17 @@ static void NAME(check_lines)(const KERNELS *k, size_t tiles, int d)
 /* ---- channels that share y ---- */
 
 /* Matrices [o][i] of 7 x 5 elements, and turned. */
-static void NAME(check_build)(const KERNELS *k, int o_step, int i_step)
+static void NAME(check_build)(const KERNELS *k, int o_step, int i_step, bool weighted)
 {
     const size_t T = NAME(T);
-    REAL *y = NAME(integers)(0), *M = NAME(integers)(1);
+    REAL *y = NAME(integers)(0), *M = NAME(integers)(1), *w = NAME(integers)(2);
     double *want = NAME(expect)(1);
     for (size_t s = 0; s < ENTRIES; s++)
         for (size_t v = 0; v < T; v++)
             want[(size_t)(entries[s].o * o_step + entries[s].i * i_step) * T + v] +=
-                2 * entries[s].c * (double)y[(size_t)entries[s].j * T + v];
-    k->build(entries, ENTRIES, 2, o_step, i_step, y, M);
+                2 * entries[s].c * (weighted ? (double)w[v] : 1) *
+                (double)y[(size_t)entries[s].j * T + v];
+    k->build(entries, ENTRIES, 2, o_step, i_step, y, weighted ? w : NULL, M);
     NAME(same)(1, want, "build");
 }
 
@@ -386,8 +387,10 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             NAME(check_quads)(k, tiles, i);
             NAME(check_lines)(k, tiles, (int)tiles + 4 * i);
         }
-    NAME(check_build)(k, 5, 1);
-    NAME(check_build)(k, 1, 7);
+    for (int i = 0; i < 2; i++) {
+        NAME(check_build)(k, 5, 1, i);
+        NAME(check_build)(k, 1, 7, i);
+    }
     NAME(check_shapes)(k);
     for (int i = 0; i < 9; i++)
         for (int n3 = 1; n3 <= 9; n3 += 2) {

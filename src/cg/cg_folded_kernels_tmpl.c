@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernels of folded paths, compiled once per tier and real. Exports one const struct. */
+#include "cg/cg_folded.h"
+
+#include <stdbool.h>
+
+#include "simd/transpose.h"
+#include "tile/tile.h"
+
+enum { T = 64 / sizeof(real), NV = TILE_VECS };
+
+#define COMPONENT_(r) e3tp_cg_component_##r
+#define COMPONENT(r) COMPONENT_(r)
+typedef COMPONENT(E3TP_REAL) component;
+
+V_INLINE void clear_sums(const int n, v_real *acc)
+{
+    V_UNROLL
+    for (int q = 0; q < n; q++)
+        acc[q] = v_zero();
+}
+
+V_INLINE real *place(const component *c, size_t row, size_t tile)
+{
+    return c->v + row * c->row + tile * c->tile;
+}
+
+/* ---- product ---- */
+
+/* Sums in registers: so many results by two vectors, by four where they are few. */
+enum { PAIR = 2, FOUR = 4, MOST_RESULTS = NV == 1 ? 12 : 6, FEW_RESULTS = NV == 1 ? 5 : 3 };
+
+/* A row. */
+typedef struct product_job {
+    size_t tiles, n, N;
+    const component *x, *z;
+    const real *const *from; /* tile 0 of the components of x */
+    size_t row;
+    bool fresh;
+} product_job;
+
+V_INLINE size_t vector_at(const int v, size_t tile)
+{
+    return (size_t)(v / NV) * tile + (size_t)(v % NV * V_LANES);
+}
+
+/* K results of nv vectors of tile t on, which go to tiles of `to`; K, nv literals. */
+V_INLINE void product_tile(const int K, const int nv, const product_job *j, size_t t, int lane,
+                           const component *to, const real *M)
+{
+    v_real acc[MOST_RESULTS * PAIR];
+    clear_sums(K * nv, acc);
+    for (size_t i = 0; i < j->n; i++, M += j->N) {
+        const size_t step = j->x[i].tile;
+        const real *x = j->from[i] + t * step + lane;
+        v_real a[FOUR];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            a[v] = v_loadu(x + vector_at(v, step));
+        V_UNROLL
+        for (int q = 0; q < K; q++) {
+            v_real c = v_set1(M[q]);
+            V_PIN(c);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+        }
+    }
+    V_UNROLL
+    for (int q = 0; q < K; q++) {
+        real *z = to[q].v + t * to[q].tile + lane;
+        V_UNROLL
+        for (int v = 0; v < nv; v++) {
+            real *at = z + vector_at(v, to[q].tile);
+            v_storeu(at, j->fresh ? acc[q * nv + v] : v_loadu(at) + acc[q * nv + v]);
+        }
+    }
+}
+
+/* K results from the k-th on. */
+V_INLINE void product_results(const int K, const product_job *j, size_t k, const real *M)
+{
+    const int nv = K <= FEW_RESULTS ? FOUR : PAIR, rest = NV == 1 ? 1 : PAIR;
+    const size_t step = nv > NV ? (size_t)(nv / NV) : 1;
+    component to[MOST_RESULTS];
+    for (int q = 0; q < K; q++)
+        to[q] = (component){place(&j->z[k + (size_t)q], j->row, 0), 0, j->z[k + (size_t)q].tile};
+    size_t t = 0;
+    for (; t + step <= j->tiles; t += step)
+        for (int lane = 0; lane < (int)step * T; lane += nv * V_LANES)
+            product_tile(K, nv, j, t, lane, to, M + k);
+    for (; t < j->tiles; t++)
+        for (int lane = 0; lane < T; lane += rest * V_LANES)
+            product_tile(K, rest, j, t, lane, to, M + k);
+}
+
+static void product(size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index,
+                    const component *z, size_t N, const real *M, int fresh, const real **from)
+{
+#define RESULTS(K)                        \
+    case K:                               \
+        if ((K) <= MOST_RESULTS)          \
+            product_results(K, &j, k, M); \
+        break;
+    for (size_t r = 0; r < rows; r++, M += n * N) {
+        const product_job j = {tiles, n, N, x, z, from, r, fresh};
+        for (size_t i = 0; i < n; i++)
+            from[i] = place(&x[i], index ? (size_t)index[r] : r, 0);
+        for (size_t k = 0, now; k < N; k += now)
+            switch (now = e3tp_cut(N - k, MOST_RESULTS)) {
+                RESULTS(1)
+                RESULTS(2)
+                RESULTS(3)
+                RESULTS(4)
+                RESULTS(5)
+                RESULTS(6)
+                RESULTS(7)
+                RESULTS(8)
+                RESULTS(9)
+                RESULTS(10)
+                RESULTS(11)
+                RESULTS(12)
+            }
+    }
+}
+
+/* ---- overlaps ---- */
+
+/* Elements whose sums are in registers at a time, and those whose lanes are summed at a time. */
+enum { ROWS = 3, COLUMNS = 4, WIDE = 4 * COLUMNS };
+
+/* Of a row; step: from tile to tile of all components, 0 where they differ. */
+typedef struct overlap_job {
+    size_t tiles, step, row, from;
+} overlap_job;
+
+V_INLINE size_t tile_at(const bool even, const overlap_job *j, const component *c, size_t t)
+{
+    return t * (even ? j->step : c->tile);
+}
+
+/* ni x nk elements as vectors of lanes, lines of WIDE; even, ni, nk literals. */
+V_INLINE void overlap_part(const bool even, const int ni, const int nk, const overlap_job *j,
+                           const component *x, const component *g, v_real *D)
+{
+    v_real acc[ROWS * COLUMNS];
+    const real *xs[ROWS], *gs[COLUMNS];
+    clear_sums(ni * nk, acc);
+    V_UNROLL
+    for (int p = 0; p < ni; p++)
+        xs[p] = place(&x[p], j->from, 0);
+    V_UNROLL
+    for (int q = 0; q < nk; q++)
+        gs[q] = place(&g[q], j->row, 0);
+    for (size_t t = 0; t < j->tiles; t++)
+        for (int lane = 0; lane < T; lane += V_LANES) {
+            v_real xi[ROWS];
+            V_UNROLL
+            for (int p = 0; p < ni; p++)
+                xi[p] = v_loadu(xs[p] + tile_at(even, j, &x[p], t) + lane);
+            V_UNROLL
+            for (int q = 0; q < nk; q++) {
+                const v_real gk = v_loadu(gs[q] + tile_at(even, j, &g[q], t) + lane);
+                V_UNROLL
+                for (int p = 0; p < ni; p++)
+                    acc[p * nk + q] = v_fma(xi[p], gk, acc[p * nk + q]);
+            }
+        }
+    V_UNROLL
+    for (int p = 0; p < ni; p++)
+        V_UNROLL
+    for (int q = 0; q < nk; q++)
+        D[p * WIDE + q] = acc[p * nk + q];
+}
+
+V_INLINE void overlap_columns(const int ni, const overlap_job *j, const component *x,
+                              const component *g, size_t nk, v_real *D)
+{
+#define PART(nk)                                        \
+    if (j->step)                                        \
+        overlap_part(true, ni, nk, j, x, g + k, D + k); \
+    else                                                \
+        overlap_part(false, ni, nk, j, x, g + k, D + k)
+    for (size_t k = 0, now; k < nk; k += now)
+        switch (now = e3tp_cut(nk - k, COLUMNS)) {
+        case 4:
+            PART(4);
+            break;
+        case 3:
+            PART(3);
+            break;
+        case 2:
+            PART(2);
+            break;
+        default:
+            PART(1);
+        }
+}
+
+/* Elements of ni components of x with nk of g, at most WIDE, of one row. */
+V_INLINE void overlap_block(const int ni, const overlap_job *j, const component *x,
+                            const component *g, size_t nk, size_t N, real *D)
+{
+    v_real lanes[ROWS * WIDE];
+    real sum[WIDE];
+    overlap_columns(ni, j, x, g, nk, lanes);
+    for (int p = 0; p < ni; p++) {
+        v_real *line = lanes + p * WIDE;
+        for (size_t q = nk; q % (size_t)V_LANES; q++)
+            line[q] = v_zero();
+        for (size_t q = 0; q < nk; q += (size_t)V_LANES)
+            v_storeu(sum + q, v_sums(line + q));
+        memcpy(D + (size_t)p * N, sum, nk * sizeof(real));
+    }
+}
+
+/* 0: not the same for all. */
+static size_t common_step(const component *x, size_t n, const component *g, size_t N)
+{
+    const size_t step = x->tile;
+    bool same = true;
+    for (size_t i = 0; i < n; i++)
+        same = same && x[i].tile == step;
+    for (size_t k = 0; k < N; k++)
+        same = same && g[k].tile == step;
+    return same ? step : 0;
+}
+
+static void overlaps(size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index,
+                     const component *g, size_t N, real *D)
+{
+    const size_t step = common_step(x, n, g, N);
+    for (size_t r = 0; r < rows; r++, D += n * N) {
+        const overlap_job j = {tiles, step, r, index ? (size_t)index[r] : r};
+        for (size_t i = 0, ni; i < n; i += ni) {
+            ni = e3tp_cut(n - i, ROWS);
+            for (size_t k = 0; k < N; k += WIDE) {
+                const size_t nk = N - k < WIDE ? N - k : WIDE;
+                real *to = D + i * N + k;
+                if (ni == 3)
+                    overlap_block(3, &j, x + i, g + k, nk, N, to);
+                else if (ni == 2)
+                    overlap_block(2, &j, x + i, g + k, nk, N, to);
+                else
+                    overlap_block(1, &j, x + i, g + k, nk, N, to);
+            }
+        }
+    }
+}
+
+/* ---- rows in lanes ---- */
+
+static void build_back(const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,
+                       const real *y, const real *w, real *gy, real *gw)
+{
+    for (size_t s = 0; s < ne;) {
+        const int j = e[s].o;
+        v_real sum[NV];
+        clear_sums(NV, sum);
+        for (; s < ne && e[s].o == j; s++) {
+            const v_real ce = v_set1((real)(c * e[s].c));
+            const real *d = D + ((size_t)e[s].i * N + (size_t)e[s].j) * T;
+            V_UNROLL
+            for (int v = 0; v < NV; v++)
+                sum[v] = v_fma(ce, v_load(d + v * V_LANES), sum[v]);
+        }
+        for (int v = 0; v < T; v += V_LANES) {
+            const v_real of_j = sum[v / V_LANES];
+            real *to = gy ? gy + j * T + v : NULL;
+            if (to)
+                v_store(to, v_fma(w ? v_load(w + v) : v_set1(1), of_j, v_load(to)));
+            if (gw)
+                v_store(gw + v, v_fma(v_load(y + j * T + v), of_j, v_load(gw + v)));
+        }
+    }
+}
+
+#define STRUCT_(r) e3tp_cg_folded_kernels_##r
+#define STRUCT(r) STRUCT_(r)
+#define MEMBER(name, args) .name = name,
+const STRUCT(E3TP_REAL)
+    E3TP_NAME(e3tp_cg_folded_kernels) = {E3TP_CG_FOLDED_KERNELS(MEMBER, real, component)};
