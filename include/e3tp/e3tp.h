@@ -341,7 +341,8 @@ E3TP_API size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap);
    (x, y, w only), and its gradient, one row, is summed over the batch. E3TP_PACKED: the width, or
    the batch for BATCH_LAST; for shared weights 0. Gradients have their operand's stride. A NULL
    gradient is not wanted and not computed; a forward pass needs z. Outputs are overwritten and must
-   not overlap anything. Alignment: the element's. */
+   not overlap anything. Alignment: the element's; results that begin at a multiple of 64 bytes, as
+   their rows then should, may be written past the caches in calls of more than 16 MB. */
 #define E3TP_PACKED PTRDIFF_MIN
 typedef struct e3tp_buffers {
     size_t size; /* sizeof(e3tp_buffers) */

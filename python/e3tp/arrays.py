@@ -2,6 +2,7 @@
 """Arrays on their way to the library and back: dtypes, contiguity, results given by the caller, broadcast gradients."""
 
 import ctypes
+import math
 
 import numpy as np
 
@@ -42,10 +43,23 @@ def doubles(name, value):
     return np.require(array, np.float64, "CA")
 
 
+LINE, LARGE = 64, 1 << 20  # bytes
+
+
+def empty(shape, dtype):
+    """A new array. A large one begins at a whole cache line, so that the library may write it past the caches."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + LINE, np.uint8)
+    start = -address(memory) % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def result(name, out, shape, dtype):
     """The array that a call writes: a new one, or out where it fits."""
     if out is None:
-        return np.empty(shape, dtype)
+        return empty(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{name}: {type(out).__name__}, expected an array of shape {shape}")
     if out.dtype != dtype:

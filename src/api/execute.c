@@ -240,7 +240,8 @@ typedef struct job {
     cut k;
     size_t summed[OP_COUNT];
     char *scratch, *partials;
-    size_t scratch_bytes;
+    size_t scratch_bytes, workers;
+    bool past; /* as in e3tp_rows */
     atomic_size_t next;
 } job;
 
@@ -287,7 +288,10 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
     e3tp_block_call q = {.executor = &c->executor,
                          .pass = c->pass,
                          .n = left < j->k.block ? left : j->k.block,
-                         .index = c->b->index ? c->b->index + row : NULL};
+                         .index = c->b->index ? c->b->index + row : NULL,
+                         .past = j->past};
+    if (j->past && left > (j->workers + 1) * j->k.block)
+        q.ahead = j->workers * j->k.block;
     for (int k = 0; k < OP_COUNT; k++) {
         const bool wide = c->plan->wide && j->summed[k];
         q.in[k] = advance(c, k, c->in[k], row);
@@ -386,6 +390,21 @@ static void find_sums(const call *c, size_t summed[OP_COUNT])
     }
 }
 
+/* A core's part of a last-level cache, or a few cores' that share one, is hardly more. */
+static const size_t most_kept_bytes = (size_t)16 << 20;
+
+/* Operands and results that have a row for each row of the batch. */
+static size_t call_bytes(const call *c)
+{
+    const size_t row = c->b->batch * e3tp_dtype_size(c->plan->problem->dtype);
+    size_t bytes = 0;
+    for (int k = 0; k < OP_COUNT; k++)
+        if (c->stride[k] != 0)
+            bytes += (size_t)((c->in[k] != NULL) + (c->t[k] != NULL) + (c->out[k] != NULL)) *
+                     c->width[k] * row;
+    return bytes;
+}
+
 static e3tp_status execute(const call *c)
 {
     const e3tp_plan *p = c->plan;
@@ -399,8 +418,9 @@ static e3tp_status execute(const call *c)
         return E3TP_OK;
     j.k = cut_batch(p, c->pass, batch, j.summed);
     j.scratch_bytes = worker_bytes(p, c->pass, j.summed, c->b->index != NULL);
-    const size_t workers = worker_count(p, c->pass, batch, j.k.leaves);
-    const size_t scratch = workers * j.scratch_bytes;
+    j.workers = worker_count(p, c->pass, batch, j.k.leaves);
+    j.past = call_bytes(c) > most_kept_bytes;
+    const size_t scratch = j.workers * j.scratch_bytes;
     const size_t partials = j.k.leaves > 1 || p->wide ? j.k.leaves * j.k.leaf_bytes : 0;
     /* work holds no partial gradients of tables */
     const bool enough = c->b->work && !c->b->index;
@@ -411,7 +431,7 @@ static e3tp_status execute(const call *c)
     j.partials = j.scratch + scratch;
     memset(j.partials, 0, partials);
     atomic_init(&j.next, 0);
-    e3tp_parallel_run(&p->parallel, workers, work, &j);
+    e3tp_parallel_run(&p->parallel, j.workers, work, &j);
     reduce(&j);
     e3tp_free(&p->allocator, own);
     return E3TP_OK;

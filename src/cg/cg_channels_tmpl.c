@@ -212,8 +212,9 @@ static void unpack_rows(const results *q, size_t row, size_t n)
     size_t start;
     const e3tp_tile_map m =
         e3tp_operand_map(f->p, k, q->b, f->back ? f->r->sx : f->r->sz, n, NULL, &start);
-    tile_kernels.unpack(&m, E3TP_LANES_CHANNELS, f->mid, q->to.tile,
-                        (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
+    (f->r->past ? tile_kernels.unpack_past : tile_kernels.unpack)(
+        &m, E3TP_LANES_CHANNELS, f->mid, q->to.tile,
+        (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
 }
 
 static mix_job job_of(const results *q, const batch *t, bool first)
@@ -239,7 +240,26 @@ static mix_job job_of(const results *q, const batch *t, bool first)
     return m;
 }
 
-/* Rows of a group: as many at once as are staged if no other batch adds to them. */
+/* Lines of x and gz that the next call reads: this block of results fetches its share. */
+static void fetch_later(const results *q, size_t g, mix_job *m)
+{
+    const frame *f = q->f;
+    const e3tp_rows *r = f->r;
+    const size_t blocks = f->p->nblocks[f->back ? 0 : 2],
+                 block = (size_t)(q->b - f->p->blocks[f->back ? 0 : 2]);
+    for (int k = 0; k < (f->back ? 3 : 1); k += 2) {
+        const ptrdiff_t row = k == 0 ? r->sx : r->sz;
+        const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
+        if (row == 0 || (k == 0 && r->ix) || f->p->layout[k] == E3TP_BATCH_LAST)
+            continue;
+        m->fetch[k / 2] =
+            (const real *)(k == 0 ? r->x : r->gz) + (g * T + r->ahead) * (size_t)row + from * T;
+        m->fetch_row[k / 2] = (size_t)row;
+        m->fetch_lines[k / 2] = (block + 1) * lines / blocks - from;
+    }
+}
+
+/* Rows of a group. */
 static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
 {
     const frame *f = q->f;
@@ -247,6 +267,8 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     const size_t room = STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
     mix_job m = job_of(q, t, first);
+    if (f->r->ahead && first)
+        fetch_later(q, g, &m);
     for (; m.first < rows; m.first += m.rows) {
         m.rows = min_of(part, rows - m.first);
         if (q->wanted)
@@ -301,7 +323,7 @@ static results results_of(const frame *f, size_t i)
                  .count = list->at[i + 1] - list->at[i],
                  .wanted = !f->back || f->r->gx};
     q.fresh = q.wanted && e3tp_cg_leaves_unpacked(f, k);
-    q.staged = q.fresh && !f->plan->whole[k];
+    q.staged = q.fresh && (!f->plan->whole[k] || (k == 2 && f->z_past));
     if (q.staged)
         q.to =
             (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};

@@ -106,7 +106,7 @@ static int source_operand(const work *q)
 static bool is_staged(const frame *f)
 {
     const int k = f->back ? 0 : 2;
-    return e3tp_cg_leaves_unpacked(f, k) && !f->plan->whole[k];
+    return e3tp_cg_leaves_unpacked(f, k) && (!f->plan->whole[k] || (k == 2 && f->z_past));
 }
 
 static block_lines result_lines(const work *q, uint32_t block)
@@ -152,9 +152,9 @@ static void unpack_staged(const work *q, size_t row, size_t rows)
         size_t start;
         const e3tp_tile_map m =
             e3tp_operand_map(f->p, k, block, f->back ? f->r->sx : f->r->sz, rows, NULL, &start);
-        tile_kernels.unpack(&m, E3TP_LANES_CHANNELS, from, q->class->N * T,
-                            (real *)(f->back ? f->r->gx : f->r->z) + start +
-                                (q->g * T + row) * m.row);
+        (f->r->past ? tile_kernels.unpack_past : tile_kernels.unpack)(
+            &m, E3TP_LANES_CHANNELS, from, q->class->N * T,
+            (real *)(f->back ? f->r->gx : f->r->z) + start + (q->g * T + row) * m.row);
         from += (2 * (size_t)block->l + 1) * T;
     }
 }

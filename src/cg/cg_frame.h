@@ -24,6 +24,7 @@ typedef struct frame {
     bool whole;       /* one kernel makes the whole product */
     bool in_place[3]; /* kernels read or write x (gx), y (where whole), z (gz) where the caller has
                          them */
+    bool z_past;      /* z is written past the caches: its lines are the caches' */
     bool one_gz;      /* one row of gz serves all, and kernels take rows apart */
     const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */

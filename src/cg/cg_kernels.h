@@ -68,7 +68,9 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      paired    some sources have v2; not for mix_back
      prefetch  weights, and mix_back: their gradients, of so many rows further on are fetched (0:
                none)
-     x_row, x_tile, x_step  of all x, rows as of v */
+     x_row, x_tile, x_step  of all x, rows as of v
+     fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
+               with each row */
 #define E3TP_CG_MIX(real, source)                   \
     {                                               \
         size_t first, rows, tiles, count, prefetch; \
@@ -77,6 +79,8 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
         real *z;                                    \
         size_t z_row, z_tile, z_step;               \
         size_t x_row, x_tile, x_step;               \
+        const real *fetch[2];                       \
+        size_t fetch_row[2], fetch_lines[2];        \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

@@ -365,6 +365,16 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     }
 }
 
+/* To the second-level cache. */
+V_INLINE void fetch_row(const mix_job *m, size_t row)
+{
+    for (int k = 0; k < 2; k++) {
+        const real *from = m->fetch[k] + (m->first + row) * m->fetch_row[k];
+        for (size_t i = 0; i < m->fetch_lines[k]; i++)
+            __builtin_prefetch(from + i * T, 0, 2);
+    }
+}
+
 V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
     source s;
@@ -376,8 +386,11 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
     const int nv = vectors_for(kt), rest = NV == 1 ? 1 : PAIR;
     const int step = nv > NV ? nv / NV : 1;
     const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
+    const bool fetches = k == 0 && m.fetch[0];
     for (size_t row = 0; row < m.rows; row += together) {
         const size_t rows = only < 0 ? together : 1;
+        if (fetches)
+            fetch_row(&m, row);
         size_t t = 0;
         for (; t + (size_t)step <= m.tiles; t += (size_t)step)
             for (int lane = 0; lane < step * T; lane += nv * V_LANES)
@@ -499,11 +512,13 @@ V_INLINE void mix_back_rows(const int N, const mix_job *job)
 {
     const mix_job m = *job;
 #define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
-    for (size_t row = 0; row < m.rows; row++)
+    for (size_t row = 0; row < m.rows; row++) {
+        fetch_row(&m, row);
         for (size_t i = 0; i < m.count; i++) {
             const source s = m.from[i];
             BY_COMPONENTS(s.n, ROW)
         }
+    }
 }
 
 static void mix_back(const mix_job *m)

@@ -120,20 +120,20 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_group *groups[E3TP_CG_TARGETS];
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
-    bool y_lanes, y_rows;   /* forms of y that some path reads */
-    bool *written;          /* [blocks of z] some member is the first to write it */
-    e3tp_packed packed[4];  /* x, y, z in `lanes`; y with lanes over rows */
-    size_t block_rows;      /* rows with results of their own */
-    size_t sum_rows;        /* rows whose results are summed: more, as one row of z is kept */
-    size_t tiles_at_once;   /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
-    size_t tiles_held;      /* of the contractions that give gradients of weights, at once */
-    size_t lines;           /* of all weights, for the larger of block_rows and sum_rows */
-    e3tp_cg_list shared[2]; /* by block of z, of x */
-    bool direct;            /* all paths are such */
-    bool folded;            /* and channels have no weights of their own (cg_folded.h) */
+    bool y_lanes, y_rows;     /* forms of y that some path reads */
+    bool *written;            /* [blocks of z] some member is the first to write it */
+    e3tp_packed packed[4];    /* x, y, z in `lanes`; y with lanes over rows */
+    size_t block_rows;        /* rows with results of their own */
+    size_t sum_rows;          /* rows whose results are summed: more, as one row of z is kept */
+    size_t tiles_at_once;     /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */
+    size_t tiles_held;        /* of the contractions that give gradients of weights, at once */
+    size_t lines;             /* of all weights, for the larger of block_rows and sum_rows */
+    e3tp_cg_list shared[2];   /* by block of z, of x */
+    bool direct;              /* all paths are such */
+    bool folded;              /* and channels have no weights of their own (cg_folded.h) */
     e3tp_cg_classes folds[2]; /* folded: to z, to gx */
-    size_t max_components;  /* elements of the lists of components that kernels take */
-    bool whole[3];          /* operands in IR_MUL, blocks of whole tiles (of x and z) */
+    size_t max_components;    /* elements of the lists of components that kernels take */
+    bool whole[3];            /* operands in IR_MUL, blocks of whole tiles (of x and z) */
     e3tp_cg_whole_product whole_product;
     size_t max_matrix; /* elements of matrices at a time: the largest path's at least */
     size_t max_middle; /* elements of what a path keeps between its two steps */

@@ -16,7 +16,7 @@ static void pack(const frame *f, int k, const void *from, ptrdiff_t stride, cons
 
 static void unpack(const frame *f, int k, const real *from, void *to, ptrdiff_t stride)
 {
-    packing.unpack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, to, stride);
+    packing.unpack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, to, stride, f->r->past);
 }
 
 static void clear(const frame *f, real *packed, int k)
@@ -212,7 +212,10 @@ static void unpack_sum(const frame *f, const real *sums, real *row)
     const size_t dim = f->p->dim[2];
     real *z = f->r->z;
     frame one = *f;
+    e3tp_rows kept = *f->r;
+    kept.past = false;
     one.n = 1;
+    one.r = &kept;
     unpack(&one, 2, sums, row, f->p->layout[2] == E3TP_BATCH_LAST ? 1 : (ptrdiff_t)dim);
     for (size_t i = 0; i < dim; i++)
         z[i] += row[i];
@@ -478,6 +481,7 @@ static void set_direct(frame *f, bool direct)
     f->in_place[0] = direct && f->plan->whole[0] && !(f->r->ix && f->back);
     f->in_place[2] = direct && f->plan->whole[2];
     f->one_gz = direct && f->back && f->r->sz == 0;
+    f->z_past = f->r->past && ((uintptr_t)f->r->z | (uintptr_t)f->r->sz * sizeof(real)) % 64 == 0;
 }
 
 static void set_whole(frame *f)
@@ -506,6 +510,8 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     } else {
         backward(&f);
     }
+    if (r->past)
+        v_stream_end();
 }
 
 static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tangents *t,
@@ -529,6 +535,8 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     if (own.direct)
         own.tangent = &tangent;
     second_order(&own, &tangent);
+    if (r->past)
+        v_stream_end();
 }
 
 const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second, E3TP_NAME(e3tp_cg_is_whole)};

@@ -284,11 +284,14 @@ static void unpack_rows(const frame *f)
 {
     const e3tp_rows *r = f->r;
     if (!f->back)
-        packing.unpack(&f->plan->packed[2], f->p, 2, r->n, f->base + f->at.v[2], r->z, r->sz);
+        packing.unpack(&f->plan->packed[2], f->p, 2, r->n, f->base + f->at.v[2], r->z, r->sz,
+                       false);
     if (f->gx)
-        packing.unpack(&f->plan->packed[0], f->p, 0, r->n, f->base + f->at.g[0], r->gx, r->sx);
+        packing.unpack(&f->plan->packed[0], f->p, 0, r->n, f->base + f->at.g[0], r->gx, r->sx,
+                       false);
     if (f->gy)
-        packing.unpack(&f->plan->packed[1], f->p, 1, r->n, f->base + f->at.g[1], r->gy, r->sy);
+        packing.unpack(&f->plan->packed[1], f->p, 1, r->n, f->base + f->at.g[1], r->gy, r->sy,
+                       false);
     if (f->gw && r->sw) {
         e3tp_tile_map m = weights_of(f);
         m.index = NULL;

@@ -21,7 +21,10 @@ typedef struct e3tp_rows {
     void *z, *gx, *gy, *gw;
     ptrdiff_t sx, sy, sw, sz;
     const int64_t *ix, *iy, *iw;
-    size_t term; /* of a sum of products of signals: whose factors are multiplied */
+    bool past;    /* results are more than caches hold: best written past them */
+    size_t ahead; /* so many rows on from the first are those of the next call of this worker; 0:
+                     not known. Where rows are not gathered */
+    size_t term;  /* of a sum of products of signals: whose factors are multiplied */
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)

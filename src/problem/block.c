@@ -273,7 +273,9 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .sz = c->stride[OP_Z],
                        .ix = c->rows[OP_X],
                        .iy = c->rows[OP_Y],
-                       .iw = c->rows[OP_W]};
+                       .iw = c->rows[OP_W],
+                       .past = c->past && c->executor->problem->rank == 1,
+                       .ahead = c->ahead};
 }
 
 /* Whether the backend can not read the caller's weights as they lie. */
@@ -307,6 +309,7 @@ static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
     e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
     if (has_staged_weights(c)) {
         stage_weights(c, s, &r);
+        r.past = false; /* gradients of weights go to scratch */
         t.w = stage(c, OP_W, t.w, s);
     }
     if (e3tp_is_second_order(c->pass))

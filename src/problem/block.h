@@ -62,6 +62,8 @@ typedef struct e3tp_block_call {
     ptrdiff_t stride[OP_COUNT];
     const int32_t *index;
     const int64_t *rows[OP_Z];
+    bool past; /* as in e3tp_rows */
+    size_t ahead;
 } e3tp_block_call;
 
 /* Whether a product has a pass: E3TP_OK, or UNSUPPORTED with a sentence. */

@@ -38,7 +38,7 @@ static void clear(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, 
 }
 
 static void unpack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,
-                   real *to, ptrdiff_t stride)
+                   real *to, ptrdiff_t stride, bool past)
 {
     for (size_t i = 0; i < (q->joined ? 1 : p->nblocks[k]); i++) {
         size_t start;
@@ -46,7 +46,8 @@ static void unpack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n,
         if (stride == 0)
             tiles.sum(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
         else
-            tiles.unpack(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
+            (past ? tiles.unpack_past : tiles.unpack)(&m, q->lanes, from + q->at[i], q->stride[i],
+                                                      to + start);
     }
 }
 

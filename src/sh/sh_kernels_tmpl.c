@@ -540,7 +540,7 @@ static void put_vectors(const tile *t, const real *v, void *array)
             for (size_t i = 0; i < 3; i++)
                 v_store_part(to + i * n, t->n - k, 0, v_load(v + i * T + k));
         else
-            v_zip(3, v + k, T, to, 3 * (t->n - k < GROUP ? t->n - k : GROUP));
+            v_zip(3, v + k, T, to, 3 * (t->n - k < GROUP ? t->n - k : GROUP), 0);
     }
 }
 

@@ -119,8 +119,8 @@ V_INLINE void v_unzip(const int d, const real *from, size_t n, real *to, size_t 
     }
 }
 
-/* The reverse. */
-V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t n)
+/* The reverse; past: whole vectors by v_streamu. */
+V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t n, const int past)
 {
     v_real r[V_MOST_ZIPPED];
     V_UNROLL
@@ -138,7 +138,10 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
         for (int m = 1; m < d; m++)
             if (v_has_place(d, j, m))
                 s = v_merge(v_places(d, j, m), r[m], s);
-        v_store_part(to, n, (size_t)(j * V_LANES), s);
+        if (past && n >= (size_t)((j + 1) * V_LANES))
+            v_streamu(to + j * V_LANES, s);
+        else
+            v_store_part(to, n, (size_t)(j * V_LANES), s);
     }
 }
 

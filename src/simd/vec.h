@@ -104,6 +104,14 @@ V_INLINE void v_stream_end(void)
     _mm_sfence();
 #endif
 }
+/* v_stream where p is at a multiple of V_BYTES, else v_storeu. */
+V_INLINE void v_streamu(real *p, v_real v)
+{
+    if ((uintptr_t)p % V_BYTES)
+        v_storeu(p, v);
+    else
+        v_stream(p, v);
+}
 
 /* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
 V_INLINE v_real v_load_n(const real *p, int n)

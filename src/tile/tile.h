@@ -70,6 +70,8 @@ static inline size_t e3tp_mix_width(size_t left)
 
 /* pack    overwrites every lane of every tile; stride >= d * T
    unpack  overwrites the caller's elements
+   unpack_past  the same, past the caches where tiles are whole and rows begin at whole vectors: for
+           results that those do not hold. v_stream_end (simd/vec.h) is the caller's to call
    sum     adds the sum over rows, in the order of a binary tree over lanes and then of rows
            ascending, to the one row at `to` (map.row and map.index are not looked at)
    weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in
@@ -79,6 +81,8 @@ static inline size_t e3tp_mix_width(size_t left)
 #define E3TP_TILE_KERNELS(X, real)                                                                 \
     X(pack, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, real *to, size_t stride)) \
     X(unpack,                                                                                      \
+      (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
+    X(unpack_past,                                                                                 \
       (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
     X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))  \
     X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out))               \

@@ -179,11 +179,11 @@ V_INLINE void gather_run(const int w, const real *from, size_t n, real *to)
         v_unzip(w, from + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, to + v, T);
 }
 
-V_INLINE void scatter_run(const int w, real *to, size_t n, const real *from)
+V_INLINE void scatter_run(const int w, const bool past, real *to, size_t n, const real *from)
 {
     V_UNROLL
     for (int v = 0; v < T; v += V_LANES)
-        v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0);
+        v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, past);
 }
 
 /* Whole tiles of lanes of four components each. */
@@ -274,11 +274,11 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
     }
 }
 
-V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l,
-                          const real *from, real *to)
+V_INLINE void unpack_tile(const form how, const bool past, const e3tp_tile_map *m,
+                          const lanes_of *l, const real *from, real *to)
 {
     if (l->n < T && is_run(how))
-        scatter_run((int)how, to + l->base, l->n * (size_t)how, from);
+        scatter_run((int)how, past, to + l->base, l->n * (size_t)how, from);
     else if (how == RUN_4 && l->n == T)
         scatter_4(to + l->base, from);
     else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
@@ -286,8 +286,9 @@ V_INLINE void unpack_tile(const form how, const e3tp_tile_map *m, const lanes_of
     else if (how == LANES)
         scatter_contiguous(l, m->d, from, to);
     else {
-        fetch_run((int)how, to + l->later, 1);
-        scatter_run((int)how, to + l->base, T * (size_t)how, from);
+        if (!past)
+            fetch_run((int)how, to + l->later, 1);
+        scatter_run((int)how, past, to + l->base, T * (size_t)how, from);
     }
 }
 
@@ -304,45 +305,52 @@ V_INLINE size_t channel_step(e3tp_lanes lanes)
 
 /* ---- whole tiles whose lanes lie in lines: in the order of the caller's memory ---- */
 
-V_INLINE void copy_line(const real *from, real *to)
+V_INLINE void copy_line(const bool past, const real *from, real *to)
 {
     V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_storeu(to + v, v_loadu(from + v));
+    for (int v = 0; v < T; v += V_LANES) {
+        if (past)
+            v_streamu(to + v, v_loadu(from + v));
+        else
+            v_storeu(to + v, v_loadu(from + v));
+    }
 }
 
 /* `count` lines from one place to another, so many elements apart. */
-V_INLINE void copy_lines(size_t count, const real *from, size_t from_step, real *to, size_t to_step)
+V_INLINE void copy_lines(const bool past, size_t count, const real *from, size_t from_step,
+                         real *to, size_t to_step)
 {
     for (size_t t = 0; t < count; t++, from += from_step, to += to_step)
-        copy_line(from, to);
+        copy_line(past, from, to);
 }
 
-V_INLINE void copy_either(const bool packing, size_t count, real *outside, size_t outside_step,
+typedef enum direction { PACKING, UNPACKING, UNPACKING_PAST } direction;
+
+V_INLINE void copy_either(const direction way, size_t count, real *outside, size_t outside_step,
                           real *tiles, size_t tiles_step)
 {
-    if (packing)
-        copy_lines(count, outside, outside_step, tiles, tiles_step);
+    if (way == PACKING)
+        copy_lines(false, count, outside, outside_step, tiles, tiles_step);
     else
-        copy_lines(count, tiles, tiles_step, outside, outside_step);
+        copy_lines(way == UNPACKING_PAST, count, tiles, tiles_step, outside, outside_step);
 }
 
 /* Lanes over channels: component after component of a tile. Lanes over rows: all rows of a
    channel's component, which follow one another and are far from those of the next. */
-V_INLINE void visit_lines(const bool packing, const e3tp_tile_map *m, e3tp_lanes lanes,
+V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lanes lanes,
                           real *outside, size_t stride, real *tiles)
 {
     if (lanes == E3TP_LANES_ROWS) {
         for (size_t k = 0; k < m->d; k++)
             for (size_t u = 0; u < m->mul; u++)
-                copy_either(packing, m->rows / T, outside + k * m->component + u * m->channel, T,
+                copy_either(way, m->rows / T, outside + k * m->component + u * m->channel, T,
                             tiles + u * stride + k * T, m->mul * stride);
         return;
     }
     for (size_t r = 0; r < m->rows; r++, tiles += (m->mul + T - 1) / T * stride)
         for (size_t t = 0; t < m->mul / T; t++)
-            copy_either(packing, m->d, outside + row_at(m, r) + t * T, m->component,
-                        tiles + t * stride, T);
+            copy_either(way, m->d, outside + row_at(m, r) + t * T, m->component, tiles + t * stride,
+                        T);
 }
 
 /* Whether some tile is not full. */
@@ -355,7 +363,7 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
                       real *to, size_t stride)
 {
     if (how == LINES) {
-        visit_lines(true, m, lanes, (real *)(uintptr_t)from, stride, to);
+        visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
         if (!has_rest(m, lanes))
             return;
     }
@@ -368,11 +376,12 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
         }
 }
 
-V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
-                        size_t stride, real *to)
+V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m, e3tp_lanes lanes,
+                        const real *from, size_t stride, real *to)
 {
     if (how == LINES) {
-        visit_lines(false, m, lanes, to, stride, (real *)(uintptr_t)from);
+        visit_lines(past ? UNPACKING_PAST : UNPACKING, m, lanes, to, stride,
+                    (real *)(uintptr_t)from);
         if (!has_rest(m, lanes))
             return;
     }
@@ -381,7 +390,7 @@ V_INLINE void unpack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes
             const lanes_of l = find(m, lanes, r, u);
             if (how == LINES && l.n == T)
                 continue;
-            unpack_tile(how, m, &l, from, to);
+            unpack_tile(how, past, m, &l, from, to);
         }
 }
 
@@ -424,8 +433,26 @@ static void pack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, rea
 static void unpack(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride,
                    real *to)
 {
-#define UNPACK(how) unpack_as(how, m, lanes, from, stride, to)
+#define UNPACK(how) unpack_as(how, false, m, lanes, from, stride, to)
     BY_FORM(form_of(m, lanes), UNPACK)
+}
+
+/* Whether the rows and lines of a block begin where whole vectors do. */
+static bool is_aligned(const e3tp_tile_map *m, const real *to)
+{
+    const size_t lines = m->component == 1 ? 0 : m->component;
+    return ((uintptr_t)to | (m->row | lines) * sizeof(real)) % V_BYTES == 0;
+}
+
+static void unpack_past(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride,
+                        real *to)
+{
+#define UNPACK_PAST(how) unpack_as(how, true, m, lanes, from, stride, to)
+    if (is_aligned(m, to)) {
+        BY_FORM(form_of(m, lanes), UNPACK_PAST)
+    } else {
+        unpack(m, lanes, from, stride, to);
+    }
 }
 
 /* One line of lanes to the row: channels are added apart, rows summed as a tree. */

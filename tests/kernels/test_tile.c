@@ -90,12 +90,16 @@ MISPLACED(double)
         ck_assert_uint_eq(zeros, (tiles * T - m->rows * m->mul) * m->d);                        \
         for (size_t i = 0; i < T; i++)                                                          \
             wrong += p[tiles * stride + i] != -7;                                               \
-        k->unpack(m, lanes, p, stride, b);                                                      \
-        size_t same = 0, kept = 0;                                                              \
-        for (size_t i = 0; i < size; i++)                                                       \
-            same += b[i] == a[i], kept += b[i] == -1;                                           \
-        ck_assert_uint_eq(same + kept, size);                                                   \
-        ck_assert(m->index || same == m->rows * m->mul * m->d);                                 \
+        for (int past = 0; past < 2; past++) {                                                  \
+            for (size_t i = 0; i < size; i++)                                                   \
+                b[i] = -1;                                                                      \
+            (past ? k->unpack_past : k->unpack)(m, lanes, p, stride, b);                        \
+            size_t same = 0, kept = 0;                                                          \
+            for (size_t i = 0; i < size; i++)                                                   \
+                same += b[i] == a[i], kept += b[i] == -1;                                       \
+            ck_assert_uint_eq(same + kept, size);                                               \
+            ck_assert(m->index || same == m->rows * m->mul * m->d);                             \
+        }                                                                                       \
         memset(one, 0, sizeof one);                                                             \
         e3tp_tile_map single = *m;                                                              \
         single.channel = m->d, single.component = 1;                                            \

@@ -114,11 +114,11 @@ static void unzip(int d, const real *from, size_t n, real *to)
 static void zip(int d, const real *from, real *to, size_t n)
 {
     if (d == 3)
-        v_zip(3, from, TILE_LANES, to, n);
+        v_zip(3, from, TILE_LANES, to, n, 0);
     else if (d == 5)
-        v_zip(5, from, TILE_LANES, to, n);
+        v_zip(5, from, TILE_LANES, to, n, 0);
     else
-        v_zip(7, from, TILE_LANES, to, n);
+        v_zip(7, from, TILE_LANES, to, n, 0);
 }
 
 extern const VEC_PASTE(vec_ops_, E3TP_REAL) E3TP_NAME(vec);
