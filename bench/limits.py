@@ -38,6 +38,10 @@ def cases(isa):
     joined = f"{head} in1={x} in2={y} out={x} mode=uvw layout=mul_ir threads=1 pass=fwd"
     yield f"{joined} name=joined weights=shared batch=64"
     yield f"{joined} name=joined-rows weights=row batch=512"
+    yield (
+        f"{head} name=joined-pairs in1={natural(1, 64)} in2={natural(1, 64)} out={natural(1, 64)} mode=uuw "
+        "weights=shared batch=256 layout=ir_mul threads=1 pass=fwd"
+    )
     for l1, l2, l3 in SINGLE:
         yield (
             f"{head} name=single-{l1}{l2}{l3} in1=128x{l1}e in2=1x{l2}e out=128x{l3}e mode=uvu weights=row batch=8192 "
@@ -123,6 +127,7 @@ def table(rows):
         what = f"uvu, 128 channels, a weight for each path, L = {listed(degrees)}: of peak"
         add(what, of("by-path", degrees, **{"pass": "fwd"}), g.share, floor, goal)
     add("uvw, shared weights: of peak", of("joined", (0,)), g.share, 0.6, 0.8)
+    add("uuw, shared weights: of peak", of("joined-pairs", (0,)), g.share, 0.6, 0.8)
     add("uvw, weights by row: of memory bandwidth", of("joined-rows", (0,)), g.memory_share, 0.6, 0.8)
     for which, name, floor, goal in (("bwd", "backward", 3.2, 2.5), ("dbl", "double backward", 7, 5)):
         what = f"{name}, uvu: times the forward pass"

@@ -1,39 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths whose lanes have operands of their own: uuu, and with lanes over rows every mode. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "cg/cg_frame.h"
+#include "cg/cg_lanes.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 #define pairs E3TP_NAME(e3tp_cg_pairs)
-#define TARGET_(r) e3tp_cg_target_##r
-#define TARGET(r) TARGET_(r)
-typedef TARGET(E3TP_REAL) pair_target;
 #define SET_(r) e3tp_cg_set_##r
 #define SET(r) SET_(r)
 typedef SET(E3TP_REAL) pair_set;
 #define SETS_(r) e3tp_cg_set_table_##r
 #define SETS(r) SETS_(r)
 typedef SETS(E3TP_REAL) pair_sets;
-
-enum { MOST_PLACES = 2 * 12 + 1 };
-
-/* Tiles that a call goes over: the first of each operand and the distances between tiles, in tiles.
-   q counts weights as their gradients lie, w as they lie themselves: where all rows share them, as
-   those of one row. */
-typedef struct walk {
-    size_t tiles;
-    size_t first[3], step[3]; /* x, y, z */
-    size_t q, q_step, w, w_step;
-    bool again; /* the results have been written already */
-} walk;
-
-/* Tiles of one operand along a walk. */
-typedef struct line_up {
-    real *v;
-    size_t stride;
-} line_up;
 
 /* As many tiles as are taken at once. */
 static walk walk_tiles(const frame *f, const e3tp_coupling *c, size_t step)
@@ -69,12 +45,6 @@ typedef struct partners {
     size_t first[3], step[3]; /* in x, y, z */
     size_t q, q_step;
 } partners;
-
-/* Pairs u < v before those of u. */
-static size_t pairs_before(size_t u, size_t m)
-{
-    return u * (2 * m - u - 1) / 2;
-}
 
 /* In step i: uvu channel i of y with all of x; uvv, uvuv, uvu<v channel i of x with those of y. */
 static partners partners_of(const frame *f, const e3tp_coupling *c, size_t i)
@@ -125,22 +95,6 @@ static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
     return w;
 }
 
-static bool below(e3tp_mode mode)
-{
-    return mode == E3TP_UVU_LT_V || mode == E3TP_U_LT_VW;
-}
-
-static bool together(e3tp_mode mode)
-{
-    return mode == E3TP_UUU || mode == E3TP_UUW;
-}
-
-static size_t pair_count(const frame *f, const e3tp_coupling *c)
-{
-    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
-    return together(c->mode) ? m1 : below(c->mode) ? m1 * (m1 - 1) / 2 : m1 * m2;
-}
-
 /* Lanes over rows: pair `step` of a channel of x and one of y, all rows. */
 static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t step)
 {
@@ -189,83 +143,6 @@ static size_t count_steps(const frame *f, const e3tp_cg_group *g, const e3tp_cou
     }
 }
 
-/* The member's block of one of its roles in one of the frame's packed forms, v or g. */
-static inline line_up block_at(real *const form[4], const e3tp_cg_member *m, e3tp_cg_target target,
-                               int role, const walk *way)
-{
-    const int k = e3tp_cg_role[target][role];
-    return (line_up){form[k] + m->at[role] + way->first[k] * m->step[role],
-                     way->step[k] * m->step[role]};
-}
-
-/* Weight `more` of a walk. */
-static line_up weight_line(const frame *f, size_t path, const walk *way, size_t more)
-{
-    const e3tp_cg_path *q = &f->plan->path[path];
-    if (!f->p->paths[path].has_weight)
-        return (line_up){NULL, 0};
-    return (line_up){f->lw + (q->lines + (way->w + more) * q->line_step) * T,
-                     way->w_step * q->line_step * T};
-}
-
-/* Its gradient. */
-static inline line_up gradient_line(const frame *f, size_t path, const walk *way, size_t more)
-{
-    const e3tp_cg_path *q = &f->plan->path[path];
-    return (line_up){f->lgw + (q->lines + (way->q + more) * q->line_step) * T,
-                     way->q_step * q->line_step * T};
-}
-
-static bool wants_weight_gradient(const frame *f, size_t path)
-{
-    return f->r->gw && f->p->paths[path].has_weight;
-}
-
-/* By table, path after path: degrees without kernels of their own. As these take several tiles at
-   once, they go one by one to a result that all share. */
-static void contract_tables(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
-                            size_t count, size_t tiles, line_up a, line_up b, const pair_target *to)
-{
-    for (size_t i = 0; i < count; i++) {
-        const e3tp_cg_triple *triple = &f->plan->triples[f->plan->path[m[i].path].triple];
-        const e3tp_cg_table *t = &triple->table[target];
-        const pair_target *o = &to[m[i].place];
-        const size_t now = o->z_stride == 0 ? 1 : tiles;
-        const double c = (double)o->c * triple->sign[target];
-        for (size_t at = 0; o->z && at < tiles; at += now) {
-            const real *x = a.v + at * a.stride, *y = b.v + at * b.stride,
-                       *w = o->w ? o->w + at * o->w_stride : NULL;
-            kernels.quads(t->groups, t->ngroups, t->quads, c, now, x, a.stride, y, b.stride, w,
-                          o->w_stride, o->z, o->z_stride);
-            kernels.table(t->rest, t->nrest, c, now, x, a.stride, y, b.stride, w, o->w_stride, o->z,
-                          o->z_stride);
-        }
-    }
-}
-
-/* Adds to the results of `count` members that share a and b; to: by their places. */
-static void contract(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m, size_t count,
-                     size_t tiles, line_up a, line_up b, const pair_target *to)
-{
-    if (m->by_pair)
-        pairs.of[m->l[0]][m->l[1]](tiles, a.v, a.stride, b.v, b.stride, to);
-    else
-        contract_tables(f, target, m, count, tiles, a, b, to);
-}
-
-/* No results yet for the operands of m. */
-static inline void want_none(pair_target *to, const e3tp_cg_member *m)
-{
-    const int places = 2 * (m->l[0] < m->l[1] ? m->l[0] : m->l[1]) + 1;
-    for (int i = 0; i < places; i++)
-        to[i].z = NULL;
-}
-
-static inline void want(pair_target *to, const e3tp_cg_member *m, line_up z, line_up w, double c)
-{
-    to[m->place] = (pair_target){z.v, z.stride, w.v, w.stride, (real)c, false};
-}
-
 /* Of a member's result. */
 static int degree_of(const e3tp_cg_member *m)
 {
@@ -281,24 +158,6 @@ static void clear_tiles(const e3tp_cg_member *m, line_up z, size_t tiles)
 {
     for (size_t t = 0; t < tiles; t++)
         memset(z.v + t * z.stride, 0, components_of(m) * T * sizeof(real));
-}
-
-/* One result without weights. */
-static void contract_one(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
-                         size_t tiles, line_up a, line_up b, line_up z)
-{
-    pair_target to[MOST_PLACES];
-    want_none(to, m);
-    want(to, m, z, (line_up){NULL, 0}, m->c);
-    contract(f, target, m, 1, tiles, a, b, to);
-}
-
-/* The contraction without weights, in scratch, for d components. */
-static line_up in_scratch(real *scratch, size_t tiles, int d)
-{
-    const line_up o = {scratch, (size_t)d * T};
-    memset(scratch, 0, tiles * o.stride * sizeof(real));
-    return o;
 }
 
 /* What the lines of a member's weights leave to multiply by. */
@@ -466,79 +325,6 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         contract_group(f, target, g, way, out);
 }
 
-/* ---- uvw, uuw, u<vw: the products of (u, v) go to scratch, from there to every w ---- */
-
-static const e3tp_cg_member *forward_member(const frame *f, size_t path)
-{
-    return &f->plan->order[E3TP_CG_TO_Z][f->plan->path[path].member[E3TP_CG_TO_Z]];
-}
-
-static line_up products(const frame *f, size_t path, const walk *way)
-{
-    const e3tp_cg_member *m = forward_member(f, path);
-    const line_up t = in_scratch(f->mid, way->tiles, frame_block(f, path, 2).d);
-    contract_one(f, E3TP_CG_TO_Z, m, way->tiles, block_at(f->v, m, E3TP_CG_TO_Z, 0, way),
-                 block_at(f->v, m, E3TP_CG_TO_Z, 1, way), t);
-    return t;
-}
-
-static line_up z_block(const frame *f, size_t path, const walk *way)
-{
-    return block_at(f->v, forward_member(f, path), E3TP_CG_TO_Z, 2, way);
-}
-
-static void connect(const frame *f, size_t path, const walk *way)
-{
-    const tiles_of z = frame_block(f, path, 2);
-    const line_up t = products(f, path, way), out = z_block(f, path, way);
-    for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up w = weight_line(f, path, way, k);
-        kernels.scale_add(way->tiles, z.d, t.v, t.stride, w.v, w.stride, out.v + k * z.stride,
-                          out.stride);
-    }
-}
-
-static void connect_weights(const frame *f, size_t path, const walk *way)
-{
-    const tiles_of z = frame_block(f, path, 2);
-    const line_up t = products(f, path, way), gz = z_block(f, path, way);
-    for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up gw = gradient_line(f, path, way, k);
-        kernels.dot(way->tiles, z.d, t.v, t.stride, gz.v + k * z.stride, gz.stride, gw.v,
-                    gw.stride);
-    }
-}
-
-/* The cotangent of the products, and with it the target's gradient. */
-static void connect_back(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
-                         const walk *way)
-{
-    const tiles_of z = frame_block(f, m->path, 2);
-    const line_up gt = in_scratch(f->gmid, way->tiles, z.d), gz = z_block(f, m->path, way);
-    for (size_t k = 0; k < z.b->mul; k++) {
-        const line_up w = weight_line(f, m->path, way, k);
-        kernels.scale_add(way->tiles, z.d, gz.v + k * z.stride, gz.stride, w.v, w.stride, gt.v,
-                          gt.stride);
-    }
-    const int *role = e3tp_cg_role[target];
-    contract_one(f, target, m, way->tiles, role[0] == 2 ? gt : block_at(f->v, m, target, 0, way),
-                 role[1] == 2 ? gt : block_at(f->v, m, target, 1, way),
-                 block_at(f->g, m, target, 2, way));
-}
-
-static void run_connected(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
-                          const walk *way)
-{
-    if (target == E3TP_CG_TO_Z) {
-        connect(f, m->path, way);
-        return;
-    }
-    if (target == E3TP_CG_TO_X && wants_weight_gradient(f, m->path))
-        connect_weights(f, m->path, way);
-    if (target == E3TP_CG_TO_X ? f->r->gx : f->r->gy)
-        connect_back(f, target, m, way);
-}
-
 /* ---- */
 
 /* Groups that go alike. */
@@ -556,8 +342,11 @@ static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group
             const e3tp_cg_member *m = &order[g[i].first];
             const e3tp_coupling *c = &f->p->paths[m->path];
             const walk way = way_of[g->walk](f, c, step);
-            if (e3tp_cg_connects(c))
-                run_connected(f, target, m, &way);
+            if (f->plan->path[m->path].joined) {
+                if (step == 0)
+                    E3TP_NAME(e3tp_cg_join)(f, target, m);
+            } else if (e3tp_cg_connects(c))
+                E3TP_NAME(e3tp_cg_join_pair)(f, target, m, &way);
             else
                 run_group(f, target, &g[i], &way);
         }

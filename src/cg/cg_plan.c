@@ -158,6 +158,8 @@ static void choose_forms(e3tp_cg_plan *g)
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].in_place = reads_in_place(g, i);
+        g->path[i].joined = !g->path[i].channels && e3tp_cg_connects(&p->paths[i]) &&
+                            p->weights == E3TP_WEIGHTS_SHARED;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
         g->direct = g->direct && is_shared(g, i);
@@ -216,7 +218,7 @@ static size_t path_lines(const e3tp_cg_plan *g, size_t path, size_t n)
 {
     const e3tp_coupling *c = &g->problem->paths[path];
     const size_t T = e3tp_tile_lanes(g->problem);
-    if (!c->has_weight || (g->path[path].channels && c->mode == E3TP_UVW))
+    if (!c->has_weight || g->path[path].joined || (g->path[path].channels && c->mode == E3TP_UVW))
         return 0;
     const size_t m1 = e3tp_cg_block(g->problem, path, 0)->mul;
     if (g->lanes == E3TP_LANES_ROWS)
@@ -338,6 +340,19 @@ static size_t choose_tiles_held(e3tp_cg_plan *g)
 /* Lines of matrices that are built before they are used: 32 KB. */
 enum { MATRIX_LINES = 512 };
 
+/* Of a path to so many components and channels. */
+static void size_joined(e3tp_cg_plan *g, size_t n3, size_t mo)
+{
+    const size_t T = e3tp_tile_lanes(g->problem), element = e3tp_dtype_size(g->problem->dtype),
+                 most_room = most(E3TP_CG_JOINED, mo) * sizeof(void *);
+    g->max_middle = most(g->max_middle, E3TP_CG_JOINED * n3 * T);
+    g->max_matrix = most(g->max_matrix, E3TP_CG_JOINED * mo);
+    g->max_turned = most(g->max_turned, E3TP_CG_JOINED * mo);
+    g->max_components =
+        most(g->max_components,
+             ((E3TP_CG_JOINED + mo) * sizeof(e3tp_cg_component_f64) + most_room) / element);
+}
+
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
@@ -356,6 +371,7 @@ static void choose_scratch(e3tp_cg_plan *g)
             g->max_middle = most(g->max_middle, most(n1, n3) * ((b1->mul + T - 1) / T * T) * T);
             g->max_turned = most(g->max_turned, b1->mul * bo->mul);
         } else if (e3tp_cg_connects(&p->paths[i])) {
+            size_joined(g, n3, bo->mul);
             g->max_middle = most(g->max_middle, n3 * T * groups);
         }
     }

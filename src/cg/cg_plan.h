@@ -82,6 +82,7 @@ typedef struct e3tp_cg_path {
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
     bool in_place; /* the caller's weights serve as lines, unless they are gathered */
+    bool joined;   /* lanes over rows: weights that all rows share join channels, no lines */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -141,6 +142,8 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_layout scratch;
     const struct e3tp_cg_runner *runner;
 } e3tp_cg_plan;
+
+enum { E3TP_CG_JOINED = 32 }; /* pairs of channels at a time whose products shared weights join */
 
 /* Whether a matrix of weights connects the products of channels with the channels of z. */
 static inline bool e3tp_cg_connects(const e3tp_coupling *c)

@@ -49,7 +49,7 @@ static void visit_lines(const frame *f, size_t path, size_t rows, real *lines, l
 {
     const e3tp_coupling *c = &f->p->paths[path];
     const e3tp_cg_path *q = &f->plan->path[path];
-    if (!c->has_weight || !q->run || (q->channels && c->mode == E3TP_UVW))
+    if (!c->has_weight || !q->run || q->joined || (q->channels && c->mode == E3TP_UVW))
         return;
     const size_t parts = q->channels ? f->p->blocks[1][c->in2].mul : 1;
     const e3tp_tile_map m = {(size_t)f->r->sw,   parts, c->w_count, f->r->iw, rows,
