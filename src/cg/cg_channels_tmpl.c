@@ -7,11 +7,9 @@
 #include "cg/cg_shared.h"
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
-#define tile_kernels E3TP_NAME(e3tp_tile_kernels)
 
 enum {
     MOST_SOURCES = 64,
-    STAGED = 16 << 10, /* bytes of results that wait for the caller */
     AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
 };
 
@@ -205,18 +203,6 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
 
 /* ---- results ---- */
 
-static void unpack_rows(const results *q, size_t row, size_t n)
-{
-    const frame *f = q->f;
-    const int k = f->back ? 0 : 2;
-    size_t start;
-    const e3tp_tile_map m =
-        e3tp_operand_map(f->p, k, q->b, f->back ? f->r->sx : f->r->sz, n, NULL, &start);
-    (f->r->past ? tile_kernels.unpack_past : tile_kernels.unpack)(
-        &m, E3TP_LANES_CHANNELS, f->mid, q->to.tile,
-        (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
-}
-
 static mix_job job_of(const results *q, const batch *t, bool first)
 {
     const frame *f = q->f;
@@ -264,7 +250,7 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
 {
     const frame *f = q->f;
     const size_t rows = min_of(T, f->n - g * T);
-    const size_t room = STAGED / sizeof(real) / (q->to.row + 1) + 1;
+    const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
     mix_job m = job_of(q, t, first);
     if (f->r->ahead && first)
@@ -278,7 +264,7 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
         else if (q->wanted)
             kernels.mix(&m);
         if (q->staged && last)
-            unpack_rows(q, g * T + m.first, m.rows);
+            unpack_results(f, q->b, f->mid, q->to.tile, g * T + m.first, m.rows);
     }
 }
 
@@ -323,16 +309,10 @@ static results results_of(const frame *f, size_t i)
                  .count = list->at[i + 1] - list->at[i],
                  .wanted = !f->back || f->r->gx};
     q.fresh = q.wanted && e3tp_cg_leaves_unpacked(f, k);
-    q.staged = q.fresh && (!f->plan->whole[k] || (k == 2 && f->z_past));
-    if (q.staged)
-        q.to =
-            (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T, components(q.b) * T, T};
-    else if (q.fresh || (k == 2 && f->sum_direct))
-        q.to = caller_lines(f, k, q.b, f->back ? f->r->gx : f->r->z);
-    else
-        q.to = packed_lines(f, k, i, f->back ? f->g : f->v);
-    if (f->sum)
-        q.to.row = 0;
+    q.staged = q.wanted && stages_results(f);
+    q.to = q.staged ? (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T,
+                                    components(q.b) * T, T}
+                    : result_lines(f, i);
     return q;
 }
 

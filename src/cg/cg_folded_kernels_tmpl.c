@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "cg/cg_sums.h"
 #include "simd/transpose.h"
 #include "tile/tile.h"
 
@@ -12,13 +13,6 @@ enum { T = 64 / sizeof(real), NV = TILE_VECS };
 #define COMPONENT_(r) e3tp_cg_component_##r
 #define COMPONENT(r) COMPONENT_(r)
 typedef COMPONENT(E3TP_REAL) component;
-
-V_INLINE void clear_sums(const int n, v_real *acc)
-{
-    V_UNROLL
-    for (int q = 0; q < n; q++)
-        acc[q] = v_zero();
-}
 
 V_INLINE real *place(const component *c, size_t row, size_t tile)
 {
@@ -38,11 +32,6 @@ typedef struct product_job {
     size_t row;
     bool fresh;
 } product_job;
-
-V_INLINE size_t vector_at(const int v, size_t tile)
-{
-    return (size_t)(v / NV) * tile + (size_t)(v % NV * V_LANES);
-}
 
 /* K results of nv vectors of tile t on, which go to tiles of `to`; K, nv literals. */
 V_INLINE void product_tile(const int K, const int nv, const product_job *j, size_t t, int lane,

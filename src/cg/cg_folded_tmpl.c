@@ -30,15 +30,10 @@ static const uint32_t *blocks_from(const work *q, size_t first)
 
 /* ---- weights: lanes over rows, a line for each weighted path ---- */
 
-static size_t weight_count(const frame *f)
-{
-    return f->p->weight_numel ? e3tp_problem_weighted_paths(f->p) : 0;
-}
-
 /* As an operand of one component with a channel for each path. */
 static e3tp_tile_map weight_map(const frame *f, const int64_t *index)
 {
-    return (e3tp_tile_map){(size_t)f->r->sw, 1, 0, index, f->n, weight_count(f), 1};
+    return (e3tp_tile_map){(size_t)f->r->sw, 1, 0, index, f->n, f->plan->folded_weights, 1};
 }
 
 void E3TP_NAME(e3tp_cg_pack_folded)(const frame *f)
@@ -55,7 +50,7 @@ void E3TP_NAME(e3tp_cg_unpack_folded)(const frame *f)
 
 static real *line_of(const frame *f, size_t path, size_t g, real *lines)
 {
-    return lines + (g * weight_count(f) + f->plan->path[path].lines) * T;
+    return lines + (g * f->plan->folded_weights + f->plan->path[path].lines) * T;
 }
 
 /* NULL: ones. */
@@ -79,13 +74,10 @@ static component *list_operand(const frame *f, int k, const uint32_t *block, siz
     const bool gathered = k == 0 && f->in_place[0] && f->r->ix;
     for (size_t b = 0; b < count; b++) {
         const e3tp_block *own = &f->p->blocks[k][block[b]];
-        const block_lines from = f->in_place[k]
-                                     ? caller_lines(f, k, own, k == 0 ? f->r->x : f->r->gz)
-                                     : packed_lines(f, k, block[b], f->v);
-        const size_t row = k == 2 && f->one_gz ? 0 : from.row;
-        real *v = from.v + (gathered ? 0 : g * T * row);
+        const block_lines from = operand_lines(f, k, block[b]);
+        real *v = from.v + (gathered ? 0 : g * T * from.row);
         for (int m = 0; m < 2 * own->l + 1; m++)
-            *to++ = (component){v + (size_t)m * from.step, row, from.tile};
+            *to++ = (component){v + (size_t)m * from.step, from.row, from.tile};
     }
     return to;
 }
@@ -103,21 +95,6 @@ static int source_operand(const work *q)
 
 /* ---- results ---- */
 
-static bool is_staged(const frame *f)
-{
-    const int k = f->back ? 0 : 2;
-    return e3tp_cg_leaves_unpacked(f, k) && (!f->plan->whole[k] || (k == 2 && f->z_past));
-}
-
-static block_lines result_lines(const work *q, uint32_t block)
-{
-    const frame *f = q->f;
-    const int k = f->back ? 0 : 2;
-    if (e3tp_cg_leaves_unpacked(f, k) || (k == 2 && f->sum_direct))
-        return caller_lines(f, k, &f->p->blocks[k][block], f->back ? f->r->gx : f->r->z);
-    return packed_lines(f, k, block, f->back ? f->g : f->v);
-}
-
 /* Where results of rows from `row` of the group on go. */
 static void list_results(const work *q, size_t row)
 {
@@ -126,8 +103,7 @@ static void list_results(const work *q, size_t row)
     component *to = q->results;
     for (size_t b = 0; b < q->class->nresults; b++) {
         const uint32_t block = blocks_from(q, q->class->results)[b];
-        block_lines at = result_lines(q, block);
-        at.row = f->sum ? 0 : at.row;
+        const block_lines at = result_lines(f, block);
         for (int m = 0; m < 2 * blocks[block].l + 1; m++)
             *to++ = (component){at.v + (q->g * T + row) * at.row + (size_t)m * at.step, at.row,
                                 at.tile};
@@ -149,12 +125,7 @@ static void unpack_staged(const work *q, size_t row, size_t rows)
     const real *from = f->mid;
     for (size_t b = 0; b < q->class->nresults; b++) {
         const e3tp_block *block = &f->p->blocks[k][blocks_from(q, q->class->results)[b]];
-        size_t start;
-        const e3tp_tile_map m =
-            e3tp_operand_map(f->p, k, block, f->back ? f->r->sx : f->r->sz, rows, NULL, &start);
-        (f->r->past ? tile_kernels.unpack_past : tile_kernels.unpack)(
-            &m, E3TP_LANES_CHANNELS, from, q->class->N * T,
-            (real *)(f->back ? f->r->gx : f->r->z) + start + (q->g * T + row) * m.row);
+        unpack_results(f, block, from, q->class->N * T, q->g * T + row, rows);
         from += (2 * (size_t)block->l + 1) * T;
     }
 }
@@ -216,7 +187,7 @@ static void multiply(work *q)
 {
     const frame *f = q->f;
     const size_t N = q->class->N, room = E3TP_CG_STAGED / sizeof(real) / (q->tiles * N * T) + 1;
-    const bool staged = is_staged(f), fresh = e3tp_cg_leaves_unpacked(f, f->back ? 0 : 2);
+    const bool staged = stages_results(f), fresh = e3tp_cg_leaves_unpacked(f, f->back ? 0 : 2);
     const size_t part = staged ? min_of(room, q->rows) : q->rows;
     make_matrices(q);
     for (size_t row = 0, rows; row < q->rows; row += rows) {

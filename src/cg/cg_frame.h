@@ -74,16 +74,21 @@ V_INLINE block_lines caller_lines(const frame *f, int k, const e3tp_block *b, co
                          (size_t)(k == 0 ? f->r->sx : f->r->sz), T, b->mul};
 }
 
-/* The block of x, or in the backward pass of gz, of a path. */
-V_INLINE block_lines frame_lines(const frame *f, size_t path, int k)
+/* Block i of x, or in the backward pass of gz. */
+V_INLINE block_lines operand_lines(const frame *f, int k, size_t i)
 {
     const void *from = k == 0 ? f->r->x : f->r->gz;
-    block_lines q = f->in_place[k]
-                        ? caller_lines(f, k, e3tp_cg_block(f->p, path, k), from)
-                        : packed_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k), f->v);
+    block_lines q = f->in_place[k] ? caller_lines(f, k, &f->p->blocks[k][i], from)
+                                   : packed_lines(f, k, i, f->v);
     if (k == 2 && f->one_gz)
         q.row = 0;
     return q;
+}
+
+/* That of a path. */
+V_INLINE block_lines frame_lines(const frame *f, size_t path, int k)
+{
+    return operand_lines(f, k, e3tp_cg_block_index(&f->p->paths[path], k));
 }
 
 /* Whether kernels read the lines of a path where the caller has them. */

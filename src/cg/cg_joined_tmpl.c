@@ -105,18 +105,10 @@ typedef struct join {
 /* From pair q of tile t on as many, at most n, as steps of the channels of x and y make. */
 static walk strip_from(const join *j, size_t q, size_t n, size_t t)
 {
-    size_t u = q / j->m2, v = q % j->m2, step = 0;
-    if (together(j->c->mode)) {
-        u = v = q;
-        step = 1;
-    } else if (below(j->c->mode)) {
-        for (u = 0; pairs_before(u + 1, j->m1) <= q;)
-            u++;
-        v = q - pairs_before(u, j->m1) + u + 1;
-    }
-    return (walk){.tiles = j->m2 - v < n ? j->m2 - v : n,
-                  .first = {t * j->m1 + u, t * j->m2 + v, t * j->mo},
-                  .step = {step, 1, 1}};
+    const channel_pair at = pair_at(j->f, j->c, q);
+    return (walk){.tiles = j->m2 - at.v < n ? j->m2 - at.v : n,
+                  .first = {t * j->m1 + at.u, t * j->m2 + at.v, t * j->mo},
+                  .step = {together(j->c->mode), 1, 1}};
 }
 
 static void list(component *to, size_t n, const real *v, size_t stride)

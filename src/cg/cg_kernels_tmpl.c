@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "cg/cg_sums.h"
 #include "simd/transpose.h"
 
 enum { T = 64 / sizeof(real), NV = TILE_VECS };
@@ -14,13 +15,6 @@ typedef MIX(E3TP_REAL) mix_job;
 #define SOURCE_(r) e3tp_cg_source_##r
 #define SOURCE(r) SOURCE_(r)
 typedef SOURCE(E3TP_REAL) source;
-
-V_INLINE void clear_sums(const int n, v_real *acc)
-{
-    V_UNROLL
-    for (int q = 0; q < n; q++)
-        acc[q] = v_zero();
-}
 
 /* sum[e] = v_sum(acc[e]) for e < n; both have room for a vector more, of lanes and of sums, and acc
  * is used up. */
@@ -221,12 +215,6 @@ enum {
 V_INLINE int vectors_for(const int kt)
 {
     return kt <= (NV == 1 ? 5 : 1) ? MOST_VECTORS : PAIR;
-}
-
-/* From the first vector to the v-th, where tiles are so far apart. */
-V_INLINE size_t vector_at(const int v, size_t tile)
-{
-    return (size_t)(v / NV) * tile + (size_t)(v % NV * V_LANES);
 }
 
 /* nv vectors of a line; NULL: ones. */

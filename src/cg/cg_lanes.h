@@ -53,6 +53,24 @@ static inline size_t pair_count(const frame *f, const e3tp_coupling *c)
     return together(c->mode) ? m1 : below(c->mode) ? m1 * (m1 - 1) / 2 : m1 * m2;
 }
 
+/* Pair q of a path: a channel of x and one of y. */
+typedef struct channel_pair {
+    size_t u, v;
+} channel_pair;
+
+static inline channel_pair pair_at(const frame *f, const e3tp_coupling *c, size_t q)
+{
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    size_t u = 0;
+    if (together(c->mode))
+        return (channel_pair){q, q};
+    if (!below(c->mode))
+        return (channel_pair){q / m2, q % m2};
+    while (pairs_before(u + 1, m1) <= q)
+        u++;
+    return (channel_pair){u, q - pairs_before(u, m1) + u + 1};
+}
+
 /* The member's block of one of its roles in one of the frame's packed forms, v or g. */
 static inline line_up block_at(real *const form[4], const e3tp_cg_member *m, e3tp_cg_target target,
                                int role, const walk *way)

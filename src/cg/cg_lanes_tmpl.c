@@ -100,29 +100,21 @@ static walk walk_pair(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul,
                  mo = f->p->blocks[2][c->out].mul, each = e3tp_cg_connects(c) ? mo : 1;
-    size_t u = step, v = step;
-    if (below(c->mode)) {
-        for (u = 0; pairs_before(u + 1, m1) <= step;)
-            u++;
-        v = step - pairs_before(u, m1) + u + 1;
-    } else if (!together(c->mode)) {
-        u = step / m2;
-        v = step % m2;
-    }
+    const channel_pair at = pair_at(f, c, step);
     const size_t weights = pair_count(f, c) * each;
-    const size_t z = c->mode == E3TP_UVU                                ? u
-                     : c->mode == E3TP_UVV                              ? v
+    const size_t z = c->mode == E3TP_UVU                                ? at.u
+                     : c->mode == E3TP_UVV                              ? at.v
                      : c->mode == E3TP_UVUV || c->mode == E3TP_UVU_LT_V ? step
                                                                         : 0;
     return (walk){.tiles = (f->n + T - 1) / T,
-                  .first = {u, v, z},
+                  .first = {at.u, at.v, z},
                   .step = {m1, m2, mo},
                   .q = step * each,
                   .q_step = weights,
                   .w = step * each,
                   .w_step = e3tp_cg_one_line(f) ? 0 : weights,
-                  .again = c->mode == E3TP_UVU   ? v > 0
-                           : c->mode == E3TP_UVV ? u > 0
+                  .again = c->mode == E3TP_UVU   ? at.v > 0
+                           : c->mode == E3TP_UVV ? at.u > 0
                                                  : c->mode == E3TP_UUW && step > 0};
 }
 
@@ -327,6 +319,15 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
 
 /* ---- */
 
+/* Whether all of the groups that go alike are of paths that take one step for all pairs. */
+static bool all_joined(const frame *f, const e3tp_cg_member *order, const e3tp_cg_group *g)
+{
+    bool all = true;
+    for (size_t i = 0; i < g->alike; i++)
+        all = all && f->plan->path[order[g[i].first].path].joined;
+    return all;
+}
+
 /* Groups that go alike. */
 static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group *g)
 {
@@ -336,16 +337,19 @@ static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group
                                              [E3TP_CG_BY_ROWS] = walk_channels,
                                              [E3TP_CG_BY_CHANNEL] = walk_pair};
     const e3tp_cg_member *order = f->plan->order[target];
-    const size_t steps = count_steps(f, g, &f->p->paths[order[g->first].path]);
+    const size_t steps =
+        all_joined(f, order, g) ? 1 : count_steps(f, g, &f->p->paths[order[g->first].path]);
     for (size_t step = 0; step < steps; step++)
         for (size_t i = 0; i < g->alike; i++) {
             const e3tp_cg_member *m = &order[g[i].first];
             const e3tp_coupling *c = &f->p->paths[m->path];
-            const walk way = way_of[g->walk](f, c, step);
             if (f->plan->path[m->path].joined) {
                 if (step == 0)
                     E3TP_NAME(e3tp_cg_join)(f, target, m);
-            } else if (e3tp_cg_connects(c))
+                continue;
+            }
+            const walk way = way_of[g->walk](f, c, step);
+            if (e3tp_cg_connects(c))
                 E3TP_NAME(e3tp_cg_join_pair)(f, target, m, &way);
             else
                 run_group(f, target, &g[i], &way);

@@ -240,11 +240,11 @@ static bool runs_on(const e3tp_cg_plan *g, size_t first, size_t next)
 static size_t folded_lines(e3tp_cg_plan *g, size_t n)
 {
     const size_t T = e3tp_tile_lanes(g->problem);
-    size_t weights = 0;
+    g->folded_weights = 0;
     for (size_t i = 0; i < g->problem->npaths; i++)
         if (g->problem->paths[i].has_weight)
-            g->path[i].lines = weights++;
-    return (n + T - 1) / T * weights;
+            g->path[i].lines = g->folded_weights++;
+    return (n + T - 1) / T * g->folded_weights;
 }
 
 static size_t lines_of(e3tp_cg_plan *g, size_t n)

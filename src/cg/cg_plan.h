@@ -133,6 +133,7 @@ typedef struct e3tp_cg_plan {
     bool direct;              /* all paths are such */
     bool folded;              /* and channels have no weights of their own (cg_folded.h) */
     e3tp_cg_classes folds[2]; /* folded: to z, to gx */
+    size_t folded_weights;    /* folded: of a row, one for each weighted path */
     size_t max_components;    /* elements of the lists of components that kernels take */
     bool whole[3];            /* operands in IR_MUL, blocks of whole tiles (of x and z) */
     e3tp_cg_whole_product whole_product;

@@ -39,6 +39,38 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
                y.v + (g * y.b->mul + v) * y.stride, NULL, M);
 }
 
+/* Whether blocks of results wait in scratch for the caller. */
+static inline bool stages_results(const frame *f)
+{
+    const int k = f->back ? 0 : 2;
+    return e3tp_cg_leaves_unpacked(f, k) && (!f->plan->whole[k] || (k == 2 && f->z_past));
+}
+
+/* Where block i of z, in the backward pass of gx, goes otherwise. */
+static inline block_lines result_lines(const frame *f, size_t i)
+{
+    const int k = f->back ? 0 : 2;
+    const void *callers = f->back ? f->r->gx : f->r->z;
+    const bool there = callers && (e3tp_cg_leaves_unpacked(f, k) || (k == 2 && f->sum_direct));
+    block_lines to = there ? caller_lines(f, k, &f->p->blocks[k][i], callers)
+                           : packed_lines(f, k, i, f->back ? f->g : f->v);
+    to.row = f->sum ? 0 : to.row;
+    return to;
+}
+
+/* Rows of a block of results from scratch, tiles so far apart, to the caller. */
+static inline void unpack_results(const frame *f, const e3tp_block *b, const real *from,
+                                  size_t tile, size_t row, size_t n)
+{
+    const int k = f->back ? 0 : 2;
+    size_t start;
+    const e3tp_tile_map m =
+        e3tp_operand_map(f->p, k, b, f->back ? f->r->sx : f->r->sz, n, NULL, &start);
+    (f->r->past ? E3TP_NAME(e3tp_tile_kernels).unpack_past : E3TP_NAME(e3tp_tile_kernels).unpack)(
+        &m, E3TP_LANES_CHANNELS, from, tile,
+        (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
+}
+
 /* Adds to gy what n rows of x, from the r-th on, and of the cotangents of the products give. */
 static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t r, size_t n,
                              size_t tiles, const source *x, const source *g)
