@@ -3,6 +3,7 @@
    with every method, every pass, sums over the batch included; and the convolution. */
 #include "e3tp/graph.h"
 #include "problems.h"
+#include "sanitized.h"
 #include "suite.h"
 
 enum { BATCH = 517, MUL = 33, INPUTS = 7, OUTPUTS = 9, THREADS = 4, VARIANTS = THREADS + 1 };
@@ -116,10 +117,12 @@ START_TEST(products)
     for (int kind = 0; kind < PROBLEMS; kind++)
         for (int single = 0; single < 2; single++) {
             q.kind = (problem_kind)kind;
+            if (left_out(kind + single, 2))
+                continue;
             q.weights = single ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW;
             served += compare_threads(&q, single, &calls);
         }
-    ck_assert_int_eq(served, 2 * problems_served(q.method));
+    ck_assert_int_eq(served, (SANITIZED ? 1 : 2) * problems_served(q.method));
 }
 END_TEST
 
@@ -244,6 +247,8 @@ START_TEST(convolutions)
     int served = 0;
     for (int kind = 0; kind < PROBLEMS; kind++)
         for (int sorted = 0; sorted < 2; sorted++) {
+            if (left_out(kind + sorted, 2))
+                continue;
             q.kind = (problem_kind)kind;
             q.weights = sorted ? E3TP_WEIGHTS_ROW : E3TP_WEIGHTS_SHARED;
             e3tp_plan *one = plan_of(q, 0, NULL);
@@ -259,7 +264,7 @@ START_TEST(convolutions)
             e3tp_graph_destroy(g);
             e3tp_plan_destroy(one);
         }
-    ck_assert_int_eq(served, 2 * problems_served(method_at(_i)));
+    ck_assert_int_eq(served, (SANITIZED ? 1 : 2) * problems_served(method_at(_i)));
     ck_assert_uint_gt(calls, 0);
 }
 END_TEST

@@ -11,6 +11,7 @@
 #include "e3tp/graph.h"
 #include "layer.h"
 #include "problems.h"
+#include "sanitized.h"
 #include "suite.h"
 
 enum { NODES = 23, SENDERS = 31, EDGES = 110, CROWDED = 70, TYPES = 3 };
@@ -354,9 +355,10 @@ START_TEST(against_a_loop)
     const setting *s = &settings[_i];
     int served = 0, expected = 0;
     for (int m = 0; m < method_count(); m++) {
-        expected += 3 * problems_served(method_at(m));
         for (int kind = 0; kind < PROBLEMS; kind++)
             for (int weights = E3TP_WEIGHTS_NONE; weights <= E3TP_WEIGHTS_ROW; weights++) {
+                if (left_out(_i + kind + weights, 3))
+                    continue;
                 const problem q = {.kind = (problem_kind)kind,
                                    .method = method_at(m),
                                    .mul = s->mul,
@@ -365,9 +367,11 @@ START_TEST(against_a_loop)
                                    .layout = {s->layout, s->layout, s->layout},
                                    .weights = (e3tp_weights)weights,
                                    .threads = 2};
+                expected += problem_served(q.method, q.kind);
                 served += check_problem(&q, s);
             }
     }
+    ck_assert_int_gt(expected, 0);
     ck_assert_int_eq(served, expected);
 }
 END_TEST

@@ -4,6 +4,7 @@
    with any stride, at any place of a batch of any size. argv[1] is the tier. */
 #include "guard.h"
 #include "problems.h"
+#include "sanitized.h"
 #include "suite.h"
 
 /* Areas of a call; each array lies as its operand does. */
@@ -212,6 +213,8 @@ static setup set_up(const problem *p, const e3tp_plan *plan, bool single_y)
 static void try_problem(problem *p, bool single_y)
 {
     for (size_t m = 0; m < COUNT_OF(lengths); m++) {
+        if (left_out((int)m + (int)p->kind + single_y, 2))
+            continue;
         p->mul = lengths[m];
         e3tp_plan *plan = problem_plan(p);
         if (!plan)
@@ -242,6 +245,7 @@ static const e3tp_layout layouts[][3] = {
 START_TEST(stays_within_and_keeps_its_bits)
 {
     const int form = _i / PROBLEMS;
+    size_t tried = 0;
     problem p = {.kind = (problem_kind)(_i % PROBLEMS),
                  .isa = tier,
                  .method = method_at(form / 2),
@@ -251,16 +255,20 @@ START_TEST(stays_within_and_keeps_its_bits)
         area[k] = guard_create(AREA_BYTES);
     for (size_t l = 0; l < COUNT_OF(layouts); l++)
         for (int single = 0; single < 2; single++) {
+            if (left_out(_i + 2 * (int)l + single, 3))
+                continue;
             memcpy(p.layout, layouts[l], sizeof p.layout);
             p.weights = single ? E3TP_WEIGHTS_SHARED : E3TP_WEIGHTS_ROW;
             try_problem(&p, single);
+            tried++;
         }
     for (int k = 0; k < AREAS; k++)
         guard_destroy(&area[k]);
     /* For each layout and kind of weights, one reference per length and four runs. */
     ck_assert_uint_ge(runs, problem_served(p.method, p.kind)
-                                ? COUNT_OF(layouts) * 2 * COUNT_OF(lengths) * (1 + 4)
+                                ? tried * COUNT_OF(lengths) / (SANITIZED ? 2 : 1) * (1 + 4)
                                 : 0);
+    ck_assert_uint_ge(tried, 3);
 }
 END_TEST
 

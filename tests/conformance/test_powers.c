@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "ensure.h"
+#include "sanitized.h"
 #include "suite.h"
 
 enum { ROWS = 21, MOST = 13, POWERS = 4 };
@@ -265,7 +267,8 @@ static void compare(const power_case *c, const arrays *s, int k)
         largest = fmax(largest, fabs(s->want[k][i]));
     const double tolerance = (c->dtype == E3TP_F64 ? 2e-14 : 8e-6) * (largest + 1e-30);
     for (size_t i = 0; i < s->size[k]; i++)
-        ck_assert_double_eq_tol(get(c, s->a[k], i), s->want[k][i], tolerance);
+        ensure(fabs(get(c, s->a[k], i) - s->want[k][i]) <= tolerance,
+               "array %d: [%zu] = %.17g, expected %.17g", k, i, get(c, s->a[k], i), s->want[k][i]);
 }
 
 static e3tp_buffers buffers_of(const power_case *c, const arrays *s)
@@ -319,15 +322,18 @@ START_TEST(values)
     power_case c = degrees[_i];
     int checks = 0;
     for (size_t i = 0; i < COUNT_OF(channels); i++)
-        for (int variant = 0; variant < 6; variant++, checks++) {
+        for (int variant = 0; variant < 6; variant++) {
+            if (left_out(_i + (int)i + variant, 2))
+                continue;
             c.channels = channels[i];
             c.layout[0] = layouts[variant % 3], c.layout[1] = layouts[(variant * 2 + (int)i) % 3];
             c.weights = (e3tp_weights)((variant + (int)i) % 3);
             c.dtype = variant % 2 ? E3TP_F64 : E3TP_F32;
             c.one_x = variant == 2 + (int)(i % 2);
             check_case(&c);
+            checks++;
         }
-    ck_assert_int_eq(checks, 24);
+    ck_assert_int_eq(checks, SANITIZED ? 12 : 24);
 }
 END_TEST
 

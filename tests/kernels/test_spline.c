@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ensure.h"
 #include "guard.h"
 #include "radial/spline.h"
 #include "tiers.h"
@@ -136,8 +137,7 @@ static void reference_fit(e3tp_dtype dtype, size_t knots, const void *values, si
 
 static void within(long double error, long double bound, const char *what, long double at)
 {
-    ck_assert_msg(fabsl(error) <= bound, "%s at %.17Lg: error %.3Lg, bound %.3Lg", what, at, error,
-                  bound);
+    ensure(fabsl(error) <= bound, "%s at %.17Lg: error %.3Lg, bound %.3Lg", what, at, error, bound);
 }
 
 START_TEST(terms)
