@@ -87,7 +87,7 @@ def cached(top, isa, mark=""):
 def powers(top):
     """Sums of powers of a function, as in many-body products: 64 rows of 128 channels."""
     for L in range(1, min(top, 4) + 1):
-        run = "channels=128 batch=64 dtype=f32 pass=fwd,bwd layout=ir_mul threads=1 weights=none,shared"
+        run = "channels=128 batch=64 dtype=f32 pass=fwd,bwd,dbl layout=ir_mul threads=1 weights=none,shared"
         yield f"op=power name=power.{L} l1={L} l3={min(L, 2)} power=3 {run}"
 
 

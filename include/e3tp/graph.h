@@ -186,7 +186,7 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
 /* The passes, as of products (e3tp.h). Gradients of node features add up per sender in the order of
    the edges sorted by receiver, those of operands of types or shared ones over a fixed tree. Where
    the plan accumulates in double (e3tp_desc_set_accumulation), all these sums do.
-   INVALID, UNSUPPORTED (second order of a power), or NOMEM: scratch for a block of edges per
+   INVALID or NOMEM: scratch for a block of edges per
    thread, and for gradients besides rows of senders for 2048 edges, up to 16 MB of partial sums,
    and for the gradient of a table rows of w for 2048 edges (twice as many in double backward), and
    where the plan accumulates in double that table, and rows of senders, in double; none of it where

@@ -247,7 +247,7 @@ class GauntPower(Plan):
     layout     a name, or two, of x and z
     grid, allow_aliasing, quadrature, method, dtype, isa, threads   as in SignalProduct
 
-    Attributes: irreps_in, irreps_out, power, weight_numel, method, isa, dtype. There is no second order.
+    Attributes: irreps_in, irreps_out, power, weight_numel, method, isa, dtype.
     """
 
     _inputs = "x"
@@ -290,22 +290,30 @@ class GauntPower(Plan):
         return f"GauntPower({self.irreps_in} ^ {self.power} -> {self.irreps_out} | {self.weight_numel} weights)"
 
     def _run(self, number, given, wanted):
-        """The library takes the last three axes of w as one."""
-        w, out = given.get("w"), wanted.get("gw")
-        if w is None or self.weights is None:
+        """The library takes the last three axes of w, and of what has its shape, as one."""
+        if given.get("w") is None or self.weights is None:
             return super()._run(number, given, wanted)
-        array = readable("w", w, self.dtype)
+        given, wanted = dict(given), dict(wanted)
+        shapes = {}
+        for name in ("w", "ggw", "dw"):
+            if given.get(name) is not None:
+                given[name], shapes[name] = self._rows(name, given[name])
+        gradient = next((name for name in ("gw", "hw") if name in wanted), None)
+        out = wanted.get(gradient)
+        if out is not None:
+            wanted[gradient] = self._rows(gradient, result(f"out, {gradient}", out, shapes["w"], self.dtype))[0]
+        found = super()._run(number, given, wanted)
+        if gradient:
+            found[gradient] = out if out is not None else found[gradient].reshape(shapes["w"])
+        return found
+
+    def _rows(self, name, array):
+        """Rows of weights, and the shape that the caller has."""
+        array = readable(name, array, self.dtype)
         if array.shape[-3:] != self._weight_shape:
             lead = "" if self._shared else "..., "
-            raise ValueError(f"w: shape {array.shape}, expected ({lead}{str(self._weight_shape)[1:]}")
-        row = array.shape[:-3] + (self.weight_numel,)
-        given = {**given, "w": array.reshape(row)}
-        if out is not None:
-            wanted = {**wanted, "gw": result("out, gw", out, array.shape, self.dtype).reshape(row)}
-        found = super()._run(number, given, wanted)
-        if "gw" in found:
-            found["gw"] = out if out is not None else found["gw"].reshape(array.shape)
-        return found
+            raise ValueError(f"{name}: shape {array.shape}, expected ({lead}{str(self._weight_shape)[1:]}")
+        return array.reshape(array.shape[:-3] + (self.weight_numel,)), array.shape
 
     def __call__(self, x, w=None, index=None, out=None):
         """z, (..., irreps_out.dim); the batch axes of x and of weights by row broadcast.
@@ -318,6 +326,16 @@ class GauntPower(Plan):
         """(gx, gw): gradients of sum(gz z), each of its operand's shape; None for what needs=("x", "w") leaves out."""
         given = {"x": x, "w": w, "gz": gz, "index": index}
         return self._gradients(_lib.BACKWARD, "g", ("x", "w"), given, needs, out)
+
+    def double_backward(self, x, w, gz, ggx=None, ggw=None, needs=None, index=None, out=None):
+        """(hx, hw, hz): gradients of sum(ggx gx + ggw gw) by x, w, gz; None is zero."""
+        given = {"x": x, "w": w, "gz": gz, "ggx": ggx, "ggw": ggw, "index": index}
+        return self._gradients(_lib.DOUBLE_BACKWARD, "h", ("x", "w", "gz"), given, needs, out)
+
+    def jvp(self, x, w=None, dx=None, dw=None, index=None, out=None):
+        """dz: the change of z along tangents of x and w; None is no change."""
+        given = {"x": x, "w": w, "dx": dx, "dw": dw, "index": index}
+        return self._run(_lib.JVP, given, {"dz": out})["dz"]
 
 
 def _grid(grid):

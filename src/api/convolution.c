@@ -394,7 +394,6 @@ static e3tp_status check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g
                          b->size, sizeof *b);
     if (pass < E3TP_FORWARD || pass > E3TP_JVP)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
-    E3TP_TRY(e3tp_block_serves(c->plan->problem, pass, m));
     *job = job_of(c);
     *call = call_of(job, g, pass, b);
     return check_call(call, m);

@@ -165,7 +165,6 @@ static e3tp_status check_call(const call *c, e3tp_message *m)
     const e3tp_problem *q = c->plan->problem;
     if (c->b->batch > PTRDIFF_MAX / 8)
         return e3tp_fail(m, E3TP_E_INVALID, "batch: %zu is too large", c->b->batch);
-    E3TP_TRY(e3tp_block_serves(q, c->pass, m));
     const bool needs_z = c->pass == E3TP_FORWARD || c->pass == E3TP_JVP;
     if (needs_z && !c->out[OP_Z] && c->width[OP_Z] && c->b->batch)
         return e3tp_fail(m, E3TP_E_INVALID, "%s is NULL", e3tp_op_out_name[c->pass][OP_Z]);

@@ -121,6 +121,8 @@ static double flops(const e3tp_plan *p, e3tp_pass pass)
 
 double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
 {
+    if (p && pass <= E3TP_JVP && p->problem->op == E3TP_OP_GAUNT_POWER)
+        return flops(p, pass); /* not linear in x: composed of nothing */
     return p ? compose(pass, flops(p, E3TP_FORWARD), flops(p, E3TP_BACKWARD)) : NAN;
 }
 

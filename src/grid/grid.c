@@ -107,10 +107,21 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
     ((const e3tp_grid_base *)state)->run(state, pass, rows, scratch);
 }
 
+static bool has_second(const void *state)
+{
+    return ((const e3tp_grid_base *)state)->run_second != NULL;
+}
+
+static void run_second(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
+                       void *scratch)
+{
+    ((const e3tp_grid_base *)state)->run_second(state, rows, t, scratch);
+}
+
 static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
     const e3tp_grid_base *g = state;
-    return e3tp_count(g->problem, pass, g->flops[pass == E3TP_BACKWARD]);
+    return e3tp_count(g->problem, pass, g->flops[pass]);
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
@@ -140,6 +151,8 @@ const e3tp_backend e3tp_backend_grid = {
     .block_rows = block_rows,
     .scratch_bytes = scratch_bytes,
     .run = run,
+    .has_second = has_second,
+    .run_second = run_second,
     .counts = counts,
     .describe = describe,
 };

@@ -21,8 +21,10 @@ typedef struct e3tp_grid_base {
     e3tp_lanes lanes;
     size_t block_rows;
     size_t scratch;  /* elements */
-    double flops[2]; /* per row, forward and backward */
+    double flops[4]; /* per row and pass; of second order where it is not composed */
     void (*run)(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+    void (*run_second)(const void *plan, const e3tp_rows *r, const e3tp_tangents *t,
+                       void *scratch); /* NULL: composed of the others */
     void (*destroy)(void *plan, const e3tp_allocator *a);
 } e3tp_grid_base;
 

@@ -41,21 +41,28 @@ static int powers(const e3tp_problem *p)
 static const double turn_work = 20.0, power_work = 12.0;
 static const double turn_flops = 24, power_flops = 16;
 
-/* Syntheses and analyses of x and of z: forward 1 and n, backward 2 and n, twice that with the
-   gradient of weights. */
-static double z_transforms(const e3tp_problem *p, int back)
+/* Syntheses and analyses of a pass: of x, and of z for each power, with weights whose gradient is
+   wanted and whose tangent is there, or without. */
+static const int x_transforms[] = {
+    [E3TP_FORWARD] = 1, [E3TP_BACKWARD] = 2, [E3TP_DOUBLE_BACKWARD] = 3, [E3TP_JVP] = 2};
+static const int z_transforms[][2] = {[E3TP_FORWARD] = {1, 1},
+                                      [E3TP_BACKWARD] = {1, 2},
+                                      [E3TP_DOUBLE_BACKWARD] = {2, 4},
+                                      [E3TP_JVP] = {1, 2}};
+
+static double all_z_transforms(const e3tp_problem *p, e3tp_pass pass)
 {
-    return powers(p) * (back && p->weight_numel ? 2 : 1);
+    return powers(p) * z_transforms[pass][p->weight_numel > 0];
 }
 
-static double transform_share(const e3tp_problem *p, int back, double x, double z)
+static double transform_share(const e3tp_problem *p, e3tp_pass pass, double x, double z)
 {
-    return (1 + back) * x + z_transforms(p, back) * z;
+    return x_transforms[pass] * x + all_z_transforms(p, pass) * z;
 }
 
-static double samples_share(const e3tp_problem *p, int back, double turn, double power)
+static double samples_share(const e3tp_problem *p, e3tp_pass pass, double turn, double power)
 {
-    return (1 + back) * turn + z_transforms(p, back) * (turn + power);
+    return x_transforms[pass] * turn + all_z_transforms(p, pass) * (turn + power);
 }
 
 bool e3tp_grid_power_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier)
@@ -68,21 +75,21 @@ bool e3tp_grid_power_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tie
     e3tp_grid_basis b = {.shape = &shape, .dtype = p->dtype, .rows = e3tp_fold_rows(tier)};
     const e3tp_fold_tables t = e3tp_grid_choose_form(&b, add_transforms, &ctx);
     const double overhead = e3tp_fold_work(&t) / (t.fma > 0 ? t.fma : 1);
-    for (int back = 0; back < 2; back++)
-        w->lines[back] =
-            overhead * transform_share(p, back, of[0].fma, of[2].fma) +
-            samples_share(p, back, turn_work, power_work) * (double)e3tp_grid_points(&shape);
+    for (int pass = E3TP_FORWARD; pass <= E3TP_BACKWARD; pass++)
+        w->lines[pass] = overhead * transform_share(p, (e3tp_pass)pass, of[0].fma, of[2].fma) +
+                         samples_share(p, (e3tp_pass)pass, turn_work, power_work) *
+                             (double)e3tp_grid_points(&shape);
     w->dense = !b.separable;
     return true;
 }
 
 static void set_flops(e3tp_grid_power *g, const e3tp_problem *p)
 {
-    for (int back = 0; back < 2; back++)
-        g->base.flops[back] =
-            (double)p->channels * (2 * transform_share(p, back, g->of[0].fma, g->of[2].fma) +
-                                   samples_share(p, back, turn_flops, power_flops) *
-                                       (double)e3tp_grid_points(&g->base.form.shape));
+    for (int pass = E3TP_FORWARD; pass <= E3TP_JVP; pass++)
+        g->base.flops[pass] = (double)p->channels *
+                              (2 * transform_share(p, (e3tp_pass)pass, g->of[0].fma, g->of[2].fma) +
+                               samples_share(p, (e3tp_pass)pass, turn_flops, power_flops) *
+                                   (double)e3tp_grid_points(&g->base.form.shape));
 }
 
 /* Weights lie as components of one or two blocks would, channels innermost. */
@@ -123,20 +130,36 @@ static void lay_out(e3tp_grid_power *g)
     size_t *total = &g->tiles.scratch;
     g->slots = e3tp_take(total, T, e3tp_fold_slot_lines(most, (size_t)form->shape.rings) * T, true);
     g->samples = e3tp_take(total, T, samples, true);
+    g->slope = e3tp_take(total, T, samples, true);
     g->sum = e3tp_take(total, T, samples, true);
     g->one = e3tp_take(total, T, samples, true);
     g->line = e3tp_take(total, T, g->tiles.components[2] * T, true);
     g->base.scratch = g->tiles.scratch;
 }
 
-static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+/* Weights in place of y. */
+static e3tp_rows rows_of(const e3tp_grid_power *g, const e3tp_rows *r)
 {
-    const e3tp_grid_power *g = plan;
     e3tp_rows rows = *r;
     rows.y = r->w, rows.sy = r->sw, rows.iy = r->iw;
     rows.gy = g->base.problem->weight_numel ? r->gw : NULL;
     rows.w = NULL, rows.gw = NULL, rows.sw = 0, rows.iw = NULL;
+    return rows;
+}
+
+static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+{
+    const e3tp_grid_power *g = plan;
+    const e3tp_rows rows = rows_of(g, r);
     e3tp_signal_run(&g->tiles, pass, &rows, scratch);
+}
+
+static void run_second(const void *plan, const e3tp_rows *r, const e3tp_tangents *t, void *scratch)
+{
+    const e3tp_grid_power *g = plan;
+    const e3tp_rows rows = rows_of(g, r);
+    const e3tp_tangents tangents = {t->x, g->base.problem->weight_numel ? t->w : NULL, NULL};
+    e3tp_signal_run_second(&g->tiles, &rows, &tangents, scratch);
 }
 
 static void destroy(void *plan, const e3tp_allocator *a)
@@ -154,11 +177,11 @@ e3tp_status e3tp_grid_power_create(void **out, const e3tp_problem *p, e3tp_tier 
         return e3tp_fail(why, E3TP_E_NOMEM, "grid: no memory for the plan");
     g->base.problem = p;
     g->base.run = run;
+    g->base.run_second = run_second;
     g->base.destroy = destroy;
     set_operands(g, p);
     set_linear(g, p);
     e3tp_signal_tiles_set(&g->tiles, &g->operands, g);
-    g->tiles.powers = true;
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     transforms ctx = {p, g->of};

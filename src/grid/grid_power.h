@@ -12,9 +12,9 @@ typedef struct e3tp_grid_power {
     e3tp_signal_tiles tiles;
     e3tp_problem operands; /* x, weights and z as the walk sees them */
     e3tp_block weights[2];
-    e3tp_grid_transform of[3];             /* of x; none; of z */
-    int32_t linear[E3TP_GRID_BANDS];       /* line of x of each block of z, -1: none */
-    size_t slots, samples, sum, one, line; /* in scratch, elements */
+    e3tp_grid_transform of[3];                    /* of x; none; of z */
+    int32_t linear[E3TP_GRID_BANDS];              /* line of x of each block of z, -1: none */
+    size_t slots, samples, slope, sum, one, line; /* in scratch, elements */
 } e3tp_grid_power;
 
 /* The smallest power whose samples are analysed: 2, or N where there are no weights. */

@@ -2,7 +2,10 @@
 /* A lane tile of powers of a function. Compiled once per tier and real; exports one const struct.
 
    With F on the samples z[n] is the analysis of F^n, and the gradient of x that of sum n F^(n-1)
-   G[n], G[n] the synthesis of w[n] gz. The first power is x itself. */
+   G[n], G[n] the synthesis of w[n] gz. The first power is x itself. Along D, the synthesis of the
+   tangent of x, and with a tangent v of w: z changes by the analyses of w[n] n F^(n-1) D + v[n]
+   F^n, and hx is that of sum n (n-1) F^(n-2) D G[n] + n F^(n-1) H[n], H[n] the synthesis of v[n]
+   gz. */
 #include <string.h>
 
 #include "grid/grid_power.h"
@@ -10,12 +13,13 @@
 
 #define tiling E3TP_NAME(e3tp_tile_kernels)
 
-/* A tile's operands and results: x, weights, gz; gx, gradients of weights, z. */
+/* A tile's operands, their tangents (NULL: none) and results: x, weights, gz; gx, gradients of
+   weights, z. */
 typedef struct frame {
     const e3tp_grid_power *plan;
-    const real *x, *w, *gz;
+    const real *x, *w, *gz, *tx, *tw;
     real *gx, *gw, *z;
-    real *slots, *samples, *sum, *one, *line; /* scratch */
+    real *slots, *samples, *slope, *sum, *one, *line; /* scratch */
 } frame;
 
 static const e3tp_problem *problem_of(const frame *f)
@@ -57,6 +61,14 @@ static void analyse_power(const frame *f, int n, real *lines)
     analyse_images(f, 2, f->one, lines);
 }
 
+/* Of n F^(n-1) D. */
+static void analyse_slope(const frame *f, int n, real *lines)
+{
+    kernels.monomial(points_of(f) * E3TP_FOLD_CLASSES, (real)n, n - 1, f->samples, f->slope, NULL,
+                     f->one, false);
+    analyse_images(f, 2, f->one, lines);
+}
+
 /* What a degree of x and of z adds: (w of the block, lines of x and z, how many). */
 typedef void linear_fn(const frame *f, size_t block, size_t x, size_t z, size_t d);
 
@@ -88,14 +100,19 @@ static void set_weight_gradient(const frame *f, size_t block, size_t x, size_t z
     tiling.overlap(1, &lines, f->gz + z, f->x + x, f->gw + block * T);
 }
 
-/* z += w[n] times the n-th power. */
-static void add_power(const frame *f, int n)
+/* z += w[n] times the lines of the n-th power. */
+static void add_lines(const frame *f, int n, const real *w)
 {
     const e3tp_signal_tiles *s = &f->plan->tiles;
-    const real *w = f->w + weights_at(f, n);
-    analyse_power(f, n, f->line);
+    w += weights_at(f, n);
     for (size_t i = 0, at = 0; i < problem_of(f)->nblocks[2]; at += (size_t)s->d[2][i] * T, i++)
         kernels.accumulate((size_t)s->d[2][i], 1, w + i * T, f->line + at, f->z + at);
+}
+
+static void add_power(const frame *f, int n, const real *w)
+{
+    analyse_power(f, n, f->line);
+    add_lines(f, n, w);
 }
 
 static void forward_tile(const frame *f)
@@ -108,7 +125,7 @@ static void forward_tile(const frame *f)
         each_linear(f, add_linear);
     for (int n = e3tp_grid_least_power(p); n <= p->power; n++)
         if (f->w)
-            add_power(f, n);
+            add_power(f, n, f->w);
         else
             analyse_power(f, n, f->z);
 }
@@ -125,13 +142,19 @@ static void set_weight_gradients(const frame *f)
     }
 }
 
-/* sum += n F^(n-1) G[n] */
-static void add_gradient(const frame *f, int n, bool adds)
+/* G[n], or H[n], in f->one. */
+static void synthesise_cotangent(const frame *f, int n, const real *w)
 {
     const e3tp_problem *p = problem_of(f);
-    if (f->w)
-        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], f->w + weights_at(f, n), f->gz, f->line);
-    synthesise_images(f, 2, f->w ? f->line : f->gz, f->one);
+    if (w)
+        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], w + weights_at(f, n), f->gz, f->line);
+    synthesise_images(f, 2, w ? f->line : f->gz, f->one);
+}
+
+/* sum += n F^(n-1) G[n] */
+static void add_gradient(const frame *f, int n, const real *w, bool adds)
+{
+    synthesise_cotangent(f, n, w);
     kernels.monomial(points_of(f) * E3TP_FOLD_CLASSES, (real)n, n - 1, f->samples, f->one, NULL,
                      f->sum, adds);
 }
@@ -141,13 +164,113 @@ static void set_gradient(const frame *f)
     const e3tp_problem *p = problem_of(f);
     const int least = e3tp_grid_least_power(p);
     for (int n = least; n <= p->power; n++)
-        add_gradient(f, n, n > least);
+        add_gradient(f, n, f->w, n > least);
     if (p->power > 1)
         analyse_images(f, 0, f->sum, f->gx);
     else
         memset(f->gx, 0, f->plan->tiles.components[0] * T * sizeof(real));
     if (f->w || p->power == 1)
         each_linear(f, add_linear_gradient);
+}
+
+/* ---- second order ---- */
+
+static void add_linear_tangent(const frame *f, size_t block, size_t x, size_t z, size_t d)
+{
+    if (f->tx)
+        kernels.accumulate(d, 1, f->w ? f->w + block * T : NULL, f->tx + x, f->z + z);
+    if (f->tw)
+        kernels.accumulate(d, 1, f->tw + block * T, f->x + x, f->z + z);
+}
+
+static void set_linear_slope(const frame *f, size_t block, size_t x, size_t z, size_t d)
+{
+    const int32_t lines = (int32_t)d;
+    tiling.overlap(1, &lines, f->gz + z, f->tx + x, f->gw + block * T);
+}
+
+/* What the first power adds to hz and hw. */
+static void start_slopes(const frame *f, const e3tp_signal_call *call)
+{
+    const e3tp_problem *p = problem_of(f);
+    if (call->wanted[2])
+        memset(f->z, 0, lines_of(f) * T * sizeof(real));
+    if (call->wanted[1])
+        memset(f->gw, 0, (size_t)p->power * p->nblocks[2] * T * sizeof(real));
+    if (call->wanted[2] && (f->w || p->power == 1))
+        each_linear(f, add_linear_tangent);
+    if (call->wanted[1] && f->tx)
+        each_linear(f, set_linear_slope);
+}
+
+/* hz and hw, of which powers without weights have the first alone. */
+static void set_slopes(const frame *f, const e3tp_signal_call *call)
+{
+    const e3tp_problem *p = problem_of(f);
+    const bool weighted = p->weight_numel > 0;
+    start_slopes(f, call);
+    for (int n = e3tp_grid_least_power(p); n <= p->power; n++) {
+        if (f->tx)
+            analyse_slope(f, n, weighted ? f->line : f->z);
+        if (f->tx && weighted && call->wanted[2])
+            add_lines(f, n, f->w);
+        if (f->tx && call->wanted[1])
+            tiling.overlap(p->nblocks[2], f->plan->tiles.d[2], f->gz, f->line,
+                           f->gw + weights_at(f, n));
+        if (f->tw && call->wanted[2])
+            add_power(f, n, f->tw);
+    }
+}
+
+/* sum += n (n-1) F^(n-2) D G[n] */
+static void add_curvature(const frame *f, int n, bool adds)
+{
+    synthesise_cotangent(f, n, f->w);
+    kernels.monomial(points_of(f) * E3TP_FOLD_CLASSES, (real)(n * (n - 1)), n - 2, f->samples,
+                     f->slope, f->one, f->sum, adds);
+}
+
+static void add_linear_second(const frame *f, size_t block, size_t x, size_t z, size_t d)
+{
+    kernels.accumulate(d, 1, f->tw + block * T, f->gz + z, f->gx + x);
+}
+
+static void set_second_of_x(const frame *f)
+{
+    const e3tp_problem *p = problem_of(f);
+    bool adds = false;
+    for (int n = e3tp_grid_least_power(p); n <= p->power; n++) {
+        if (f->tx)
+            add_curvature(f, n, adds);
+        adds = adds || f->tx;
+        if (f->tw)
+            add_gradient(f, n, f->tw, adds);
+        adds = adds || f->tw;
+    }
+    if (adds)
+        analyse_images(f, 0, f->sum, f->gx);
+    else
+        memset(f->gx, 0, f->plan->tiles.components[0] * T * sizeof(real));
+    if (f->tw)
+        each_linear(f, add_linear_second);
+}
+
+static void second_tile(const frame *f, const e3tp_signal_call *call)
+{
+    if (f->tx && problem_of(f)->power > 1)
+        synthesise_images(f, 0, f->tx, f->slope);
+    if (call->wanted[2] || call->wanted[1])
+        set_slopes(f, call);
+    if (call->wanted[0])
+        set_second_of_x(f); /* last: line is no longer zero beyond the power's degrees */
+}
+
+/* ---- */
+
+static const real *tangent(const e3tp_signal_call *call, const e3tp_signal_tiles *s, int k,
+                           const void *in)
+{
+    return call->tangent[k] ? (const real *)in + s->components[k] * T : NULL;
 }
 
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
@@ -160,11 +283,14 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                      .x = in[0],
                      .w = g->base.problem->weight_numel ? in[1] : NULL,
                      .gz = in[2],
+                     .tx = tangent(call, &g->tiles, 0, in[0]),
+                     .tw = tangent(call, &g->tiles, 1, in[1]),
                      .gx = out[0],
                      .gw = out[1],
                      .z = out[2],
                      .slots = base + g->slots,
                      .samples = base + g->samples,
+                     .slope = base + g->slope,
                      .sum = base + g->sum,
                      .one = base + g->one,
                      .line = base + g->line};
@@ -175,6 +301,10 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
     }
     if (g->base.problem->power > 1)
         synthesise_images(&f, 0, f.x, f.samples);
+    if (call->second) {
+        second_tile(&f, call);
+        return;
+    }
     if (call->wanted[1])
         set_weight_gradients(&f); /* first: line is zero beyond the power's degrees */
     if (call->wanted[0])

@@ -320,7 +320,7 @@ static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
         deliver_weights(c, &r);
 }
 
-/* ---- second order composed ---- */
+/* ---- second order composed: of products linear in each operand ---- */
 
 typedef struct second {
     const e3tp_block_call *c;
@@ -516,15 +516,6 @@ static size_t backend_scratch(const e3tp_executor *p, e3tp_pass pass)
     const size_t forward = pass_scratch(p, E3TP_FORWARD, rows),
                  back = pass_scratch(p, E3TP_BACKWARD, rows);
     return back > forward ? back : forward;
-}
-
-/* Composed passes take a product to be linear in each operand. */
-e3tp_status e3tp_block_serves(const e3tp_problem *p, e3tp_pass pass, e3tp_message *why)
-{
-    if (e3tp_is_second_order(pass) && p->op == E3TP_OP_GAUNT_POWER)
-        return e3tp_fail(why, E3TP_E_UNSUPPORTED,
-                         "a power has forward and backward passes, no double backward and no JVP");
-    return E3TP_OK;
 }
 
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums)

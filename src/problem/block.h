@@ -66,9 +66,6 @@ typedef struct e3tp_block_call {
     size_t ahead;
 } e3tp_block_call;
 
-/* Whether a product has a pass: E3TP_OK, or UNSUPPORTED with a sentence. */
-e3tp_status e3tp_block_serves(const e3tp_problem *p, e3tp_pass pass, e3tp_message *why);
-
 /* Most rows of a call; sums: of one that sums z over them. */
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums);
 /* indexed: of calls with an index. */

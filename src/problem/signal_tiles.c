@@ -19,7 +19,7 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
 /* Some kilobytes of operands and results: calls that pack single tiles cost as much as packing. */
 static size_t choose_together(const e3tp_signal_tiles *s)
 {
-    const size_t tile = 64 * (s->components[0] + s->components[1] + s->components[2] + 1);
+    const size_t tile = 64 * (s->lines[0] + s->lines[1] + s->lines[2] + 1);
     const size_t fit = ((size_t)48 << 10) / tile;
     return fit < 1 ? 1 : fit;
 }
@@ -46,7 +46,7 @@ static void take(e3tp_signal_tiles *s)
     for (int k = 0; k < 3; k++) {
         const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
                      components = s->components[k] * T;
-        s->in[k] = e3tp_take(&s->scratch, T, tiles * components, false);
+        s->in[k] = e3tp_take(&s->scratch, T, tiles * s->lines[k] * T, false);
         s->out[k] = e3tp_take(&s->scratch, T, tiles * components, false);
         s->w[k] = e3tp_take(&s->scratch, T, row * factors, false);
         s->gw[k] = e3tp_take(&s->scratch, T, tiles * factors, false);
@@ -57,15 +57,20 @@ static void take(e3tp_signal_tiles *s)
 void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan)
 {
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
-    *s = (e3tp_signal_tiles){.problem = p, .plan = plan, .lanes = choose_lanes(p)};
+    *s = (e3tp_signal_tiles){.problem = p,
+                             .plan = plan,
+                             .lanes = choose_lanes(p),
+                             .powers = p->op == E3TP_OP_GAUNT_POWER};
     s->row_step = s->lanes == E3TP_LANES_ROWS ? T : 1;
     s->group_tiles = s->lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 3; k++) {
         for (size_t i = 0; i < p->nblocks[k]; i++) {
             s->d[k][i] = 2 * p->blocks[k][i].l + 1;
             s->components[k] += (size_t)s->d[k][i];
             s->idle[k] = s->idle[k] || !e3tp_problem_uses(p, k, i);
         }
+        s->lines[k] = s->components[k] * (s->powers && k < 2 ? 2 : 1);
+    }
     s->together = choose_together(s);
     s->block_rows = choose_block_rows(s);
     take(s);
@@ -84,7 +89,8 @@ double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
                     seconds_per_tile);
 }
 
-typedef void walk(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+typedef void walk(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
+                  const e3tp_tangents *t, void *scratch);
 
 /* A struct of the template is one function. */
 static walk *walk_of(e3tp_dtype t, e3tp_tier tier)
@@ -123,5 +129,12 @@ size_t e3tp_signal_scratch_bytes(const void *plan, e3tp_pass pass)
 void e3tp_signal_run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
 {
     const e3tp_signal_tiles *s = plan;
-    s->walk(s, pass, r, scratch);
+    s->walk(s, pass, r, NULL, scratch);
+}
+
+void e3tp_signal_run_second(const void *plan, const e3tp_rows *r, const e3tp_tangents *t,
+                            void *scratch)
+{
+    const e3tp_signal_tiles *s = plan;
+    s->walk(s, E3TP_DOUBLE_BACKWARD, r, t, scratch);
 }

@@ -14,12 +14,14 @@
    y, gz, of which those are needed that a wanted result is made of. shared: one row of the operand
    serves all tiles of a channel. */
 typedef struct e3tp_signal_call {
-    bool back;
+    bool back, second; /* gradients; double backward or JVP: results are hx, hy, hz */
     bool wanted[3], needed[3], shared[3];
+    bool tangent[3]; /* of x, y: in `second`, is there and follows its operand */
 } e3tp_signal_call;
 
-/* in, out: components [components[k]][T] of operands and results of one tile. fresh: a needed
-   operand is not that of the tile before. scratch: the worker's. */
+/* in, out: components [components[k]][T] of operands, with those of a tangent behind them, and of
+   results of one tile. fresh: a needed operand is not that of the tile before. scratch: the
+   worker's. */
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
@@ -50,8 +52,9 @@ typedef struct e3tp_signal_tiles {
     e3tp_signal_span_fn *span;
     e3tp_lanes lanes;
     size_t components[3];              /* of a channel of x, y and z */
+    size_t lines[3];                   /* of a packed operand: room for a tangent, of powers */
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
-    bool powers;                       /* gradients of x need x */
+    bool powers;        /* not linear in x: gradients of x need x; the tile knows second order */
     bool idle[3];       /* some blocks take part in no path: their results are zero */
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */
@@ -60,7 +63,7 @@ typedef struct e3tp_signal_tiles {
     size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
     size_t scratch; /* a worker's, elements: the walk's part, then what the plan adds */
     void (*walk)(const struct e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
-                 void *scratch);
+                 const e3tp_tangents *t, void *scratch);
 } e3tp_signal_tiles;
 
 /* Sizes for p, the walk's part of the scratch, and the plan that tiles are for. */
@@ -75,10 +78,14 @@ double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile);
 size_t e3tp_signal_block_rows(const void *plan, e3tp_pass pass);
 size_t e3tp_signal_scratch_bytes(const void *plan, e3tp_pass pass);
 void e3tp_signal_run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch);
+/* Of powers. */
+void e3tp_signal_run_second(const void *plan, const e3tp_rows *r, const e3tp_tangents *t,
+                            void *scratch);
 
-/* run: rows of a call, tile by tile */
-#define E3TP_SIGNAL_TILES_KERNELS(X, real) \
-    X(run, (const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch))
+/* run: rows of a call, tile by tile; t: NULL but in second order, whose pass it is */
+#define E3TP_SIGNAL_TILES_KERNELS(X, real)                                  \
+    X(run, (const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, \
+            const e3tp_tangents *t, void *scratch))
 
 #define E3TP_SIGNAL_TILES_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_signal_tiles_kernels_f32 {

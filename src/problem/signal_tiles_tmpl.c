@@ -27,6 +27,7 @@ typedef struct frame {
     real *base;              /* scratch */
     memory *of;              /* [3] */
     const real *from[3];     /* x, y, gz */
+    const real *moved[3];    /* tangents of x and y, or NULL */
     real *to[3];             /* gx, gy, z */
     e3tp_signal_call call;   /* with gradients of the factors all results are wanted */
     bool factors, gradients; /* of factor weights */
@@ -49,16 +50,24 @@ static size_t fewer(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void pack(const frame *f, int k, spot here)
+/* An operand, or its tangent. */
+static void pack(const frame *f, int k, spot here, const real *from, real *to)
 {
     const memory *of = &f->of[k];
-    real *to = f->base + f->s->in[k];
     for (size_t i = 0; i < of->n; i++) {
         size_t at = of->start[i];
         const e3tp_tile_map m = e3tp_tile_part(of->map[i], f->s->lanes, T, here, &at);
-        tiles.pack(&m, f->s->lanes, f->from[k] + at, to, f->s->components[k] * T);
+        tiles.pack(&m, f->s->lanes, from + at, to, f->s->lines[k] * T);
         to += m.d * T;
     }
+}
+
+static void pack_operand(const frame *f, int k, spot here)
+{
+    real *to = f->base + f->s->in[k];
+    pack(f, k, here, f->from[k], to);
+    if (f->call.tangent[k])
+        pack(f, k, here, f->moved[k], to + f->s->components[k] * T);
 }
 
 /* Of results: they are not gathered. */
@@ -112,7 +121,7 @@ static void pack_operands(const frame *f, spot here, bool first)
 {
     for (int k = 0; k < 3; k++) {
         if (f->call.needed[k] && (first || !f->call.shared[k]))
-            pack(f, k, here);
+            pack_operand(f, k, here);
         if (f->factors && f->r->sw)
             pack_factors(f, k, here);
     }
@@ -129,7 +138,7 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
     bool fresh[3];
     for (int k = 0; k < 3; k++) {
         const size_t size = s->components[k] * T;
-        own[k] = in[k] = f->base + s->in[k] + (f->call.shared[k] ? 0 : i * size);
+        own[k] = in[k] = f->base + s->in[k] + (f->call.shared[k] ? 0 : i * s->lines[k] * T);
         out[k] = f->base + s->out[k] + i * size;
         w[k] = f->base + s->w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
         fresh[k] = f->call.needed[k] && (first || !f->call.shared[k]);
@@ -268,18 +277,20 @@ static void run_rows(const frame *f)
 static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdiff_t stride[3])
 {
     c->back = back;
-    for (int k = 0; k < 3; k++) {
-        c->wanted[k] = f->to[k] || f->gradients;
-        c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
-    }
     for (int k = 0; k < 3; k++)
+        c->wanted[k] = f->to[k] || f->gradients;
+    for (int k = 0; k < 3; k++) {
         c->needed[k] = ((k != 0 || f->s->powers) && c->wanted[0]) || (k != 1 && c->wanted[1]) ||
                        (k != 2 && c->wanted[2]);
+        c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
+        c->tangent[k] = f->moved[k] && c->needed[k];
+    }
 }
 
-static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, void *scratch)
+static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
+                const e3tp_tangents *t, void *scratch)
 {
-    const bool back = pass == E3TP_BACKWARD;
+    const bool back = pass == E3TP_BACKWARD || t;
     const ptrdiff_t stride[3] = {r->sx, r->sy, r->sz};
     const int64_t *const index[3] = {r->ix, r->iy, NULL};
     if (!s->problem->channels)
@@ -290,7 +301,9 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r, 
                .base = scratch,
                .of = of,
                .from = {r->x, r->y, r->gz},
-               .to = {back ? r->gx : NULL, back ? r->gy : NULL, back ? NULL : r->z},
+               .moved = {t ? t->x : NULL, t ? t->y : NULL, NULL},
+               .to = {back ? r->gx : NULL, back ? r->gy : NULL, back && !t ? NULL : r->z},
+               .call.second = t != NULL,
                .factors = s->problem->factor_weights};
     f.gradients = f.factors && back && r->gw;
     for (int k = 0; k < 3; k++)

@@ -151,8 +151,7 @@ static void convolve_without_memory(problem p, meter *m)
     b.x = c.mem[0], b.y = c.mem[1], b.w = c.mem[2], b.z = c.mem[7];
     b.hz = c.mem[7], b.gz = c.mem[3];
     b.gx = b.hx = c.mem[4], b.gy = b.hy = c.mem[5], b.gw = b.hw = c.mem[6];
-    const int last = problem_has_second_order(p.kind) ? E3TP_JVP : E3TP_BACKWARD;
-    for (int pass = 0; pass <= last; pass++) {
+    for (int pass = 0; pass <= E3TP_JVP; pass++) {
         for (k = 0, s = E3TP_E_NOMEM; s == E3TP_E_NOMEM; k++) {
             const long live = m->live;
             m->left = k;

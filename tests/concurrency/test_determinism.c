@@ -61,7 +61,7 @@ static void free_call(product_call *c)
         free(c->out[k]);
 }
 
-static void execute(const e3tp_plan *p, const problem *q, product_call *c)
+static void execute(const e3tp_plan *p, product_call *c)
 {
     e3tp_buffers b = e3tp_buffers_init(BATCH);
     for (int k = 0; k < OUTPUTS; k++)
@@ -74,8 +74,6 @@ static void execute(const e3tp_plan *p, const problem *q, product_call *c)
         b.stride_y = 0;
     ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    if (!problem_has_second_order(q->kind))
-        return;
     ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
     b.hz = c->out[8];
     ck_assert_int_eq(e3tp_jvp(p, &b), E3TP_OK);
@@ -89,10 +87,10 @@ static bool compare_threads(const problem *q, bool single_y, size_t *calls)
     if (!one)
         return false;
     product_call first = make_call(one, q, single_y), other = make_call(one, q, single_y);
-    execute(one, q, &first);
+    execute(one, &first);
     for (int variant = 1; variant < VARIANTS; variant++) {
         e3tp_plan *p = plan_of(*q, variant, calls);
-        execute(p, q, &other);
+        execute(p, &other);
         for (int k = 0; k < OUTPUTS; k++)
             ck_assert_msg(memcmp(first.out[k], other.out[k], first.out_size[k]) == 0,
                           "%s by %s, variant %d, output %d has other bits", problem_name(q->kind),
@@ -134,7 +132,7 @@ START_TEST(work_given)
     q.weights = E3TP_WEIGHTS_SHARED;
     e3tp_plan *p = problem_plan(&q);
     product_call own = make_call(p, &q, true), given = make_call(p, &q, true);
-    execute(p, &q, &own);
+    execute(p, &own);
     e3tp_buffers b = e3tp_buffers_init(BATCH);
     b.x = given.in[0], b.y = given.in[1], b.w = given.in[2], b.gz = given.in[3];
     b.gx = given.out[1], b.gy = given.out[2], b.gw = given.out[3];
@@ -199,8 +197,8 @@ static product_call make_conv_call(const e3tp_plan *p, const e3tp_conv_desc *d)
     return c;
 }
 
-static void convolve(const e3tp_plan *p, const problem *q, const e3tp_graph *g,
-                     const e3tp_conv_desc *d, product_call *a)
+static void convolve(const e3tp_plan *p, const e3tp_graph *g, const e3tp_conv_desc *d,
+                     product_call *a)
 {
     e3tp_conv *c;
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
@@ -213,11 +211,9 @@ static void convolve(const e3tp_plan *p, const problem *q, const e3tp_graph *g,
     ck_assert_int_eq(e3tp_conv_create(&c, p, d, NULL, 0), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
-    if (problem_has_second_order(q->kind)) {
-        ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
-        b.hz = a->out[8];
-        ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
-    }
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+    b.hz = a->out[8];
+    ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
     e3tp_conv_destroy(c);
 }
 
@@ -225,10 +221,10 @@ static void compare_convolutions(const problem *q, const e3tp_plan *one, const e
                                  const e3tp_conv_desc *d, size_t *calls)
 {
     product_call first = make_conv_call(one, d), other = make_conv_call(one, d);
-    convolve(one, q, g, d, &first);
+    convolve(one, g, d, &first);
     for (int variant = 1; variant < VARIANTS; variant++) {
         e3tp_plan *p = plan_of(*q, variant, calls);
-        convolve(p, q, g, d, &other);
+        convolve(p, g, d, &other);
         for (int k = 0; k < OUTPUTS; k++)
             ck_assert_msg(memcmp(first.out[k], other.out[k], first.out_size[k]) == 0,
                           "%s by %s: output %d of a convolution on variant %d has other bits",

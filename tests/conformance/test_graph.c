@@ -94,7 +94,6 @@ static const setting settings[] = {
 
 typedef struct fixture {
     const e3tp_plan *plan;
-    bool second; /* whether there is a second order */
     e3tp_place at[OPERANDS];
     double scale;
     int64_t receivers[EDGES], senders[EDGES];
@@ -145,7 +144,7 @@ static size_t size_of(const fixture *f, int k)
 
 static fixture fixture_of(const e3tp_plan *p, const setting *s)
 {
-    fixture f = {.plan = p, .second = true, .scale = s->scale};
+    fixture f = {.plan = p, .scale = s->scale};
     static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     make_edges(&f, s->sorted);
     for (int k = 0; k < OPERANDS; k++) {
@@ -167,20 +166,15 @@ static void free_fixture(fixture *f)
 
 /* ---- results: z, gx gy gw, hx hy hw hz, dz ---- */
 
-enum { FIRST_ORDER = 4, OUTPUTS = 9 };
+enum { OUTPUTS = 9 };
 static const int operand_of[OUTPUTS] = {Z, X, Y, W, X, Y, W, Z, Z};
 static const char *const output_name[OUTPUTS] = {"z",  "gx", "gy", "gw", "hx",
                                                  "hy", "hw", "hz", "dz"};
 
-static int outputs_of(const fixture *f)
-{
-    return f->second ? OUTPUTS : FIRST_ORDER;
-}
-
 /* The results of one edge, or the sums of their absolute values. */
 static void add_edge(const fixture *f, int e, double *const row[OUTPUTS], double *const to[OUTPUTS])
 {
-    for (int o = 0; o < outputs_of(f); o++) {
+    for (int o = 0; o < OUTPUTS; o++) {
         const int k = operand_of[o];
         double *sum = to[o] + row_of(f, k, e) * f->width[k];
         for (size_t i = 0; i < f->width[k]; i++)
@@ -221,11 +215,9 @@ static void reference(const fixture *f, double *const to[OUTPUTS])
         b.hx = row[4], b.hy = row[5], b.hw = row[6], b.hz = row[7];
         bad += e3tp_forward(f->plan, &b) != E3TP_OK;
         bad += e3tp_backward(f->plan, &b) != E3TP_OK;
-        if (f->second) {
-            bad += e3tp_double_backward(f->plan, &b) != E3TP_OK;
-            b.hz = row[8];
-            bad += e3tp_jvp(f->plan, &b) != E3TP_OK;
-        }
+        bad += e3tp_double_backward(f->plan, &b) != E3TP_OK;
+        b.hz = row[8];
+        bad += e3tp_jvp(f->plan, &b) != E3TP_OK;
         add_edge(f, e, row, to);
     }
     for (int o = 0; o < OUTPUTS; o++)
@@ -256,16 +248,6 @@ static e3tp_conv_buffers buffers_of(fixture *f, int made, double *const to[OUTPU
     return b;
 }
 
-static void check_refusal(const e3tp_conv *c, const e3tp_graph *g, const e3tp_conv_buffers *b)
-{
-    for (int pass = E3TP_DOUBLE_BACKWARD; pass <= E3TP_JVP; pass++) {
-        char text[200] = "";
-        ck_assert_int_eq(e3tp_conv_buffers_check(c, (e3tp_pass)pass, g, b, text, sizeof text),
-                         E3TP_E_UNSUPPORTED);
-        ck_assert_ptr_nonnull(strstr(text, "power"));
-    }
-}
-
 static void convolve(fixture *f, int made, double *const to[OUTPUTS])
 {
     e3tp_graph *g;
@@ -278,18 +260,15 @@ static void convolve(fixture *f, int made, double *const to[OUTPUTS])
                      E3TP_OK);
     ck_assert_msg(e3tp_conv_create(&c, f->plan, &d, text, sizeof text) == E3TP_OK, "%s", text);
     e3tp_conv_buffers b = buffers_of(f, made, to);
-    for (int pass = 0; pass <= (f->second ? E3TP_JVP : E3TP_BACKWARD); pass++)
+    for (int pass = 0; pass <= E3TP_JVP; pass++)
         ck_assert_msg(e3tp_conv_buffers_check(c, (e3tp_pass)pass, g, &b, text, sizeof text) ==
                           E3TP_OK,
                       "%s", text);
     ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
-    const e3tp_status second = f->second ? E3TP_OK : E3TP_E_UNSUPPORTED;
-    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), second);
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
     b.hz = to[8];
-    ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), second);
-    if (!f->second)
-        check_refusal(c, g, &b);
+    ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
     e3tp_conv_destroy(c);
     e3tp_graph_destroy(g);
 }
@@ -315,7 +294,7 @@ static double largest(const double *a, size_t n)
 static void compare(const fixture *f, double *const got[OUTPUTS], double *const want[OUTPUTS],
                     const char *what)
 {
-    for (int o = 0; o < outputs_of(f); o++) {
+    for (int o = 0; o < OUTPUTS; o++) {
         const size_t n = size_of(f, operand_of[o]);
         const double tolerance = 1e-12 * (1 + largest(want[o], n));
         for (size_t i = 0; i < n; i++)
@@ -334,7 +313,6 @@ static bool check_problem(const problem *q, const setting *s)
     char what[200];
     state = 5;
     fixture f = fixture_of(p, s);
-    f.second = problem_has_second_order(q->kind);
     make_results(&f, got, false);
     make_results(&f, want, true);
     reference(&f, want);

@@ -70,6 +70,35 @@ class GauntPower(unittest.TestCase):
         self.assertIsNone(p.backward(x, w, gz, needs=("x",))[1])
         self.assertIsNone(e3tp.GauntPower(2, 1, 3, 3, dtype=np.float64).backward(x, None, gz)[1])
 
+    def test_second_order(self):
+        x, w, gz = (rng.standard_normal(shape) for shape in ((4, 27), (3, 2, 3), (4, 12)))
+        dx, dw, dgz, ggx, ggw = (rng.standard_normal(a.shape) for a in (x, w, gz, x, w))
+        p, t = e3tp.GauntPower(2, 1, 3, 3, "shared", np.float64), 1e-5
+        slope = (p(x + t * dx, w + t * dw) - p(x - t * dx, w - t * dw)) / (2 * t)
+        dz = p.jvp(x, w, dx, dw)
+        np.testing.assert_allclose(dz, slope, atol=1e-6 * np.abs(slope).max())
+        np.testing.assert_allclose(p.jvp(x, w, dx) + p.jvp(x, w, None, dw), dz, atol=1e-12 * np.abs(dz).max())
+
+        def paired(s):
+            gx, gw = p.backward(x + s * dx, w + s * dw, gz + s * dgz)
+            return np.sum(gx * ggx) + np.sum(gw * ggw)
+
+        hx, hw, hz = p.double_backward(x, w, gz, ggx, ggw)
+        self.assertEqual((hx.shape, hw.shape, hz.shape), (x.shape, w.shape, gz.shape))
+        slope = np.sum(hx * dx) + np.sum(hw * dw) + np.sum(hz * dgz)
+        self.assertAlmostEqual(slope, (paired(t) - paired(-t)) / (2 * t), delta=1e-6 * np.abs(hx).sum())
+        only = p.double_backward(x, w, gz, ggx, ggw, needs=("gz",))
+        self.assertIsNone(only[0])
+        np.testing.assert_allclose(only[2], p.jvp(x, w, ggx, ggw), atol=1e-12 * np.abs(hz).max())
+        out = np.empty_like(w)
+        self.assertIs(p.double_backward(x, w, gz, ggx, ggw, out=(None, out, None))[1], out)
+        np.testing.assert_array_equal(out, hw)
+        free = e3tp.GauntPower(2, 1, 3, 3, dtype=np.float64)
+        self.assertIsNone(free.double_backward(x, None, gz, ggx)[1])
+        np.testing.assert_allclose(free.double_backward(x, None, gz, ggx)[2], free.jvp(x, None, ggx), atol=1e-12)
+        with self.assertRaisesRegex(ValueError, "dw:"):
+            p.jvp(x, w, dx, dw[:2])
+
     def test_table(self):
         x, table = rng.standard_normal((5, 12)), rng.standard_normal((3, 2, 3, 3))
         index, gz = np.array([2, 0, 2, 1, 0]), rng.standard_normal((5, 27))

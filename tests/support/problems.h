@@ -52,12 +52,6 @@ e3tp_desc *problem_desc(const problem *p);
    product; cg powers. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
-/* Whether double backward and JVP are served; a power refuses them. */
-static inline bool problem_has_second_order(problem_kind kind)
-{
-    return kind != PROBLEM_POWER;
-}
-
 /* Whether a method serves a kind; how many kinds it serves, at least one. */
 bool problem_served(e3tp_method m, problem_kind kind);
 int problems_served(e3tp_method m);
