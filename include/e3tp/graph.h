@@ -55,6 +55,26 @@ E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
 E3TP_API e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, const void *v,
                                        const void *gv, void *forces, double *strain);
 
+/* Pairs edges with their reverse: sender and receiver exchanged, the vector negated, images by a
+   periodic cell included. What a pair has in common (functions of the distance, weights made of it,
+   Y_l(-r) = (-1)^l Y_l(r)) need be made and kept once: pair numbers are types for an operand that
+   lives at TYPE, with num_pairs of them.
+
+     v          [num_edges][3] of dtype, in the caller's order of edges
+     tolerance  vectors a, b are opposite where no |a[k] + b[k]| exceeds it: more than the rounding
+                of positions, less than half of the distance between images; not negative
+     pair       [num_edges] number of an edge's pair, in the order of first edges in the caller's
+                list; an edge without reverse is a pair by itself
+     reversed   [num_edges] 1 for the second edge of a pair, else 0, or NULL
+
+   Of edges alike each is paired once; an edge is never its own reverse. The calling thread takes
+   time of an edge times the fewer edges of its two nodes, and no memory. INVALID: g or num_pairs
+   NULL, no such dtype, a tolerance below 0 or NaN, v or pair NULL where there are edges, 2^31 edges
+   or more. */
+E3TP_API e3tp_status e3tp_graph_pairs(const e3tp_graph *g, e3tp_dtype dtype, const void *v,
+                                      double tolerance, int32_t *pair, uint8_t *reversed,
+                                      size_t *num_pairs);
+
 /* Where the rows of an operand live. */
 typedef enum e3tp_place {
     E3TP_AT_EDGE = 0,     /* [num_edges] */

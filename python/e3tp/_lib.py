@@ -232,6 +232,11 @@ _PROTOTYPES = (
     ),
     ("e3tp_graph_destroy", None, (c_void_p,)),
     ("e3tp_graph_forces", c_int, (c_void_p, c_int, c_void_p, c_void_p, c_void_p, c_void_p)),
+    (
+        "e3tp_graph_pairs",
+        c_int,
+        (c_void_p, c_int, c_void_p, c_double, c_void_p, c_void_p, POINTER(c_size_t)),
+    ),
     ("e3tp_conv_create", c_int, (POINTER(c_void_p), c_void_p, POINTER(ConvDesc), c_char_p, c_size_t)),
     ("e3tp_conv_destroy", None, (c_void_p,)),
     ("e3tp_conv_forward", c_int, _CONV_PASS),

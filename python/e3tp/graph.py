@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from . import _lib
-from ._lib import Closable, ConvBuffers, Handle, Unsupported, check, choice, created, integer, lib
+from ._lib import Closable, ConvBuffers, Handle, check, choice, created, integer, lib
 from ._plan import FIELDS, needed
 from .arrays import address, float_dtype, readable, result, results
 from .products import TensorProduct
@@ -38,12 +38,18 @@ class Graph(Closable):
     receivers, senders   integers, in 0..num_nodes-1 and 0..num_senders-1; copied
     num_nodes            rows of what receivers have
     num_senders          rows of what senders have; None: num_nodes
-    vectors              None: reverse edges are not paired yet
+    vectors              (num_edges, 3), position of the sender less that of the receiver: pairs edges with their
+                         reverse, images by a periodic cell included; None: does not
+
+    pair       (num_edges,) int32, number of an edge's pair, by first edges; an edge without reverse is one by itself
+    reversed   (num_edges,) bool, of the second edges of pairs; pair[~reversed] counts up
+    num_pairs
+
+    What is symmetric need be made and kept once for each pair: weights of a convolution with w_at="type" as num_pairs
+    types, edge_type=graph.pair; functions of lengths of vectors[~graph.reversed]. Without vectors all three are None.
     """
 
     def __init__(self, receivers, senders, num_nodes, num_senders=None, vectors=None):
-        if vectors is not None:
-            raise Unsupported("vectors: expected None, reverse edges are not paired in this version")
         lists = [_edge_list("receivers", receivers), _edge_list("senders", senders)]
         if lists[0].shape != lists[1].shape:
             raise ValueError(f"senders: {lists[1].size} edges, expected {lists[0].size} as of receivers")
@@ -62,6 +68,27 @@ class Graph(Closable):
             self.num_senders,
         )
         self._handle = Handle(pointer, lib.e3tp_graph_destroy, "Graph")
+        self.pair = self.reversed = self.num_pairs = None
+        if vectors is not None:
+            self._find_pairs(vectors)
+
+    def _vectors(self, name, array, dtype):
+        array = readable(name, array, dtype)
+        if array.shape != (self.num_edges, 3):
+            raise ValueError(f"{name}: shape {array.shape}, expected {(self.num_edges, 3)}")
+        return array
+
+    def _find_pairs(self, vectors):
+        """A rounding of positions in the thousands is allowed for, as are images a ten-thousandth of a vector apart."""
+        dtype = float_dtype(np.asarray(vectors).dtype)
+        array = self._vectors("vectors", vectors, dtype)
+        tolerance = 1e-4 * float(np.abs(array).max(initial=0))
+        self.pair, self.reversed = np.empty(self.num_edges, np.int32), np.empty(self.num_edges, bool)
+        found = ctypes.c_size_t()
+        arrays = [address(a) for a in (array, self.pair, self.reversed)]
+        with self._handle as graph:
+            check(lib.e3tp_graph_pairs(graph, int(dtype == np.float64), arrays[0], tolerance, *arrays[1:], found))
+        self.num_pairs = found.value
 
     def forces(self, vectors, gvectors):
         """(forces, strain) of gradients by edge vectors, position of the sender less that of the receiver.
@@ -71,10 +98,7 @@ class Graph(Closable):
         strain   (3, 3) float64, the gradient by a strain that takes vectors to vectors @ (1 + strain)
         """
         dtype = float_dtype(np.asarray(vectors).dtype)
-        arrays = [readable(n, a, dtype) for n, a in (("vectors", vectors), ("gvectors", gvectors))]
-        for name, array in zip(("vectors", "gvectors"), arrays):
-            if array.shape != (self.num_edges, 3):
-                raise ValueError(f"{name}: shape {array.shape}, expected {(self.num_edges, 3)}")
+        arrays = [self._vectors(n, a, dtype) for n, a in (("vectors", vectors), ("gvectors", gvectors))]
         if self.num_senders < self.num_nodes:
             raise ValueError(f"forces: {self.num_senders} senders, expected at least the {self.num_nodes} nodes")
         forces, strain = np.empty((self.num_senders, 3), dtype), np.empty((3, 3))

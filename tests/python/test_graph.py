@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Graph and Convolution against e3tp.TensorProduct edge by edge, with NumPy's gathers and sums."""
 
+import itertools
 import unittest
 
 import numpy as np
@@ -159,6 +160,38 @@ class TestConvolution(unittest.TestCase):
         self.assertEqual(np.abs(c.conv.backward(graph, x, y, w, c.data["z"])[0]).max(), 0)
 
 
+class TestPairs(unittest.TestCase):
+    def test_weights_by_pair(self):
+        """Weights of the distance, once for each pair, are those of the edges; their gradients are sums."""
+        rng = np.random.default_rng(5)
+        positions, cell = rng.random((4, 3)) * 4, 4.0
+        images = np.array(list(itertools.product((-1, 0, 1), repeat=3))) * cell
+        vectors = positions[None, :, None] + images - positions[:, None, None]
+        receivers, senders, image = np.nonzero(np.linalg.norm(vectors, axis=-1) < 3.9)
+        kept = np.linalg.norm(vectors[receivers, senders, image], axis=-1) > 0
+        order = rng.permutation(np.flatnonzero(kept))
+        receivers, senders, image = receivers[order], senders[order], image[order]
+        vectors = vectors[receivers, senders, image]
+        for dtype in (np.float64, np.float32):
+            graph = e3tp.Graph(receivers, senders, 4, vectors=vectors.astype(dtype))
+            self.assertEqual((graph.num_edges, graph.num_pairs), (len(order), len(order) // 2))
+            np.testing.assert_array_equal(graph.pair[~graph.reversed], np.arange(graph.num_pairs))
+            once = vectors[~graph.reversed]
+            np.testing.assert_allclose(vectors[graph.reversed], -once[graph.pair[graph.reversed]], atol=1e-12)
+        tp = e3tp.TensorProduct(*PRODUCT, dtype=np.float64, shared_weights=False)
+        w = np.sin(np.linalg.norm(once, axis=1)[:, None] * np.arange(1, tp.weight_numel + 1))
+        x, y = rng.standard_normal((4, tp.irreps_in1.dim)), rng.standard_normal((len(order), tp.irreps_in2.dim))
+        by_edge = e3tp.Convolution(*PRODUCT, dtype=np.float64)
+        by_pair = e3tp.Convolution(*PRODUCT, dtype=np.float64, w_at="type")
+        z = by_edge(graph, x, y, w[graph.pair])
+        np.testing.assert_allclose(by_pair(graph, x, y, w, edge_type=graph.pair), z, atol=1e-12)
+        found = by_pair.backward(graph, x, y, w, z, edge_type=graph.pair)
+        gw, want = by_edge.backward(graph, x, y, w[graph.pair], z)[2], np.zeros_like(w)
+        np.add.at(want, graph.pair, gw)
+        np.testing.assert_allclose(found[2], want, atol=1e-11 * np.abs(want).max())
+        self.assertIsNone(e3tp.Graph(receivers, senders, 4).pair)
+
+
 class TestRefusals(unittest.TestCase):
     def test_graphs(self):
         with self.assertRaisesRegex(ValueError, "edge 1: receiver 5 is outside"):
@@ -167,8 +200,8 @@ class TestRefusals(unittest.TestCase):
             e3tp.Graph([0, 1], [0], 2)
         with self.assertRaisesRegex(TypeError, "receivers: dtype float64"):
             e3tp.Graph([0.0], [0], 2)
-        with self.assertRaisesRegex(e3tp.Unsupported, "vectors"):
-            e3tp.Graph([0], [0], 1, vectors=np.zeros((1, 3)))
+        with self.assertRaisesRegex(ValueError, "vectors: shape"):
+            e3tp.Graph([0], [0], 1, vectors=np.zeros((2, 3)))
         graph = e3tp.Graph([0], [0], 1)
         graph.close()
         c = Case()
