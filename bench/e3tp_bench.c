@@ -153,7 +153,8 @@ static bench_result result_of(variant *v, const options *o)
                           .threads = p->threads,
                           .batch = o->create ? 1 : p->batch,
                           .ns = s,
-                          .flops = o->create ? NAN : e3tp_plan_flops(q->plan, p->pass),
+                          .flops = o->create || p->square ? NAN /* a plan counts for two arrays */
+                                                          : e3tp_plan_flops(q->plan, p->pass),
                           .bytes = o->create ? NAN : e3tp_plan_bytes(q->plan, p->pass),
                           .max_err = v->max_err,
                           .peak = bench_statistics(v->peak, v->rounds).median};

@@ -42,6 +42,7 @@ static const word weight_kinds[] = {{"none", E3TP_WEIGHTS_NONE},
                                     {"row", E3TP_WEIGHTS_ROW},
                                     {NULL, 0}};
 static const word weight_shapes[] = {{"channel", 0}, {"path", 1}, {NULL, 0}};
+static const word second_operands[] = {{"own", 0}, {"x", 1}, {NULL, 0}};
 static const word path_kinds[] = {{"all", 0}, {"natural", 1}, {NULL, 0}};
 
 static int find(const word *list, const char *name, int *value)
@@ -123,9 +124,16 @@ static int set_word(bench_problem *p, const char *k, const char *v, int *ok)
     static const struct {
         const char *key;
         const word *list;
-    } rules[] = {{"op", ops},          {"mode", modes},           {"dtype", dtypes},
-                 {"pass", passes},     {"method", methods},       {"isa", isas},
-                 {"layout", layouts},  {"weights", weight_kinds}, {"shape", weight_shapes},
+    } rules[] = {{"op", ops},
+                 {"mode", modes},
+                 {"dtype", dtypes},
+                 {"pass", passes},
+                 {"method", methods},
+                 {"isa", isas},
+                 {"layout", layouts},
+                 {"weights", weight_kinds},
+                 {"shape", weight_shapes},
+                 {"y", second_operands},
                  {"paths", path_kinds}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int value = 0;
@@ -159,6 +167,9 @@ static int set_word(bench_problem *p, const char *k, const char *v, int *ok)
             break;
         case 8:
             p->by_path = value;
+            break;
+        case 9:
+            p->square = value;
             break;
         default:
             p->natural = value;
@@ -197,7 +208,7 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
 static int may_vary(const char *key)
 {
     static const char *const keys[] = {"method",  "isa",   "dtype",   "layout", "pass",
-                                       "threads", "batch", "weights", "shape"};
+                                       "threads", "batch", "weights", "shape",  "y"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(keys[i], key))
             return 1;

@@ -12,10 +12,12 @@
      else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N;
              rank=N, with weights; op=power: power=N, of x alone, l1= and l3=
 
-   dbl and jvp, double backward and JVP, are verified for op=tp alone.
+   y=own|x: y is the array of x, or one of its own.
 
-   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights, shape) makes one
-   case of each: the variants of a group, which are timed in turns. */
+   dbl and jvp, double backward and JVP, are verified for op=tp and op=power.
+
+   "method=cg,grid" (also for isa, dtype, layout, pass, threads, batch, weights, shape, y) makes
+   one case of each: the variants of a group, which are timed in turns. */
 #ifndef BENCH_PROBLEM_STRING_H
 #define BENCH_PROBLEM_STRING_H
 
@@ -39,6 +41,7 @@ typedef struct bench_problem {
     e3tp_layout layout;
     int weights; /* e3tp_weights, -1: the library's default */
     int by_path; /* one weight for all channels of a path */
+    int square;  /* y is x */
     int threads;
     unsigned long long seed;
 } bench_problem;

@@ -526,12 +526,14 @@ e3tp_status bench_product_fill(bench_product *q)
     const size_t n = p->batch, nz = n * q->width[2];
     const int second = bench_is_second_order(p->pass);
     const void *in[3], *along[3] = {NULL}, *out[3] = {NULL};
+    if (p->square && q->width[0] != q->width[1])
+        return fail(q, E3TP_E_SHAPE, "y=x: y has another width");
     int ok = take_three(q, in, 1);
     if (second)
         ok = ok && take_three(q, along, 1);
     e3tp_buffers *b = &q->buffers;
     *b = e3tp_buffers_init(n);
-    b->x = in[0], b->y = in[1], b->w = in[2];
+    b->x = in[0], b->y = p->square ? in[0] : in[1], b->w = in[2];
     b->ggx = along[0], b->ggy = along[1], b->ggw = along[2];
     if (p->pass == E3TP_BACKWARD || p->pass == E3TP_DOUBLE_BACKWARD) {
         b->gz = take(q, nz, 1);

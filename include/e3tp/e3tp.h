@@ -212,7 +212,8 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
      z[l3] = c[l3] sum a[l1] b[l2] kappa(l1,l2,l3) W(l1,l2,l3) : x[l1] (x) y[l2]
 
-   - GAUNT     functions to functions; kappa is e3tp_gaunt_strength (arXiv 2401.10216)
+   - GAUNT     functions to functions; kappa is e3tp_gaunt_strength (arXiv 2401.10216). Where y of a
+   call is the array of x, as alike in stride and layout, samples are taken once for both
 
    - BRACKET   functions to pseudo; e3tp_bracket_strength (arXiv 2605.15073)
 

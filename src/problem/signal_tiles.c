@@ -54,13 +54,23 @@ static void take(e3tp_signal_tiles *s)
     }
 }
 
+static bool is_symmetric(const e3tp_problem *p)
+{
+    bool yes =
+        p->op == E3TP_OP_GAUNT && p->layout[0] == p->layout[1] && p->nblocks[0] == p->nblocks[1];
+    for (size_t i = 0; yes && i < p->nblocks[0]; i++)
+        yes = p->blocks[0][i].l == p->blocks[1][i].l;
+    return yes;
+}
+
 void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan)
 {
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
     *s = (e3tp_signal_tiles){.problem = p,
                              .plan = plan,
                              .lanes = choose_lanes(p),
-                             .powers = p->op == E3TP_OP_GAUNT_POWER};
+                             .powers = p->op == E3TP_OP_GAUNT_POWER,
+                             .symmetric = is_symmetric(p)};
     s->row_step = s->lanes == E3TP_LANES_ROWS ? T : 1;
     s->group_tiles = s->lanes == E3TP_LANES_ROWS ? C : (C + T - 1) / T;
     for (int k = 0; k < 3; k++) {

@@ -15,6 +15,7 @@
    serves all tiles of a channel. */
 typedef struct e3tp_signal_call {
     bool back, second; /* gradients; double backward or JVP: results are hx, hy, hz */
+    bool square;       /* y is x: operand 0 stands for both, and gx for gy */
     bool wanted[3], needed[3], shared[3];
     bool tangent[3]; /* of x, y: in `second`, is there and follows its operand */
 } e3tp_signal_call;
@@ -55,6 +56,7 @@ typedef struct e3tp_signal_tiles {
     size_t lines[3];                   /* of a packed operand: room for a tangent, of powers */
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
     bool powers;        /* not linear in x: gradients of x need x; the tile knows second order */
+    bool symmetric;     /* x and y may change places */
     bool idle[3];       /* some blocks take part in no path: their results are zero */
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */

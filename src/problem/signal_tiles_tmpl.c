@@ -151,6 +151,8 @@ static void run_tile(const frame *f, size_t i, size_t d, bool first)
     }
     s->tile(s->plan, &f->call, (const void *const[3]){in[0], in[1], in[2]},
             (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
+    if (f->call.square && f->to[1] && !f->call.wanted[1])
+        memcpy(out[1], out[0], s->components[1] * T * sizeof(real));
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             tiles.overlap(p->nblocks[k], s->d[k], own[k], out[k],
@@ -285,6 +287,18 @@ static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdi
         c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
         c->tangent[k] = f->moved[k] && c->needed[k];
     }
+    if (c->square) {
+        c->needed[0] = c->needed[0] || c->needed[1];
+        c->needed[1] = false;
+        c->wanted[1] = c->wanted[1] && !c->wanted[0];
+    }
+}
+
+/* Where tiles are packed, and no factors make of x what y is not. */
+static bool is_square(const e3tp_signal_tiles *s, const e3tp_rows *r)
+{
+    return s->symmetric && !s->span && !s->problem->factor_weights && r->x == r->y &&
+           r->sx == r->sy && r->ix == r->iy;
 }
 
 static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
@@ -303,7 +317,7 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                .from = {r->x, r->y, r->gz},
                .moved = {t ? t->x : NULL, t ? t->y : NULL, NULL},
                .to = {back ? r->gx : NULL, back ? r->gy : NULL, back && !t ? NULL : r->z},
-               .call.second = t != NULL,
+               .call = {.second = t != NULL, .square = is_square(s, r)},
                .factors = s->problem->factor_weights};
     f.gradients = f.factors && back && r->gw;
     for (int k = 0; k < 3; k++)
