@@ -76,7 +76,8 @@ both, gives gradients of features and of the spline. Beside it the time of weigh
 the spline writes and the convolution reads, over the time of reading them alone."""
 
 GRAPHS = """Forward, and gradients of features and vectors (bwd), on graphs of other sizes and kinds; 46 neighbours in
-diamond, about 53 in what is like water. Scratch is all memory beyond operands, results and the graph."""
+diamond, about 53 in what is like water. Without edges the time is that of the call. Scratch is all memory beyond
+operands, results and the graph."""
 
 ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that products and
 splines need, over bytes that must be read or written once. What moves more often, or waits, lies below."""
