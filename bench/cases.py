@@ -92,10 +92,10 @@ def powers(top):
 
 
 def squares(top):
-    """Gaunt products of a function with itself, beside those of two arrays."""
+    """Gaunt products of a function with itself, beside those of two arrays; without auto, which knows no arrays."""
     for L in range(2, top + 1, 2):
         run = "channels=128 batch=8 dtype=f32 pass=fwd,bwd layout=ir_mul threads=1 y=own,x"
-        yield f"op=gaunt name=square.{L} l1={L} l2={L} l3={L} {run} {METHODS}"
+        yield f"op=gaunt name=square.{L} l1={L} l2={L} l3={L} {run} method=cg,gaunt,grid"
 
 
 def models():
