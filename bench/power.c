@@ -2,7 +2,6 @@
 #include "power.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 5, FULL = 25 * 25 };
@@ -118,46 +117,4 @@ void bench_power_evaluate(const bench_product *q, const double *const in[4], dou
             each_term(&c, n, differentiate);
         deliver(&c, q, out[0], magnitude[0], u);
     }
-}
-
-/* x and w moved by t of their tangents, and results there, times a factor, added. */
-static void add_moved(const bench_product *q, const double *const in[4],
-                      const double *const along[4], double t, double factor, double *to[4][3],
-                      double *const out[4], double *const magnitude[4])
-{
-    const double *at[4];
-    double *value[4], *size[4];
-    for (int k = 0; k < 4; k++) {
-        const int moves = k == 0 || k == 3;
-        value[k] = to[k][1], size[k] = to[k][2];
-        for (size_t i = 0; i < q->width[k]; i++) {
-            to[k][0][i] = in[k][i] + (moves ? t * along[k][i] : 0);
-            value[k][i] = size[k][i] = 0;
-        }
-        at[k] = to[k][0];
-    }
-    bench_power_evaluate(q, at, value, size);
-    for (int k = 0; k < 4; k++)
-        for (size_t i = 0; i < q->width[k]; i++) {
-            out[k][i] += factor * value[k][i];
-            magnitude[k][i] += fabs(factor) * size[k][i];
-        }
-}
-
-void bench_power_second(const bench_product *q, const double *const in[4],
-                        const double *const along[4], double *const out[4],
-                        double *const magnitude[4])
-{
-    /* Results are polynomials in t, of degree 5 at most: of those this difference is exact. */
-    static const double difference[] = {0, 3 / 4.0, -3 / 20.0, 1 / 60.0};
-    double *to[4][3];
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < 3; i++)
-            to[k][i] = malloc((q->width[k] + 1) * sizeof(double));
-    for (int t = 1; t <= 3; t++)
-        for (int sign = -1; sign <= 1; sign += 2)
-            add_moved(q, in, along, sign * t, sign * difference[t], to, out, magnitude);
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < 3; i++)
-            free(to[k][i]);
 }

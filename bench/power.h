@@ -23,9 +23,5 @@ term_list bench_terms(int l1, int l2, int l3);
    lmax (power - 1) <= 12. */
 void bench_power_evaluate(const bench_product *q, const double *const in[4], double *const out[4],
                           double *const magnitude[4]);
-/* The same of hx, hz and hw: the change of gx, z and gw where x and w move along ggx and ggw. */
-void bench_power_second(const bench_product *q, const double *const in[4],
-                        const double *const along[4], double *const out[4],
-                        double *const magnitude[4]);
 
 #endif

@@ -79,7 +79,7 @@ class Graph(Closable):
         return array
 
     def _find_pairs(self, vectors):
-        """A rounding of positions in the thousands is allowed for, as are images a ten-thousandth of a vector apart."""
+        """Opposite to a ten-thousandth of the largest component: rounding is less, what lies between images more."""
         dtype = float_dtype(np.asarray(vectors).dtype)
         array = self._vectors("vectors", vectors, dtype)
         tolerance = 1e-4 * float(np.abs(array).max(initial=0))

@@ -293,27 +293,26 @@ class GauntPower(Plan):
         """The library takes the last three axes of w, and of what has its shape, as one."""
         if given.get("w") is None or self.weights is None:
             return super()._run(number, given, wanted)
-        given, wanted = dict(given), dict(wanted)
-        shapes = {}
-        for name in ("w", "ggw", "dw"):
-            if given.get(name) is not None:
-                given[name], shapes[name] = self._rows(name, given[name])
+        shape = np.shape(given["w"])
+        given = {**given, **{name: self._rows(name, given.get(name)) for name in ("w", "ggw", "dw")}}
         gradient = next((name for name in ("gw", "hw") if name in wanted), None)
         out = wanted.get(gradient)
         if out is not None:
-            wanted[gradient] = self._rows(gradient, result(f"out, {gradient}", out, shapes["w"], self.dtype))[0]
+            rows = result(f"out, {gradient}", out, shape, self.dtype).reshape(given["w"].shape)
+            wanted = {**wanted, gradient: rows}
         found = super()._run(number, given, wanted)
         if gradient:
-            found[gradient] = out if out is not None else found[gradient].reshape(shapes["w"])
+            found[gradient] = out if out is not None else found[gradient].reshape(shape)
         return found
 
     def _rows(self, name, array):
-        """Rows of weights, and the shape that the caller has."""
+        if array is None:
+            return None
         array = readable(name, array, self.dtype)
         if array.shape[-3:] != self._weight_shape:
             lead = "" if self._shared else "..., "
             raise ValueError(f"{name}: shape {array.shape}, expected ({lead}{str(self._weight_shape)[1:]}")
-        return array.reshape(array.shape[:-3] + (self.weight_numel,)), array.shape
+        return array.reshape(array.shape[:-3] + (self.weight_numel,))
 
     def __call__(self, x, w=None, index=None, out=None):
         """z, (..., irreps_out.dim); the batch axes of x and of weights by row broadcast.

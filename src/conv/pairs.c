@@ -10,6 +10,7 @@ enum { ALONE = -1 };
 /* What a search needs; partner [num_edges] is in the caller's order. */
 typedef struct search {
     const e3tp_graph *g;
+    e3tp_dtype dtype;
     const void *v;
     double tolerance;
     int32_t *partner;
@@ -27,41 +28,45 @@ static bool looks(const e3tp_graph *g, size_t r, size_t s)
     return own > other || (own == other && r <= s);
 }
 
-#define PAIRS(real)                                                                           \
-    static bool opposite_##real(const search *s, int64_t a, int64_t b)                        \
-    {                                                                                         \
-        const real *v = s->v;                                                                 \
-        bool yes = true;                                                                      \
-        for (int d = 0; d < 3; d++)                                                           \
-            yes = yes && fabs((double)v[3 * a + d] + (double)v[3 * b + d]) <= s->tolerance;   \
-        return yes;                                                                           \
-    }                                                                                         \
-    /* The edge at a place, of receiver r, and the first free one that is its reverse. */     \
-    static void match_##real(const search *s, size_t r, size_t place)                         \
-    {                                                                                         \
-        const e3tp_graph *g = s->g;                                                           \
-        const size_t other = (size_t)g->sender[place];                                        \
-        const int64_t e = g->edge[place];                                                     \
-        for (size_t p = g->start[other]; p < g->start[other + 1]; p++) {                      \
-            const int64_t f = g->edge[p];                                                     \
-            if ((size_t)g->sender[p] != r || s->partner[f] != ALONE || f == e ||              \
-                !opposite_##real(s, e, f))                                                    \
-                continue;                                                                     \
-            s->partner[e] = (int32_t)f, s->partner[f] = (int32_t)e;                           \
-            return;                                                                           \
-        }                                                                                     \
-    }                                                                                         \
-    static void match_all_##real(const search *s)                                             \
-    {                                                                                         \
-        const e3tp_graph *g = s->g;                                                           \
-        for (size_t r = 0; r < g->num_nodes; r++)                                             \
-            for (size_t p = g->start[r]; p < g->start[r + 1]; p++)                            \
-                if ((size_t)g->sender[p] < g->num_nodes && s->partner[g->edge[p]] == ALONE && \
-                    looks(g, r, (size_t)g->sender[p]))                                        \
-                    match_##real(s, r, p);                                                    \
+/* Component d of an edge's vector. */
+static double component(const search *s, int64_t edge, int d)
+{
+    const int64_t at = 3 * edge + d;
+    return s->dtype == E3TP_F64 ? ((const double *)s->v)[at] : (double)((const float *)s->v)[at];
+}
+
+static bool are_opposite(const search *s, int64_t a, int64_t b)
+{
+    bool yes = true;
+    for (int d = 0; d < 3; d++)
+        yes = yes && fabs(component(s, a, d) + component(s, b, d)) <= s->tolerance;
+    return yes;
+}
+
+/* The edge at a place, of receiver r, and the first free one that is its reverse. */
+static void match(const search *s, size_t r, size_t place)
+{
+    const e3tp_graph *g = s->g;
+    const size_t other = (size_t)g->sender[place];
+    const int64_t e = g->edge[place];
+    for (size_t p = g->start[other]; p < g->start[other + 1]; p++) {
+        const int64_t f = g->edge[p];
+        if ((size_t)g->sender[p] != r || s->partner[f] != ALONE || f == e || !are_opposite(s, e, f))
+            continue;
+        s->partner[e] = (int32_t)f, s->partner[f] = (int32_t)e;
+        return;
     }
-PAIRS(float)
-PAIRS(double)
+}
+
+static void match_all(const search *s)
+{
+    const e3tp_graph *g = s->g;
+    for (size_t r = 0; r < g->num_nodes; r++)
+        for (size_t p = g->start[r]; p < g->start[r + 1]; p++)
+            if ((size_t)g->sender[p] < g->num_nodes && s->partner[g->edge[p]] == ALONE &&
+                looks(g, r, (size_t)g->sender[p]))
+                match(s, r, p);
+}
 
 /* Numbers in place of partners. */
 static size_t number(size_t num_edges, int32_t *pair, uint8_t *reversed)
@@ -84,13 +89,10 @@ e3tp_status e3tp_graph_pairs(const e3tp_graph *g, e3tp_dtype dtype, const void *
     if (!g || (dtype != E3TP_F32 && dtype != E3TP_F64) || !(tolerance >= 0) || !num_pairs ||
         (g->num_edges && (!v || !pair)) || g->num_edges > INT32_MAX)
         return E3TP_E_INVALID;
-    const search s = {g, v, tolerance, pair};
+    const search s = {g, dtype, v, tolerance, pair};
     for (size_t e = 0; e < g->num_edges; e++)
         pair[e] = ALONE;
-    if (dtype == E3TP_F64)
-        match_all_double(&s);
-    else
-        match_all_float(&s);
+    match_all(&s);
     *num_pairs = number(g->num_edges, pair, reversed);
     return E3TP_OK;
 }

@@ -63,7 +63,7 @@ static void from_slots(const frame *f, int k, real *out)
 static real *points_at(const frame *f, int k, size_t ring)
 {
     const e3tp_gaunt_plan *g = f->plan;
-    k = k == 1 && f->call->square ? 0 : k;
+    k = e3tp_signal_stand_in(f->call, k);
     return f->base + g->points[k] + (f->call->shared[k] ? ring * g->ring_step : 0);
 }
 

@@ -101,18 +101,18 @@ static void set_weight_gradient(const frame *f, size_t block, size_t x, size_t z
 }
 
 /* z += w[n] times the lines of the n-th power. */
-static void add_lines(const frame *f, int n, const real *w)
+static void add_lines(const frame *f, int n)
 {
     const e3tp_signal_tiles *s = &f->plan->tiles;
-    w += weights_at(f, n);
+    const real *w = f->w + weights_at(f, n);
     for (size_t i = 0, at = 0; i < problem_of(f)->nblocks[2]; at += (size_t)s->d[2][i] * T, i++)
         kernels.accumulate((size_t)s->d[2][i], 1, w + i * T, f->line + at, f->z + at);
 }
 
-static void add_power(const frame *f, int n, const real *w)
+static void add_power(const frame *f, int n)
 {
     analyse_power(f, n, f->line);
-    add_lines(f, n, w);
+    add_lines(f, n);
 }
 
 static void forward_tile(const frame *f)
@@ -125,7 +125,7 @@ static void forward_tile(const frame *f)
         each_linear(f, add_linear);
     for (int n = e3tp_grid_least_power(p); n <= p->power; n++)
         if (f->w)
-            add_power(f, n, f->w);
+            add_power(f, n);
         else
             analyse_power(f, n, f->z);
 }
@@ -142,19 +142,19 @@ static void set_weight_gradients(const frame *f)
     }
 }
 
-/* G[n], or H[n], in f->one. */
-static void synthesise_cotangent(const frame *f, int n, const real *w)
+/* G[n] in f->one. */
+static void synthesise_cotangent(const frame *f, int n)
 {
     const e3tp_problem *p = problem_of(f);
-    if (w)
-        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], w + weights_at(f, n), f->gz, f->line);
-    synthesise_images(f, 2, w ? f->line : f->gz, f->one);
+    if (f->w)
+        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], f->w + weights_at(f, n), f->gz, f->line);
+    synthesise_images(f, 2, f->w ? f->line : f->gz, f->one);
 }
 
 /* sum += n F^(n-1) G[n] */
-static void add_gradient(const frame *f, int n, const real *w, bool adds)
+static void add_gradient(const frame *f, int n, bool adds)
 {
-    synthesise_cotangent(f, n, w);
+    synthesise_cotangent(f, n);
     kernels.monomial(points_of(f) * E3TP_FOLD_CLASSES, (real)n, n - 1, f->samples, f->one, NULL,
                      f->sum, adds);
 }
@@ -164,7 +164,7 @@ static void set_gradient(const frame *f)
     const e3tp_problem *p = problem_of(f);
     const int least = e3tp_grid_least_power(p);
     for (int n = least; n <= p->power; n++)
-        add_gradient(f, n, f->w, n > least);
+        add_gradient(f, n, n > least);
     if (p->power > 1)
         analyse_images(f, 0, f->sum, f->gx);
     else
@@ -175,76 +175,77 @@ static void set_gradient(const frame *f)
 
 /* ---- second order ---- */
 
-static void add_linear_tangent(const frame *f, size_t block, size_t x, size_t z, size_t d)
+/* The same tile with the tangent of x, or of w, in its place. */
+static frame along_x(const frame *f)
 {
-    if (f->tx)
-        kernels.accumulate(d, 1, f->w ? f->w + block * T : NULL, f->tx + x, f->z + z);
-    if (f->tw)
-        kernels.accumulate(d, 1, f->tw + block * T, f->x + x, f->z + z);
+    frame g = *f;
+    g.x = f->tx;
+    return g;
 }
 
-static void set_linear_slope(const frame *f, size_t block, size_t x, size_t z, size_t d)
+static frame along_w(const frame *f)
 {
-    const int32_t lines = (int32_t)d;
-    tiling.overlap(1, &lines, f->gz + z, f->tx + x, f->gw + block * T);
+    frame g = *f;
+    g.w = f->tw;
+    return g;
 }
 
 /* What the first power adds to hz and hw. */
 static void start_slopes(const frame *f, const e3tp_signal_call *call)
 {
     const e3tp_problem *p = problem_of(f);
+    const frame by_x = along_x(f), by_w = along_w(f);
+    const bool linear = f->w || p->power == 1;
     if (call->wanted[2])
         memset(f->z, 0, lines_of(f) * T * sizeof(real));
     if (call->wanted[1])
         memset(f->gw, 0, (size_t)p->power * p->nblocks[2] * T * sizeof(real));
-    if (call->wanted[2] && (f->w || p->power == 1))
-        each_linear(f, add_linear_tangent);
+    if (call->wanted[2] && linear && f->tx)
+        each_linear(&by_x, add_linear);
+    if (call->wanted[2] && f->tw)
+        each_linear(&by_w, add_linear);
     if (call->wanted[1] && f->tx)
-        each_linear(f, set_linear_slope);
+        each_linear(&by_x, set_weight_gradient);
 }
 
 /* hz and hw, of which powers without weights have the first alone. */
 static void set_slopes(const frame *f, const e3tp_signal_call *call)
 {
     const e3tp_problem *p = problem_of(f);
-    const bool weighted = p->weight_numel > 0;
+    const frame by_w = along_w(f);
     start_slopes(f, call);
     for (int n = e3tp_grid_least_power(p); n <= p->power; n++) {
         if (f->tx)
-            analyse_slope(f, n, weighted ? f->line : f->z);
-        if (f->tx && weighted && call->wanted[2])
-            add_lines(f, n, f->w);
+            analyse_slope(f, n, f->w ? f->line : f->z);
+        if (f->tx && f->w && call->wanted[2])
+            add_lines(f, n);
         if (f->tx && call->wanted[1])
             tiling.overlap(p->nblocks[2], f->plan->tiles.d[2], f->gz, f->line,
                            f->gw + weights_at(f, n));
         if (f->tw && call->wanted[2])
-            add_power(f, n, f->tw);
+            add_power(&by_w, n);
     }
 }
 
 /* sum += n (n-1) F^(n-2) D G[n] */
 static void add_curvature(const frame *f, int n, bool adds)
 {
-    synthesise_cotangent(f, n, f->w);
+    synthesise_cotangent(f, n);
     kernels.monomial(points_of(f) * E3TP_FOLD_CLASSES, (real)(n * (n - 1)), n - 2, f->samples,
                      f->slope, f->one, f->sum, adds);
-}
-
-static void add_linear_second(const frame *f, size_t block, size_t x, size_t z, size_t d)
-{
-    kernels.accumulate(d, 1, f->tw + block * T, f->gz + z, f->gx + x);
 }
 
 static void set_second_of_x(const frame *f)
 {
     const e3tp_problem *p = problem_of(f);
+    const frame by_w = along_w(f);
     bool adds = false;
     for (int n = e3tp_grid_least_power(p); n <= p->power; n++) {
         if (f->tx)
             add_curvature(f, n, adds);
         adds = adds || f->tx;
         if (f->tw)
-            add_gradient(f, n, f->tw, adds);
+            add_gradient(&by_w, n, adds); /* H[n] in place of G[n] */
         adds = adds || f->tw;
     }
     if (adds)
@@ -252,7 +253,7 @@ static void set_second_of_x(const frame *f)
     else
         memset(f->gx, 0, f->plan->tiles.components[0] * T * sizeof(real));
     if (f->tw)
-        each_linear(f, add_linear_second);
+        each_linear(&by_w, add_linear_gradient);
 }
 
 static void second_tile(const frame *f, const e3tp_signal_call *call)

@@ -34,7 +34,7 @@ static size_t least(size_t a, size_t b)
 static real *points_at(const frame *f, int k, size_t t, size_t ring)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
-    k = k == 1 && f->call->square ? 0 : k;
+    k = e3tp_signal_stand_in(f->call, k);
     const bool kept = f->call->shared[k] || (k == f->in_place && !form->separable);
     return f->base + f->plan->at.points[k][t] + (kept ? ring_at(form, ring) : 0);
 }

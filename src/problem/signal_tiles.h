@@ -20,6 +20,12 @@ typedef struct e3tp_signal_call {
     bool tangent[3]; /* of x, y: in `second`, is there and follows its operand */
 } e3tp_signal_call;
 
+/* The operand whose samples stand for those of operand k. */
+static inline int e3tp_signal_stand_in(const e3tp_signal_call *call, int k)
+{
+    return k == 1 && call->square ? 0 : k;
+}
+
 /* in, out: components [components[k]][T] of operands, with those of a tangent behind them, and of
    results of one tile. fresh: a needed operand is not that of the tile before. scratch: the
    worker's. */

@@ -304,7 +304,7 @@ static bool is_square(const e3tp_signal_tiles *s, const e3tp_rows *r)
 static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                 const e3tp_tangents *t, void *scratch)
 {
-    const bool back = pass == E3TP_BACKWARD || t;
+    const bool back = pass != E3TP_FORWARD;
     const ptrdiff_t stride[3] = {r->sx, r->sy, r->sz};
     const int64_t *const index[3] = {r->ix, r->iy, NULL};
     if (!s->problem->channels)

@@ -13,7 +13,6 @@ typedef struct edges {
     size_t n, nodes, senders;
     int32_t receivers[MOST], senders_of[MOST];
     double v[MOST][3];
-    float single[MOST][3];
     int32_t pair[MOST];
     uint8_t reversed[MOST];
     size_t num_pairs;
@@ -33,9 +32,7 @@ static void add(edges *l, int32_t receiver, int32_t sender, double x, double y, 
     ck_assert_uint_lt(l->n, MOST);
     const double v[3] = {x, y, z};
     l->receivers[l->n] = receiver, l->senders_of[l->n] = sender;
-    for (int d = 0; d < 3; d++)
-        l->single[l->n][d] = (float)(l->v[l->n][d] = v[d]);
-    l->n++;
+    memcpy(l->v[l->n++], v, sizeof v);
 }
 
 /* All images within a cutoff in a skew cell; positions rounded as a host's would be. */
@@ -70,9 +67,7 @@ static void swap(edges *l, size_t a, size_t b)
     l->receivers[b] = r, l->senders_of[b] = s;
     for (int d = 0; d < 3; d++) {
         const double v = l->v[a][d];
-        const float single = l->single[a][d];
         l->v[a][d] = l->v[b][d], l->v[b][d] = v;
-        l->single[a][d] = l->single[b][d], l->single[b][d] = single;
     }
 }
 
@@ -84,11 +79,14 @@ static void shuffle(edges *l)
 
 static void find(edges *l, e3tp_dtype t, double tolerance)
 {
+    static float single[MOST][3];
     e3tp_graph *g;
+    for (size_t i = 0; i < 3 * l->n; i++)
+        single[i / 3][i % 3] = (float)l->v[i / 3][i % 3];
     ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, l->receivers, l->senders_of, l->n, l->nodes,
                                        l->senders, NULL, 0),
                      E3TP_OK);
-    ck_assert_int_eq(e3tp_graph_pairs(g, t, t == E3TP_F64 ? (void *)l->v : (void *)l->single,
+    ck_assert_int_eq(e3tp_graph_pairs(g, t, t == E3TP_F64 ? (void *)l->v : (void *)single,
                                       tolerance, l->pair, l->reversed, &l->num_pairs),
                      E3TP_OK);
     e3tp_graph_destroy(g);

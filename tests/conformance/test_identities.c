@@ -10,6 +10,7 @@
 
 #include "e3tp/e3tp.h"
 #include "problems.h"
+#include "suite.h"
 
 enum { ROWS = 5, MAXW = 1500 };
 
@@ -137,14 +138,6 @@ static void backward(const e3tp_plan *p, arrays *a)
     b.x = a->x, b.y = a->y, b.w = a->w, b.gz = a->gz;
     b.gx = a->gx, b.gy = a->gy, b.gw = a->gw;
     ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-}
-
-static double dot(const double *a, const double *b, size_t n)
-{
-    double s = 0;
-    for (size_t i = 0; i < n; i++)
-        s += a[i] * b[i];
-    return s;
 }
 
 /* <gz, z> is linear in one operand, so that central differences are exact at any step; it is cubic

@@ -412,14 +412,6 @@ static edge edge_of(const world *o, const operands *p, int e)
     return q;
 }
 
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 static void add_scaled(double *to, double a, const double *from, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -370,14 +370,6 @@ static double *drawn(size_t n)
     return a;
 }
 
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 /* <ggx, gx> + <ggw, gw> at a place t further along d, of x, w and gz. */
 static double paired(const power_case *c, const e3tp_plan *p, const arrays *s, double *const gg[2],
                      double *const d[3], double t)

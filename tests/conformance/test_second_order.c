@@ -132,14 +132,6 @@ static point moved(const setting *s, const point *p, const point *by, double ste
 static const double weight_of_step[4] = {0, 45.0 / 60, -9.0 / 60, 1.0 / 60};
 static const double step_size = 0.25;
 
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 /* What is differentiated: <c, z>, or <t, gradients>. */
 static double value(const setting *s, const point *at, const point *c, bool gradients, unsigned of)
 {

@@ -38,6 +38,14 @@ static inline float *random_floats(size_t n, unsigned seed)
     return a;
 }
 
+static inline double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
 /* CK_NOFORK where threads are under test: a forked child is serial by design. */
 static inline int run_tests(TCase *tests, const char *name, enum fork_status mode)
 {
