@@ -89,6 +89,17 @@ typedef enum e3tp_place {
    of w have the plan's type. */
 typedef enum e3tp_stored { E3TP_STORED_WHOLE = 0, E3TP_STORED_BF16 = 1 } e3tp_stored;
 
+/* How products whose y are harmonics of the edges' directions are computed: as any other product,
+   or in the frame of each edge, where paths couple equal orders alone (eSCN, arXiv 2302.03655).
+   AUTO takes what it estimates to be faster, forward and backward. ROTATED is for paths uvu, y of
+   sh, normalised and with one channel, degrees of x and z to 12; it serves forward and backward,
+   second derivatives are always those of the general form. */
+typedef enum e3tp_conv_form {
+    E3TP_CONV_AUTO = 0,
+    E3TP_CONV_GENERAL = 1,
+    E3TP_CONV_ROTATED = 2
+} e3tp_conv_form;
+
 /* x, y: any place. w: SHARED where the plan's weights are shared, else any place but that; not
    looked at where there are none. z: RECEIVER, summed over the edges of each, or EDGE. scale:
    finite, multiplies z.
@@ -121,6 +132,7 @@ typedef struct e3tp_conv_desc {
     const e3tp_spline *spline;
     const e3tp_radial *radial;
     size_t activations;
+    e3tp_conv_form form;
 } e3tp_conv_desc;
 
 /* x at the sender, y at the edge, w at the edge or shared, as the plan has them, z at the receiver,
@@ -139,16 +151,20 @@ static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
     d.spline = NULL;
     d.radial = NULL;
     d.activations = 0;
+    d.form = E3TP_CONV_AUTO;
     return d;
 }
 
 /* Joins plan (kept by reference: it must outlive the convolution) with places; d NULL: as
    e3tp_conv_desc_init sets them. INVALID: NULL, an unknown place, one that does not fit, scale not
-   finite, a plan of harmonics, splines or radial functions whose type or width does not fit.
-   UNSUPPORTED for BATCH_LAST layouts. NOMEM. msg: snprintf rules, may be NULL. */
+   finite, no such form, a plan of harmonics, splines or radial functions whose type or width does
+   not fit. UNSUPPORTED for BATCH_LAST layouts, and where form ROTATED does not serve. NOMEM. msg:
+   snprintf rules, may be NULL. */
 E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan,
                                       const e3tp_conv_desc *d, char *msg, size_t cap);
 E3TP_API void e3tp_conv_destroy(e3tp_conv *c); /* NULL is fine */
+/* The form, with the estimated costs, or why it is not the other one: as e3tp_plan_describe. */
+E3TP_API size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap);
 
 /* Writes the weight rows of n edges, w [n][weight_numel] in the plan's dtype; edges[k] is the
    caller's edge number. Called from several threads at once, in a pass once or twice for an edge.

@@ -12,7 +12,7 @@ from .arrays import FLOATS, readable, results
 from .graph import PLACES, Connected
 from .harmonics import SphericalHarmonics
 from .irreps import Irreps
-from .products import uvu_tensor_product
+from .products import TensorProduct, uvu_tensor_product
 from .radial import RadialBasis
 from .splines import Spline
 
@@ -100,7 +100,8 @@ def _table_of(radial):
 class SHConvolution(Connected):
     """out[i] = scale * sum over the edges e with receiver i of tp(x[sender of e], Y(vectors[e]), weights of e).
 
-    The product is uvu_tensor_product(irreps_in, harmonics 0..lmax of the direction, out_filter). Harmonics, and
+    The product is uvu_tensor_product(irreps_in, harmonics 0..lmax of the direction, out_filter); or irreps_in is a
+    TensorProduct with such harmonics for irreps_in2, kept by reference, whose options hold. Harmonics, and
     weights made of a radial function of the length, are made for some edges at a time in the cache: no array of them,
     or of derivatives by them, is stored.
 
@@ -108,6 +109,8 @@ class SHConvolution(Connected):
                    activations that come with the call as w. Kept by reference, and may change between calls
     normalization  of the harmonics
     x_at, w_at, out_at, scale, weight_dtype   as of Convolution; w_at without radial only
+    form           "general"; "rotated": in the frame of each edge, where paths couple equal orders alone (eSCN), for
+                   first derivatives; "auto": what is estimated to be faster. describe() tells which
     sorted, dtype, layout, threads, ...       as of uvu_tensor_product
 
     Gradients come as a named tuple: x, vectors, then w (without radial, and activations of a LastLayer), then radial
@@ -128,6 +131,7 @@ class SHConvolution(Connected):
         out_at="receiver",
         scale=1.0,
         weight_dtype=None,
+        form="auto",
         **options,
     ):
         self.radial, self._table = radial, _table_of(radial)
@@ -135,9 +139,17 @@ class SHConvolution(Connected):
             raise ValueError(f"w_at: {w_at!r}, expected 'edge', weights are made of radial")
         if self._table and weight_dtype is not None:
             raise ValueError(f"weight_dtype: {weight_dtype!r}, expected None, weights are made of radial")
-        product = uvu_tensor_product(
-            irreps_in, Irreps.spherical_harmonics(lmax), out_filter, shared_weights=w_at == "shared", **options
-        )
+        harmonics = Irreps.spherical_harmonics(lmax)
+        if isinstance(irreps_in, TensorProduct):
+            if out_filter is not None or options:
+                raise ValueError("irreps_in: a product is given, expected no more arguments of one")
+            if irreps_in.irreps_in2 != harmonics:
+                raise ValueError(f"irreps_in: its irreps_in2 are {irreps_in.irreps_in2}, expected {harmonics}")
+            product = irreps_in
+        else:
+            product = uvu_tensor_product(
+                irreps_in, harmonics, out_filter, shared_weights=w_at == "shared", **options
+            )
         self.harmonics = SphericalHarmonics(
             range(lmax + 1), True, normalization, product.dtype, product.isa, options.get("threads", 0)
         )
@@ -150,7 +162,7 @@ class SHConvolution(Connected):
             _lib.choice(name, places[slot], PLACES)
         if self._table:
             self._check_table(product)
-        self._connect(product, places, scale, weight_dtype, makers)
+        self._connect(product, places, scale, weight_dtype, makers, form)
         if self._table:
             self._row["w"] = self._table.table.shape[-2:]
         self._operands = self._slots()

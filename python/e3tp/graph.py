@@ -14,6 +14,7 @@ from .arrays import address, float_dtype, readable, result, results
 from .products import TensorProduct
 
 _FIELDS = FIELDS | {"dv": "ggv", "da": "gga"}
+FORMS = {"auto": 0, "general": 1, "rotated": 2}
 PLACES = {"edge": 0, "sender": 1, "receiver": 2, "type": 3, "shared": 4}
 _PASSES = {
     _lib.FORWARD: lib.e3tp_conv_forward,
@@ -207,7 +208,7 @@ class Connected(Closable):
     _places  operand -> place; _row: operand -> the axes of one row
     """
 
-    def _connect(self, product, places, scale, weight_dtype=None, makers=None):
+    def _connect(self, product, places, scale, weight_dtype=None, makers=None, form="auto"):
         self._product, self._places = product, places
         self._half = self._stored(weight_dtype)
         width = product._width
@@ -215,6 +216,7 @@ class Connected(Closable):
         self._parts = [product._handle]
         numbers = [PLACES[places[slot]] for slot in "xywz"]
         desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
+        desc.form = choice("form", form, FORMS)
         with ExitStack() as held:
             for name, handle in (makers or {}).items():
                 setattr(desc, name, held.enter_context(handle) if isinstance(handle, Handle) else handle)
@@ -256,8 +258,9 @@ class Connected(Closable):
         return outs
 
     def describe(self):
-        """Text about the product: method, tier, size and cost, and why the other methods were not chosen."""
-        return self._product.describe()
+        """Text about the product: method, tier, size and cost, why the other methods were not chosen; and the form."""
+        with self._handle as pointer:
+            return self._product.describe() + _lib.text_of(lib.e3tp_conv_describe, pointer)
 
 
 class Convolution(Connected):

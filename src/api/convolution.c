@@ -12,6 +12,9 @@ struct e3tp_conv {
     double scale;
     bool w_half;
     e3tp_maker maker;
+    e3tp_rotated *rotated; /* NULL: the general form, */
+    e3tp_message why;      /* and why, where the other does not serve */
+    double seconds;        /* of the rotated form, forward and backward */
 };
 
 /* ---- creation ---- */
@@ -56,6 +59,8 @@ static e3tp_status check_desc(const e3tp_plan *plan, const e3tp_conv_desc *d, e3
                          d->size, sizeof *d);
     if (!isfinite(d->scale))
         return e3tp_fail(m, E3TP_E_INVALID, "scale: %g, expected a finite number", d->scale);
+    if (d->form < E3TP_CONV_AUTO || d->form > E3TP_CONV_ROTATED)
+        return e3tp_fail(m, E3TP_E_INVALID, "form: there is none of number %d", (int)d->form);
     if (d->w_stored != E3TP_STORED_WHOLE && d->w_stored != E3TP_STORED_BF16)
         return e3tp_fail(m, E3TP_E_INVALID, "w_stored: there is no form %d", (int)d->w_stored);
     if (d->w_stored == E3TP_STORED_BF16 && plan->problem->dtype != E3TP_F32)
@@ -118,6 +123,29 @@ static e3tp_status check_maker(const e3tp_plan *plan, const e3tp_conv_desc *d, e
     return check_made_weights(plan, d, m);
 }
 
+static double general_seconds(const e3tp_plan *p)
+{
+    return p->seconds[0] + p->seconds[1];
+}
+
+/* The rotated form where it is asked for, or serves and is faster. */
+static e3tp_status choose_form(e3tp_conv *c, e3tp_conv_form form, e3tp_message *m)
+{
+    const e3tp_plan *p = c->plan;
+    if (form == E3TP_CONV_GENERAL)
+        return e3tp_fail(&c->why, E3TP_OK, "rotated form: another one was asked for");
+    if (!e3tp_rotated_serves(p->problem, c->maker.sh, &c->why))
+        return form == E3TP_CONV_AUTO ? E3TP_OK
+                                      : e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s", c->why.text);
+    E3TP_TRY(e3tp_rotated_create(&c->rotated, p->problem, c->maker.sh, p->tier, &p->allocator, m));
+    c->seconds = e3tp_rotated_seconds(c->rotated, p->tier);
+    if (form == E3TP_CONV_ROTATED || c->seconds < general_seconds(p))
+        return E3TP_OK;
+    e3tp_rotated_destroy(c->rotated);
+    c->rotated = NULL;
+    return E3TP_OK;
+}
+
 static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *given,
                           e3tp_message *m)
 {
@@ -128,19 +156,23 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
     const e3tp_conv_desc d = given ? *given : e3tp_conv_desc_init(plan);
     E3TP_TRY(check_desc(plan, &d, m));
     E3TP_TRY(check_maker(plan, &d, m));
-    const e3tp_conv own = {plan,
-                           {d.x, d.y, d.w, d.z},
-                           d.scale,
-                           d.w_stored == E3TP_STORED_BF16,
-                           {d.sh, d.spline, d.radial, d.activations,
-                            e3tp_expand_kernels_of(plan->problem->dtype, plan->tier)}};
+    e3tp_conv own = {.plan = plan,
+                     .at = {d.x, d.y, d.w, d.z},
+                     .scale = d.scale,
+                     .w_half = d.w_stored == E3TP_STORED_BF16,
+                     .maker = {d.sh, d.spline, d.radial, d.activations,
+                               e3tp_expand_kernels_of(plan->problem->dtype, plan->tier)}};
     E3TP_TRY(check_places(plan, own.at, e3tp_makes_weights(&own.maker), m));
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");
+    const e3tp_status status = choose_form(&own, d.form, m);
     *c = own;
-    *out = c;
-    return E3TP_OK;
+    if (status == E3TP_OK)
+        *out = c;
+    else
+        e3tp_free(&plan->allocator, c);
+    return status;
 }
 
 e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *d,
@@ -156,8 +188,32 @@ e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_
 
 void e3tp_conv_destroy(e3tp_conv *c)
 {
-    if (c)
-        e3tp_free(&c->plan->allocator, c);
+    if (!c)
+        return;
+    e3tp_rotated_destroy(c->rotated);
+    e3tp_free(&c->plan->allocator, c);
+}
+
+size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
+{
+    size_t used = 0;
+    if (!c)
+        return 0;
+    e3tp_append(buf, cap, &used, "form %s", c->rotated ? "rotated" : "general");
+    if (c->seconds > 0)
+        e3tp_append(buf, cap, &used,
+                    ": rotated %.3g us, general %.3g us per edge forward and backward (estimated)",
+                    1e6 * c->seconds, 1e6 * general_seconds(c->plan));
+    else
+        e3tp_append(buf, cap, &used, ": %s", c->why.text);
+    e3tp_append(buf, cap, &used, "\n");
+    if (c->rotated)
+        e3tp_append(buf, cap, &used,
+                    "rotated: %zu pairs of blocks, %zu paths, %.0f flops forward and %.0f backward "
+                    "per edge\n",
+                    c->rotated->npairs, c->rotated->nsources, c->rotated->flops[0],
+                    c->rotated->flops[1]);
+    return used;
 }
 
 /* ---- calls ---- */
@@ -177,6 +233,7 @@ static e3tp_conv_job job_of(const e3tp_conv *c)
         j.at[k] = c->at[k];
     j.at[OP_V] = j.at[OP_A] = E3TP_AT_EDGE;
     j.maker = c->maker;
+    j.rotated = c->rotated;
     j.width[OP_V] = c->maker.sh ? 3 : 0;
     j.width[OP_A] = e3tp_maker_is_radial(&c->maker) ? 1 : c->maker.activations;
     return j;

@@ -89,11 +89,11 @@ static void lay_out_vectors(e3tp_sweep *s)
 {
     e3tp_made *m = &s->made;
     const size_t dim = s->call->job->width[OP_Y];
-    m->v = take(s, 3), m->y = take(s, dim);
+    m->v = take(s, 3), m->y = take(s, s->rotated ? 0 : dim);
     if (s->call->t[OP_V])
         m->tv = take(s, 3), m->ty = take(s, dim);
     for (int i = 0; i < 2 && s->wanted[OP_V]; i++)
-        m->gy[i] = take(s, dim), m->gv[i] = take(s, 3);
+        m->gy[i] = take(s, s->rotated ? 0 : dim), m->gv[i] = take(s, 3);
 }
 
 /* Whether derivatives of weights by a distance are made. */
@@ -164,6 +164,8 @@ static void make_harmonics(const e3tp_sweep *s, const e3tp_segment *g, char *scr
     const size_t bytes = 3 * s->element;
     e3tp_sh_call c = sh_call(s, g, scratch);
     e3tp_segment_gather(s, g, s->call->in[OP_V], bytes, scratch + m->v);
+    if (s->rotated)
+        return;
     c.values = scratch + m->y;
     kernels->evaluate(&c, 0, g->n);
     q->in[OP_Y] = c.values;
@@ -397,7 +399,8 @@ static void deliver_vectors(const e3tp_sweep *s, const e3tp_segment *g, const e3
     char *gv = scratch + m->gv[0], *second = scratch + m->gv[1];
     e3tp_sh_call c = sh_call(s, g, scratch);
     c.g = scratch + m->gy[0], c.gv = gv;
-    kernels->backward(&c, 0, g->n);
+    if (!s->rotated)
+        kernels->backward(&c, 0, g->n);
     if (s->again[OP_Y]) {
         c.g = scratch + m->gy[1], c.gg = scratch + m->tv, c.gv = second;
         kernels->double_backward(&c, 0, g->n);

@@ -87,7 +87,9 @@ static void set_results(e3tp_sweep *s, const bool wanted[CONV_COUNT])
 
 static size_t most_rows(const e3tp_sweep *s, bool sums)
 {
-    const size_t fit = e3tp_block_rows(&s->call->job->executor, s->pass, sums),
+    const e3tp_conv_job *job = s->call->job;
+    const size_t fit = s->rotated ? job->rotated->rows
+                                  : e3tp_block_rows(&job->executor, s->pass, sums),
                  most = sums ? MOST_SEGMENT : E3TP_PIECE, rows = fit < most ? fit : most;
     if (!e3tp_sweep_makes(s, OP_W) || !s->row[OP_W])
         return rows;
@@ -98,6 +100,8 @@ static size_t most_rows(const e3tp_sweep *s, bool sums)
 static size_t block_scratch(const e3tp_sweep *s)
 {
     const e3tp_executor *x = &s->call->job->executor;
+    if (s->rotated)
+        return e3tp_rotated_scratch(s->call->job->rotated);
     const size_t own = e3tp_block_scratch(x, s->pass, false);
     const size_t again =
         s->again[OP_Y] || s->again[OP_W] ? e3tp_block_scratch(x, E3TP_BACKWARD, false) : 0;
@@ -107,8 +111,10 @@ static size_t block_scratch(const e3tp_sweep *s)
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
                          bool sums)
 {
-    e3tp_sweep s = {
-        .call = c, .pass = pass, .element = e3tp_dtype_size(c->job->executor.problem->dtype)};
+    e3tp_sweep s = {.call = c,
+                    .pass = pass,
+                    .rotated = c->job->rotated && !e3tp_is_second_order(pass),
+                    .element = e3tp_dtype_size(c->job->executor.problem->dtype)};
     set_results(&s, wanted);
     for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
@@ -337,6 +343,15 @@ static void run_again(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
     e3tp_block_run(&q, scratch + s->block);
 }
 
+/* The gradient of y that is not made is the one of vectors. */
+static void run_rotated(const e3tp_sweep *s, const e3tp_block_call *q, char *scratch)
+{
+    const e3tp_rotated *p = s->call->job->rotated;
+    const e3tp_rotated_call c = {q, scratch + s->made.v,
+                                 s->wanted[OP_V] ? scratch + s->made.gv[0] : NULL};
+    p->kernels->run(p, &c, scratch + s->block);
+}
+
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch)
 {
@@ -344,7 +359,10 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
     set_operands(s, g, to, scratch, &q);
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);
-    e3tp_block_run(&q, scratch + s->block);
+    if (s->rotated)
+        run_rotated(s, &q, scratch);
+    else
+        e3tp_block_run(&q, scratch + s->block);
     if (s->again[OP_Y] || s->again[OP_W])
         run_again(s, g, to, scratch, q);
     scale_results(s, g, q.out[OP_Z]);

@@ -28,6 +28,7 @@ typedef struct e3tp_sweep {
     bool wanted[CONV_COUNT];                 /* by the caller */
     bool computed[OP_COUNT];                 /* of the block: wanted, or made what is wanted of */
     bool again[OP_Z];                        /* of a backward pass beside a double backward */
+    bool rotated;                            /* by the rotated form, from vectors */
     size_t element, rows;                    /* bytes of a number; most rows of a segment */
     size_t row[CONV_COUNT];                  /* bytes of a row */
     size_t list[OP_Z], kept[OP_COUNT];       /* gathered rows; results that are brought elsewhere */

@@ -62,6 +62,11 @@ static double degree_scale(int l, e3tp_sh_norm norm)
     return norm == E3TP_SH_NORM ? 1 / sqrt(2 * l + 1) : 1;
 }
 
+double e3tp_sh_pole(const e3tp_sh *p, int l)
+{
+    return degree_scale(l, p->map.norm) * sqrt(2 * l + 1);
+}
+
 /* sqrt of the product of (2m+1) / (2m) over m <= l, times sqrt(2) for l > 0: F[l,l] on component
    scale. */
 static void put_starts(const e3tp_sh_map *m, e3tp_dtype t, e3tp_sh_norm norm, void *start)
@@ -147,7 +152,9 @@ static bool measure(const e3tp_sh_desc *d, e3tp_sh_map *m)
 
 e3tp_status e3tp_sh_tabulate(e3tp_sh *p, const e3tp_sh_desc *d)
 {
-    e3tp_sh_map m = {.normalize = d->normalize, .batch_last = d->layout == E3TP_BATCH_LAST};
+    e3tp_sh_map m = {.normalize = d->normalize,
+                     .norm = d->norm,
+                     .batch_last = d->layout == E3TP_BATCH_LAST};
     if (!measure(d, &m))
         return E3TP_E_NOMEM;
     const size_t es = e3tp_dtype_size(p->dtype), degrees = (size_t)m.lmax + 1;

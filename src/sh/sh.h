@@ -24,6 +24,8 @@ struct e3tp_sh {
 e3tp_status e3tp_sh_check(const e3tp_sh_desc *d, e3tp_message *why);
 /* The map of a checked description into p->map and p->tables, for p->dtype, by p->allocator. */
 e3tp_status e3tp_sh_tabulate(e3tp_sh *p, const e3tp_sh_desc *d);
+/* Y[l,0] at the pole, the axis y, at length 1. */
+double e3tp_sh_pole(const e3tp_sh *p, int l);
 /* NULL: the tier is not compiled in. */
 const e3tp_sh_kernels *e3tp_sh_kernels_of(e3tp_dtype dtype, e3tp_tier tier);
 /* `per_vector` is the number of elements that a vector has in the arrays of the call. */

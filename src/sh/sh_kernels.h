@@ -32,6 +32,7 @@ enum { E3TP_SH_WX = 0, E3TP_SH_WY = 2, E3TP_SH_WZ = 3, E3TP_SH_DEGREE = 5, E3TP_
 /* `reals` are of the plan's type. */
 typedef struct e3tp_sh_map {
     int lmax, normalize;
+    e3tp_sh_norm norm;
     bool batch_last;
     size_t dim;
     const uint16_t *line;           /* [dim] */

@@ -30,18 +30,36 @@ typedef struct setting {
     e3tp_layout layout;
     e3tp_place x, z;
     double scale;
+    e3tp_conv_form form;
 } setting;
 
 static const setting settings[] = {
-    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5},
-    {true, SPLINE, true, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1},
-    {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5},
-    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2},
-    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1},
-    {true, RADIAL, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1},
-    {false, RADIAL, false, false, false, 3, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5},
-    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1},
-    {false, LAYER, false, true, false, 5, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, -1},
+    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     E3TP_CONV_GENERAL},
+    {true, SPLINE, true, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
+     E3TP_CONV_GENERAL},
+    {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     E3TP_CONV_GENERAL},
+    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2,
+     E3TP_CONV_GENERAL},
+    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1,
+     E3TP_CONV_GENERAL},
+    {true, RADIAL, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
+     E3TP_CONV_GENERAL},
+    {false, RADIAL, false, false, false, 3, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     E3TP_CONV_GENERAL},
+    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
+     E3TP_CONV_GENERAL},
+    {false, LAYER, false, true, false, 5, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, -1,
+     E3TP_CONV_GENERAL},
+    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     E3TP_CONV_ROTATED},
+    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1,
+     E3TP_CONV_ROTATED},
+    {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     E3TP_CONV_ROTATED},
+    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, 1,
+     E3TP_CONV_ROTATED},
 };
 
 typedef struct world {
@@ -174,6 +192,7 @@ static e3tp_conv_desc desc_of(const world *o)
     d.spline = s->w == SPLINE ? o->spline : NULL;
     d.radial = s->w == RADIAL ? o->radial : NULL;
     d.activations = s->w == LAYER ? HIDDEN : 0;
+    d.form = s->form;
     return d;
 }
 
@@ -497,7 +516,7 @@ static outcome reference(const world *o, const operands *p, const operands *t)
 {
     static const setting plain = {.w = STORED};
     setting s = *o->s;
-    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = false;
+    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = false, s.form = plain.form;
     world stored_world = world_of(&s, E3TP_F64, 1, false);
     operands sp = {{p->of[X], p->of[Y], p->of[W], p->of[Z], NULL, NULL}}, st = sp;
     for (int k = 0; k < OPERANDS; k++) {
@@ -713,12 +732,27 @@ END_TEST
 
 /* ---- memory that runs out: nothing is lost, and with enough the pass succeeds ---- */
 
+static e3tp_conv *conv_in_scarcity(const world *o)
+{
+    e3tp_conv *c = NULL;
+    const e3tp_conv_desc d = desc_of(o);
+    const long live = memory.live;
+    e3tp_status s = E3TP_E_NOMEM;
+    for (long k = 0; s == E3TP_E_NOMEM; k++) {
+        memory.left = k;
+        s = e3tp_conv_create(&c, o->plan, &d, NULL, 0);
+        ck_assert(s == E3TP_OK || (!c && memory.live == live));
+    }
+    ck_assert_int_eq(s, E3TP_OK);
+    return c;
+}
+
 START_TEST(no_memory)
 {
     world o = world_of(&settings[_i], E3TP_F64, 1, false);
     operands p = random_operands(&o), t = directions(&o);
     outcome r = empty_outcome(&o);
-    e3tp_conv *c = conv_of(&o);
+    e3tp_conv *c = conv_in_scarcity(&o);
     void *in[OPERANDS], *tangent[OPERANDS], *out[OPERANDS];
     for (int pass = 0; pass < 4; pass++) {
         e3tp_status s = E3TP_E_NOMEM;

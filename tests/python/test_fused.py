@@ -105,6 +105,44 @@ def cases():
         yield Case(name, radial)
 
 
+class Forms(unittest.TestCase):
+    """A product whose paths are summed, in the frame of each edge and as any other."""
+
+    def product(self):
+        irreps, lmax = "6x0e+6x1o+6x2e", 3
+        paths = [
+            (i, j, k, "uvu", True)
+            for i in range(3)
+            for j in range(lmax + 1)
+            for k in range(3)
+            if abs(i - j) <= k <= i + j and (i + j + k) % 2 == 0
+        ]
+        harmonics = e3tp.Irreps.spherical_harmonics(lmax)
+        return lmax, e3tp.TensorProduct(irreps, harmonics, irreps, paths, shared_weights=False, dtype=np.float64)
+
+    def test_same(self):
+        graph, vectors = e3tp.Graph(*random_edges(), NODES), random_vectors()
+        lmax, product = self.product()
+        x, gz = RNG.normal(size=(NODES, product.irreps_in1.dim)), RNG.normal(size=(NODES, product.irreps_out.dim))
+        w = RNG.normal(size=(EDGES, product.weight_numel))
+        found = {}
+        for form in "general", "rotated":
+            with e3tp.SHConvolution(product, lmax, form=form) as conv:
+                self.assertIn(f"form {form}", conv.describe())
+                found[form] = [conv(graph, x, vectors, w), *conv.backward(graph, x, vectors, w, gz)]
+        for got, want in zip(found["rotated"], found["general"]):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * abs(want).max())
+
+    def test_refused(self):
+        lmax, product = self.product()
+        with self.assertRaisesRegex(ValueError, "form: 'no'"):
+            e3tp.SHConvolution(product, lmax, form="no")
+        with self.assertRaisesRegex(ValueError, "irreps_in2"):
+            e3tp.SHConvolution(product, lmax + 1)
+        with self.assertRaisesRegex(ValueError, "no more arguments"):
+            e3tp.SHConvolution(product, lmax, "0e")
+
+
 class Values(unittest.TestCase):
     def test_stored(self):
         for case in cases():

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rotated form serves, and its tables. */
+#include "conv/rotated.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/table.h"
+#include "so3/wigner.h"
+
+E3TP_RUNNERS(e3tp_rotated_kernels, e3tp_rotated_kernels, kernels_of);
+
+enum { LMAX = E3TP_ROTATED_LMAX, N = 2 * LMAX + 1, MOST_ROWS = 256 };
+
+/* ---- what is served ---- */
+
+static bool has_degrees(const e3tp_problem *p, const e3tp_sh *sh)
+{
+    for (size_t i = 0; i < p->nblocks[1]; i++) {
+        const e3tp_block *b = &p->blocks[1][i];
+        for (int k = 0; k <= 2 * b->l; k++)
+            if (sh->map.line[b->offset + (size_t)k] != b->l * b->l + k)
+                return false;
+    }
+    return true;
+}
+
+/* Of x and z. */
+static int largest_degree(const e3tp_problem *p)
+{
+    int most = 0;
+    for (int k = 0; k < 3; k += 2)
+        for (size_t i = 0; i < p->nblocks[k]; i++)
+            most = p->blocks[k][i].l > most ? p->blocks[k][i].l : most;
+    return most;
+}
+
+/* Why not; NULL: it does. */
+static const char *refusal(const e3tp_problem *p, const e3tp_sh *sh)
+{
+    if (!sh)
+        return "y is not made of vectors";
+    if (p->op != E3TP_OP_TENSOR_PRODUCT)
+        return "it serves instruction products only";
+    if (!sh->map.normalize)
+        return "the harmonics depend on lengths, expected normalised ones";
+    if (largest_degree(p) > LMAX)
+        return "degrees of x or z exceed 12";
+    for (size_t i = 0; i < p->nblocks[1]; i++)
+        if (p->blocks[1][i].mul != 1)
+            return "y has more than one channel";
+    for (size_t i = 0; i < p->npaths; i++)
+        if (p->paths[i].mode != E3TP_UVU)
+            return "it serves paths uvu only";
+    return has_degrees(p, sh) ? NULL : "degrees of y are not those of the harmonics";
+}
+
+bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message *why)
+{
+    const char *refused = refusal(p, sh);
+    if (refused)
+        e3tp_fail(why, E3TP_E_UNSUPPORTED, "rotated form: %s", refused);
+    return !refused;
+}
+
+/* ---- frames ---- */
+
+/* J, the image of the exchange (x,y,z) -> (-y,-x,z): a turn about x is J Z(beta) J. */
+static void exchange(int l, double *J)
+{
+    static const double M[9] = {0, -1, 0, -1, 0, 0, 0, 0, 1};
+    e3tp_wigner_D_from_matrix(l, l % 2 ? -1 : 1, M, J);
+}
+
+/* Terms of the element a, b of J Z(beta)' J, counted from order 0; coeff, line NULL: to count. */
+static size_t element_terms(int l, const double *J, int a, int b, int lmax, double *coeff,
+                            uint16_t *line)
+{
+    const int n = 2 * l + 1;
+    const double *A = J + (l + a) * n + l, *B = J + (l + b) * n + l;
+    size_t count = 0;
+    for (int k = 0; k <= 2 * l; k++) {
+        const int m = k <= l ? k : k - l;
+        const double c = m == 0   ? A[0] * B[0]
+                         : k <= l ? A[-m] * B[-m] + A[m] * B[m]
+                                  : A[m] * B[-m] - A[-m] * B[m];
+        if (fabs(c) < 1e-13)
+            continue;
+        if (coeff) {
+            coeff[count] = c;
+            line[count] = (uint16_t)(k <= l ? m : lmax + 1 + m);
+        }
+        count++;
+    }
+    return count;
+}
+
+/* Terms of all elements, in the order of the blocks; NULL tables: to count. */
+static size_t list_terms(e3tp_frame_map *m, e3tp_dtype t)
+{
+    double J[N * N], c[N];
+    size_t element = 0, terms = 0;
+    for (int l = 0; l <= m->lmax; l++) {
+        exchange(l, J);
+        for (int odd = 0; odd < 2; odd++)
+            for (int a = odd; a <= l; a++)
+                for (int b = odd; b <= l; b++) {
+                    const int side = odd ? -1 : 1;
+                    uint16_t *line = m->line ? m->line + terms : NULL;
+                    const size_t n =
+                        element_terms(l, J, side * a, side * b, m->lmax, line ? c : NULL, line);
+                    for (size_t i = 0; i < n && line; i++)
+                        e3tp_put(t, m->coeff, terms + i, c[i]);
+                    if (m->first)
+                        m->first[element] = (uint32_t)terms;
+                    element++, terms += n;
+                }
+    }
+    if (m->first)
+        m->first[element] = (uint32_t)terms;
+    return terms;
+}
+
+static void measure_frames(e3tp_frame_map *m, int lmax)
+{
+    m->lmax = lmax;
+    for (int l = 0; l <= lmax; l++)
+        m->turn[l + 1] = m->turn[l] + (size_t)((l + 1) * (l + 1) + l * l);
+    m->cosines = m->turn[lmax + 1];
+    m->sines = m->cosines + (size_t)lmax + 1;
+    m->rest = m->sines + (size_t)lmax + 1;
+    m->width = m->rest + 4;
+}
+
+static bool make_frames(e3tp_rotated *p)
+{
+    e3tp_frame_map *m = &p->frames;
+    measure_frames(m, largest_degree(p->problem));
+    const size_t terms = list_terms(m, p->problem->dtype);
+    m->first = e3tp_alloc(p->allocator, m->turn[m->lmax + 1] + 1, sizeof *m->first);
+    m->line = e3tp_alloc(p->allocator, terms, sizeof *m->line);
+    m->coeff = e3tp_alloc(p->allocator, terms, e3tp_dtype_size(p->problem->dtype));
+    if (!m->first || !m->line || !m->coeff)
+        return false;
+    list_terms(m, p->problem->dtype);
+    return true;
+}
+
+/* ---- blocks and paths ---- */
+
+static bool make_blocks(e3tp_rotated *p, int k)
+{
+    const e3tp_problem *q = p->problem;
+    const e3tp_block *from = q->blocks[k ? 2 : 0];
+    const size_t n = q->nblocks[k ? 2 : 0], T = e3tp_tile_lanes(q);
+    e3tp_rotated_block *to = e3tp_alloc(p->allocator, n, sizeof *to);
+    if (!to)
+        return false;
+    p->blocks[k] = to;
+    for (size_t i = 0; i < n; i++) {
+        const size_t tiles = (from[i].mul + T - 1) / T;
+        to[i] = (e3tp_rotated_block){from[i].l, p->lines[k], from[i].mul};
+        p->lines[k] += 2 * (size_t)from[i].l + 1;
+        p->tiles = tiles > p->tiles ? tiles : p->tiles;
+    }
+    return true;
+}
+
+/* W(l1,l2,l3)[m,0,m], or for odd sums [-m,0,m], times the path's coefficient. */
+static void put_source(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *sh, size_t at)
+{
+    enum { MOST = 2 * N * N };
+    const e3tp_problem *q = p->problem;
+    const int l1 = q->blocks[0][c->in1].l, l2 = q->blocks[1][c->in2].l, l3 = q->blocks[2][c->out].l;
+    const bool odd = (l1 + l2 + l3) % 2;
+    e3tp_coupling_entry w[MOST];
+    const size_t n = e3tp_so3_coupling_sparse(l1, l2, l3, q->sign, w, MOST);
+    const double scale = c->coeff * e3tp_sh_pole(sh, l2);
+    for (size_t e = 0; e < n; e++) {
+        const int m = w[e].m3 - l3, m1 = w[e].m1 - l1;
+        if (w[e].m2 != l2 || m < 0 || m1 != (odd ? -m : m))
+            continue;
+        const double value = scale * w[e].value, back = odd ? -value : value;
+        e3tp_put(q->dtype, p->coeff[0], at + (size_t)m, value);
+        e3tp_put(q->dtype, p->coeff[1], at + (size_t)m, back);
+        e3tp_put(q->dtype, p->at_zero[0], at + (size_t)m, l2 ? 0 : value);
+        e3tp_put(q->dtype, p->at_zero[1], at + (size_t)m, l2 ? 0 : back);
+    }
+}
+
+static size_t weighted_before(const e3tp_problem *q, size_t path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < path; i++)
+        n += q->paths[i].has_weight;
+    return n;
+}
+
+static void add_source(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t at)
+{
+    const e3tp_problem *q = p->problem;
+    const e3tp_coupling *c = &q->paths[path];
+    const size_t T = e3tp_tile_lanes(q), s = p->nsources++;
+    p->place[s] = c->has_weight ? c->w_offset : SIZE_MAX;
+    p->user[s] = weighted_before(q, path);
+    p->in_line[s] = s * T;
+    p->in_place = p->in_place && c->has_weight && c->w_count % T == 0;
+    put_source(p, c, sh, at);
+}
+
+static bool joins(const e3tp_coupling *a, const e3tp_coupling *b)
+{
+    return a->in1 == b->in1 && a->out == b->out;
+}
+
+static bool is_first_of_pair(const e3tp_problem *q, size_t path)
+{
+    for (size_t i = 0; i < path; i++)
+        if (joins(&q->paths[i], &q->paths[path]))
+            return false;
+    return true;
+}
+
+static int degree_sum(const e3tp_problem *q, const e3tp_coupling *c)
+{
+    return q->blocks[0][c->in1].l + q->blocks[1][c->in2].l + q->blocks[2][c->out].l;
+}
+
+/* The pair that path begins; returns the coefficients it takes. */
+static size_t add_pair(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t coeff)
+{
+    const e3tp_problem *q = p->problem;
+    const e3tp_coupling *c = &q->paths[path];
+    const e3tp_rotated_block *x = &p->blocks[0][c->in1], *z = &p->blocks[1][c->out];
+    e3tp_rotated_pair *r = &p->pairs[p->npairs++];
+    *r = (e3tp_rotated_pair){.x = x->line,
+                             .z = z->line,
+                             .mul = x->mul,
+                             .l = {x->l, z->l},
+                             .orders = 1 + (x->l < z->l ? x->l : z->l),
+                             .first = p->nsources,
+                             .coeff = coeff};
+    for (int odd = 0; odd < 2; odd++)
+        for (size_t i = path; i < q->npaths; i++)
+            if (joins(c, &q->paths[i]) && degree_sum(q, &q->paths[i]) % 2 == odd) {
+                add_source(p, i, sh, coeff + (r->even + r->odd) * (size_t)r->orders);
+                r->even += !odd, r->odd += odd;
+            }
+    return (r->even + r->odd) * (size_t)r->orders;
+}
+
+static bool make_pairs(e3tp_rotated *p, const e3tp_sh *sh)
+{
+    const e3tp_problem *q = p->problem;
+    const e3tp_allocator *a = p->allocator;
+    const size_t n = q->npaths, most = n * (LMAX + 1), es = e3tp_dtype_size(q->dtype);
+    bool ok = (p->pairs = e3tp_alloc(a, n, sizeof *p->pairs)) != NULL;
+    ok &= (p->place = e3tp_alloc(a, n, sizeof *p->place)) != NULL;
+    ok &= (p->user = e3tp_alloc(a, n, sizeof *p->user)) != NULL;
+    ok &= (p->in_line = e3tp_alloc(a, n, sizeof *p->in_line)) != NULL;
+    for (int back = 0; back < 2; back++) {
+        ok &= (p->coeff[back] = e3tp_zalloc(a, most, es)) != NULL;
+        ok &= (p->at_zero[back] = e3tp_zalloc(a, most, es)) != NULL;
+    }
+    p->in_place = !q->weight_by_path;
+    size_t coeff = 0;
+    for (size_t i = 0; ok && i < n; i++)
+        if (is_first_of_pair(q, i))
+            coeff += add_pair(p, i, sh, coeff);
+    return ok;
+}
+
+/* ---- generators ---- */
+
+/* W(l,l,1) is the generators times a number, which that of turns about the pole tells: it has m at
+   -m, m. */
+static size_t list_generators(e3tp_rotated *p)
+{
+    enum { MOST = 2 * N * 3 };
+    e3tp_coupling_entry w[MOST];
+    size_t count = 0;
+    for (int l = 0; l <= p->frames.lmax; l++) {
+        const size_t n = l ? e3tp_so3_coupling_sparse(l, l, 1, E3TP_SIGN_E3NN, w, MOST) : 0;
+        double unit = 0;
+        p->generators[l] = count;
+        for (size_t e = 0; e < n; e++)
+            if (w[e].m1 == 0 && w[e].m2 == 2 * l && w[e].m3 == 1)
+                unit = l / w[e].value;
+        for (size_t e = 0; e < n; e++) {
+            if (w[e].m1 >= w[e].m2 || w[e].m3 == 1)
+                continue;
+            if (p->generator) {
+                p->generator[count] =
+                    (e3tp_rotated_generator){w[e].m1 - l, w[e].m2 - l, w[e].m3 / 2};
+                e3tp_put(p->problem->dtype, p->generator_coeff, count, unit * w[e].value);
+            }
+            count++;
+        }
+    }
+    p->generators[p->frames.lmax + 1] = count;
+    return count;
+}
+
+static bool make_generators(e3tp_rotated *p)
+{
+    const size_t n = list_generators(p), es = e3tp_dtype_size(p->problem->dtype);
+    p->generator = e3tp_alloc(p->allocator, n, sizeof *p->generator);
+    p->generator_coeff = e3tp_alloc(p->allocator, n, es);
+    if (!p->generator || !p->generator_coeff)
+        return false;
+    list_generators(p);
+    return true;
+}
+
+/* ---- counts ---- */
+
+/* Multiply-adds of a channel: turning a block, one way; the couplings of a pair. */
+static double turning(int l)
+{
+    return (l + 1) * (l + 1) + l * l + 4 * l;
+}
+
+static double coupling(const e3tp_rotated_pair *r)
+{
+    const double m = r->orders - 1;
+    double n = 0;
+    if (r->even)
+        n += (double)r->even * (m + 1) + 2 * m + 1;
+    if (r->odd)
+        n += (double)r->odd * m + 2 * m;
+    return n;
+}
+
+static void count(e3tp_rotated *p)
+{
+    const e3tp_problem *q = p->problem;
+    double turns[2] = {0, 0}, pairs = 0, torque = 0;
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++) {
+            const e3tp_rotated_block *b = &p->blocks[k][i];
+            turns[k] += turning(b->l) * (double)b->mul;
+            torque +=
+                3.0 * (double)(p->generators[b->l + 1] - p->generators[b->l]) * (double)b->mul;
+        }
+    for (size_t i = 0; i < p->npairs; i++)
+        pairs += coupling(&p->pairs[i]) * (double)p->pairs[i].mul;
+    p->flops[0] = 2 * (turns[0] + turns[1] + pairs);
+    p->flops[1] = 2 * (2 * turns[0] + turns[1] + 3 * pairs + torque);
+}
+
+/* ---- creation ---- */
+
+static bool has_one_multiplicity(const e3tp_problem *q, int k)
+{
+    for (size_t i = 1; i < q->nblocks[k]; i++)
+        if (q->blocks[k][i].mul != q->blocks[k][0].mul)
+            return false;
+    return true;
+}
+
+/* Rows of frames within a first-level cache or so, whole tiles of rows. */
+static size_t choose_rows(const e3tp_rotated *p)
+{
+    const size_t T = e3tp_tile_lanes(p->problem),
+                 bytes = p->frames.width * e3tp_dtype_size(p->problem->dtype);
+    const size_t fit = ((size_t)64 << 10) / bytes / T * T;
+    return fit < T ? T : fit > MOST_ROWS ? MOST_ROWS : fit;
+}
+
+static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
+{
+    if (!make_frames(p) || !make_blocks(p, 0) || !make_blocks(p, 1) || !make_pairs(p, sh) ||
+        !make_generators(p))
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
+    for (int k = 0; k < 2; k++)
+        E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, k ? 2 : 0, E3TP_LANES_CHANNELS,
+                                    has_one_multiplicity(p->problem, k ? 2 : 0), 1, p->allocator,
+                                    why));
+    count(p);
+    p->rows = choose_rows(p);
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const e3tp_sh *sh,
+                                e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
+{
+    e3tp_rotated *p = e3tp_zalloc(a, 1, sizeof *p);
+    if (!p)
+        return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
+    p->problem = q;
+    p->allocator = a;
+    p->kernels = kernels_of[q->dtype][tier];
+    const e3tp_status s = make(p, sh, why);
+    if (s == E3TP_OK)
+        *out = p;
+    else
+        e3tp_rotated_destroy(p);
+    return s;
+}
+
+void e3tp_rotated_destroy(e3tp_rotated *p)
+{
+    if (!p)
+        return;
+    const e3tp_allocator *a = p->allocator;
+    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
+                           p->blocks[1],    p->pairs,       p->place,          p->user,
+                           p->in_line,      p->coeff[0],    p->coeff[1],       p->at_zero[0],
+                           p->at_zero[1],   p->generator,   p->generator_coeff};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        e3tp_free(a, owned[i]);
+    for (int k = 0; k < 2; k++)
+        e3tp_packed_destroy(&p->packed[k], a);
+    e3tp_free(a, p);
+}
+
+/* Flops of float32 per second on a core of about 3.5 GHz; frames, and packing by lines. */
+static const double speed[E3TP_TIER_COUNT] = {8e9, 60e9, 90e9, 8e9};
+static const double seconds_per_frame_number = 0.5e-9, seconds_per_packed_line = 1.5e-9;
+
+double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier)
+{
+    const double es = (double)e3tp_dtype_size(p->problem->dtype) / sizeof(float);
+    const double lines = (double)((p->lines[0] + p->lines[1]) * p->tiles);
+    return es * (p->flops[0] + p->flops[1]) / e3tp_tier_speed(speed, tier) +
+           2 * (double)p->frames.width * seconds_per_frame_number +
+           3 * lines * seconds_per_packed_line;
+}
+
+e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p)
+{
+    const size_t T = e3tp_tile_lanes(p->problem), x = p->lines[0] * T, z = p->lines[1] * T,
+                 w = p->in_place ? 0 : p->nsources * T;
+    const struct {
+        size_t of_frames, of_lines, of_packed[2];
+    } n = {p->rows * p->frames.width,
+           e3tp_frame_scratch(&p->frames, T),
+           {p->packed[0].elements, p->packed[1].elements}};
+    e3tp_rotated_room r = {.size = 0};
+    r.frames = e3tp_take(&r.size, T, n.of_frames, false);
+    r.lines = e3tp_take(&r.size, T, n.of_lines, false);
+    r.x = e3tp_take(&r.size, T, n.of_packed[0], true);
+    r.gx = e3tp_take(&r.size, T, n.of_packed[0], true);
+    r.z = e3tp_take(&r.size, T, n.of_packed[1], true);
+    r.gz = e3tp_take(&r.size, T, n.of_packed[1], true);
+    r.u = e3tp_take(&r.size, T, x, true);
+    r.gu = e3tp_take(&r.size, T, x, true);
+    r.q = e3tp_take(&r.size, T, z, true);
+    r.gq = e3tp_take(&r.size, T, z, true);
+    r.turned = e3tp_take(&r.size, T, N * T, true);
+    r.w = e3tp_take(&r.size, T, w, true);
+    r.gw = e3tp_take(&r.size, T, w, true);
+    return r;
+}
+
+size_t e3tp_rotated_scratch(const e3tp_rotated *p)
+{
+    return e3tp_rotated_rooms(p).size * e3tp_dtype_size(p->problem->dtype);
+}

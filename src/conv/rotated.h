@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The rotated form of products whose y are harmonics of the edges' directions: S. Passaro and C. L.
+   Zitnick, arXiv 2302.03655, here with a weight for each path and channel.
+
+   The frame F of an edge turns its vector to the pole, the axis y, where harmonics have the order 0
+   alone. With u = F x and g = F gz
+
+     z = F' P u,   gx = F' P' g,   P: q[l3,m] = sum of w c u[l1,m] or, for odd l1+l2+l3, u[l1,-m]
+
+   so that a path takes min(l1, l3) + 1 multiply-adds for a channel in place of (2l1+1)(2l3+1). P
+   does not depend on how an edge's frame is turned about it, hence no direction is special. Turned
+   about the axis a by an angle, the vector gives sum(gz z) the slope
+
+     t[a] = g . G[a] q - (P' g) . G[a] u,   G[a] the generator of turns about a,
+
+   and nothing along itself, as directions have no length. */
+#ifndef E3TP_CONV_ROTATED_H
+#define E3TP_CONV_ROTATED_H
+
+#include "core/tiers.h"
+#include "problem/block.h"
+#include "problem/packed.h"
+#include "sh/sh.h"
+
+enum { E3TP_ROTATED_LMAX = 12 };
+
+/* F = A(beta) Z(alpha)' for v = |v| (sin b sin a, cos b, sin b cos a), Z(t) the turn of the orders
+   m and -m by m t. A keeps even functions of the axis x apart from odd ones: for each degree two
+   blocks, [l+1][l+1] of the orders 0, 1, .. l and [l][l] of -1, .. -l. Elements are sums over
+   terms, lines of cos m b (m = 0..lmax) and sin m b. A row of frames is A, then cos m a and sin m
+   a, m = 0..lmax, then cos b, sin b and 1 / |v| as two factors, 0 where |v| is 0. */
+typedef struct e3tp_frame_map {
+    int lmax;
+    size_t turn[E3TP_ROTATED_LMAX + 2]; /* the even block of a degree; the odd one follows */
+    size_t cosines, sines, rest, width;
+    uint32_t *first; /* [turn[lmax + 1] + 1]: terms of an element */
+    uint16_t *line;
+    void *coeff; /* reals, as below */
+} e3tp_frame_map;
+
+/* A block of x or z: in the frame its orders 0, 1, .. l, then -1, .. -l, are the lines of a tile
+   from `line` on. */
+typedef struct e3tp_rotated_block {
+    int l;
+    size_t line, mul;
+} e3tp_rotated_block;
+
+/* The paths from a block of x to a block of z: `even` sources, then `odd`, from the first on; each
+   has one coefficient for an order, 0 .. min(l1, l3), from `coeff` on. */
+typedef struct e3tp_rotated_pair {
+    size_t x, z, mul; /* first lines of the blocks */
+    int l[2], orders;
+    size_t first, even, odd, coeff;
+} e3tp_rotated_pair;
+
+/* An element of a generator, of those above the diagonal: orders; axis 0: x, 1: z. */
+typedef struct e3tp_rotated_generator {
+    int i, j, axis;
+} e3tp_rotated_generator;
+
+typedef struct e3tp_rotated {
+    const e3tp_problem *problem;
+    const e3tp_allocator *allocator;
+    e3tp_frame_map frames;
+    e3tp_rotated_block *blocks[2]; /* of x, z */
+    size_t lines[2], tiles;        /* of a tile; tiles of the widest block */
+    e3tp_packed packed[2];
+    size_t npairs, nsources;
+    e3tp_rotated_pair *pairs;
+    size_t *place;   /* [nsources]: of a source's weights in a row, or SIZE_MAX */
+    size_t *user;    /* [nsources]: its number among the weighted paths */
+    size_t *in_line; /* [nsources]: k times the lanes of a tile */
+    bool in_place;   /* all sources have weights, one for each channel, in whole tiles */
+    /* Reals: coefficients of P and of P'; the same at a vector of length 0, where harmonics above
+       degree 0 are 0. */
+    void *coeff[2], *at_zero[2];
+    size_t generators[E3TP_ROTATED_LMAX + 2]; /* those of a degree */
+    e3tp_rotated_generator *generator;
+    void *generator_coeff;
+    double flops[2]; /* multiply-adds of a row count two: forward; backward with all results */
+    size_t rows;     /* most of a call */
+    const struct e3tp_rotated_kernels *kernels;
+} e3tp_rotated;
+
+/* q: FORWARD or BACKWARD, y not looked at and gy not given; v, gv [n][3]: directions, and their
+   gradient or NULL. */
+typedef struct e3tp_rotated_call {
+    const e3tp_block_call *q;
+    const void *v;
+    void *gv;
+} e3tp_rotated_call;
+
+/* frames  rows of frames of n vectors [n][3]; scratch: e3tp_frame_scratch elements
+   run     a block of rows */
+typedef struct e3tp_rotated_kernels {
+    void (*frames)(const e3tp_frame_map *m, size_t n, const void *v, void *rows, void *scratch);
+    void (*run)(const e3tp_rotated *p, const e3tp_rotated_call *c, void *scratch);
+} e3tp_rotated_kernels;
+
+/* Whether the form computes this problem with harmonics sh for y; if not, the sentence. */
+bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message *why);
+/* The problem and the allocator outlive it. */
+e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *p, const e3tp_sh *sh,
+                                e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why);
+void e3tp_rotated_destroy(e3tp_rotated *p);         /* NULL is fine */
+size_t e3tp_rotated_scratch(const e3tp_rotated *p); /* bytes */
+/* Estimated, of a row forward and backward. */
+double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier);
+
+/* Where things of a call are in its scratch, elements. */
+typedef struct e3tp_rotated_room {
+    size_t frames, lines; /* rows of frames; what makes them */
+    size_t x, gx, z, gz;  /* packed rows */
+    size_t u, gu, q, gq;  /* lines of a tile in the frame: F x, its gradient, P u, F gz */
+    size_t turned;        /* and before the turn by alpha */
+    size_t w, gw;         /* lines of weights of a tile */
+    size_t size;
+} e3tp_rotated_room;
+e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p);
+
+/* Elements of A and lines of cosines and sines, for a tile of rows. */
+static inline size_t e3tp_frame_scratch(const e3tp_frame_map *m, size_t T)
+{
+    return (m->width + 2 * ((size_t)m->lmax + 1)) * T;
+}
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* The rotated form on one tier, both reals: frames against Wigner D and harmonics, blocks of rows
+   against the general form of the tier generic in double. Vectors along all axes, next to the pole,
+   tiny, huge and of length 0. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "api/objects.h"
+#include "conv/rotated.h"
+#include "e3tp/graph.h"
+#include "e3tp/so3.h"
+#include "suite.h"
+
+static e3tp_isa isa;
+
+enum { NODES = 4, SENDERS = 6, EDGES = 41, L_MOST = 12, N = 2 * L_MOST + 1 };
+
+static const double special[][3] = {
+    {0, 1, 0},     {0, -1, 0},        {1, 0, 0},       {-1, 0, 0},       {0, 0, 1},
+    {0, 0, -1},    {1e-9, 1, 0},      {0, -1, 1e-7},   {0, 0, 0},        {3e-20, 1, 0},
+    {1e-30, 0, 0}, {0, 2e-25, 1e-25}, {1e25, 0, 3e24}, {2e-3, -5, 1e-3}, {1e-12, 1, 1e-12}};
+
+static unsigned state = 1;
+
+static double draw(void)
+{
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) / (double)(1 << 23) - 1;
+}
+
+static size_t size_of(e3tp_dtype t)
+{
+    return t == E3TP_F64 ? sizeof(double) : sizeof(float);
+}
+
+static double eps_of(e3tp_dtype t)
+{
+    return t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+}
+
+static double at(e3tp_dtype t, const void *a, size_t i)
+{
+    return t == E3TP_F64 ? ((const double *)a)[i] : (double)((const float *)a)[i];
+}
+
+static void put(e3tp_dtype t, void *a, size_t i, double v)
+{
+    if (t == E3TP_F64)
+        ((double *)a)[i] = v;
+    else
+        ((float *)a)[i] = (float)v;
+}
+
+/* n numbers, of single precision, as doubles. */
+static double *numbers(size_t n)
+{
+    double *a = malloc((n + 1) * sizeof *a);
+    for (size_t i = 0; i < n; i++)
+        a[i] = (double)(float)draw();
+    return a;
+}
+
+static double *vectors(void)
+{
+    double *v = numbers((size_t)EDGES * 3);
+    for (size_t i = 0; i < COUNT_OF(special); i++)
+        for (int d = 0; d < 3; d++)
+            v[6 * i + (size_t)d] = (double)(float)special[i][d];
+    return v;
+}
+
+static void *stored(e3tp_dtype t, const double *from, size_t n)
+{
+    void *to = aligned_alloc(64, (n * size_of(t) + 127) / 64 * 64);
+    for (size_t i = 0; i < n; i++)
+        put(t, to, i, from ? from[i] : NAN);
+    return to;
+}
+
+/* ---- plans ---- */
+
+typedef struct setting {
+    const char *x, *z; /* z NULL: a block for each path */
+    int lmax;          /* of y */
+    e3tp_layout layout;
+    int weights; /* 0 none, 1 rows, 2 shared, 3 rows by path */
+    e3tp_sign sign;
+    e3tp_sh_norm norm;
+} setting;
+
+static const setting settings[] = {
+    {"16x0e+16x1o+16x2e+16x3o", "16x0e+16x1o+16x2e+16x3o", 3, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN,
+     E3TP_SH_COMPONENT},
+    {"5x0e+5x1o+5x1e+5x2e+5x2o", "5x0e+5x1o+5x1e+5x2e+5x2o+5x3o+5x3e", 3, E3TP_MUL_IR, 1,
+     E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+    {"3x0e+21x1o+16x2e+1x4e+0x1e", NULL, 2, E3TP_MUL_IR, 1, E3TP_SIGN_E3NN_044, E3TP_SH_NORM},
+    {"33x2e+33x3e", "33x2e+33x3e+33x3o+33x4o", 4, E3TP_IR_MUL, 0, E3TP_SIGN_E3NN, E3TP_SH_INTEGRAL},
+    {"20x0e+20x1o+20x2e", "20x1o+20x1e+20x2o", 3, E3TP_IR_MUL, 2, E3TP_SIGN_E3NN,
+     E3TP_SH_COMPONENT},
+    {"7x1o+7x2e+7x3o", "7x0e+7x1o+7x2e+7x3o+7x4e", 4, E3TP_MUL_IR, 3, E3TP_SIGN_E3NN,
+     E3TP_SH_COMPONENT},
+    {"32x6e+32x5o+32x4e", "32x6e+32x6o+32x5o+32x3o+32x0e", 6, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN,
+     E3TP_SH_COMPONENT},
+    {"4x12e+4x7o+4x8e", "4x12e+4x12o+4x7o+4x7e", 7, E3TP_MUL_IR, 1, E3TP_SIGN_E3NN,
+     E3TP_SH_COMPONENT},
+    {"9x0e", "9x0e", 0, E3TP_MUL_IR, 1, E3TP_SIGN_E3NN, E3TP_SH_INTEGRAL},
+};
+
+/* Every path uvu from x and y to z. */
+static void add_paths(e3tp_desc *d, bool weighted)
+{
+    e3tp_irrep x[16], y[16], z[16];
+    const size_t n1 = e3tp_desc_irreps(d, E3TP_X, x, 16), n2 = e3tp_desc_irreps(d, E3TP_Y, y, 16),
+                 n3 = e3tp_desc_irreps(d, E3TP_Z, z, 16);
+    for (uint32_t i = 0; i < n1; i++)
+        for (uint32_t k = 0; k < n3; k++)
+            for (uint32_t j = 0; j < n2; j++) {
+                const e3tp_path p = e3tp_path_init(i, j, k, E3TP_UVU, weighted);
+                if (x[i].parity * y[j].parity == z[k].parity && x[i].l + y[j].l >= z[k].l &&
+                    abs(x[i].l - y[j].l) <= z[k].l)
+                    e3tp_desc_add_path(d, &p);
+            }
+}
+
+static e3tp_plan *plan_of(const setting *s, e3tp_dtype t, e3tp_isa tier)
+{
+    static const e3tp_weights kinds[] = {E3TP_WEIGHTS_NONE, E3TP_WEIGHTS_ROW, E3TP_WEIGHTS_SHARED,
+                                         E3TP_WEIGHTS_ROW};
+    e3tp_irrep y[L_MOST + 1];
+    e3tp_desc *d;
+    e3tp_plan *p;
+    for (int l = 0; l <= s->lmax; l++)
+        y[l] = (e3tp_irrep){1, (uint16_t)l, l % 2 ? -1 : 1};
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
+    e3tp_desc_set_irreps_text(d, E3TP_X, s->x);
+    e3tp_desc_set_irreps(d, E3TP_Y, y, (size_t)s->lmax + 1);
+    if (s->z) {
+        e3tp_desc_set_irreps_text(d, E3TP_Z, s->z);
+        add_paths(d, s->weights != 0);
+    } else {
+        e3tp_desc_set_product(d, E3TP_PRODUCT_CHANNELWISE, NULL, 0);
+    }
+    e3tp_desc_set_weights(d, kinds[s->weights]);
+    if (s->weights == 3)
+        e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout);
+    e3tp_desc_set_sign(d, s->sign);
+    e3tp_desc_set_dtype(d, t);
+    e3tp_desc_set_isa(d, tier);
+    e3tp_desc_set_method(d, E3TP_METHOD_CG);
+    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+static e3tp_sh *harmonics_of(const setting *s, e3tp_dtype t, e3tp_isa tier)
+{
+    int ls[L_MOST + 1];
+    e3tp_sh *sh;
+    for (int l = 0; l <= s->lmax; l++)
+        ls[l] = l;
+    e3tp_sh_desc h = e3tp_sh_desc_init(ls, (size_t)s->lmax + 1, 1, s->norm);
+    h.dtype = t, h.isa = tier;
+    ck_assert_int_eq(e3tp_sh_create(&sh, &h, NULL, 0), E3TP_OK);
+    return sh;
+}
+
+/* ---- frames ---- */
+
+/* F of degree l, of lines 0, 1, .. l, -1, .. -l, as a matrix of orders -l .. l: A Z(alpha)'. */
+static void matrix_of(const e3tp_frame_map *m, e3tp_dtype t, const void *rows, size_t r, int l,
+                      double *F)
+{
+    const size_t row = r * m->width, even = row + m->turn[l], n = (size_t)(2 * l + 1);
+    memset(F, 0, n * n * sizeof *F);
+    for (int a = -l; a <= l; a++)
+        for (int o = a < 0 ? 1 : 0; o <= l; o++) {
+            const size_t place = a < 0 ? even + (size_t)((l + 1) * (l + 1) + (-a - 1) * l + o - 1)
+                                       : even + (size_t)(a * (l + 1) + o);
+            const double A = at(t, rows, place), c = at(t, rows, row + m->cosines + (size_t)o),
+                         s = at(t, rows, row + m->sines + (size_t)o);
+            double *f = F + (size_t)(a + l) * n + (size_t)l;
+            f[a < 0 ? -o : o] += A * c;
+            if (o)
+                f[a < 0 ? o : -o] += a < 0 ? -A * s : A * s;
+        }
+}
+
+static double error_of_wigner(e3tp_dtype t, int l, const double *F, const double *v)
+{
+    const int n = 2 * l + 1;
+    const double rho = hypot(v[0], v[2]), length = hypot(rho, v[1]);
+    double D[N * N], worst = 0;
+    const double near_pole = t == E3TP_F64 ? 1e-140 : 1e-15;
+    const double alpha = rho > near_pole * length ? atan2(v[0], v[2]) : 0,
+                 beta = length > 0 ? atan2(rho, v[1]) : 0;
+    ck_assert_int_eq(e3tp_wigner_D(l, alpha, beta, 0, D), E3TP_OK);
+    for (int a = 0; a < n; a++)
+        for (int b = 0; b < n; b++)
+            worst = fmax(worst, fabs(F[a * n + b] - D[b * n + a]));
+    return worst;
+}
+
+/* F Y(v) is Y of the pole. */
+static double error_of_harmonics(int l, const double *F, const double *v)
+{
+    const int n = 2 * l + 1;
+    const double pole[3] = {0, 1, 0};
+    double y[N], y0[N], worst = 0;
+    if (v[0] == 0 && v[1] == 0 && v[2] == 0)
+        return 0;
+    ck_assert_int_eq(e3tp_sh_eval(&l, 1, 1, E3TP_SH_COMPONENT, v, 1, y, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_sh_eval(&l, 1, 1, E3TP_SH_COMPONENT, pole, 1, y0, NULL), E3TP_OK);
+    for (int a = 0; a < n; a++) {
+        double sum = -y0[a];
+        for (int b = 0; b < n; b++)
+            sum += F[a * n + b] * y[b];
+        worst = fmax(worst, fabs(sum) / sqrt(2 * l + 1));
+    }
+    return worst;
+}
+
+START_TEST(frames)
+{
+    const e3tp_dtype t = _i ? E3TP_F64 : E3TP_F32;
+    const setting top = {"1x12e", "1x12e", 1, E3TP_MUL_IR, 0, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT};
+    e3tp_rotated *p;
+    e3tp_plan *plan = plan_of(&top, t, isa);
+    e3tp_sh *sh = harmonics_of(&top, t, isa);
+    double *v = vectors(), F[N * N];
+    void *in = stored(t, v, (size_t)EDGES * 3);
+    ck_assert_int_eq(e3tp_rotated_create(&p, plan->problem, sh, (e3tp_tier)(isa - 1), NULL, NULL),
+                     E3TP_OK);
+    void *rows = stored(t, NULL, EDGES * p->frames.width);
+    void *scratch = stored(t, NULL, e3tp_frame_scratch(&p->frames, 64 / size_of(t)));
+    p->kernels->frames(&p->frames, EDGES, in, rows, scratch);
+    for (size_t e = 0; e < EDGES; e++)
+        for (int l = 0; l <= L_MOST; l++) {
+            matrix_of(&p->frames, t, rows, e, l, F);
+            const double most = 8 * (l + 1) * eps_of(t), *u = v + 3 * e;
+            ck_assert_double_le(error_of_wigner(t, l, F, u), most);
+            ck_assert_double_le(error_of_harmonics(l, F, u), most);
+        }
+    free(v), free(in), free(rows), free(scratch);
+    e3tp_rotated_destroy(p);
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(plan);
+}
+END_TEST
+
+/* ---- blocks of rows ---- */
+
+enum { X, V, W, GZ, INPUTS, Z = INPUTS, GX, GV, GW, ARRAYS };
+
+typedef struct outcome {
+    double *of[ARRAYS];
+    size_t size[ARRAYS];
+} outcome;
+
+static e3tp_graph *graph_of(void)
+{
+    int32_t receivers[EDGES], senders[EDGES];
+    e3tp_graph *g;
+    state = 5;
+    for (int e = 0; e < EDGES; e++) {
+        receivers[e] = e % 3 ? 2 : (int32_t)((draw() + 1) / 2 * NODES);
+        senders[e] = (int32_t)((draw() + 1) / 2 * SENDERS);
+    }
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT32, receivers, senders, EDGES, NODES, SENDERS, NULL, 0),
+        E3TP_OK);
+    return g;
+}
+
+/* Inputs, and room for the results of forward and backward. */
+static outcome inputs_of(const e3tp_plan *p)
+{
+    outcome o;
+    const size_t w = e3tp_plan_width(p, E3TP_W), x = SENDERS * e3tp_plan_width(p, E3TP_X),
+                 z = NODES * e3tp_plan_width(p, E3TP_Z), v = (size_t)EDGES * 3,
+                 all = e3tp_plan_weights(p) == E3TP_WEIGHTS_SHARED ? w : EDGES * w;
+    const size_t size[ARRAYS] = {x, v, all, z, z, x, v, all};
+    memcpy(o.size, size, sizeof size);
+    state = 9;
+    for (int k = 0; k < ARRAYS; k++)
+        o.of[k] = k == V ? vectors() : numbers(size[k]);
+    return o;
+}
+
+static void free_outcome(outcome *o)
+{
+    for (int k = 0; k < ARRAYS; k++)
+        free(o->of[k]);
+}
+
+static void run(const e3tp_conv *c, const e3tp_graph *g, e3tp_dtype t, outcome *o)
+{
+    void *a[ARRAYS];
+    for (int k = 0; k < ARRAYS; k++)
+        a[k] = stored(t, k < INPUTS ? o->of[k] : NULL, o->size[k]);
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = a[X], b.v = a[V], b.w = a[W], b.z = a[Z];
+    ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+    b.z = NULL, b.gz = a[GZ], b.gx = a[GX], b.gv = a[GV], b.gw = a[GW];
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    for (int k = INPUTS; k < ARRAYS; k++)
+        for (size_t i = 0; i < o->size[k]; i++)
+            o->of[k][i] = at(t, a[k], i);
+    for (int k = 0; k < ARRAYS; k++)
+        free(a[k]);
+}
+
+static outcome outcome_of(const setting *s, e3tp_dtype t, e3tp_isa tier, e3tp_conv_form form)
+{
+    e3tp_plan *p = plan_of(s, t, tier);
+    e3tp_sh *sh = harmonics_of(s, t, tier);
+    e3tp_graph *g = graph_of();
+    e3tp_conv *c;
+    char text[600] = "";
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.sh = sh, d.form = form;
+    ck_assert_msg(e3tp_conv_create(&c, p, &d, text, sizeof text) == E3TP_OK, "%s", text);
+    e3tp_conv_describe(c, text, sizeof text);
+    ck_assert_ptr_nonnull(
+        strstr(text, form == E3TP_CONV_ROTATED ? "form rotated" : "form general"));
+    outcome o = inputs_of(p);
+    run(c, g, t, &o);
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(p);
+    return o;
+}
+
+/* Gradients by vectors go as the inverse of their length. */
+static double length_of(const outcome *o, int k, size_t i)
+{
+    const double *v = o->of[V] + i / 3 * 3;
+    return k == GV ? sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) : 1;
+}
+
+static void compare(const outcome *got, const outcome *want, double most)
+{
+    static const char *const names[ARRAYS] = {"", "", "", "", "z", "gx", "gv", "gw"};
+    for (int k = INPUTS; k < ARRAYS; k++) {
+        double size = 0;
+        for (size_t i = 0; i < want->size[k]; i++)
+            size = fmax(size, fabs(want->of[k][i] * length_of(want, k, i)));
+        ck_assert(size > 0 || want->size[k] == 0 || k == GV);
+        for (size_t i = 0; i < want->size[k]; i++) {
+            const double error = fabs(got->of[k][i] - want->of[k][i]) * length_of(want, k, i);
+            if (!(error <= most * size))
+                ck_abort_msg("%s[%zu] is %.17g, not %.17g, of size %g", names[k], i, got->of[k][i],
+                             want->of[k][i], size);
+        }
+    }
+}
+
+START_TEST(blocks)
+{
+    const setting *s = &settings[_i];
+    outcome want = outcome_of(s, E3TP_F64, E3TP_ISA_GENERIC, E3TP_CONV_GENERAL);
+    for (e3tp_dtype t = E3TP_F32; t <= E3TP_F64; t++) {
+        outcome got = outcome_of(s, t, isa, E3TP_CONV_ROTATED);
+        compare(&got, &want, 32 * (s->lmax + 1) * eps_of(t));
+        free_outcome(&got);
+    }
+    free_outcome(&want);
+}
+END_TEST
+
+/* ---- what is not served ---- */
+
+static void refused(const e3tp_plan *p, const e3tp_sh *sh, e3tp_conv_form form, e3tp_status status,
+                    const char *word)
+{
+    e3tp_conv *c;
+    char text[300] = "";
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.sh = sh, d.form = form;
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, text, sizeof text), status);
+    ck_assert_ptr_null(c);
+    ck_assert_msg(strstr(text, word) != NULL, "\"%s\" without \"%s\"", text, word);
+}
+
+static e3tp_plan *plan_of_path(const char *x, const char *y, const char *z, e3tp_mode mode)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    const e3tp_path path = e3tp_path_init(0, 0, 0, mode, 1);
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
+    e3tp_desc_set_irreps_text(d, E3TP_X, x);
+    e3tp_desc_set_irreps_text(d, E3TP_Y, y);
+    e3tp_desc_set_irreps_text(d, E3TP_Z, z);
+    e3tp_desc_add_path(d, &path);
+    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+START_TEST(refusals)
+{
+    static const struct {
+        const char *x, *y, *z;
+        e3tp_mode mode;
+        int l, normalize;
+        const char *word;
+    } of[] = {{"8x1o", "1x1o", "8x2e", E3TP_UVW, 1, 1, "uvu"},
+              {"8x1o", "3x0e", "8x1o", E3TP_UVU, 1, 1, "channel"},
+              {"8x1o", "1x1o", "8x2e", E3TP_UVU, 1, 0, "normalised"},
+              {"8x12e", "1x1o", "8x13o", E3TP_UVU, 1, 1, "exceed"}};
+    for (size_t i = 0; i < COUNT_OF(of); i++) {
+        e3tp_plan *p = plan_of_path(of[i].x, of[i].y, of[i].z, of[i].mode);
+        e3tp_sh *sh;
+        const e3tp_sh_desc h = e3tp_sh_desc_init(&of[i].l, 1, of[i].normalize, E3TP_SH_COMPONENT);
+        ck_assert_int_eq(e3tp_sh_create(&sh, &h, NULL, 0), E3TP_OK);
+        refused(p, sh, E3TP_CONV_ROTATED, E3TP_E_UNSUPPORTED, of[i].word);
+        refused(p, NULL, E3TP_CONV_ROTATED, E3TP_E_UNSUPPORTED, "vectors");
+        refused(p, sh, (e3tp_conv_form)3, E3TP_E_INVALID, "form");
+        e3tp_sh_destroy(sh);
+        e3tp_plan_destroy(p);
+    }
+    ck_assert_uint_eq(e3tp_conv_describe(NULL, NULL, 0), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    isa = tier_argument(argc, argv);
+    TCase *t = tcase_create("rotated");
+    tcase_add_loop_test(t, frames, 0, 2);
+    tcase_add_loop_test(t, blocks, 0, COUNT_OF(settings));
+    tcase_add_test(t, refusals);
+    return run_tests(t, "rotated", CK_FORK);
+}
