@@ -67,6 +67,16 @@ double bench_dot(const float *a, const float *b, size_t n, double *size)
     return sum;
 }
 
+double bench_difference(const float *a, const float *b, size_t n)
+{
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        squares += (double)b[i] * (double)b[i];
+    }
+    return squares > 0 ? worst / sqrt(squares / (double)n) : INFINITY;
+}
+
 double bench_imbalance(double sum, double size)
 {
     return fabs(sum) / sqrt(size);

@@ -43,6 +43,8 @@ int bench_conv_rounds(const bench_layer_options *o);
 
 /* sum of a[i] b[i]; adds the squares of its terms to *size. */
 double bench_dot(const float *a, const float *b, size_t n, double *size);
+/* The largest difference of an array, over its root mean square. */
+double bench_difference(const float *a, const float *b, size_t n);
 /* A sum that should be zero, against the root of the sum of its squared terms. */
 double bench_imbalance(double sum, double size);
 

@@ -27,6 +27,7 @@
 #include "passes.h"
 #include "product.h"
 #include "radial.h"
+#include "rotated.h"
 #include "s2grid.h"
 #include "result.h"
 #include "timing.h"
@@ -338,7 +339,7 @@ static int run_layer(options *o)
     return bench_radial(&o->layer_options) & bench_harmonics(&o->layer_options) &
            bench_s2grid(&o->layer_options) & bench_layer(&o->layer_options) &
            bench_passes(&o->layer_options) & bench_fused(&o->layer_options) &
-           bench_graphs(&o->layer_options);
+           bench_rotated(&o->layer_options) & bench_graphs(&o->layer_options);
 }
 
 static int run_fft(const options *o)

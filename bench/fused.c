@@ -164,17 +164,6 @@ static double dot(const setup *s, int k, float *const *a, float *const *b, doubl
     return bench_dot(a[k], b[k], s->size[k], size);
 }
 
-/* The largest difference, over the root mean square. */
-static double difference(const float *a, const float *b, size_t n)
-{
-    double worst = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
-        squares += (double)b[i] * (double)b[i];
-    }
-    return worst / sqrt(squares / (double)n);
-}
-
 /* Gradients of the stored convolution by y (to out) and w (to out). */
 static int stored_backward(const setup *s, float *gx)
 {
@@ -224,7 +213,7 @@ static double verify_backward(const setup *s, float *gx)
     const double z = dot(s, Z, s->out, s->in, &size);
     if (!run(s, BACKWARD))
         return INFINITY;
-    worst = fmax(difference(s->out[X], gx, s->size[X]), vector_error(s));
+    worst = fmax(bench_difference(s->out[X], gx, s->size[X]), vector_error(s));
     return fmax(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
 }
 
@@ -253,7 +242,7 @@ static double verify(const setup *s)
     if (kept && e3tp_sh_evaluate(s->k.sh, &v, s->in[Y], NULL, NULL) == E3TP_OK &&
         run(s, WRITE_READ)) {
         memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
-        worst = run(s, FORWARD) ? difference(s->out[Z], kept, s->size[Z]) : INFINITY;
+        worst = run(s, FORWARD) ? bench_difference(s->out[Z], kept, s->size[Z]) : INFINITY;
         worst = fmax(worst, verify_backward(s, kept));
         worst = fmax(worst, verify_second(s));
     }

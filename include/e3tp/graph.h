@@ -163,6 +163,9 @@ static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
 E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan,
                                       const e3tp_conv_desc *d, char *msg, size_t cap);
 E3TP_API void e3tp_conv_destroy(e3tp_conv *c); /* NULL is fine */
+/* Flops that a pass needs for an edge in the chosen form, making y and w not counted: as
+   e3tp_plan_flops; 0 for NULL or no such pass. */
+E3TP_API double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass);
 /* The form, with the estimated costs, or why it is not the other one: as e3tp_plan_describe. */
 E3TP_API size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap);
 

@@ -239,6 +239,7 @@ _PROTOTYPES = (
     ),
     ("e3tp_conv_create", c_int, (POINTER(c_void_p), c_void_p, POINTER(ConvDesc), c_char_p, c_size_t)),
     ("e3tp_conv_destroy", None, (c_void_p,)),
+    ("e3tp_conv_flops", c_double, (c_void_p, c_int)),
     ("e3tp_conv_describe", c_size_t, (c_void_p, c_char_p, c_size_t)),
     ("e3tp_conv_forward", c_int, _CONV_PASS),
     ("e3tp_conv_backward", c_int, _CONV_PASS),

@@ -194,6 +194,15 @@ void e3tp_conv_destroy(e3tp_conv *c)
     e3tp_free(&c->plan->allocator, c);
 }
 
+double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass)
+{
+    if (!c)
+        return 0;
+    if (c->rotated && (pass == E3TP_FORWARD || pass == E3TP_BACKWARD))
+        return c->rotated->flops[pass == E3TP_BACKWARD];
+    return e3tp_plan_flops(c->plan, pass);
+}
+
 size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
 {
     size_t used = 0;

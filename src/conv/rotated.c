@@ -157,8 +157,10 @@ static bool make_blocks(e3tp_rotated *p, int k)
     if (!to)
         return false;
     p->blocks[k] = to;
+    p->lies_in_lines[k] = q->layout[k ? 2 : 0] == E3TP_IR_MUL;
     for (size_t i = 0; i < n; i++) {
         const size_t tiles = (from[i].mul + T - 1) / T;
+        p->lies_in_lines[k] = p->lies_in_lines[k] && from[i].mul % T == 0;
         to[i] = (e3tp_rotated_block){from[i].l, p->lines[k], from[i].mul};
         p->lines[k] += 2 * (size_t)from[i].l + 1;
         p->tiles = tiles > p->tiles ? tiles : p->tiles;
@@ -201,9 +203,9 @@ static void add_source(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t a
     const e3tp_problem *q = p->problem;
     const e3tp_coupling *c = &q->paths[path];
     const size_t T = e3tp_tile_lanes(q), s = p->nsources++;
+    p->in_line[s] = s * E3TP_ROTATED_GROUP * T;
     p->place[s] = c->has_weight ? c->w_offset : SIZE_MAX;
     p->user[s] = weighted_before(q, path);
-    p->in_line[s] = s * T;
     p->in_place = p->in_place && c->has_weight && c->w_count % T == 0;
     put_source(p, c, sh, at);
 }
@@ -233,10 +235,8 @@ static size_t add_pair(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t c
     const e3tp_coupling *c = &q->paths[path];
     const e3tp_rotated_block *x = &p->blocks[0][c->in1], *z = &p->blocks[1][c->out];
     e3tp_rotated_pair *r = &p->pairs[p->npairs++];
-    *r = (e3tp_rotated_pair){.x = x->line,
-                             .z = z->line,
+    *r = (e3tp_rotated_pair){.block = {c->in1, c->out},
                              .mul = x->mul,
-                             .l = {x->l, z->l},
                              .orders = 1 + (x->l < z->l ? x->l : z->l),
                              .first = p->nsources,
                              .coeff = coeff};
@@ -268,6 +268,33 @@ static bool make_pairs(e3tp_rotated *p, const e3tp_sh *sh)
         if (is_first_of_pair(q, i))
             coeff += add_pair(p, i, sh, coeff);
     return ok;
+}
+
+/* Pairs that write block b of x (k = 0) or z, those with all of its orders first. */
+static void sort_block(e3tp_rotated *p, int k, size_t b, size_t *at)
+{
+    size_t *sorted = p->sorted[!k];
+    const size_t before = *at;
+    for (int whole = 1; whole >= 0; whole--)
+        for (size_t i = 0; i < p->npairs; i++)
+            if (p->pairs[i].block[k] == b && (p->pairs[i].orders == p->blocks[k][b].l + 1) == whole)
+                sorted[(*at)++] = i;
+    if (*at == before)
+        p->idle[!k][p->nidle[!k]++] = b;
+}
+
+static bool sort_pairs(e3tp_rotated *p)
+{
+    for (int k = 0; k < 2; k++) {
+        const size_t n = p->problem->nblocks[k ? 2 : 0];
+        p->sorted[!k] = e3tp_alloc(p->allocator, p->npairs, sizeof **p->sorted);
+        p->idle[!k] = e3tp_alloc(p->allocator, n, sizeof **p->idle);
+        if (!p->sorted[!k] || !p->idle[!k])
+            return false;
+        for (size_t b = 0, at = 0; b < n; b++)
+            sort_block(p, k, b, &at);
+    }
+    return true;
 }
 
 /* ---- generators ---- */
@@ -370,7 +397,7 @@ static size_t choose_rows(const e3tp_rotated *p)
 static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
 {
     if (!make_frames(p) || !make_blocks(p, 0) || !make_blocks(p, 1) || !make_pairs(p, sh) ||
-        !make_generators(p))
+        !sort_pairs(p) || !make_generators(p))
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
     for (int k = 0; k < 2; k++)
         E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, k ? 2 : 0, E3TP_LANES_CHANNELS,
@@ -403,7 +430,8 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
+    void *const owned[] = {p->sorted[0],    p->sorted[1],   p->idle[0],        p->idle[1],
+                           p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
                            p->blocks[1],    p->pairs,       p->place,          p->user,
                            p->in_line,      p->coeff[0],    p->coeff[1],       p->at_zero[0],
                            p->at_zero[1],   p->generator,   p->generator_coeff};
@@ -429,8 +457,8 @@ double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier)
 
 e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p)
 {
-    const size_t T = e3tp_tile_lanes(p->problem), x = p->lines[0] * T, z = p->lines[1] * T,
-                 w = p->in_place ? 0 : p->nsources * T;
+    const size_t T = e3tp_tile_lanes(p->problem), S = E3TP_ROTATED_GROUP * T, x = p->lines[0] * S,
+                 z = p->lines[1] * S, w = p->in_place ? 0 : p->nsources * S;
     const struct {
         size_t of_frames, of_lines, of_packed[2];
     } n = {p->rows * p->frames.width,
@@ -447,7 +475,7 @@ e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p)
     r.gu = e3tp_take(&r.size, T, x, true);
     r.q = e3tp_take(&r.size, T, z, true);
     r.gq = e3tp_take(&r.size, T, z, true);
-    r.turned = e3tp_take(&r.size, T, N * T, true);
+    r.turned = e3tp_take(&r.size, T, N * S, true);
     r.w = e3tp_take(&r.size, T, w, true);
     r.gw = e3tp_take(&r.size, T, w, true);
     return r;

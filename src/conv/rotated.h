@@ -22,7 +22,9 @@
 #include "problem/packed.h"
 #include "sh/sh.h"
 
-enum { E3TP_ROTATED_LMAX = 12 };
+/* GROUP: tiles of channels that go through the frame together. Loops over their vectors are long,
+   and one block of each operand stays in a first-level cache. */
+enum { E3TP_ROTATED_LMAX = 12, E3TP_ROTATED_GROUP = 8 };
 
 /* F = A(beta) Z(alpha)' for v = |v| (sin b sin a, cos b, sin b cos a), Z(t) the turn of the orders
    m and -m by m t. A keeps even functions of the axis x apart from odd ones: for each degree two
@@ -48,8 +50,8 @@ typedef struct e3tp_rotated_block {
 /* The paths from a block of x to a block of z: `even` sources, then `odd`, from the first on; each
    has one coefficient for an order, 0 .. min(l1, l3), from `coeff` on. */
 typedef struct e3tp_rotated_pair {
-    size_t x, z, mul; /* first lines of the blocks */
-    int l[2], orders;
+    size_t block[2], mul; /* of x, z */
+    int orders;
     size_t first, even, odd, coeff;
 } e3tp_rotated_pair;
 
@@ -63,10 +65,15 @@ typedef struct e3tp_rotated {
     const e3tp_allocator *allocator;
     e3tp_frame_map frames;
     e3tp_rotated_block *blocks[2]; /* of x, z */
-    size_t lines[2], tiles;        /* of a tile; tiles of the widest block */
+    size_t lines[2];               /* of all blocks */
+    size_t tiles;                  /* of the widest block */
+    bool lies_in_lines[2];         /* x, z: IR_MUL, all blocks of whole tiles */
     e3tp_packed packed[2];
     size_t npairs, nsources;
     e3tp_rotated_pair *pairs;
+    /* Pairs by blocks of z, and of x for P', those with all orders of the block first; blocks that
+       no pair writes. */
+    size_t *sorted[2], *idle[2], nidle[2];
     size_t *place;   /* [nsources]: of a source's weights in a row, or SIZE_MAX */
     size_t *user;    /* [nsources]: its number among the weighted paths */
     size_t *in_line; /* [nsources]: k times the lanes of a tile */
@@ -111,7 +118,7 @@ double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier);
 typedef struct e3tp_rotated_room {
     size_t frames, lines; /* rows of frames; what makes them */
     size_t x, gx, z, gz;  /* packed rows */
-    size_t u, gu, q, gq;  /* lines of a tile in the frame: F x, its gradient, P u, F gz */
+    size_t u, gu, q, gq;  /* lines in the frame: F x, its gradient, P u, F gz */
     size_t turned;        /* and before the turn by alpha */
     size_t w, gw;         /* lines of weights of a tile */
     size_t size;

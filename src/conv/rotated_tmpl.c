@@ -83,107 +83,10 @@ static void frames(const e3tp_frame_map *m, size_t n, const void *v, void *rows,
     }
 }
 
-/* ---- into the frame and back ---- */
+/* ---- a row ---- */
 
-/* Results in registers at a time. */
-enum { MOST_RESULTS = NV == 1 ? 12 : 6 };
-
-/* A block [n][n] of A. */
-typedef struct half {
-    const real *matrix;
-    size_t n, row, column; /* elements from row to row, column to column */
-} half;
-
-/* Lines k .. k + K - 1 of `to` = h `from`, K a literal. */
-V_INLINE void half_part(const int K, const half *h, size_t k, const real *from, real *to)
-{
-    v_real acc[MOST_RESULTS * NV];
-    const real *M = h->matrix + k * h->row;
-    V_UNROLL
-    for (int q = 0; q < K * NV; q++)
-        acc[q] = v_zero();
-    for (size_t i = 0; i < h->n; i++, M += h->column, from += T) {
-        v_real a[NV];
-        V_UNROLL
-        for (int v = 0; v < NV; v++)
-            a[v] = v_load(from + v * V_LANES);
-        V_UNROLL
-        for (int q = 0; q < K; q++) {
-            const v_real c = v_set1(M[(size_t)q * h->row]);
-            V_UNROLL
-            for (int v = 0; v < NV; v++)
-                acc[q * NV + v] = v_fma(c, a[v], acc[q * NV + v]);
-        }
-    }
-    to += k * T;
-    V_UNROLL
-    for (int q = 0; q < K * NV; q++)
-        v_store(to + q * V_LANES, acc[q]);
-}
-
-static void multiply_half(const half *h, const real *from, real *to)
-{
-#define PART(K)                           \
-    case K:                               \
-        if ((K) <= MOST_RESULTS)          \
-            half_part(K, h, k, from, to); \
-        break;
-    for (size_t k = 0, now; k < h->n; k += now)
-        switch (now = e3tp_cut(h->n - k, MOST_RESULTS)) {
-            PART(1)
-            PART(2)
-            PART(3)
-            PART(4)
-            PART(5)
-            PART(6)
-            PART(7)
-            PART(8)
-            PART(9)
-            PART(10)
-            PART(11)
-            PART(12)
-        }
-#undef PART
-}
-
-/* The blocks of degree l; back: transposed. */
-V_INLINE half half_of(const e3tp_frame_map *m, const real *row, int l, const bool odd,
-                      const bool back)
-{
-    const size_t n = (size_t)l + !odd, at = m->turn[l] + (odd ? (size_t)((l + 1) * (l + 1)) : 0);
-    return (half){row + at, n, back ? 1 : n, back ? n : 1};
-}
-
-/* Orders 0 .. l of a block in turned, then -1 .. -l. */
-V_INLINE real *turned_line(real *turned, int l, int m)
-{
-    return turned + (m >= 0 ? m : l - m) * T;
-}
-
-/* Z(alpha)' of order m > 0: lines a of m, b of -m. */
-V_INLINE void turn(v_real c, v_real s, const real *a, const real *b, real *ta, real *tb)
-{
-    V_UNROLL
-    for (int v = 0; v < NV; v++) {
-        const v_real p = v_load(a + v * V_LANES), q = v_load(b + v * V_LANES);
-        v_store(ta + v * V_LANES, v_fma(c, p, s * q));
-        v_store(tb + v * V_LANES, v_fnma(s, p, c * q));
-    }
-}
-
-/* The same for Z(alpha), overwriting or adding. */
-V_INLINE void turn_back(const bool adds, v_real c, v_real s, const real *a, const real *b, real *ta,
-                        real *tb)
-{
-    V_UNROLL
-    for (int v = 0; v < NV; v++) {
-        const v_real p = v_load(a + v * V_LANES), q = v_load(b + v * V_LANES);
-        const v_real x = adds ? v_load(ta + v * V_LANES) : v_zero(),
-                     y = adds ? v_load(tb + v * V_LANES) : v_zero();
-        v_store(ta + v * V_LANES, v_fnma(s, q, v_fma(c, p, x)));
-        v_store(tb + v * V_LANES, v_fma(s, p, v_fma(c, q, y)));
-    }
-}
+/* Tiles of channels that go together, and their channels: the length of a line. */
+enum { GROUP = E3TP_ROTATED_GROUP, S = GROUP * T };
 
 typedef struct frame {
     const e3tp_rotated *p;
@@ -193,263 +96,514 @@ typedef struct frame {
     const real *row; /* the edge's frame */
 } frame;
 
-/* Tile t of operand k (0 x, 1 z), packed, to lines in the frame. */
-static void into_frame(const frame *f, int k, size_t t, const real *packed, real *lines)
+/* Channels of a block in the group that begins with tile t, whole tiles; 0: none. */
+V_INLINE size_t channels_of(size_t mul, size_t t)
 {
-    const e3tp_rotated *p = f->p;
-    const e3tp_frame_map *m = &p->frames;
-    const size_t n = p->problem->nblocks[k ? 2 : 0];
-    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
-    real *turned = f->base + f->at.turned;
+    const size_t left = mul > t * T ? (mul - t * T + T - 1) / T * T : 0;
+    return left < S ? left : S;
+}
+
+/* Where a block's channels lie outside of the frame: component i of tile t at of + i component + t
+   tile. */
+typedef struct view {
+    real *of;
+    size_t component, tile;
+} view;
+
+/* Block i of operand k (0 x, 1 z), order 0 of tile t: packed, or in a row of the caller's. */
+V_INLINE view packed_view(const frame *f, int k, size_t i, size_t t, real *packed)
+{
+    const e3tp_packed *q = &f->p->packed[k];
+    const size_t l = (size_t)f->p->blocks[k][i].l;
+    return (view){packed + q->at[i] + t * q->stride[i] + l * T, T, q->stride[i]};
+}
+
+V_INLINE view own_view(const frame *f, int k, size_t i, size_t t, real *row)
+{
+    const e3tp_block *b = &f->p->problem->blocks[k ? 2 : 0][i];
+    return (view){row + b->offset + (size_t)b->l * b->mul + t * T, b->mul, T};
+}
+
+/* The line of order m in a block: 0, -1, 1, -2, 2, .. */
+V_INLINE size_t order(int m)
+{
+    return (size_t)(m >= 0 ? 2 * m : -2 * m - 1) * S;
+}
+
+/* body(nv, at) for vectors from channel `at` on, nv a literal, over n channels: few, then one at a
+   time. */
+#define OVER_VECTORS(few, n, body)                               \
+    do {                                                         \
+        size_t at_ = 0;                                          \
+        for (; at_ + (few)*V_LANES <= (n); at_ += (few)*V_LANES) \
+            body(few, at_);                                      \
+        for (; at_ < (n); at_ += V_LANES)                        \
+            body(1, at_);                                        \
+    } while (0)
+
+/* ---- into the frame and back ---- */
+
+/* Results in registers at a time, of two vectors; blocks with code of their own. */
+enum { MOST_RESULTS = NV == 1 ? 12 : 6, MOST_LITERAL = 7 };
+
+/* nv vectors of K results of a block M [n][n], lines two apart, from k on; back: of its transpose;
+   all but `from` and `to` literals, but for n and k where n is above MOST_LITERAL. */
+V_INLINE void half_part(const int K, const int nv, const bool back, const size_t n, const size_t k,
+                        const real *M, const real *from, real *to)
+{
+    v_real acc[MOST_RESULTS * 2];
+    V_UNROLL
+    for (int q = 0; q < K * nv; q++)
+        acc[q] = v_zero();
+    V_UNROLL
     for (size_t i = 0; i < n; i++) {
-        const e3tp_rotated_block *b = &p->blocks[k][i];
-        if (b->mul <= t * T)
-            continue;
-        const real *from = packed + p->packed[k].at[i] + t * p->packed[k].stride[i] + b->l * T;
-        real *to = lines + b->line * T;
-        memcpy(b->l ? turned : to, from, T * sizeof(real));
-        for (int o = 1; o <= b->l; o++)
-            turn(v_set1(cosines[o]), v_set1(sines[o]), from + o * T, from - o * T,
-                 turned_line(turned, b->l, o), turned_line(turned, b->l, -o));
-        if (!b->l)
-            continue;
-        const half even = half_of(m, f->row, b->l, false, false),
-                   odd = half_of(m, f->row, b->l, true, false);
-        multiply_half(&even, turned, to);
-        multiply_half(&odd, turned + (b->l + 1) * T, to + (b->l + 1) * T);
+        v_real a[2];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            a[v] = v_load(from + i * 2 * S + (size_t)(v * V_LANES));
+        V_UNROLL
+        for (int q = 0; q < K; q++) {
+            const size_t r = k + (size_t)q;
+            const v_real c = v_set1(back ? M[i * n + r] : M[r * n + i]);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+        }
+    }
+    V_UNROLL
+    for (int q = 0; q < K; q++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++)
+        v_store(to + (k + (size_t)q) * 2 * S + (size_t)(v * V_LANES), acc[q * nv + v]);
+}
+
+#define UP_TO_7(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
+#define UP_TO_12(CASE) UP_TO_7(CASE) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+
+/* A block of n above MOST_LITERAL. */
+static void large_half(const bool back, size_t n, size_t channels, const real *M, const real *from,
+                       real *to)
+{
+#define VECTORS(nv, at) half_part(K_, nv, back, n, k, M, from + (at), to + (at))
+#define CASE(K)                                 \
+    case K: {                                   \
+        enum { K_ = K };                        \
+        if ((K) <= MOST_RESULTS)                \
+            OVER_VECTORS(2, channels, VECTORS); \
+        break;                                  \
+    }
+    for (size_t k = 0, now; k < n; k += now)
+        switch (now = e3tp_cut(n - k, MOST_RESULTS)) {
+            UP_TO_12(CASE)
+        }
+#undef CASE
+#undef VECTORS
+}
+
+/* Lines two apart of `to` = M [n][n], or its transpose, times those of `from`; back a literal. */
+V_INLINE void multiply_half(const bool back, size_t n, size_t channels, const real *M,
+                            const real *from, real *to)
+{
+#define VECTORS(nv, at)                                                    \
+    do {                                                                   \
+        half_part(K_, nv, back, N_, 0, M, from + (at), to + (at));         \
+        if (REST_)                                                         \
+            half_part(REST_, nv, back, N_, K_, M, from + (at), to + (at)); \
+    } while (0)
+#define CASE(N)                                                                    \
+    case N: {                                                                      \
+        enum { N_ = N, K_ = N <= MOST_RESULTS ? N : (N + 1) / 2, REST_ = N - K_ }; \
+        OVER_VECTORS(2, channels, VECTORS);                                        \
+        break;                                                                     \
+    }
+    switch (n) {
+        UP_TO_7(CASE)
+    default:
+        large_half(back, n, channels, M, from, to);
+    }
+#undef CASE
+#undef VECTORS
+}
+
+/* A tile by Z(alpha)' of order m > 0: lines a of m, b of -m. */
+V_INLINE void turn(real cosine, real sine, const real *a, const real *b, real *ta, real *tb)
+{
+    const v_real c = v_set1(cosine), s = v_set1(sine);
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES) {
+        const v_real p = v_loadu(a + v), q = v_loadu(b + v);
+        v_store(ta + v, v_fma(c, p, s * q));
+        v_store(tb + v, v_fnma(s, p, c * q));
     }
 }
 
-/* And back: A' then Z(alpha), overwriting the tile or adding to it. */
-static void out_of_frame(const frame *f, int k, size_t t, const real *lines, real *packed,
-                         bool adds)
+/* The same by Z(alpha), overwriting or adding. */
+V_INLINE void turn_back(const bool adds, real cosine, real sine, const real *a, const real *b,
+                        real *ta, real *tb)
 {
-    const e3tp_rotated *p = f->p;
-    const e3tp_frame_map *m = &p->frames;
-    const size_t n = p->problem->nblocks[k ? 2 : 0];
+    const v_real c = v_set1(cosine), s = v_set1(sine);
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES) {
+        const v_real p = v_load(a + v), q = v_load(b + v);
+        const v_real x = adds ? v_loadu(ta + v) : v_zero(), y = adds ? v_loadu(tb + v) : v_zero();
+        v_storeu(ta + v, v_fnma(s, q, v_fma(c, p, x)));
+        v_storeu(tb + v, v_fma(s, p, v_fma(c, q, y)));
+    }
+}
+
+V_INLINE void copy_tile(const bool adds, const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_storeu(to + v, adds ? v_loadu(to + v) + v_loadu(from + v) : v_loadu(from + v));
+}
+
+/* A block of degree l to lines in the frame. */
+static void block_in(const frame *f, int l, size_t channels, view from, real *to)
+{
+    const e3tp_frame_map *m = &f->p->frames;
     const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
-    real *turned = f->base + f->at.turned;
+    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1);
+    real *turned = l ? f->base + f->at.turned : to;
+    for (size_t c = 0; c < channels; c += T, from.of += from.tile) {
+        copy_tile(false, from.of, turned + c);
+        for (size_t o = 1; o <= (size_t)l; o++)
+            turn(cosines[o], sines[o], from.of + o * from.component, from.of - o * from.component,
+                 turned + o * 2 * S + c, turned + o * 2 * S - S + c);
+    }
+    if (l) {
+        multiply_half(false, (size_t)l + 1, channels, even, turned, to);
+        multiply_half(false, (size_t)l, channels, odd, turned + S, to + S);
+    }
+}
+
+V_INLINE void turn_block(const bool adds, const frame *f, int l, size_t channels,
+                         const real *turned, view to)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
+    for (size_t c = 0; c < channels; c += T, to.of += to.tile) {
+        copy_tile(adds, turned + c, to.of);
+        for (size_t o = 1; o <= (size_t)l; o++)
+            turn_back(adds, cosines[o], sines[o], turned + o * 2 * S + c,
+                      turned + o * 2 * S - S + c, to.of + o * to.component,
+                      to.of - o * to.component);
+    }
+}
+
+/* And back, overwriting or adding. */
+static void block_out(const frame *f, int l, size_t channels, const real *from, view to, bool adds)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1), *turned = from;
+    if (l) {
+        real *lines = f->base + f->at.turned;
+        multiply_half(true, (size_t)l + 1, channels, even, from, lines);
+        multiply_half(true, (size_t)l, channels, odd, from + S, lines + S);
+        turned = lines;
+    }
+    if (adds)
+        turn_block(true, f, l, channels, turned, to);
+    else
+        turn_block(false, f, l, channels, turned, to);
+}
+
+/* Operand k (0 x, 1 z) of the group from tile t on to lines in the frame; row: the caller's, or
+   NULL for what is packed. */
+static void into_frame(const frame *f, int k, size_t t, real *packed, const real *row, real *lines)
+{
+    const size_t n = f->p->problem->nblocks[k ? 2 : 0];
     for (size_t i = 0; i < n; i++) {
-        const e3tp_rotated_block *b = &p->blocks[k][i];
-        if (b->mul <= t * T)
-            continue;
-        const real *from = lines + b->line * T;
-        real *to = packed + p->packed[k].at[i] + t * p->packed[k].stride[i] + b->l * T;
-        const half even = half_of(m, f->row, b->l, false, true),
-                   odd = half_of(m, f->row, b->l, true, true);
-        multiply_half(&even, from, turned);
-        multiply_half(&odd, from + (b->l + 1) * T, turned + (b->l + 1) * T);
-        for (int v = 0; v < T; v += V_LANES)
-            v_store(to + v, v_load(turned + v) + (adds ? v_load(to + v) : v_zero()));
-        for (int o = 1; o <= b->l; o++) {
-            const real *a = turned_line(turned, b->l, o), *c = turned_line(turned, b->l, -o);
-            if (adds)
-                turn_back(true, v_set1(cosines[o]), v_set1(sines[o]), a, c, to + o * T, to - o * T);
-            else
-                turn_back(false, v_set1(cosines[o]), v_set1(sines[o]), a, c, to + o * T,
-                          to - o * T);
-        }
+        const e3tp_rotated_block *b = &f->p->blocks[k][i];
+        const view from = row ? own_view(f, k, i, t, (real *)row) : packed_view(f, k, i, t, packed);
+        block_in(f, b->l, channels_of(b->mul, t), from, lines + b->line * S);
+    }
+}
+
+static void out_of_frame(const frame *f, int k, size_t t, const real *lines, real *packed,
+                         real *row, bool adds)
+{
+    const size_t n = f->p->problem->nblocks[k ? 2 : 0];
+    for (size_t i = 0; i < n; i++) {
+        const e3tp_rotated_block *b = &f->p->blocks[k][i];
+        const view to = row ? own_view(f, k, i, t, row) : packed_view(f, k, i, t, packed);
+        block_out(f, b->l, channels_of(b->mul, t), lines + b->line * S, to, adds);
     }
 }
 
 /* ---- couplings of equal orders ---- */
 
-/* Orders whose sums are in registers at a time, for one vector. */
+/* Orders whose sums are in registers at a time; vectors that K of them allow. */
 enum { MOST_ORDERS = NV == 1 ? 12 : 6 };
+#define WIDE(K) ((K)*4 <= (NV == 1 ? 24 : 12) ? 4 : 2)
 
-/* Sums over the sources of a pair for one edge and tile: where they are read. */
+/* Of one edge and group: weights of source s are at w + place[s]. */
 typedef struct couplings {
-    const e3tp_rotated *p;
-    const real *coeff;
-    const real *w; /* weights of the tile: source s at place[s] */
+    const real *coeff, *w;
     const size_t *place;
-    size_t tile;
 } couplings;
 
-/* The line of a block of which order 0 is at line `line`, in the frame's order: 0, 1 .. l, -1 ..
- * -l.
- */
-V_INLINE const real *order(const real *lines, size_t zero, int l, int m)
-{
-    return lines + (zero + (size_t)(m >= 0 ? m : l - m)) * T;
-}
+/* The sources of a pair for orders from the first one on: n of them, coefficients `step` apart. */
+typedef struct sources {
+    size_t n, step;
+    const real *coeff, *w;
+    const size_t *place;
+} sources;
 
-/* a[o] = sum over n sources of w c[first + o], o < K; K a literal. */
-V_INLINE void sum_sources(const int K, const couplings *c, size_t s, size_t n, size_t step,
-                          const real *coeff, int lane, v_real *a)
+/* a[o][v] = sum over sources of w c[o]; K, nv literals. */
+V_INLINE void sum_sources(const int K, const int nv, const sources s, size_t at, v_real *a)
 {
+    const real *coeff = s.coeff, *w = s.w + at;
     V_UNROLL
-    for (int o = 0; o < K; o++)
+    for (int o = 0; o < K * nv; o++)
         a[o] = v_zero();
-    for (; n > 0; n--, s++, coeff += step) {
-        const v_real w = v_loadu(c->w + c->place[s] + lane);
+    for (size_t i = 0; i < s.n; i++, coeff += s.step) {
+        v_real lanes[4];
         V_UNROLL
-        for (int o = 0; o < K; o++)
-            a[o] = v_fma(v_set1(coeff[o]), w, a[o]);
-    }
-}
-
-/* A pair's degrees: from, to. */
-typedef struct ends {
-    const real *from;
-    real *to;
-    int l[2];
-} ends;
-
-V_INLINE void add_to(real *p, v_real v)
-{
-    v_store(p, v_load(p) + v);
-}
-
-/* Orders first .. first + K - 1 of a pair, one vector; first 0 or not, K: literals. */
-V_INLINE void combine_orders(const bool zero, const int K, const couplings *c,
-                             const e3tp_rotated_pair *r, const ends *e, int first, int lane)
-{
-    const real *coeff = c->coeff + r->coeff + first;
-    const size_t step = (size_t)r->orders;
-    v_real a[MOST_ORDERS];
-    if (r->even) {
-        sum_sources(K, c, r->first, r->even, step, coeff, lane, a);
+        for (int v = 0; v < nv; v++)
+            lanes[v] = v_loadu(w + s.place[i] + (size_t)(v * V_LANES));
         V_UNROLL
         for (int o = 0; o < K; o++) {
-            const int m = first + o;
-            const size_t plus = (size_t)m * T, from = (size_t)(e->l[0] + m) * T,
-                         to = (size_t)(e->l[1] + m) * T;
-            const real *x = e->from + lane;
-            real *z = e->to + lane;
-            v_store(z + plus, v_fma(a[o], v_load(x + plus), v_load(z + plus)));
-            if (!zero || o > 0)
-                v_store(z + to, v_fma(a[o], v_load(x + from), v_load(z + to)));
+            const v_real c = v_set1(coeff[o]);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                a[o * nv + v] = v_fma(c, lanes[v], a[o * nv + v]);
         }
     }
-    if (r->odd) {
-        sum_sources(K, c, r->first + r->even, r->odd, step, coeff + r->even * step, lane, a);
+}
+
+/* z (+)= a x, or less it; literals: fresh, minus. */
+V_INLINE void put_product(const bool fresh, const bool minus, v_real a, const real *x, real *z)
+{
+    const v_real before = fresh ? v_zero() : v_load(z);
+    v_store(z, minus ? v_fnma(a, v_load(x), before) : v_fma(a, v_load(x), before));
+}
+
+/* nv vectors of K orders; zero: the first is order 0; fresh: nothing is there yet; odd: orders m of
+   z are from -m of x. All but the pointers and `at` are literals. */
+V_INLINE void combine_part(const bool odd, const bool zero, const bool fresh, const int K,
+                           const int nv, const sources s, const real *from, real *to, size_t at)
+{
+    v_real a[24];
+    sum_sources(K, nv, s, at, a);
+    from += at, to += at;
+    V_UNROLL
+    for (int o = 0; o < K; o++)
         V_UNROLL
-        for (int o = zero; o < K; o++) {
-            const int m = first + o;
-            const size_t plus = (size_t)m * T, from = (size_t)(e->l[0] + m) * T,
-                         to = (size_t)(e->l[1] + m) * T;
-            const real *x = e->from + lane;
-            real *z = e->to + lane;
-            v_store(z + plus, v_fma(a[o], v_load(x + from), v_load(z + plus)));
-            v_store(z + to, v_fnma(a[o], v_load(x + plus), v_load(z + to)));
+    for (int v = 0; v < nv; v++) {
+        const real *x = from + o * 2 * S + v * V_LANES;
+        real *z = to + o * 2 * S + v * V_LANES;
+        const v_real c = a[o * nv + v];
+        if (zero && o == 0) {
+            if (!odd)
+                put_product(fresh, false, c, x, z);
+            else if (fresh)
+                v_store(z, v_zero());
+        } else {
+            put_product(fresh, false, c, odd ? x - S : x, z);
+            put_product(fresh, odd, c, odd ? x : x - S, z - S);
         }
     }
 }
 
-V_INLINE void combine_pair(const bool zero, const int K, const couplings *c,
-                           const e3tp_rotated_pair *r, const ends *e, int first)
+/* The even or the odd sources of a pair over n channels; odd a literal. */
+V_INLINE void combine_sources(const bool odd, bool fresh, sources s, int orders, size_t n,
+                              const real *from, real *to)
 {
-    for (int lane = 0; lane < T; lane += V_LANES)
-        combine_orders(zero, K, c, r, e, first, lane);
+#define FRESH(nv, at) combine_part(odd, true, true, K_, nv, s, from, to, at)
+#define ZERO(nv, at) combine_part(odd, true, false, K_, nv, s, from, to, at)
+#define ABOVE(nv, at) combine_part(odd, false, false, K_, nv, s, from, to, at)
+#define CASE(K)                              \
+    case K: {                                \
+        enum { K_ = K };                     \
+        if ((K) > MOST_ORDERS)               \
+            break;                           \
+        if (fresh)                           \
+            OVER_VECTORS(WIDE(K), n, FRESH); \
+        else if (!first)                     \
+            OVER_VECTORS(WIDE(K), n, ZERO);  \
+        else                                 \
+            OVER_VECTORS(WIDE(K), n, ABOVE); \
+        break;                               \
+    }
+    for (int first = 0, now; first < orders; first += now) {
+        switch (now = (int)e3tp_cut((size_t)(orders - first), MOST_ORDERS)) {
+            UP_TO_12(CASE)
+        }
+        s.coeff += now;
+        from += now * 2 * S, to += now * 2 * S;
+    }
+#undef CASE
+#undef FRESH
+#undef ZERO
+#undef ABOVE
 }
 
-#define ORDERS(CASE) \
-    CASE(1)          \
-    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
-
-/* lines of z += P lines of x, or with back lines of x += P' lines of z. */
-static void combine(const couplings *c, bool back, const real *from, real *to)
+static void combine_even(bool fresh, sources s, int orders, size_t n, const real *from, real *to)
 {
-    const e3tp_rotated *p = c->p;
+    combine_sources(false, fresh, s, orders, n, from, to);
+}
+
+static void combine_odd(bool fresh, sources s, int orders, size_t n, const real *from, real *to)
+{
+    combine_sources(true, fresh, s, orders, n, from, to);
+}
+
+V_INLINE sources sources_of(const couplings *c, const e3tp_rotated_pair *r, bool odd)
+{
+    const size_t before = odd ? r->even : 0, step = (size_t)r->orders;
+    return (sources){odd ? r->odd : r->even, step, c->coeff + r->coeff + before * step, c->w,
+                     c->place + r->first + before};
+}
+
+/* lines of block b that a pair does not write whole, before it adds to them. */
+static void clear_block(const e3tp_rotated_block *b, real *lines)
+{
+    memset(lines + b->line * S, 0, (2 * (size_t)b->l + 1) * S * sizeof(real));
+}
+
+/* q = P u, or with back gu = P' gq: pairs one block of the result after the other. */
+static void combine(const frame *f, const couplings *c, size_t t, bool back, const real *from,
+                    real *to)
+{
+    const e3tp_rotated *p = f->p;
+    const size_t *sorted = p->sorted[back];
+    for (size_t i = 0; i < p->nidle[back]; i++)
+        clear_block(&p->blocks[!back][p->idle[back][i]], to);
     for (size_t i = 0; i < p->npairs; i++) {
-        const e3tp_rotated_pair *r = &p->pairs[i];
-        if (r->mul <= c->tile * T)
-            continue;
-        const ends e = {from + (back ? r->z : r->x) * T,
-                        to + (back ? r->x : r->z) * T,
-                        {back ? r->l[1] : r->l[0], back ? r->l[0] : r->l[1]}};
-#define CASE(K)                                      \
-    case K:                                          \
-        if ((K) <= MOST_ORDERS && !first)            \
-            combine_pair(true, K, c, r, &e, 0);      \
-        else if ((K) <= MOST_ORDERS)                 \
-            combine_pair(false, K, c, r, &e, first); \
-        break;
-        for (int first = 0, now; first < r->orders; first += now)
-            switch (now = (int)e3tp_cut((size_t)(r->orders - first), MOST_ORDERS)) {
-                ORDERS(CASE)
-            }
-#undef CASE
+        const e3tp_rotated_pair *r = &p->pairs[sorted[i]];
+        const e3tp_rotated_block *b = &p->blocks[!back][r->block[!back]];
+        const bool first = i == 0 || p->pairs[sorted[i - 1]].block[!back] != r->block[!back];
+        bool fresh = first && r->orders == b->l + 1 && r->orders <= MOST_ORDERS;
+        const size_t n = channels_of(r->mul, t);
+        const real *x = from + p->blocks[back][r->block[back]].line * S;
+        real *z = to + b->line * S;
+        if (first && !fresh)
+            clear_block(b, to);
+        if (r->even)
+            combine_even(fresh, sources_of(c, r, false), r->orders, n, x, z);
+        fresh = fresh && !r->even;
+        if (r->odd)
+            combine_odd(fresh, sources_of(c, r, true), r->orders, n, x, z);
     }
 }
 
 /* ---- gradients of weights ---- */
 
-/* products[o] = those of order first + o whose sums weights stand before; zero, K literals. */
-V_INLINE void order_products(const bool zero, const int K, const bool odd, const ends *e, int first,
-                             int lane, v_real *products)
+/* What the gradient of weights sums over orders: u and gq of equal, or opposite, orders. */
+V_INLINE v_real order_product(const bool odd, const bool alone, const real *x, const real *g)
 {
+    if (alone)
+        return odd ? v_zero() : v_load(x) * v_load(g);
+    return odd ? v_fnma(v_load(x), v_load(g - S), v_load(x - S) * v_load(g))
+               : v_fma(v_load(x - S), v_load(g - S), v_load(x) * v_load(g));
+}
+
+/* As combine_part. */
+V_INLINE void weigh_part(const bool odd, const bool zero, const int K, const int nv,
+                         const sources s, const real *x, const real *g, bool adds, real *gw,
+                         size_t at)
+{
+    const real *coeff = s.coeff;
+    v_real products[24];
     V_UNROLL
-    for (int o = 0; o < K; o++) {
-        const int m = first + o;
-        const real *x = e->from + lane, *g = e->to + lane;
-        const size_t plus = (size_t)m * T, xm = (size_t)(e->l[0] + m) * T,
-                     gm = (size_t)(e->l[1] + m) * T;
-        const bool alone = zero && o == 0;
-        if (odd)
-            products[o] =
-                alone ? v_zero()
-                      : v_fnma(v_load(x + plus), v_load(g + gm), v_load(x + xm) * v_load(g + plus));
-        else
-            products[o] =
-                alone ? v_load(x) * v_load(g)
-                      : v_fma(v_load(x + xm), v_load(g + gm), v_load(x + plus) * v_load(g + plus));
+    for (int o = 0; o < K; o++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const size_t c = (size_t)(o * 2 * S + v * V_LANES) + at;
+        products[o * nv + v] = order_product(odd, zero && o == 0, x + c, g + c);
     }
-}
-
-V_INLINE void weight_orders(const bool zero, const int K, const couplings *c,
-                            const e3tp_rotated_pair *r, const ends *e, int first, bool adds,
-                            real *gw)
-{
-    const size_t step = (size_t)r->orders;
-    for (int lane = 0; lane < T; lane += V_LANES) {
-        const real *coeff = c->coeff + r->coeff + first;
-        size_t s = r->first;
-        for (int odd = 0; odd < 2; odd++) {
-            v_real products[MOST_ORDERS];
-            const size_t n = odd ? r->odd : r->even;
-            if (odd && n)
-                order_products(zero, K, true, e, first, lane, products);
-            else if (n)
-                order_products(zero, K, false, e, first, lane, products);
-            for (const size_t end = s + n; s < end; s++, coeff += step) {
-                real *to = gw + c->place[s] + lane;
-                v_real sum = adds || first ? v_loadu(to) : v_zero();
-                V_UNROLL
-                for (int o = 0; o < K; o++)
-                    sum = v_fma(v_set1(coeff[o]), products[o], sum);
-                v_storeu(to, sum);
-            }
+    for (size_t i = 0; i < s.n; i++, coeff += s.step) {
+        real *to = gw + s.place[i] + at;
+        v_real sum[4];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            sum[v] = adds || !zero ? v_loadu(to + v * V_LANES) : v_zero();
+        V_UNROLL
+        for (int o = 0; o < K; o++) {
+            const v_real c = v_set1(coeff[o]);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                sum[v] = v_fma(c, products[o * nv + v], sum[v]);
         }
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            v_storeu(to + v * V_LANES, sum[v]);
     }
 }
 
-/* The gradient of the weights of a tile, x and g lines in the frame. */
-static void weigh_back(const couplings *c, const real *x, real *g, bool adds, real *gw)
+/* The even or the odd sources of a pair; odd a literal. */
+V_INLINE void weigh_sources(const bool odd, sources s, int orders, size_t n, const real *x,
+                            const real *g, bool adds, real *gw)
 {
-    const e3tp_rotated *p = c->p;
+#define ZERO(nv, at) weigh_part(odd, true, K_, nv, s, x, g, adds, gw, at)
+#define ABOVE(nv, at) weigh_part(odd, false, K_, nv, s, x, g, adds, gw, at)
+#define CASE(K)                              \
+    case K: {                                \
+        enum { K_ = K };                     \
+        if ((K) > MOST_ORDERS)               \
+            break;                           \
+        if (!first)                          \
+            OVER_VECTORS(WIDE(K), n, ZERO);  \
+        else                                 \
+            OVER_VECTORS(WIDE(K), n, ABOVE); \
+        break;                               \
+    }
+    for (int first = 0, now; first < orders; first += now) {
+        switch (now = (int)e3tp_cut((size_t)(orders - first), MOST_ORDERS)) {
+            UP_TO_12(CASE)
+        }
+        s.coeff += now;
+        x += now * 2 * S, g += now * 2 * S;
+    }
+#undef CASE
+#undef ZERO
+#undef ABOVE
+}
+
+static void weigh_even(sources s, int orders, size_t n, const real *x, const real *g, bool adds,
+                       real *gw)
+{
+    weigh_sources(false, s, orders, n, x, g, adds, gw);
+}
+
+static void weigh_odd(sources s, int orders, size_t n, const real *x, const real *g, bool adds,
+                      real *gw)
+{
+    weigh_sources(true, s, orders, n, x, g, adds, gw);
+}
+
+/* The gradient of the weights of a group, u and gq lines in the frame. */
+static void weigh_back(const frame *f, const couplings *c, size_t t, const real *u, const real *gq,
+                       bool adds, real *gw)
+{
+    const e3tp_rotated *p = f->p;
     for (size_t i = 0; i < p->npairs; i++) {
         const e3tp_rotated_pair *r = &p->pairs[i];
-        if (r->mul <= c->tile * T)
-            continue;
-        const ends e = {x + r->x * T, g + r->z * T, {r->l[0], r->l[1]}};
-#define CASE(K)                                                 \
-    case K:                                                     \
-        if ((K) <= MOST_ORDERS && !first)                       \
-            weight_orders(true, K, c, r, &e, 0, adds, gw);      \
-        else if ((K) <= MOST_ORDERS)                            \
-            weight_orders(false, K, c, r, &e, first, adds, gw); \
-        break;
-        for (int first = 0, now; first < r->orders; first += now)
-            switch (now = (int)e3tp_cut((size_t)(r->orders - first), MOST_ORDERS)) {
-                ORDERS(CASE)
-            }
-#undef CASE
+        const real *x = u + p->blocks[0][r->block[0]].line * S,
+                   *g = gq + p->blocks[1][r->block[1]].line * S;
+        const size_t n = channels_of(r->mul, t);
+        if (r->even)
+            weigh_even(sources_of(c, r, false), r->orders, n, x, g, adds, gw);
+        if (r->odd)
+            weigh_odd(sources_of(c, r, true), r->orders, n, x, g, adds, gw);
     }
 }
 
 /* ---- gradients of directions ---- */
+
+/* sum over n channels of a[i] b[j] - a[j] b[i], lanes apart. */
+V_INLINE v_real turned_product(const real *ai, const real *aj, const real *bi, const real *bj,
+                               size_t n)
+{
+    v_real sum[2] = {v_zero(), v_zero()};
+    for (size_t c = 0; c < n; c += V_LANES) {
+        const v_real s = v_fma(v_load(ai + c), v_load(bj + c), sum[0]);
+        sum[0] = sum[1];
+        sum[1] = v_fnma(v_load(aj + c), v_load(bi + c), s);
+    }
+    return sum[0] + sum[1];
+}
 
 /* slope[axis] += a . G b over the blocks of operand k, lines in the frame. */
 static void add_slopes(const frame *f, int k, size_t t, const real *a, const real *b,
@@ -459,16 +613,14 @@ static void add_slopes(const frame *f, int k, size_t t, const real *a, const rea
     const real *coeff = p->generator_coeff;
     const size_t n = p->problem->nblocks[k ? 2 : 0];
     for (size_t i = 0; i < n; i++) {
-        const e3tp_rotated_block *q = &p->blocks[k][i];
-        for (size_t g = p->generators[q->l]; g < p->generators[q->l + 1] && q->mul > t * T; g++) {
-            const e3tp_rotated_generator *e = &p->generator[g];
-            const real *ai = order(a, q->line, q->l, e->i), *bi = order(b, q->line, q->l, e->i);
-            const real *aj = order(a, q->line, q->l, e->j), *bj = order(b, q->line, q->l, e->j);
-            for (int lane = 0; lane < T; lane += V_LANES) {
-                const v_real d = v_fnma(v_load(aj + lane), v_load(bi + lane),
-                                        v_load(ai + lane) * v_load(bj + lane));
-                slope[e->axis] = v_fma(v_set1(coeff[g]), d, slope[e->axis]);
-            }
+        const e3tp_rotated_block q = p->blocks[k][i];
+        const size_t channels = channels_of(q.mul, t), at = q.line * S;
+        for (size_t g = p->generators[q.l]; g < p->generators[q.l + 1] && channels; g++) {
+            const e3tp_rotated_generator e = p->generator[g];
+            const size_t ei = at + order(e.i), ej = at + order(e.j);
+            slope[e.axis] =
+                v_fma(v_set1(coeff[g]), turned_product(a + ei, a + ej, b + ei, b + ej, channels),
+                      slope[e.axis]);
         }
     }
 }
@@ -486,31 +638,40 @@ static void put_vector(const frame *f, const v_real slope[2], real *gv)
     gv[2] = x * (cb * ca) + z * sa;
 }
 
-/* ---- weights of a tile ---- */
+/* ---- weights of a group ---- */
 
 static void pack_weights(const frame *f, size_t t, const real *row)
 {
     const e3tp_rotated *p = f->p;
-    const e3tp_problem *q = p->problem;
     real *to = f->base + f->at.w;
     for (size_t i = 0; i < p->npairs; i++) {
         const e3tp_rotated_pair *r = &p->pairs[i];
-        const size_t at = t * T, left = r->mul > at ? r->mul - at : 0;
-        for (size_t s = r->first; s < r->first + r->even + r->odd && left; s++)
-            for (int lane = 0; lane < T; lane += V_LANES)
-                v_store(to + s * T + lane, p->place[s] == SIZE_MAX ? v_set1(1)
-                                           : q->weight_by_path     ? v_set1(row[p->user[s]])
-                                                               : v_load_part(row + p->place[s] + at,
-                                                                             left, (size_t)lane));
+        const size_t at = t * T, channels = channels_of(r->mul, t);
+        for (size_t s = r->first; s < r->first + r->even + r->odd; s++)
+            for (size_t c = 0; c < channels; c += V_LANES) {
+                v_real *w = (v_real *)(void *)(to + p->in_line[s] + c);
+                if (p->place[s] == SIZE_MAX)
+                    *w = v_set1(1);
+                else if (p->problem->weight_by_path)
+                    *w = v_set1(row[p->user[s]]);
+                else
+                    *w = v_load_part(row + p->place[s] + at, r->mul - at, c);
+            }
     }
 }
 
-static real lanes_sum(const real *line)
+static void unpack_line(const real *from, size_t n, bool adds, real *to)
 {
-    real sum = 0;
-    for (int lane = 0; lane < T; lane += V_LANES)
-        sum += v_sum(v_load(line + lane));
-    return sum;
+    for (size_t c = 0; c < n; c += V_LANES)
+        v_store_part(to, n, c, adds ? v_load(from + c) + v_load_part(to, n, c) : v_load(from + c));
+}
+
+static real line_sum(const real *line, size_t n)
+{
+    v_real sum = v_zero();
+    for (size_t c = 0; c < n; c += V_LANES)
+        sum += v_load(line + c);
+    return v_sum(sum);
 }
 
 /* Their gradient to a row; adds: to what is there. */
@@ -520,23 +681,21 @@ static void unpack_weights(const frame *f, size_t t, bool adds, real *row)
     const real *from = f->base + f->at.gw;
     for (size_t i = 0; i < p->npairs; i++) {
         const e3tp_rotated_pair *r = &p->pairs[i];
-        const size_t at = t * T, left = r->mul > at ? r->mul - at : 0;
-        for (size_t s = r->first; s < r->first + r->even + r->odd && left; s++) {
-            real *to = row + p->place[s] + at;
+        const size_t channels = channels_of(r->mul, t), left = r->mul - t * T;
+        for (size_t s = r->first; s < r->first + r->even + r->odd && channels; s++) {
+            const real *line = from + p->in_line[s];
             if (p->place[s] == SIZE_MAX)
                 continue;
             if (p->problem->weight_by_path)
-                row[p->user[s]] = lanes_sum(from + s * T) + (adds || t ? row[p->user[s]] : 0);
+                row[p->user[s]] = line_sum(line, channels) + (adds || t ? row[p->user[s]] : 0);
             else
-                for (size_t lane = 0; lane < T; lane += V_LANES)
-                    v_store_part(to, left, lane,
-                                 v_load(from + s * T + lane) +
-                                     (adds ? v_load_part(to, left, lane) : v_zero()));
+                unpack_line(line, left < channels ? left : channels, adds,
+                            row + p->place[s] + t * T);
         }
     }
 }
 
-/* ---- a row ---- */
+/* ---- rows ---- */
 
 static const real *row_of(const e3tp_block_call *q, int k, size_t r)
 {
@@ -544,17 +703,15 @@ static const real *row_of(const e3tp_block_call *q, int k, size_t r)
     return (const real *)q->in[k] + (ptrdiff_t)at * q->stride[k];
 }
 
-/* The couplings of tile t of row r; back: P'. */
+/* The couplings of row r in the group from tile t on; back: P'. */
 static couplings couplings_of(const frame *f, size_t r, size_t t, bool back)
 {
     const e3tp_rotated *p = f->p;
-    const e3tp_block_call *q = f->c->q;
     const bool there = f->row[p->frames.rest + 2] != 0;
-    const real *row = p->problem->weight_numel ? row_of(q, OP_W, r) : NULL;
-    couplings c = {.p = p, .coeff = there ? p->coeff[back] : p->at_zero[back], .tile = t};
-    c.w = p->in_place ? row + t * T : f->base + f->at.w;
-    c.place = p->in_place ? p->place : p->in_line;
-    return c;
+    const void *coeff = there ? p->coeff[back] : p->at_zero[back];
+    if (!p->in_place)
+        return (couplings){coeff, f->base + f->at.w, p->in_line};
+    return (couplings){coeff, row_of(f->c->q, OP_W, r) + t * T, p->place};
 }
 
 static void set_weights(const frame *f, size_t r, size_t t)
@@ -563,14 +720,28 @@ static void set_weights(const frame *f, size_t r, size_t t)
         pack_weights(f, t, f->p->problem->weight_numel ? row_of(f->c->q, OP_W, r) : NULL);
 }
 
-/* Operand k (0 x, 1 z), row r of a gathered or one row for all, packed where it is not yet. */
-static void pack_row(const frame *f, int k, size_t r, real *to)
+/* Row r of operand k (0 x, 1 z), gathered or one row for all: the caller's where its channels lie
+   in lines, else NULL and it is packed where it is not yet. */
+static const real *set_row(const frame *f, int k, size_t r, real *to)
 {
     const e3tp_block_call *q = f->c->q;
     const int op = k ? OP_Z : OP_X;
+    if (f->p->lies_in_lines[k])
+        return row_of(q, op, r);
     if (q->stride[op] || r == 0)
         packing.pack(&f->p->packed[k], f->p->problem, k ? 2 : 0, 1, row_of(q, op, r), q->stride[op],
                      NULL, to);
+    return NULL;
+}
+
+/* Where row r of z or gx goes as it is made; NULL: it waits packed, for a sum or to be unpacked. */
+static real *result_row(const frame *f, int k, size_t r)
+{
+    const e3tp_block_call *q = f->c->q;
+    const int op = k ? OP_Z : OP_X;
+    return f->p->lies_in_lines[k] && q->stride[op]
+               ? (real *)q->out[op] + (ptrdiff_t)r * q->stride[op]
+               : NULL;
 }
 
 /* Row r of z or gx from its tiles; sums after the last row. */
@@ -583,74 +754,77 @@ static void unpack_row(const frame *f, int k, size_t r, const real *from)
                        (real *)q->out[op] + (ptrdiff_t)r * q->stride[op], q->stride[op], false);
 }
 
-static void clear_lines(const frame *f, int k, real *lines)
-{
-    memset(lines, 0, f->p->lines[k] * T * sizeof(real));
-}
-
 static void forward_row(const frame *f, size_t r)
 {
     const e3tp_rotated *p = f->p;
     real *x = f->base + f->at.x, *z = f->base + f->at.z, *u = f->base + f->at.u,
          *q = f->base + f->at.q;
-    pack_row(f, 0, r, x);
-    for (size_t t = 0; t < p->tiles; t++) {
+    const real *from = set_row(f, 0, r, x);
+    real *to = result_row(f, 1, r);
+    for (size_t t = 0; t < p->tiles; t += GROUP) {
         const couplings c = couplings_of(f, r, t, false);
         set_weights(f, r, t);
-        into_frame(f, 0, t, x, u);
-        clear_lines(f, 1, q);
-        combine(&c, false, u, q);
-        out_of_frame(f, 1, t, q, z, !f->c->q->stride[OP_Z] && r);
+        into_frame(f, 0, t, x, from, u);
+        combine(f, &c, t, false, u, q);
+        out_of_frame(f, 1, t, q, z, to, !f->c->q->stride[OP_Z] && r);
     }
-    unpack_row(f, 1, r, z);
+    if (!to)
+        unpack_row(f, 1, r, z);
 }
 
-static void backward_tile(const frame *f, size_t r, size_t t, v_real slope[2])
+/* gu and, for directions, q. */
+static void back_through(const frame *f, size_t r, size_t t, v_real slope[2])
+{
+    const real *u = f->base + f->at.u, *gq = f->base + f->at.gq;
+    real *gu = f->base + f->at.gu, *q = f->base + f->at.q;
+    const couplings c = couplings_of(f, r, t, false), back = couplings_of(f, r, t, true);
+    combine(f, &back, t, true, gq, gu);
+    if (!f->c->gv)
+        return;
+    combine(f, &c, t, false, u, q);
+    add_slopes(f, 1, t, gq, q, slope);
+    add_slopes(f, 0, t, u, gu, slope);
+}
+
+static void weights_back(const frame *f, size_t r, size_t t)
 {
     const e3tp_rotated *p = f->p;
-    const e3tp_block_call *call = f->c->q;
-    const bool turns = f->c->gv, weighs = call->out[OP_W] && p->problem->weight_numel,
-               moves = call->out[OP_X] || turns;
-    real *u = f->base + f->at.u, *gu = f->base + f->at.gu, *q = f->base + f->at.q,
-         *gq = f->base + f->at.gq;
-    set_weights(f, r, t);
-    into_frame(f, 1, t, f->base + f->at.gz, gq);
-    if (turns || weighs)
-        into_frame(f, 0, t, f->base + f->at.x, u);
-    const couplings c = couplings_of(f, r, t, false), back = couplings_of(f, r, t, true);
-    if (moves) {
-        clear_lines(f, 0, gu);
-        combine(&back, true, gq, gu);
+    const e3tp_block_call *q = f->c->q;
+    const real *u = f->base + f->at.u, *gq = f->base + f->at.gq;
+    const couplings c = couplings_of(f, r, t, false);
+    real *row = (real *)q->out[OP_W] + (ptrdiff_t)r * q->stride[OP_W];
+    const bool adds = !q->stride[OP_W];
+    if (p->in_place) {
+        weigh_back(f, &c, t, u, gq, adds, row + t * T);
+    } else {
+        weigh_back(f, &c, t, u, gq, false, f->base + f->at.gw);
+        unpack_weights(f, t, adds, row);
     }
-    if (turns) {
-        clear_lines(f, 1, q);
-        combine(&c, false, u, q);
-        add_slopes(f, 1, t, gq, q, slope);
-        add_slopes(f, 0, t, u, gu, slope);
-    }
-    if (weighs) {
-        const bool adds = !call->stride[OP_W];
-        real *row = (real *)call->out[OP_W] + (ptrdiff_t)r * call->stride[OP_W];
-        weigh_back(&c, u, gq, p->in_place && adds, p->in_place ? row + t * T : f->base + f->at.gw);
-        if (!p->in_place)
-            unpack_weights(f, t, adds, row);
-    }
-    if (call->out[OP_X])
-        out_of_frame(f, 0, t, gu, f->base + f->at.gx, !call->stride[OP_X] && r);
 }
 
 static void backward_row(const frame *f, size_t r)
 {
     const e3tp_block_call *q = f->c->q;
+    const bool weighs = q->out[OP_W] && f->p->problem->weight_numel, turns = f->c->gv;
     v_real slope[2] = {v_zero(), v_zero()};
-    pack_row(f, 1, r, f->base + f->at.gz);
-    if (f->c->gv || q->out[OP_W])
-        pack_row(f, 0, r, f->base + f->at.x);
-    for (size_t t = 0; t < f->p->tiles; t++)
-        backward_tile(f, r, t, slope);
-    if (q->out[OP_X])
-        unpack_row(f, 0, r, f->base + f->at.gx);
-    if (f->c->gv)
+    real *x = f->base + f->at.x, *gz = f->base + f->at.gz, *gx = f->base + f->at.gx;
+    const real *of_z = set_row(f, 1, r, gz), *of_x = turns || weighs ? set_row(f, 0, r, x) : NULL;
+    real *to = q->out[OP_X] ? result_row(f, 0, r) : NULL;
+    for (size_t t = 0; t < f->p->tiles; t += GROUP) {
+        set_weights(f, r, t);
+        into_frame(f, 1, t, gz, of_z, f->base + f->at.gq);
+        if (turns || weighs)
+            into_frame(f, 0, t, x, of_x, f->base + f->at.u);
+        if (turns || q->out[OP_X])
+            back_through(f, r, t, slope);
+        if (weighs)
+            weights_back(f, r, t);
+        if (q->out[OP_X])
+            out_of_frame(f, 0, t, f->base + f->at.gu, gx, to, !q->stride[OP_X] && r);
+    }
+    if (q->out[OP_X] && !to)
+        unpack_row(f, 0, r, gx);
+    if (turns)
         put_vector(f, slope, (real *)f->c->gv + 3 * r);
 }
 

@@ -424,6 +424,7 @@ START_TEST(refusals)
         e3tp_plan_destroy(p);
     }
     ck_assert_uint_eq(e3tp_conv_describe(NULL, NULL, 0), 0);
+    ck_assert(e3tp_conv_flops(NULL, E3TP_FORWARD) == 0);
 }
 END_TEST
 
