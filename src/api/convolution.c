@@ -218,10 +218,8 @@ size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
     e3tp_append(buf, cap, &used, "\n");
     if (c->rotated)
         e3tp_append(buf, cap, &used,
-                    "rotated: %zu pairs of blocks, %zu paths, %.0f flops forward and %.0f backward "
-                    "per edge\n",
-                    c->rotated->npairs, c->rotated->nsources, c->rotated->flops[0],
-                    c->rotated->flops[1]);
+                    "rotated: %zu paths, %.0f flops forward and %.0f backward per edge\n",
+                    c->rotated->nsources, c->rotated->flops[0], c->rotated->flops[1]);
     return used;
 }
 

@@ -3,6 +3,7 @@
 #include "conv/rotated.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/table.h"
@@ -210,51 +211,136 @@ static void add_source(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t a
     put_source(p, c, sh, at);
 }
 
-static bool joins(const e3tp_coupling *a, const e3tp_coupling *b)
-{
-    return a->in1 == b->in1 && a->out == b->out;
-}
-
-static bool is_first_of_pair(const e3tp_problem *q, size_t path)
-{
-    for (size_t i = 0; i < path; i++)
-        if (joins(&q->paths[i], &q->paths[path]))
-            return false;
-    return true;
-}
-
 static int degree_sum(const e3tp_problem *q, const e3tp_coupling *c)
 {
     return q->blocks[0][c->in1].l + q->blocks[1][c->in2].l + q->blocks[2][c->out].l;
 }
 
-/* The pair that path begins; returns the coefficients it takes. */
-static size_t add_pair(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t coeff)
+/* Whether a path stands between the blocks of another, with sums of the same kind. */
+static bool joins(const e3tp_problem *q, const e3tp_coupling *a, const e3tp_coupling *b)
+{
+    return a->in1 == b->in1 && a->out == b->out && (degree_sum(q, a) - degree_sum(q, b)) % 2 == 0;
+}
+
+/* The least degree whose sum with those of a step is of its kind. */
+static int least_harmonic(const e3tp_rotated_step *r)
+{
+    return abs(r->l_from - r->l_to) + r->odd;
+}
+
+/* The step that path begins, of P, or nothing where an earlier one did; returns the coefficients it
+   takes. */
+static size_t add_step(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t coeff)
 {
     const e3tp_problem *q = p->problem;
     const e3tp_coupling *c = &q->paths[path];
     const e3tp_rotated_block *x = &p->blocks[0][c->in1], *z = &p->blocks[1][c->out];
-    e3tp_rotated_pair *r = &p->pairs[p->npairs++];
-    *r = (e3tp_rotated_pair){.block = {c->in1, c->out},
+    for (size_t i = 0; i < path; i++)
+        if (joins(q, c, &q->paths[i]))
+            return 0;
+    e3tp_rotated_step *r = &p->steps[0][p->nsteps[0]++];
+    *r = (e3tp_rotated_step){.from = x->line,
+                             .to = z->line,
                              .mul = x->mul,
-                             .orders = 1 + (x->l < z->l ? x->l : z->l),
                              .first = p->nsources,
-                             .coeff = coeff};
-    for (int odd = 0; odd < 2; odd++)
-        for (size_t i = path; i < q->npaths; i++)
-            if (joins(c, &q->paths[i]) && degree_sum(q, &q->paths[i]) % 2 == odd) {
-                add_source(p, i, sh, coeff + (r->even + r->odd) * (size_t)r->orders);
-                r->even += !odd, r->odd += odd;
-            }
-    return (r->even + r->odd) * (size_t)r->orders;
+                             .coeff = coeff,
+                             .orders = 1 + (x->l < z->l ? x->l : z->l),
+                             .l_from = x->l,
+                             .l_to = z->l,
+                             .odd = degree_sum(q, c) % 2,
+                             .regular = true};
+    for (size_t i = path; i < q->npaths; i++) {
+        if (!joins(q, c, &q->paths[i]))
+            continue;
+        const int l = q->blocks[1][q->paths[i].in2].l, expected = least_harmonic(r);
+        r->regular = r->regular && l == expected + 2 * (int)r->count;
+        add_source(p, i, sh, coeff + r->count++ * (size_t)r->orders);
+    }
+    return r->count * (size_t)r->orders;
 }
 
-static bool make_pairs(e3tp_rotated *p, const e3tp_sh *sh)
+static int by_kind_and_degree(const void *a, const void *b)
+{
+    const e3tp_rotated_step *p = a, *q = b;
+    if (p->odd != q->odd)
+        return p->odd ? 1 : -1;
+    if (p->l_from != q->l_from)
+        return p->l_from < q->l_from ? -1 : 1;
+    return p->first < q->first ? -1 : 1;
+}
+
+/* Whether a step stands where a run with harmonics to `top` has it. */
+static bool is_of_run(const e3tp_rotated_step *r, const e3tp_rotated_step *of, int l, int top)
+{
+    const int most = l + r->l_to < top ? l + r->l_to : top, least = least_harmonic(r);
+    return r->l_from == l && r->odd == of->odd && r->mul == of->mul && r->regular &&
+           (int)r->count == (most - least) / 2 + 1;
+}
+
+/* The largest run that begins with the first of n steps, which write the same block. */
+static void find_run(e3tp_rotated_step *r, size_t n)
+{
+    for (int top = E3TP_ROTATED_RUN_TOP; top >= 1 && top >= r->l_to; top--) {
+        const size_t steps = (size_t)(top + !r->odd);
+        bool found = steps <= n;
+        for (size_t i = 0; found && i < steps; i++)
+            found = is_of_run(&r[i], r, (int)i + r->odd, top);
+        if (found) {
+            r->run = steps;
+            r->top = top;
+            return;
+        }
+    }
+}
+
+/* Steps of P or P', `from`, that write block b, appended to `to`: even ones first, by degrees. */
+static void sort_block(const e3tp_rotated_step *from, size_t n, const e3tp_rotated_block *b,
+                       e3tp_rotated_step *to, size_t *count)
+{
+    e3tp_rotated_step *first = to + *count;
+    size_t steps = 0;
+    for (size_t i = 0; i < n; i++)
+        if (from[i].to == b->line)
+            first[steps++] = from[i];
+    if (!steps)
+        first[steps++] = (e3tp_rotated_step){.to = b->line, .l_to = b->l, .mul = b->mul};
+    qsort(first, steps, sizeof *first, by_kind_and_degree);
+    for (size_t i = 0; i < steps; i += first[i].run ? first[i].run : 1)
+        find_run(&first[i], steps - i);
+    first->fresh = first->run || first->orders == b->l + 1;
+    first->clear = !first->fresh;
+    *count += steps;
+}
+
+/* Steps in the order in which they are taken, block by block of what they write. */
+static bool sort_steps(e3tp_rotated *p, e3tp_rotated_step *made)
+{
+    const e3tp_problem *q = p->problem;
+    const size_t n = p->nsteps[0];
+    p->nsteps[0] = 0;
+    for (int back = 0; back < 2; back++) {
+        const size_t blocks = q->nblocks[back ? 0 : 2];
+        for (size_t i = 0; i < n && back; i++) {
+            const e3tp_rotated_step r = made[i];
+            made[i].from = r.to, made[i].to = r.from;
+            made[i].l_from = r.l_to, made[i].l_to = r.l_from;
+        }
+        p->steps[back] = e3tp_alloc(p->allocator, n + blocks, sizeof *made);
+        if (!p->steps[back])
+            return false;
+        for (size_t b = 0; b < blocks; b++)
+            sort_block(made, n, &p->blocks[!back][b], p->steps[back], &p->nsteps[back]);
+    }
+    return true;
+}
+
+static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
 {
     const e3tp_problem *q = p->problem;
     const e3tp_allocator *a = p->allocator;
     const size_t n = q->npaths, most = n * (LMAX + 1), es = e3tp_dtype_size(q->dtype);
-    bool ok = (p->pairs = e3tp_alloc(a, n, sizeof *p->pairs)) != NULL;
+    e3tp_rotated_step *made = p->steps[0] = e3tp_alloc(a, n, sizeof *made);
+    bool ok = made != NULL;
     ok &= (p->place = e3tp_alloc(a, n, sizeof *p->place)) != NULL;
     ok &= (p->user = e3tp_alloc(a, n, sizeof *p->user)) != NULL;
     ok &= (p->in_line = e3tp_alloc(a, n, sizeof *p->in_line)) != NULL;
@@ -265,36 +351,11 @@ static bool make_pairs(e3tp_rotated *p, const e3tp_sh *sh)
     p->in_place = !q->weight_by_path;
     size_t coeff = 0;
     for (size_t i = 0; ok && i < n; i++)
-        if (is_first_of_pair(q, i))
-            coeff += add_pair(p, i, sh, coeff);
+        coeff += add_step(p, i, sh, coeff);
+    p->steps[0] = NULL;
+    ok = ok && sort_steps(p, made);
+    e3tp_free(a, made);
     return ok;
-}
-
-/* Pairs that write block b of x (k = 0) or z, those with all of its orders first. */
-static void sort_block(e3tp_rotated *p, int k, size_t b, size_t *at)
-{
-    size_t *sorted = p->sorted[!k];
-    const size_t before = *at;
-    for (int whole = 1; whole >= 0; whole--)
-        for (size_t i = 0; i < p->npairs; i++)
-            if (p->pairs[i].block[k] == b && (p->pairs[i].orders == p->blocks[k][b].l + 1) == whole)
-                sorted[(*at)++] = i;
-    if (*at == before)
-        p->idle[!k][p->nidle[!k]++] = b;
-}
-
-static bool sort_pairs(e3tp_rotated *p)
-{
-    for (int k = 0; k < 2; k++) {
-        const size_t n = p->problem->nblocks[k ? 2 : 0];
-        p->sorted[!k] = e3tp_alloc(p->allocator, p->npairs, sizeof **p->sorted);
-        p->idle[!k] = e3tp_alloc(p->allocator, n, sizeof **p->idle);
-        if (!p->sorted[!k] || !p->idle[!k])
-            return false;
-        for (size_t b = 0, at = 0; b < n; b++)
-            sort_block(p, k, b, &at);
-    }
-    return true;
 }
 
 /* ---- generators ---- */
@@ -341,27 +402,22 @@ static bool make_generators(e3tp_rotated *p)
 
 /* ---- counts ---- */
 
-/* Multiply-adds of a channel: turning a block, one way; the couplings of a pair. */
+/* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
 static double turning(int l)
 {
     return (l + 1) * (l + 1) + l * l + 4 * l;
 }
 
-static double coupling(const e3tp_rotated_pair *r)
+static double coupling(const e3tp_rotated_step *r)
 {
-    const double m = r->orders - 1;
-    double n = 0;
-    if (r->even)
-        n += (double)r->even * (m + 1) + 2 * m + 1;
-    if (r->odd)
-        n += (double)r->odd * m + 2 * m;
-    return n;
+    const double m = r->orders - 1, n = (double)r->count;
+    return n == 0 ? 0 : r->odd ? n * m + 2 * m : n * (m + 1) + 2 * m + 1;
 }
 
 static void count(e3tp_rotated *p)
 {
     const e3tp_problem *q = p->problem;
-    double turns[2] = {0, 0}, pairs = 0, torque = 0;
+    double turns[2] = {0, 0}, couplings = 0, torque = 0;
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++) {
             const e3tp_rotated_block *b = &p->blocks[k][i];
@@ -369,10 +425,10 @@ static void count(e3tp_rotated *p)
             torque +=
                 3.0 * (double)(p->generators[b->l + 1] - p->generators[b->l]) * (double)b->mul;
         }
-    for (size_t i = 0; i < p->npairs; i++)
-        pairs += coupling(&p->pairs[i]) * (double)p->pairs[i].mul;
-    p->flops[0] = 2 * (turns[0] + turns[1] + pairs);
-    p->flops[1] = 2 * (2 * turns[0] + turns[1] + 3 * pairs + torque);
+    for (size_t i = 0; i < p->nsteps[0]; i++)
+        couplings += coupling(&p->steps[0][i]) * (double)p->steps[0][i].mul;
+    p->flops[0] = 2 * (turns[0] + turns[1] + couplings);
+    p->flops[1] = 2 * (2 * turns[0] + turns[1] + 3 * couplings + torque);
 }
 
 /* ---- creation ---- */
@@ -396,8 +452,8 @@ static size_t choose_rows(const e3tp_rotated *p)
 
 static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
 {
-    if (!make_frames(p) || !make_blocks(p, 0) || !make_blocks(p, 1) || !make_pairs(p, sh) ||
-        !sort_pairs(p) || !make_generators(p))
+    if (!make_frames(p) || !make_blocks(p, 0) || !make_blocks(p, 1) || !make_steps(p, sh) ||
+        !make_generators(p))
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
     for (int k = 0; k < 2; k++)
         E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, k ? 2 : 0, E3TP_LANES_CHANNELS,
@@ -430,11 +486,10 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {p->sorted[0],    p->sorted[1],   p->idle[0],        p->idle[1],
-                           p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
-                           p->blocks[1],    p->pairs,       p->place,          p->user,
-                           p->in_line,      p->coeff[0],    p->coeff[1],       p->at_zero[0],
-                           p->at_zero[1],   p->generator,   p->generator_coeff};
+    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff, p->blocks[0],
+                           p->blocks[1],    p->steps[0],    p->steps[1],     p->place,
+                           p->user,         p->in_line,     p->coeff[0],     p->coeff[1],
+                           p->at_zero[0],   p->at_zero[1],  p->generator,    p->generator_coeff};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         e3tp_free(a, owned[i]);
     for (int k = 0; k < 2; k++)

@@ -24,7 +24,7 @@
 
 /* GROUP: tiles of channels that go through the frame together. Loops over their vectors are long,
    and one block of each operand stays in a first-level cache. */
-enum { E3TP_ROTATED_LMAX = 12, E3TP_ROTATED_GROUP = 8 };
+enum { E3TP_ROTATED_LMAX = 12, E3TP_ROTATED_GROUP = 8, E3TP_ROTATED_RUN_TOP = 6 };
 
 /* F = A(beta) Z(alpha)' for v = |v| (sin b sin a, cos b, sin b cos a), Z(t) the turn of the orders
    m and -m by m t. A keeps even functions of the axis x apart from odd ones: for each degree two
@@ -47,13 +47,18 @@ typedef struct e3tp_rotated_block {
     size_t line, mul;
 } e3tp_rotated_block;
 
-/* The paths from a block of x to a block of z: `even` sources, then `odd`, from the first on; each
-   has one coefficient for an order, 0 .. min(l1, l3), from `coeff` on. */
-typedef struct e3tp_rotated_pair {
-    size_t block[2], mul; /* of x, z */
-    int orders;
-    size_t first, even, odd, coeff;
-} e3tp_rotated_pair;
+/* Paths from a block of x to a block of z whose degrees sum to even numbers, or to odd ones:
+   `count` sources from `first` on, each with one coefficient for an order, 0 .. orders - 1, from
+   `coeff` on. With P' the blocks change places. The lines at `to` are written (fresh), or added to,
+   `clear` of them set to 0 before; count may be 0. */
+typedef struct e3tp_rotated_step {
+    size_t from, to, mul; /* lines of order 0 */
+    size_t first, count, coeff;
+    int orders, l_from, l_to, top;
+    bool odd, fresh, clear,
+        regular; /* regular: of all harmonics from |l_from - l_to| to count - 1 on */
+    size_t run;
+} e3tp_rotated_step;
 
 /* An element of a generator, of those above the diagonal: orders; axis 0: x, 1: z. */
 typedef struct e3tp_rotated_generator {
@@ -69,15 +74,12 @@ typedef struct e3tp_rotated {
     size_t tiles;                  /* of the widest block */
     bool lies_in_lines[2];         /* x, z: IR_MUL, all blocks of whole tiles */
     e3tp_packed packed[2];
-    size_t npairs, nsources;
-    e3tp_rotated_pair *pairs;
-    /* Pairs by blocks of z, and of x for P', those with all orders of the block first; blocks that
-       no pair writes. */
-    size_t *sorted[2], *idle[2], nidle[2];
-    size_t *place;   /* [nsources]: of a source's weights in a row, or SIZE_MAX */
-    size_t *user;    /* [nsources]: its number among the weighted paths */
-    size_t *in_line; /* [nsources]: k times the lanes of a tile */
-    bool in_place;   /* all sources have weights, one for each channel, in whole tiles */
+    size_t nsources, nsteps[2];
+    e3tp_rotated_step *steps[2]; /* P by blocks of z; P' by blocks of x */
+    size_t *place;               /* [nsources]: of a source's weights in a row, or SIZE_MAX */
+    size_t *user;                /* [nsources]: its number among the weighted paths */
+    size_t *in_line;             /* [nsources]: k times the channels of a group */
+    bool in_place; /* all sources have weights, one for each channel, in whole tiles */
     /* Reals: coefficients of P and of P'; the same at a vector of length 0, where harmonics above
        degree 0 are 0. */
     void *coeff[2], *at_zero[2];

@@ -343,7 +343,7 @@ typedef struct couplings {
     const size_t *place;
 } couplings;
 
-/* The sources of a pair for orders from the first one on: n of them, coefficients `step` apart. */
+/* The sources of a step for orders from the first one on: n of them, coefficients `step` apart. */
 typedef struct sources {
     size_t n, step;
     const real *coeff, *w;
@@ -406,7 +406,7 @@ V_INLINE void combine_part(const bool odd, const bool zero, const bool fresh, co
     }
 }
 
-/* The even or the odd sources of a pair over n channels; odd a literal. */
+/* A step over n channels; odd a literal. */
 V_INLINE void combine_sources(const bool odd, bool fresh, sources s, int orders, size_t n,
                               const real *from, real *to)
 {
@@ -449,42 +449,127 @@ static void combine_odd(bool fresh, sources s, int orders, size_t n, const real 
     combine_sources(true, fresh, s, orders, n, from, to);
 }
 
-V_INLINE sources sources_of(const couplings *c, const e3tp_rotated_pair *r, bool odd)
+V_INLINE sources sources_of(const couplings *c, const e3tp_rotated_step *r)
 {
-    const size_t before = odd ? r->even : 0, step = (size_t)r->orders;
-    return (sources){odd ? r->odd : r->even, step, c->coeff + r->coeff + before * step, c->w,
-                     c->place + r->first + before};
+    return (sources){r->count, (size_t)r->orders, c->coeff + r->coeff, c->w, c->place + r->first};
 }
 
-/* lines of block b that a pair does not write whole, before it adds to them. */
-static void clear_block(const e3tp_rotated_block *b, real *lines)
+/* ---- runs ---- */
+
+/* Vectors at a time: sums of orders of the result and of one block's weights stay in registers. */
+#define RUN_WIDE(l) ((l) <= (NV == 1 ? 4 : 1) ? 2 : 1)
+enum { MOST_LINES = 2 * E3TP_ROTATED_RUN_TOP + 1 };
+
+/* What one block adds to z[line][v]; l, l1, top, odd, nv literals. */
+V_INLINE void run_block(const bool odd, const int top, const int l, const int l1, const int nv,
+                        const couplings *c, const e3tp_rotated_step *r, const real *x, v_real *z)
 {
-    memset(lines + b->line * S, 0, (2 * (size_t)b->l + 1) * S * sizeof(real));
+    const int most = l1 < l ? l1 : l, K = most + 1;
+    const int high = l1 + l < top ? l1 + l : top, low = (l1 < l ? l - l1 : l1 - l) + odd;
+    const real *coeff = c->coeff + r->coeff;
+    const size_t *place = c->place + r->first;
+    v_real a[(E3TP_ROTATED_RUN_TOP + 1) * 2];
+    V_UNROLL
+    for (int o = 0; o < K * nv; o++)
+        a[o] = v_zero();
+    V_UNROLL
+    for (int i = 0; i < (high - low) / 2 + 1; i++) {
+        const real *w = c->w + place[i];
+        v_real lanes[2];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            lanes[v] = v_loadu(w + v * V_LANES);
+        V_UNROLL
+        for (int o = odd; o < K; o++)
+            V_UNROLL
+        for (int v = 0; v < nv; v++)
+            a[o * nv + v] = v_fma(v_set1(coeff[i * K + o]), lanes[v], a[o * nv + v]);
+    }
+    V_UNROLL
+    for (int o = odd; o < K; o++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const v_real w = a[o * nv + v];
+        const real *plus = x + o * 2 * S + v * V_LANES, *minus = plus - S;
+        v_real *zp = z + 2 * o * nv + v, *zm = zp - nv;
+        *zp = v_fma(w, v_load(odd ? minus : plus), *zp);
+        if (o > 0)
+            *zm = odd ? v_fnma(w, v_load(plus), *zm) : v_fma(w, v_load(minus), *zm);
+    }
 }
 
-/* q = P u, or with back gu = P' gq: pairs one block of the result after the other. */
+/* nv vectors of a block of degree l from all blocks of degrees to `top`; literals as above. */
+V_INLINE void run_part(const bool odd, const int top, const int l, const int nv, const couplings of,
+                       const e3tp_rotated_step *r, const real *from, real *to, size_t at)
+{
+    const couplings c = {of.coeff, of.w + at, of.place};
+    v_real z[MOST_LINES * 2];
+    to += r->to * S + at;
+    V_UNROLL
+    for (int q = 0; q < (2 * l + 1) * nv; q++)
+        z[q] = r->fresh ? v_zero() : v_load(to + q / nv * S + q % nv * V_LANES);
+    V_UNROLL
+    for (int l1 = odd; l1 <= top; l1++)
+        run_block(odd, top, l, l1, nv, &c, &r[l1 - odd], from + r[l1 - odd].from * S + at, z);
+    V_UNROLL
+    for (int q = 0; q < (2 * l + 1) * nv; q++)
+        v_store(to + q / nv * S + q % nv * V_LANES, z[q]);
+}
+
+typedef void run_fn(const couplings *c, const e3tp_rotated_step *r, size_t n, const real *from,
+                    real *to);
+
+#define DEGREES_TO_1(X, top) X(top, 0) X(top, 1)
+#define DEGREES_TO_2(X, top) DEGREES_TO_1(X, top) X(top, 2)
+#define DEGREES_TO_3(X, top) DEGREES_TO_2(X, top) X(top, 3)
+#define DEGREES_TO_4(X, top) DEGREES_TO_3(X, top) X(top, 4)
+#define DEGREES_TO_5(X, top) DEGREES_TO_4(X, top) X(top, 5)
+#define DEGREES_TO_6(X, top) DEGREES_TO_5(X, top) X(top, 6)
+#define RUNS(X)        \
+    DEGREES_TO_1(X, 1) \
+    DEGREES_TO_2(X, 2) \
+    DEGREES_TO_3(X, 3) DEGREES_TO_4(X, 4) DEGREES_TO_5(X, 5) DEGREES_TO_6(X, 6)
+
+#define RUN(top, l)                                                                            \
+    static void run_even_##top##_##l(const couplings *c, const e3tp_rotated_step *r, size_t n, \
+                                     const real *from, real *to)                               \
+    {                                                                                          \
+        RUN_VECTORS(false, top, l)                                                             \
+    }                                                                                          \
+    static void run_odd_##top##_##l(const couplings *c, const e3tp_rotated_step *r, size_t n,  \
+                                    const real *from, real *to)                                \
+    {                                                                                          \
+        RUN_VECTORS(true, top, l)                                                              \
+    }
+#define RUN_VECTORS(odd, top, l)                                         \
+    size_t at = 0;                                                       \
+    for (; at + RUN_WIDE(l) * V_LANES <= n; at += RUN_WIDE(l) * V_LANES) \
+        run_part(odd, top, l, RUN_WIDE(l), *c, r, from, to, at);         \
+    for (; at < n; at += V_LANES)                                        \
+        run_part(odd, top, l, 1, *c, r, from, to, at);
+RUNS(RUN)
+
+#define RUN_ENTRY(top, l) [top][l] = {run_even_##top##_##l, run_odd_##top##_##l},
+static run_fn *const runs[E3TP_ROTATED_RUN_TOP + 1][E3TP_ROTATED_RUN_TOP + 1][2] = {
+    RUNS(RUN_ENTRY)};
+
+/* q = P u; or with back gu = P' gq. */
 static void combine(const frame *f, const couplings *c, size_t t, bool back, const real *from,
                     real *to)
 {
-    const e3tp_rotated *p = f->p;
-    const size_t *sorted = p->sorted[back];
-    for (size_t i = 0; i < p->nidle[back]; i++)
-        clear_block(&p->blocks[!back][p->idle[back][i]], to);
-    for (size_t i = 0; i < p->npairs; i++) {
-        const e3tp_rotated_pair *r = &p->pairs[sorted[i]];
-        const e3tp_rotated_block *b = &p->blocks[!back][r->block[!back]];
-        const bool first = i == 0 || p->pairs[sorted[i - 1]].block[!back] != r->block[!back];
-        bool fresh = first && r->orders == b->l + 1 && r->orders <= MOST_ORDERS;
+    const e3tp_rotated_step *r = f->p->steps[back], *end = r + f->p->nsteps[back];
+    for (; r < end; r += r->run ? r->run : 1) {
         const size_t n = channels_of(r->mul, t);
-        const real *x = from + p->blocks[back][r->block[back]].line * S;
-        real *z = to + b->line * S;
-        if (first && !fresh)
-            clear_block(b, to);
-        if (r->even)
-            combine_even(fresh, sources_of(c, r, false), r->orders, n, x, z);
-        fresh = fresh && !r->even;
-        if (r->odd)
-            combine_odd(fresh, sources_of(c, r, true), r->orders, n, x, z);
+        const bool fresh = r->fresh && r->orders <= MOST_ORDERS;
+        if (r->run) {
+            runs[r->top][r->l_to][r->odd](c, r, n, from, to);
+            continue;
+        }
+        if (r->clear || (r->fresh && !fresh))
+            memset(to + r->to * S, 0, (2 * (size_t)r->l_to + 1) * S * sizeof(real));
+        if (r->count)
+            (r->odd ? combine_odd : combine_even)(fresh, sources_of(c, r), r->orders, n,
+                                                  from + r->from * S, to + r->to * S);
     }
 }
 
@@ -532,7 +617,7 @@ V_INLINE void weigh_part(const bool odd, const bool zero, const int K, const int
     }
 }
 
-/* The even or the odd sources of a pair; odd a literal. */
+/* A step; odd a literal. */
 V_INLINE void weigh_sources(const bool odd, sources s, int orders, size_t n, const real *x,
                             const real *g, bool adds, real *gw)
 {
@@ -577,17 +662,11 @@ static void weigh_odd(sources s, int orders, size_t n, const real *x, const real
 static void weigh_back(const frame *f, const couplings *c, size_t t, const real *u, const real *gq,
                        bool adds, real *gw)
 {
-    const e3tp_rotated *p = f->p;
-    for (size_t i = 0; i < p->npairs; i++) {
-        const e3tp_rotated_pair *r = &p->pairs[i];
-        const real *x = u + p->blocks[0][r->block[0]].line * S,
-                   *g = gq + p->blocks[1][r->block[1]].line * S;
-        const size_t n = channels_of(r->mul, t);
-        if (r->even)
-            weigh_even(sources_of(c, r, false), r->orders, n, x, g, adds, gw);
-        if (r->odd)
-            weigh_odd(sources_of(c, r, true), r->orders, n, x, g, adds, gw);
-    }
+    const e3tp_rotated_step *r = f->p->steps[0], *end = r + f->p->nsteps[0];
+    for (; r < end; r++)
+        if (r->count)
+            (r->odd ? weigh_odd : weigh_even)(sources_of(c, r), r->orders, channels_of(r->mul, t),
+                                              u + r->from * S, gq + r->to * S, adds, gw);
 }
 
 /* ---- gradients of directions ---- */
@@ -640,24 +719,22 @@ static void put_vector(const frame *f, const v_real slope[2], real *gv)
 
 /* ---- weights of a group ---- */
 
-static void pack_weights(const frame *f, size_t t, const real *row)
+static void pack_line(const frame *f, size_t s, size_t mul, size_t t, const real *row, real *to)
 {
     const e3tp_rotated *p = f->p;
-    real *to = f->base + f->at.w;
-    for (size_t i = 0; i < p->npairs; i++) {
-        const e3tp_rotated_pair *r = &p->pairs[i];
-        const size_t at = t * T, channels = channels_of(r->mul, t);
-        for (size_t s = r->first; s < r->first + r->even + r->odd; s++)
-            for (size_t c = 0; c < channels; c += V_LANES) {
-                v_real *w = (v_real *)(void *)(to + p->in_line[s] + c);
-                if (p->place[s] == SIZE_MAX)
-                    *w = v_set1(1);
-                else if (p->problem->weight_by_path)
-                    *w = v_set1(row[p->user[s]]);
-                else
-                    *w = v_load_part(row + p->place[s] + at, r->mul - at, c);
-            }
-    }
+    const size_t at = t * T, channels = channels_of(mul, t), place = p->place[s];
+    for (size_t c = 0; c < channels; c += V_LANES)
+        v_store(to + c, place == SIZE_MAX            ? v_set1(1)
+                        : p->problem->weight_by_path ? v_set1(row[p->user[s]])
+                                                     : v_load_part(row + place + at, mul - at, c));
+}
+
+static void pack_weights(const frame *f, size_t t, const real *row)
+{
+    const e3tp_rotated_step *r = f->p->steps[0], *end = r + f->p->nsteps[0];
+    for (; r < end; r++)
+        for (size_t s = r->first; s < r->first + r->count; s++)
+            pack_line(f, s, r->mul, t, row, f->base + f->at.w + f->p->in_line[s]);
 }
 
 static void unpack_line(const real *from, size_t n, bool adds, real *to)
@@ -674,25 +751,27 @@ static real line_sum(const real *line, size_t n)
     return v_sum(sum);
 }
 
-/* Their gradient to a row; adds: to what is there. */
-static void unpack_weights(const frame *f, size_t t, bool adds, real *row)
+/* The gradient of source s to a row; adds: to what is there. */
+static void unpack_source(const frame *f, size_t s, size_t mul, size_t t, bool adds, real *row)
 {
     const e3tp_rotated *p = f->p;
-    const real *from = f->base + f->at.gw;
-    for (size_t i = 0; i < p->npairs; i++) {
-        const e3tp_rotated_pair *r = &p->pairs[i];
-        const size_t channels = channels_of(r->mul, t), left = r->mul - t * T;
-        for (size_t s = r->first; s < r->first + r->even + r->odd && channels; s++) {
-            const real *line = from + p->in_line[s];
-            if (p->place[s] == SIZE_MAX)
-                continue;
-            if (p->problem->weight_by_path)
-                row[p->user[s]] = line_sum(line, channels) + (adds || t ? row[p->user[s]] : 0);
-            else
-                unpack_line(line, left < channels ? left : channels, adds,
-                            row + p->place[s] + t * T);
-        }
-    }
+    const real *line = f->base + f->at.gw + p->in_line[s];
+    const size_t channels = channels_of(mul, t), left = channels ? mul - t * T : 0;
+    real *sum = row + p->user[s];
+    if (!channels || p->place[s] == SIZE_MAX)
+        return;
+    if (p->problem->weight_by_path)
+        *sum = line_sum(line, channels) + (adds || t ? *sum : 0);
+    else
+        unpack_line(line, left < channels ? left : channels, adds, row + p->place[s] + t * T);
+}
+
+static void unpack_weights(const frame *f, size_t t, bool adds, real *row)
+{
+    const e3tp_rotated_step *r = f->p->steps[0], *end = r + f->p->nsteps[0];
+    for (; r < end; r++)
+        for (size_t s = r->first; s < r->first + r->count; s++)
+            unpack_source(f, s, r->mul, t, adds, row);
 }
 
 /* ---- rows ---- */
