@@ -64,89 +64,6 @@ bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message 
     return !refused;
 }
 
-/* ---- frames ---- */
-
-/* J, the image of the exchange (x,y,z) -> (-y,-x,z): a turn about x is J Z(beta) J. */
-static void exchange(int l, double *J)
-{
-    static const double M[9] = {0, -1, 0, -1, 0, 0, 0, 0, 1};
-    e3tp_wigner_D_from_matrix(l, l % 2 ? -1 : 1, M, J);
-}
-
-/* Terms of the element a, b of J Z(beta)' J, counted from order 0; coeff, line NULL: to count. */
-static size_t element_terms(int l, const double *J, int a, int b, int lmax, double *coeff,
-                            uint16_t *line)
-{
-    const int n = 2 * l + 1;
-    const double *A = J + (l + a) * n + l, *B = J + (l + b) * n + l;
-    size_t count = 0;
-    for (int k = 0; k <= 2 * l; k++) {
-        const int m = k <= l ? k : k - l;
-        const double c = m == 0   ? A[0] * B[0]
-                         : k <= l ? A[-m] * B[-m] + A[m] * B[m]
-                                  : A[m] * B[-m] - A[-m] * B[m];
-        if (fabs(c) < 1e-13)
-            continue;
-        if (coeff) {
-            coeff[count] = c;
-            line[count] = (uint16_t)(k <= l ? m : lmax + 1 + m);
-        }
-        count++;
-    }
-    return count;
-}
-
-/* Terms of all elements, in the order of the blocks; NULL tables: to count. */
-static size_t list_terms(e3tp_frame_map *m, e3tp_dtype t)
-{
-    double J[N * N], c[N];
-    size_t element = 0, terms = 0;
-    for (int l = 0; l <= m->lmax; l++) {
-        exchange(l, J);
-        for (int odd = 0; odd < 2; odd++)
-            for (int a = odd; a <= l; a++)
-                for (int b = odd; b <= l; b++) {
-                    const int side = odd ? -1 : 1;
-                    uint16_t *line = m->line ? m->line + terms : NULL;
-                    const size_t n =
-                        element_terms(l, J, side * a, side * b, m->lmax, line ? c : NULL, line);
-                    for (size_t i = 0; i < n && line; i++)
-                        e3tp_put(t, m->coeff, terms + i, c[i]);
-                    if (m->first)
-                        m->first[element] = (uint32_t)terms;
-                    element++, terms += n;
-                }
-    }
-    if (m->first)
-        m->first[element] = (uint32_t)terms;
-    return terms;
-}
-
-static void measure_frames(e3tp_frame_map *m, int lmax)
-{
-    m->lmax = lmax;
-    for (int l = 0; l <= lmax; l++)
-        m->turn[l + 1] = m->turn[l] + (size_t)((l + 1) * (l + 1) + l * l);
-    m->cosines = m->turn[lmax + 1];
-    m->sines = m->cosines + (size_t)lmax + 1;
-    m->rest = m->sines + (size_t)lmax + 1;
-    m->width = m->rest + 4;
-}
-
-static bool make_frames(e3tp_rotated *p)
-{
-    e3tp_frame_map *m = &p->frames;
-    measure_frames(m, largest_degree(p->problem));
-    const size_t terms = list_terms(m, p->problem->dtype);
-    m->first = e3tp_alloc(p->allocator, m->turn[m->lmax + 1] + 1, sizeof *m->first);
-    m->line = e3tp_alloc(p->allocator, terms, sizeof *m->line);
-    m->coeff = e3tp_alloc(p->allocator, terms, e3tp_dtype_size(p->problem->dtype));
-    if (!m->first || !m->line || !m->coeff)
-        return false;
-    list_terms(m, p->problem->dtype);
-    return true;
-}
-
 /* ---- blocks and paths ---- */
 
 static bool make_blocks(e3tp_rotated *p, int k)
@@ -358,48 +275,6 @@ static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
     return ok;
 }
 
-/* ---- generators ---- */
-
-/* W(l,l,1) is the generators times a number, which that of turns about the pole tells: it has m at
-   -m, m. */
-static size_t list_generators(e3tp_rotated *p)
-{
-    enum { MOST = 2 * N * 3 };
-    e3tp_coupling_entry w[MOST];
-    size_t count = 0;
-    for (int l = 0; l <= p->frames.lmax; l++) {
-        const size_t n = l ? e3tp_so3_coupling_sparse(l, l, 1, E3TP_SIGN_E3NN, w, MOST) : 0;
-        double unit = 0;
-        p->generators[l] = count;
-        for (size_t e = 0; e < n; e++)
-            if (w[e].m1 == 0 && w[e].m2 == 2 * l && w[e].m3 == 1)
-                unit = l / w[e].value;
-        for (size_t e = 0; e < n; e++) {
-            if (w[e].m1 >= w[e].m2 || w[e].m3 == 1)
-                continue;
-            if (p->generator) {
-                p->generator[count] =
-                    (e3tp_rotated_generator){w[e].m1 - l, w[e].m2 - l, w[e].m3 / 2};
-                e3tp_put(p->problem->dtype, p->generator_coeff, count, unit * w[e].value);
-            }
-            count++;
-        }
-    }
-    p->generators[p->frames.lmax + 1] = count;
-    return count;
-}
-
-static bool make_generators(e3tp_rotated *p)
-{
-    const size_t n = list_generators(p), es = e3tp_dtype_size(p->problem->dtype);
-    p->generator = e3tp_alloc(p->allocator, n, sizeof *p->generator);
-    p->generator_coeff = e3tp_alloc(p->allocator, n, es);
-    if (!p->generator || !p->generator_coeff)
-        return false;
-    list_generators(p);
-    return true;
-}
-
 /* ---- counts ---- */
 
 /* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
@@ -452,8 +327,8 @@ static size_t choose_rows(const e3tp_rotated *p)
 
 static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
 {
-    if (!make_frames(p) || !make_blocks(p, 0) || !make_blocks(p, 1) || !make_steps(p, sh) ||
-        !make_generators(p))
+    if (!e3tp_rotated_make_frames(p, largest_degree(p->problem)) || !make_blocks(p, 0) ||
+        !make_blocks(p, 1) || !make_steps(p, sh) || !e3tp_rotated_make_generators(p))
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
     for (int k = 0; k < 2; k++)
         E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, k ? 2 : 0, E3TP_LANES_CHANNELS,

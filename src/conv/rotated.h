@@ -111,7 +111,10 @@ bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message 
 /* The problem and the allocator outlive it. */
 e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *p, const e3tp_sh *sh,
                                 e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why);
-void e3tp_rotated_destroy(e3tp_rotated *p);         /* NULL is fine */
+void e3tp_rotated_destroy(e3tp_rotated *p); /* NULL is fine */
+/* Parts of creation: tables of frames to degree lmax, then of generators. False: no memory. */
+bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax);
+bool e3tp_rotated_make_generators(e3tp_rotated *p);
 size_t e3tp_rotated_scratch(const e3tp_rotated *p); /* bytes */
 /* Estimated, of a row forward and backward. */
 double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Steps from blocks of all degrees to one block, by all harmonics, compiled once per tier and real:
+   straight-line code, whose results stay in registers. */
+#include "conv/rotated_frame.h"
+
+/* Vectors at a time: sums of orders of the result and of one block's weights stay in registers. */
+#define RUN_WIDE(l) ((l) <= (NV == 1 ? 4 : 1) ? 2 : 1)
+enum { MOST_LINES = 2 * E3TP_ROTATED_RUN_TOP + 1 };
+
+/* What one block adds to z[line][v]; l, l1, top, odd, nv literals. */
+V_INLINE void run_block(const bool odd, const int top, const int l, const int l1, const int nv,
+                        const couplings *c, const e3tp_rotated_step *r, const real *x, v_real *z)
+{
+    const int most = l1 < l ? l1 : l, K = most + 1;
+    const int high = l1 + l < top ? l1 + l : top, low = (l1 < l ? l - l1 : l1 - l) + odd;
+    const real *coeff = c->coeff + r->coeff;
+    const size_t *place = c->place + r->first;
+    v_real a[(E3TP_ROTATED_RUN_TOP + 1) * 2];
+    V_UNROLL
+    for (int o = 0; o < K * nv; o++)
+        a[o] = v_zero();
+    V_UNROLL
+    for (int i = 0; i < (high - low) / 2 + 1; i++) {
+        const real *w = c->w + place[i];
+        v_real lanes[2];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            lanes[v] = v_loadu(w + v * V_LANES);
+        V_UNROLL
+        for (int o = odd; o < K; o++)
+            V_UNROLL
+        for (int v = 0; v < nv; v++)
+            a[o * nv + v] = v_fma(v_set1(coeff[i * K + o]), lanes[v], a[o * nv + v]);
+    }
+    V_UNROLL
+    for (int o = odd; o < K; o++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const v_real w = a[o * nv + v];
+        const real *plus = x + o * 2 * S + v * V_LANES, *minus = plus - S;
+        v_real *zp = z + 2 * o * nv + v, *zm = zp - nv;
+        *zp = v_fma(w, v_load(odd ? minus : plus), *zp);
+        if (o > 0)
+            *zm = odd ? v_fnma(w, v_load(plus), *zm) : v_fma(w, v_load(minus), *zm);
+    }
+}
+
+/* nv vectors of a block of degree l from all blocks of degrees to `top`; literals as above. */
+V_INLINE void run_part(const bool odd, const int top, const int l, const int nv, const couplings of,
+                       const e3tp_rotated_step *r, const real *from, real *to, size_t at)
+{
+    const couplings c = {of.coeff, of.w + at, of.place};
+    v_real z[MOST_LINES * 2];
+    to += r->to * S + at;
+    V_UNROLL
+    for (int q = 0; q < (2 * l + 1) * nv; q++)
+        z[q] = r->fresh ? v_zero() : v_load(to + q / nv * S + q % nv * V_LANES);
+    V_UNROLL
+    for (int l1 = odd; l1 <= top; l1++)
+        run_block(odd, top, l, l1, nv, &c, &r[l1 - odd], from + r[l1 - odd].from * S + at, z);
+    V_UNROLL
+    for (int q = 0; q < (2 * l + 1) * nv; q++)
+        v_store(to + q / nv * S + q % nv * V_LANES, z[q]);
+}
+
+typedef void run_fn(const couplings *c, const e3tp_rotated_step *r, size_t n, const real *from,
+                    real *to);
+
+#define DEGREES_TO_1(X, top) X(top, 0) X(top, 1)
+#define DEGREES_TO_2(X, top) DEGREES_TO_1(X, top) X(top, 2)
+#define DEGREES_TO_3(X, top) DEGREES_TO_2(X, top) X(top, 3)
+#define DEGREES_TO_4(X, top) DEGREES_TO_3(X, top) X(top, 4)
+#define DEGREES_TO_5(X, top) DEGREES_TO_4(X, top) X(top, 5)
+#define DEGREES_TO_6(X, top) DEGREES_TO_5(X, top) X(top, 6)
+#define RUNS(X)        \
+    DEGREES_TO_1(X, 1) \
+    DEGREES_TO_2(X, 2) \
+    DEGREES_TO_3(X, 3) DEGREES_TO_4(X, 4) DEGREES_TO_5(X, 5) DEGREES_TO_6(X, 6)
+
+#define RUN(top, l)                                                                            \
+    static void run_even_##top##_##l(const couplings *c, const e3tp_rotated_step *r, size_t n, \
+                                     const real *from, real *to)                               \
+    {                                                                                          \
+        RUN_VECTORS(false, top, l)                                                             \
+    }                                                                                          \
+    static void run_odd_##top##_##l(const couplings *c, const e3tp_rotated_step *r, size_t n,  \
+                                    const real *from, real *to)                                \
+    {                                                                                          \
+        RUN_VECTORS(true, top, l)                                                              \
+    }
+#define RUN_VECTORS(odd, top, l)                                         \
+    size_t at = 0;                                                       \
+    for (; at + RUN_WIDE(l) * V_LANES <= n; at += RUN_WIDE(l) * V_LANES) \
+        run_part(odd, top, l, RUN_WIDE(l), *c, r, from, to, at);         \
+    for (; at < n; at += V_LANES)                                        \
+        run_part(odd, top, l, 1, *c, r, from, to, at);
+RUNS(RUN)
+
+#define RUN_ENTRY(top, l) [top][l] = {run_even_##top##_##l, run_odd_##top##_##l},
+static run_fn *const runs[E3TP_ROTATED_RUN_TOP + 1][E3TP_ROTATED_RUN_TOP + 1][2] = {
+    RUNS(RUN_ENTRY)};
+
+void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, size_t n,
+                                 const real *from, real *to)
+{
+    runs[r->top][r->l_to][r->odd](c, r, n, from, to);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks into the frame of an edge and back, compiled once per tier and real. */
+#include "conv/rotated_frame.h"
+
+/* Results in registers at a time, of two vectors; blocks with code of their own. */
+enum { MOST_RESULTS = NV == 1 ? 12 : 6, MOST_LITERAL = 7 };
+
+/* nv vectors of K results of a block M [n][n], lines two apart, from k on; back: of its transpose;
+   all but `from` and `to` literals, but for n and k where n is above MOST_LITERAL. */
+V_INLINE void half_part(const int K, const int nv, const bool back, const size_t n, const size_t k,
+                        const real *M, const real *from, real *to)
+{
+    v_real acc[MOST_RESULTS * 2];
+    V_UNROLL
+    for (int q = 0; q < K * nv; q++)
+        acc[q] = v_zero();
+    V_UNROLL
+    for (size_t i = 0; i < n; i++) {
+        v_real a[2];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            a[v] = v_load(from + i * 2 * S + (size_t)(v * V_LANES));
+        V_UNROLL
+        for (int q = 0; q < K; q++) {
+            const size_t r = k + (size_t)q;
+            const v_real c = v_set1(back ? M[i * n + r] : M[r * n + i]);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+        }
+    }
+    V_UNROLL
+    for (int q = 0; q < K; q++)
+        V_UNROLL
+    for (int v = 0; v < nv; v++)
+        v_store(to + (k + (size_t)q) * 2 * S + (size_t)(v * V_LANES), acc[q * nv + v]);
+}
+
+/* A block of n above MOST_LITERAL. */
+static void large_half(const bool back, size_t n, size_t channels, const real *M, const real *from,
+                       real *to)
+{
+#define VECTORS(nv, at) half_part(K_, nv, back, n, k, M, from + (at), to + (at))
+#define CASE(K)                                 \
+    case K: {                                   \
+        enum { K_ = K };                        \
+        if ((K) <= MOST_RESULTS)                \
+            OVER_VECTORS(2, channels, VECTORS); \
+        break;                                  \
+    }
+    for (size_t k = 0, now; k < n; k += now)
+        switch (now = e3tp_cut(n - k, MOST_RESULTS)) {
+            UP_TO_12(CASE)
+        }
+#undef CASE
+#undef VECTORS
+}
+
+/* Lines two apart of `to` = M [n][n], or its transpose, times those of `from`; back a literal. */
+V_INLINE void multiply_half(const bool back, size_t n, size_t channels, const real *M,
+                            const real *from, real *to)
+{
+#define VECTORS(nv, at)                                                    \
+    do {                                                                   \
+        half_part(K_, nv, back, N_, 0, M, from + (at), to + (at));         \
+        if (REST_)                                                         \
+            half_part(REST_, nv, back, N_, K_, M, from + (at), to + (at)); \
+    } while (0)
+#define CASE(N)                                                                    \
+    case N: {                                                                      \
+        enum { N_ = N, K_ = N <= MOST_RESULTS ? N : (N + 1) / 2, REST_ = N - K_ }; \
+        OVER_VECTORS(2, channels, VECTORS);                                        \
+        break;                                                                     \
+    }
+    switch (n) {
+        UP_TO_7(CASE)
+    default:
+        large_half(back, n, channels, M, from, to);
+    }
+#undef CASE
+#undef VECTORS
+}
+
+/* A tile by Z(alpha)' of order m > 0: lines a of m, b of -m. */
+V_INLINE void turn(real cosine, real sine, const real *a, const real *b, real *ta, real *tb)
+{
+    const v_real c = v_set1(cosine), s = v_set1(sine);
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES) {
+        const v_real p = v_loadu(a + v), q = v_loadu(b + v);
+        v_store(ta + v, v_fma(c, p, s * q));
+        v_store(tb + v, v_fnma(s, p, c * q));
+    }
+}
+
+/* The same by Z(alpha), overwriting or adding. */
+V_INLINE void turn_back(const bool adds, real cosine, real sine, const real *a, const real *b,
+                        real *ta, real *tb)
+{
+    const v_real c = v_set1(cosine), s = v_set1(sine);
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES) {
+        const v_real p = v_load(a + v), q = v_load(b + v);
+        const v_real x = adds ? v_loadu(ta + v) : v_zero(), y = adds ? v_loadu(tb + v) : v_zero();
+        v_storeu(ta + v, v_fnma(s, q, v_fma(c, p, x)));
+        v_storeu(tb + v, v_fma(s, p, v_fma(c, q, y)));
+    }
+}
+
+V_INLINE void copy_tile(const bool adds, const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES)
+        v_storeu(to + v, adds ? v_loadu(to + v) + v_loadu(from + v) : v_loadu(from + v));
+}
+
+void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, view from, real *to)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
+    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1);
+    real *turned = l ? f->base + f->at.turned : to;
+    for (size_t c = 0; c < channels; c += T, from.of += from.tile) {
+        copy_tile(false, from.of, turned + c);
+        for (size_t o = 1; o <= (size_t)l; o++)
+            turn(cosines[o], sines[o], from.of + o * from.component, from.of - o * from.component,
+                 turned + o * 2 * S + c, turned + o * 2 * S - S + c);
+    }
+    if (l) {
+        multiply_half(false, (size_t)l + 1, channels, even, turned, to);
+        multiply_half(false, (size_t)l, channels, odd, turned + S, to + S);
+    }
+}
+
+V_INLINE void turn_block(const bool adds, const frame *f, int l, size_t channels,
+                         const real *turned, view to)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
+    for (size_t c = 0; c < channels; c += T, to.of += to.tile) {
+        copy_tile(adds, turned + c, to.of);
+        for (size_t o = 1; o <= (size_t)l; o++)
+            turn_back(adds, cosines[o], sines[o], turned + o * 2 * S + c,
+                      turned + o * 2 * S - S + c, to.of + o * to.component,
+                      to.of - o * to.component);
+    }
+}
+
+void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from, view to,
+                                 bool adds)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1), *turned = from;
+    if (l) {
+        real *lines = f->base + f->at.turned;
+        multiply_half(true, (size_t)l + 1, channels, even, from, lines);
+        multiply_half(true, (size_t)l, channels, odd, from + S, lines + S);
+        turned = lines;
+    }
+    if (adds)
+        turn_block(true, f, l, channels, turned, to);
+    else
+        turn_block(false, f, l, channels, turned, to);
+}
