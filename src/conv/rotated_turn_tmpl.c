@@ -114,12 +114,146 @@ V_INLINE void copy_tile(const bool adds, const real *from, real *to)
         v_storeu(to + v, adds ? v_loadu(to + v) + v_loadu(from + v) : v_loadu(from + v));
 }
 
+/* ---- small degrees: one pass, all components in registers ---- */
+
+enum { MOST_SMALL = NV == 1 ? 4 : 3 };
+/* Vectors at a time that components and results of a degree allow. */
+#define SMALL_WIDE(l) ((l) == 1 ? 4 : (l) == 2 || NV == 1 ? 2 : 1)
+
+/* Of an edge: A by blocks, and cos m a, sin m a from m = 0 on. */
+typedef struct turning {
+    const real *even, *odd, *cosines, *sines;
+} turning;
+
+V_INLINE turning turning_of(const frame *f, int l)
+{
+    const e3tp_frame_map *m = &f->p->frames;
+    const real *even = f->row + m->turn[l];
+    return (turning){even, even + (l + 1) * (l + 1), f->row + m->cosines, f->row + m->sines};
+}
+
+/* Component m of channel c. */
+V_INLINE real *component(const view v, int m, size_t c)
+{
+    return v.of + (ptrdiff_t)m * (ptrdiff_t)v.component + c / T * v.tile + c % T;
+}
+
+/* nv vectors of component m by Z(alpha)', or from the frame by Z(alpha); l, m, nv literals. */
+V_INLINE void small_in(const int l, const int nv, const turning *k, view from, real *to, size_t at)
+{
+    v_real x[2 * MOST_SMALL + 1][4]; /* by lines: 0, -1, 1, .. */
+    V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const size_t c = at + (size_t)(v * V_LANES);
+        x[0][v] = v_loadu(component(from, 0, c));
+        V_UNROLL
+        for (int m = 1; m <= l; m++) {
+            const v_real cosine = v_set1(k->cosines[m]), sine = v_set1(k->sines[m]);
+            const v_real p = v_loadu(component(from, m, c)), q = v_loadu(component(from, -m, c));
+            x[2 * m][v] = v_fma(cosine, p, sine * q);
+            x[2 * m - 1][v] = v_fnma(sine, p, cosine * q);
+        }
+    }
+    V_UNROLL
+    for (int r = 0; r <= 2 * l; r++) {
+        const int odd = r % 2, n = l + 1 - odd;
+        const real *M = (odd ? k->odd : k->even) + r / 2 * n;
+        v_real sum[4];
+        V_UNROLL
+        for (int i = 0; i < n; i++)
+            V_UNROLL
+        for (int v = 0; v < nv; v++)
+            sum[v] = v_fma(v_set1(M[i]), x[2 * i + odd][v], i ? sum[v] : v_zero());
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            v_store(to + (size_t)r * S + at + (size_t)(v * V_LANES), sum[v]);
+    }
+}
+
+V_INLINE void small_out(const bool adds, const int l, const int nv, const turning *k,
+                        const real *from, view to, size_t at)
+{
+    v_real t[2 * MOST_SMALL + 1][4];
+    V_UNROLL
+    for (int r = 0; r <= 2 * l; r++) {
+        const int odd = r % 2, n = l + 1 - odd;
+        const real *M = (odd ? k->odd : k->even) + r / 2;
+        V_UNROLL
+        for (int i = 0; i < n; i++)
+            V_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const real *x = from + (size_t)(2 * i + odd) * S + at + (size_t)(v * V_LANES);
+            t[r][v] = v_fma(v_set1(M[i * n]), v_load(x), i ? t[r][v] : v_zero());
+        }
+    }
+    V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const size_t c = at + (size_t)(v * V_LANES);
+        real *zero = component(to, 0, c);
+        v_storeu(zero, adds ? v_loadu(zero) + t[0][v] : t[0][v]);
+        V_UNROLL
+        for (int m = 1; m <= l; m++) {
+            const v_real cosine = v_set1(k->cosines[m]), sine = v_set1(k->sines[m]);
+            real *plus = component(to, m, c), *minus = component(to, -m, c);
+            const v_real x = adds ? v_loadu(plus) : v_zero(), y = adds ? v_loadu(minus) : v_zero();
+            v_storeu(plus, v_fnma(sine, t[2 * m - 1][v], v_fma(cosine, t[2 * m][v], x)));
+            v_storeu(minus, v_fma(sine, t[2 * m][v], v_fma(cosine, t[2 * m - 1][v], y)));
+        }
+    }
+}
+
+#define SMALL_DEGREES(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
+
+/* False: not a small degree. */
+static bool is_small_in(const frame *f, int l, size_t channels, view from, real *to)
+{
+    const turning k = turning_of(f, l);
+#define VECTORS(nv, at) small_in(L_, nv, &k, from, to, at)
+#define CASE(l)                                         \
+    case l: {                                           \
+        enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
+        OVER_VECTORS(SMALL_WIDE(l), channels, VECTORS); \
+        return true;                                    \
+    }
+    if (l <= MOST_SMALL)
+        switch (l) {
+            SMALL_DEGREES(CASE)
+        }
+#undef CASE
+#undef VECTORS
+    return false;
+}
+
+V_INLINE bool is_small_out(const bool adds, const frame *f, int l, size_t channels,
+                           const real *from, view to)
+{
+    const turning k = turning_of(f, l);
+#define VECTORS(nv, at) small_out(adds, L_, nv, &k, from, to, at)
+#define CASE(l)                                         \
+    case l: {                                           \
+        enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
+        OVER_VECTORS(SMALL_WIDE(l), channels, VECTORS); \
+        return true;                                    \
+    }
+    if (l <= MOST_SMALL)
+        switch (l) {
+            SMALL_DEGREES(CASE)
+        }
+#undef CASE
+#undef VECTORS
+    return false;
+}
+
+/* ---- */
+
 void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, view from, real *to)
 {
     const e3tp_frame_map *m = &f->p->frames;
     const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
     const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1);
     real *turned = l ? f->base + f->at.turned : to;
+    if (is_small_in(f, l, channels, from, to))
+        return;
     for (size_t c = 0; c < channels; c += T, from.of += from.tile) {
         copy_tile(false, from.of, turned + c);
         for (size_t o = 1; o <= (size_t)l; o++)
@@ -151,6 +285,9 @@ void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const r
 {
     const e3tp_frame_map *m = &f->p->frames;
     const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1), *turned = from;
+    if (adds ? is_small_out(true, f, l, channels, from, to)
+             : is_small_out(false, f, l, channels, from, to))
+        return;
     if (l) {
         real *lines = f->base + f->at.turned;
         multiply_half(true, (size_t)l + 1, channels, even, from, lines);
