@@ -97,10 +97,10 @@ V_INLINE sources sources_of(const couplings *c, const e3tp_rotated_step *r)
 void E3TP_NAME(e3tp_frames)(const e3tp_frame_map *m, size_t n, const void *v, void *rows,
                             void *scratch);
 /* A block of degree l to lines in the frame, */
-void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, view from, real *to);
+void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const view *from, real *to);
 /* and back, overwriting or adding. */
-void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from, view to,
-                                 bool adds);
+void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from,
+                                 const view *to, bool adds);
 /* q = P u of the group from tile t on; or with back gu = P' gq. */
 void E3TP_NAME(e3tp_rotated_combine)(const frame *f, const couplings *c, size_t t, bool back,
                                      const real *from, real *to);

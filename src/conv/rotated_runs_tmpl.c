@@ -4,7 +4,7 @@
 #include "conv/rotated_frame.h"
 
 /* Vectors at a time: sums of orders of the result and of one block's weights stay in registers. */
-#define RUN_WIDE(l) ((l) <= (NV == 1 ? 4 : 1) ? 2 : 1)
+#define RUN_WIDE(l) ((l) <= (NV == 1 ? 4 : 3) ? 2 : 1)
 enum { MOST_LINES = 2 * E3TP_ROTATED_RUN_TOP + 1 };
 
 /* What one block adds to z[line][v]; l, l1, top, odd, nv literals. */

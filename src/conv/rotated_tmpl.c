@@ -12,7 +12,7 @@ static void into_frame(const frame *f, int k, size_t t, real *packed, const real
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block *b = &f->p->blocks[k][i];
         const view from = row ? own_view(f, k, i, t, (real *)row) : packed_view(f, k, i, t, packed);
-        E3TP_NAME(e3tp_rotated_in)(f, b->l, channels_of(b->mul, t), from, lines + b->line * S);
+        E3TP_NAME(e3tp_rotated_in)(f, b->l, channels_of(b->mul, t), &from, lines + b->line * S);
     }
 }
 
@@ -23,7 +23,8 @@ static void out_of_frame(const frame *f, int k, size_t t, const real *lines, rea
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block *b = &f->p->blocks[k][i];
         const view to = row ? own_view(f, k, i, t, row) : packed_view(f, k, i, t, packed);
-        E3TP_NAME(e3tp_rotated_out)(f, b->l, channels_of(b->mul, t), lines + b->line * S, to, adds);
+        E3TP_NAME(e3tp_rotated_out)
+        (f, b->l, channels_of(b->mul, t), lines + b->line * S, &to, adds);
     }
 }
 

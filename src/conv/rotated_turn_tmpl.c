@@ -246,8 +246,9 @@ V_INLINE bool is_small_out(const bool adds, const frame *f, int l, size_t channe
 
 /* ---- */
 
-void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, view from, real *to)
+void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const view *of, real *to)
 {
+    view from = *of;
     const e3tp_frame_map *m = &f->p->frames;
     const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
     const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1);
@@ -280,9 +281,10 @@ V_INLINE void turn_block(const bool adds, const frame *f, int l, size_t channels
     }
 }
 
-void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from, view to,
-                                 bool adds)
+void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from,
+                                 const view *of, bool adds)
 {
+    const view to = *of;
     const e3tp_frame_map *m = &f->p->frames;
     const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1), *turned = from;
     if (adds ? is_small_out(true, f, l, channels, from, to)
