@@ -74,6 +74,9 @@ static inline size_t e3tp_mix_width(size_t left)
            results that those do not hold. v_stream_end (simd/vec.h) is the caller's to call
    sum     adds the sum over rows, in the order of a binary tree over lanes and then of rows
            ascending, to the one row at `to` (map.row and map.index are not looked at)
+   sum_channels  the sum over the channels of each row, in the order of tiles ascending and then of
+           a binary tree over lanes, to its one channel; map.row 0: adds these sums, rows ascending,
+           to the one row at `to` (in the order of `sum` with lanes over rows). Uses up the tiles
    weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in
    overlap g[i] = sum_m a[i][m] b[i][m] for such blocks
    mix     line out[o] of `to` = sum_i M[i, o] line in[i] of `from`, for each of n mixes; M in
@@ -85,6 +88,8 @@ static inline size_t e3tp_mix_width(size_t left)
     X(unpack_past,                                                                                 \
       (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))       \
     X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))  \
+    X(sum_channels,                                                                                \
+      (const e3tp_tile_map *m, e3tp_lanes lanes, real *packed, size_t stride, real *to))           \
     X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out))               \
     X(overlap, (size_t n, const int32_t *d, const real *a, const real *b, real *g))                \
     X(mix, (const e3tp_mix *m, size_t n, const uint16_t *lists, const real *coeff,                 \

@@ -483,6 +483,50 @@ static void sum(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size
         }
 }
 
+/* n tiles of d lines, added up in the first. */
+static void add_tiles(size_t n, size_t d, size_t stride, real *packed)
+{
+    for (size_t t = 1; t < n; t++)
+        for (size_t at = 0; at < d * T; at += (size_t)V_LANES)
+            v_store(packed + at, v_load(packed + at) + v_load(packed + t * stride + at));
+}
+
+/* The sums over lanes of the components of a tile, some at a time. */
+static void sum_lanes(const e3tp_tile_map *m, const real *tile, real *to)
+{
+    for (size_t first = 0; first < m->d; first += (size_t)V_LANES) {
+        const size_t left = m->d - first, n = left < (size_t)V_LANES ? left : (size_t)V_LANES;
+        v_real r[V_BYTES / sizeof(real)];
+        for (size_t k = 0; k < (size_t)V_LANES; k++) {
+            r[k] = v_zero();
+            for (size_t v = 0; v < T && k < n; v += (size_t)V_LANES)
+                r[k] += v_load(tile + (first + k) * T + v);
+        }
+        const v_real sums = v_sums(r);
+        for (size_t k = 0; k < n; k++) {
+            real *at = to + (first + k) * m->component;
+            *at = (m->row ? 0 : *at) + sums[k];
+        }
+    }
+}
+
+static void sum_channels(const e3tp_tile_map *m, e3tp_lanes lanes, real *packed, size_t stride,
+                         real *to)
+{
+    const size_t n = e3tp_tile_count(lanes, T, 1, m->mul);
+    e3tp_tile_map one = *m;
+    one.mul = 1;
+    one.index = NULL;
+    for (size_t r = 0; r < m->rows; r += row_step(lanes), packed += n * stride) {
+        add_tiles(n, m->d, stride, packed);
+        one.rows = m->rows - r < T ? m->rows - r : T;
+        if (lanes == E3TP_LANES_CHANNELS)
+            sum_lanes(m, packed, to + r * m->row);
+        else
+            (m->row ? unpack : sum)(&one, lanes, packed, stride, to + r * m->row);
+    }
+}
+
 static void weigh(size_t n, const int32_t *d, const real *w, const real *in, real *out)
 {
     for (size_t i = 0; i < n; i++, w += T)

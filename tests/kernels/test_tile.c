@@ -131,6 +131,35 @@ CHECKS(double, e3tp_tile_kernels_f64)
 SPREADS(float, e3tp_tile_kernels_f32)
 SPREADS(double, e3tp_tile_kernels_f64)
 
+/* Tiles of integers, of which those beyond the last channel are zero: sums are exact in any order.
+   Into one channel, of rows apart or added to one row. */
+#define CHANNEL_SUMS(real, kernels_type)                                                    \
+    static void check_sums_##real(const kernels_type *f, e3tp_tile_map m, e3tp_lanes lanes, \
+                                  bool one_row)                                             \
+    {                                                                                       \
+        const size_t T = 64 / sizeof(real), stride = m.d * T, C = m.mul;                    \
+        real *a = area[0].f_##real, *p = area[2].f_##real, *to = area[1].f_##real;          \
+        for (size_t i = 0; i < (ROWS + 1) * (C * m.d + PAD); i++)                           \
+            a[i] = (real)(1 + i % 31);                                                      \
+        f->pack(&m, lanes, a, p, stride);                                                   \
+        const e3tp_tile_map from = m;                                                       \
+        m.row = one_row ? 0 : m.d, m.channel = 0, m.component = 1;                          \
+        for (size_t i = 0; i < ROWS * m.d + 1; i++)                                         \
+            to[i] = 5;                                                                      \
+        f->sum_channels(&m, lanes, p, stride, to);                                          \
+        for (size_t r = 0; r < (one_row ? 1 : m.rows); r++)                                 \
+            for (size_t k = 0; k < m.d; k++) {                                              \
+                double want = one_row ? 5 : 0;                                              \
+                for (size_t q = one_row ? 0 : r; q < (one_row ? m.rows : r + 1); q++)       \
+                    for (size_t u = 0; u < C; u++)                                          \
+                        want += (double)a[source(&from, q, u, k)];                          \
+                ck_assert_double_eq((double)to[r * m.d + k], want);                         \
+            }                                                                               \
+        ck_assert(to[(one_row ? 1 : m.rows) * m.d] == 5);                                   \
+    }
+CHANNEL_SUMS(float, e3tp_tile_kernels_f32)
+CHANNEL_SUMS(double, e3tp_tile_kernels_f64)
+
 #define BLOCK_CHECKS(real, kernels_type)                                                           \
     static void check_blocks_##real(const kernels_type *f)                                         \
     {                                                                                              \
@@ -217,6 +246,18 @@ START_TEST(spreads)
 }
 END_TEST
 
+START_TEST(sums_channels)
+{
+    for (size_t i = 0; i < COUNT(muls); i++)
+        for (size_t j = 0; j < COUNT(row_counts); j++)
+            for (size_t k = 0; k < COUNT(degrees); k++) {
+                const e3tp_tile_map m = map_of((order)0, row_counts[j], muls[i], degrees[k]);
+                check_sums_float(f32_tiers[tier], m, (e3tp_lanes)(_i / 2), _i % 2);
+                check_sums_double(f64_tiers[tier], m, (e3tp_lanes)(_i / 2), _i % 2);
+            }
+}
+END_TEST
+
 START_TEST(blocks)
 {
     check_blocks_float(f32_tiers[tier]);
@@ -232,6 +273,7 @@ int main(int argc, char **argv)
     TCase *tests = tcase_create("tile");
     tcase_add_loop_test(tests, packs_and_unpacks, 0, 2 * ORDERS * 2);
     tcase_add_loop_test(tests, spreads, 0, 4);
+    tcase_add_loop_test(tests, sums_channels, 0, 4);
     tcase_add_test(tests, blocks);
     return run_case(tests, "tile");
 }
