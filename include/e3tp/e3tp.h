@@ -242,6 +242,11 @@ typedef enum e3tp_field_type {
 } e3tp_field_type;
 E3TP_API e3tp_status e3tp_desc_set_field_types(e3tp_desc *d, e3tp_operand which, unsigned types);
 E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* default 1 */
+/* Products of two signals. 0 (default): y has as many channels as x and z. 1: it has one, which
+   meets all of theirs, the filter of a convolution: blocks of y are single, its gradient is summed
+   over the channels, factors keep their shapes (b[l2] is a number for each channel all the same).
+   INVALID: another operation, GAUNT_POWER; of a plan, neither 1 nor as many as x. */
+E3TP_API e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n);
 /* z is the sum of R products with weights of their own, 1 <= R <= 65535; default 1. R > 1 needs
    weights. As R grows the sum reaches all products with a free weight for every path. */
 E3TP_API e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank);

@@ -234,6 +234,14 @@ e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
     return E3TP_OK;
 }
 
+e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n)
+{
+    CHECK(d, e3tp_op_is_signal(d->spec.op) && d->spec.op != E3TP_OP_GAUNT_POWER,
+          "set_y_channels: only products of two signals have channels of y");
+    d->spec.y_channels = n;
+    return E3TP_OK;
+}
+
 e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank)
 {
     CHECK(d, e3tp_op_is_signal(d->spec.op), "set_rank: only products of signals have a rank");

@@ -76,8 +76,9 @@ static walk walk_channels(const frame *f, const e3tp_coupling *c, size_t step)
 {
     const size_t each = partner_steps(f, c), t = step / each, i = step % each;
     const partners p = partners_of(f, c, i);
-    const size_t mul[3] = {f->p->blocks[0][c->in1].mul, f->p->blocks[1][c->in2].mul,
-                           f->p->blocks[2][c->out].mul};
+    const size_t m1 = f->p->blocks[0][c->in1].mul, m2 = f->p->blocks[1][c->in2].mul;
+    /* uuu: of y too, which may have one channel in as many copies */
+    const size_t mul[3] = {m1, c->mode == E3TP_UUU ? m1 : m2, f->p->blocks[2][c->out].mul};
     /* not c->w_count, as a path beside this one may have weights where it has none */
     const size_t weights = c->mode == E3TP_UUU        ? mul[0]
                            : c->mode == E3TP_UVU_LT_V ? mul[2]

@@ -14,7 +14,7 @@ static void pack(const frame *f, int k, const void *from, ptrdiff_t stride, cons
     packing.pack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, stride, index, f->v[k]);
 }
 
-static void unpack(const frame *f, int k, const real *from, void *to, ptrdiff_t stride)
+static void unpack(const frame *f, int k, real *from, void *to, ptrdiff_t stride)
 {
     packing.unpack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, to, stride, f->r->past);
 }
@@ -207,7 +207,7 @@ static void pack_operands(const frame *f)
 }
 
 /* Adds the one packed row of sums to the caller's, by way of a row in scratch. */
-static void unpack_sum(const frame *f, const real *sums, real *row)
+static void unpack_sum(const frame *f, real *sums, real *row)
 {
     const size_t dim = f->p->dim[2];
     real *z = f->r->z;

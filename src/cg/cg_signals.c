@@ -34,8 +34,8 @@ bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
                bracket = p->op == E3TP_OP_BRACKET || p->op == E3TP_OP_COMPLETE;
     const size_t n = p->nblocks[0];
     const int lmax = (int)n - 1;
-    if ((!gaunt && !bracket) || p->sign != E3TP_SIGN_E3NN || lmax < 1 ||
-        lmax > E3TP_CG_SIGNALS_LMAX || p->nblocks[1] != n)
+    if ((!gaunt && !bracket) || (p->common_y && !p->factor_weights) || p->sign != E3TP_SIGN_E3NN ||
+        lmax < 1 || lmax > E3TP_CG_SIGNALS_LMAX || p->nblocks[1] != n)
         return false;
     if (is_wide(p))
         return holds_degrees(p, 0, 0, 0, lmax) && holds_degrees(p, 1, 0, 0, lmax) &&

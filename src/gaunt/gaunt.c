@@ -52,7 +52,7 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
     const double ring = t->fftw ? 5 * t->n_phi * log2(t->n_phi) : 0;
     double flops = (1 + back) * t->rings * product_flops(t);
     for (int k = 0; k < 3; k++)
-        flops += (k < 2 ? 1 + back : 1) * (2 * g->side[k].fma + t->rings * ring);
+        flops += e3tp_signal_ways(g->problem, k, back) * (2 * g->side[k].fma + t->rings * ring);
     return e3tp_count(g->problem, pass, (double)g->problem->channels * flops);
 }
 

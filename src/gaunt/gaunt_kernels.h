@@ -22,12 +22,12 @@ typedef struct e3tp_gaunt_order {
    join      coefficients to frequencies  +m: a - ib, -m: a + ib,  a = (even + odd) + i (even - odd)
              of cosines, b of sines
    split     the reverse: even = re + im, odd = re - im of X[m] + X[-m] (cos), i (X[m] - X[-m])
-   (sin) clear     lines of zeros at count points multiply  out = a b, n lines */
+   (sin) clear     lines of zeros at count points multiply  out = a b, or added to out, n lines */
 #define E3TP_GAUNT_KERNELS(X, real)                                                     \
     X(join, (size_t n, const e3tp_gaunt_order *orders, const real *lines, real *ring))  \
     X(split, (size_t n, const e3tp_gaunt_order *orders, const real *ring, real *lines)) \
     X(clear, (size_t count, const uint16_t *points, real *ring))                        \
-    X(multiply, (size_t n, const real *a, const real *b, real *out))
+    X(multiply, (size_t n, const real *a, const real *b, real *out, bool adds))
 
 #define E3TP_GAUNT_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_gaunt_kernels_f32 {

@@ -67,10 +67,10 @@ static void clear(size_t count, const uint16_t *points, real *ring)
         memset(ring + points[k] * POINT, 0, POINT * sizeof(real));
 }
 
-static void multiply(size_t n, const real *a, const real *b, real *out)
+static void multiply(size_t n, const real *a, const real *b, real *out, bool adds)
 {
     for (size_t i = 0; i < n * T; i += V_LANES)
-        v_store(out + i, v_load(a + i) * v_load(b + i));
+        v_store(out + i, v_fma(v_load(a + i), v_load(b + i), adds ? v_load(out + i) : v_zero()));
 }
 
 #define STRUCT_(r) e3tp_gaunt_kernels_##r

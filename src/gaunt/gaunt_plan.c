@@ -54,14 +54,14 @@ static const double sample_work = 50.0, order_work = 8.0, point_work = 2.0;
 static const double seconds_per_fft_unit = 14e-9;
 
 /* Rings of samples: products, and all that FFTW's take besides their transforms. */
-static double ring_work(const e3tp_gaunt_torus *t, int back)
+static double ring_work(const e3tp_problem *p, const e3tp_gaunt_torus *t, int back)
 {
     const double products = 1 + back;
     if (!t->fftw)
         return products * sample_work * t->n_phi / 4;
     double work = products * point_work * t->n_phi;
     for (int k = 0; k < 3; k++)
-        work += (k < 2 ? 1 + back : 1) *
+        work += e3tp_signal_ways(p, k, back) *
                 (order_work * (t->degree[k] + 1) + point_work * (t->n_phi - 2 * t->degree[k] - 1));
     return work;
 }
@@ -74,10 +74,12 @@ static void estimate(e3tp_gaunt_work *w, const e3tp_problem *p, e3tp_tier tier,
     for (int k = 0; k < 3; k++)
         e3tp_gaunt_add_transform(&side[k], &tables, p, t, k, NULL);
     for (int back = 0; back < 2; back++) {
-        double work = t->rings * ring_work(t, back);
-        for (int k = 0; k < 3; k++)
-            work += (k < 2 ? 1 + back : 1) * side[k].work;
-        const double lines = t->fftw ? t->rings * (3 + 2 * back) * e3tp_fft_cost(t->n_phi) : 0;
+        double work = t->rings * ring_work(p, t, back), ways = 0;
+        for (int k = 0; k < 3; k++) {
+            ways += e3tp_signal_ways(p, k, back);
+            work += e3tp_signal_ways(p, k, back) * side[k].work;
+        }
+        const double lines = t->fftw ? t->rings * ways * e3tp_fft_cost(t->n_phi) : 0;
         w->seconds[back] = work / e3tp_tier_speed(speed, tier) + lines * seconds_per_fft_unit;
     }
 }
@@ -184,6 +186,7 @@ static void lay_out(e3tp_gaunt_plan *g)
         most = g->side[k].slots > most ? g->side[k].slots : most;
     }
     g->product = e3tp_take(total, T, g->chunk * g->ring_step, true);
+    g->joined = e3tp_take(total, T, g->tiles.joins ? rings * g->ring_step : 0, true);
     g->waves =
         e3tp_take(total, T, e3tp_fold_slot_lines(most, e3tp_gaunt_waves(&g->torus)) * T, true);
 }
@@ -217,6 +220,7 @@ e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p,
     g->problem = p;
     g->torus = *t;
     e3tp_signal_tiles_set(&g->tiles, p, g);
+    g->tiles.joins = p->common_y;
     e3tp_signal_bind(&g->tiles, runner, tier);
     const e3tp_status status = fill(g, tier, a, why);
     if (status != E3TP_OK) {

@@ -51,7 +51,7 @@ typedef struct e3tp_gaunt_plan {
     size_t ring_step; /* elements of a ring of samples */
     e3tp_fft *fft[2]; /* [0] to samples, [1] to frequencies, or NULL */
     /* In a worker's scratch, in elements: of an operand and of what a result is analysed from. */
-    size_t waves, slots[3], back[3], points[3], product;
+    size_t waves, slots[3], back[3], points[3], product, joined;
 } e3tp_gaunt_plan;
 
 /* What one lane tile costs, forward and backward. */

@@ -104,13 +104,13 @@ static double count_work(const e3tp_grid_plan *g, int back)
    samples, x and y back. */
 static double share(const e3tp_grid_plan *g, int back)
 {
-    double there = 0, again = 0;
+    double all = 0, done = 0;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < g->signals[k]; i++) {
-            there += g->of[k][i].fma;
-            again += k < 2 ? g->of[k][i].fma : 0;
+            all += g->of[k][i].fma;
+            done += g->of[k][i].fma * e3tp_signal_ways(g->base.problem, k, back);
         }
-    return back && there > 0 ? 0.5 + 0.5 * again / there : 0.5;
+    return all > 0 ? 0.5 * done / all : 0.5;
 }
 
 static void set_flops(e3tp_grid_plan *g)
@@ -181,7 +181,8 @@ static void lay_out(e3tp_grid_plan *g)
             g->at.slots[k][i] = e3tp_take(total, T, slots, true);
             g->at.back[k][i] = e3tp_take(total, T, slots, true);
             g->at.points[k][i] = e3tp_take(total, T, samples, true);
-            g->at.product[k][i] = e3tp_take(total, T, chunk, true);
+            g->at.product[k][i] =
+                e3tp_take(total, T, k == 1 && g->tiles.joins ? samples : chunk, true);
         }
     }
 }
@@ -208,6 +209,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     g->base.run = run;
     g->base.destroy = destroy;
     e3tp_signal_tiles_set(&g->tiles, p, g);
+    g->tiles.joins = p->common_y && !e3tp_grid_has_fields(p);
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     e3tp_status status = E3TP_E_UNSUPPORTED;

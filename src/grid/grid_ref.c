@@ -116,7 +116,7 @@ static jet signal(const e3tp_problem *p, const sample *s, int k, bool natural, s
         if (!e3tp_problem_uses(p, k, i) || natural != e3tp_is_natural(b))
             continue;
         for (size_t m = 0; m < d; m++) {
-            const double c = factor * v[b->offset + u * d + m];
+            const double c = factor * v[b->offset + e3tp_problem_channel(p, k, u) * d + m];
             sum.value += c * s->Y[l * l + m];
             for (int j = 0; j < 3; j++)
                 sum.slope[j] += c * s->dY[(size_t)j * s->n + l * l + m];
@@ -132,7 +132,8 @@ static void project(const e3tp_problem *p, const sample *s, int k, size_t u, con
 {
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const e3tp_block *b = &p->blocks[k][i];
-        const size_t l = (size_t)b->l, d = 2 * l + 1, at = factor_place(p, k, i, u);
+        const size_t l = (size_t)b->l, d = 2 * l + 1, at = factor_place(p, k, i, u),
+                     place = b->offset + e3tp_problem_channel(p, k, u) * d;
         const jet *f = e3tp_is_natural(b) ? of : twin;
         if (!e3tp_problem_uses(p, k, i))
             continue;
@@ -141,9 +142,9 @@ static void project(const e3tp_problem *p, const sample *s, int k, size_t u, con
             for (size_t j = 0; j < 3; j++)
                 part += f->slope[j] * s->dY[j * s->n + l * l + m];
             part *= s->weight;
-            out[b->offset + u * d + m] += (w ? w[at] : 1) * part;
+            out[place + m] += (w ? w[at] : 1) * part;
             if (gw)
-                gw[at] += part * own[b->offset + u * d + m];
+                gw[at] += part * own[place + m];
         }
     }
 }
@@ -180,7 +181,7 @@ static void field(const e3tp_problem *p, const harmonics *h, int k, size_t u, co
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const size_t d = 2 * (size_t)p->blocks[k][i].l + 1;
         const double factor = w ? w[factor_place(p, k, i, u)] : 1,
-                     *own = v + p->blocks[k][i].offset + u * d;
+                     *own = v + p->blocks[k][i].offset + e3tp_problem_channel(p, k, u) * d;
         for (size_t c = 0; c < 3; c++)
             for (size_t m = 0; m < d; m++)
                 out[c] += factor * own[m] * h->at[k][i][c * d + m];
@@ -194,7 +195,7 @@ static void project_field(const e3tp_problem *p, const sample *s, const harmonic
 {
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const size_t d = 2 * (size_t)p->blocks[k][i].l + 1, at = factor_place(p, k, i, u),
-                     place = p->blocks[k][i].offset + u * d;
+                     place = p->blocks[k][i].offset + e3tp_problem_channel(p, k, u) * d;
         for (size_t m = 0; m < d; m++) {
             double part = 0;
             for (size_t c = 0; c < 3; c++)

@@ -39,13 +39,19 @@ static real *points_at(const frame *f, int k, size_t t, size_t ring)
     return f->base + f->plan->at.points[k][t] + (kept ? ring_at(form, ring) : 0);
 }
 
-/* Products of the rings at hand; the dense form keeps all for its analysis. */
+static bool joins(const frame *f, int k)
+{
+    return k == 1 && f->call->joins;
+}
+
+/* Products of the rings at hand; all are kept for later tiles to add to, and by the dense form for
+   its analysis. */
 static real *product_at(const frame *f, int k, size_t t, size_t ring)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
     real *all = f->base +
                 (f->in_place < 0 ? f->plan->at.product[k][t] : f->plan->at.points[f->in_place][t]);
-    return all + (form->separable ? 0 : ring_at(form, ring));
+    return all + (form->separable && !joins(f, k) ? 0 : ring_at(form, ring));
 }
 
 /* What term t adds to a signal of result k on `count` rings from `ring` on: the product of the
@@ -56,7 +62,8 @@ static void multiply(const frame *f, int k, size_t t, size_t ring, size_t count)
     const int a = k == 0 ? 1 : 0, b = k == 2 ? 1 : 2;
     kernels.multiply(points_at(f, a, a ? t : 0, ring), points_at(f, b, t, ring),
                      product_at(f, k, k ? t : 0, ring),
-                     (ring_at(form, ring + count) - ring_at(form, ring)) / POINT, k == 0 && t);
+                     (ring_at(form, ring + count) - ring_at(form, ring)) / POINT,
+                     (k == 0 && t) || e3tp_signal_adds(f->call, k));
 }
 
 /* Component i of field k on the rings from `ring` on. */
@@ -82,7 +89,7 @@ static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
     for (size_t i = 0; i < g->signals[k]; i++) {
         if (g->fields.sum[k][i].n)
             combine(f, k, i, ring, count);
-        if (g->base.form.separable && g->live[k][i])
+        if (g->base.form.separable && g->live[k][i] && e3tp_signal_ends(f->call, k))
             rings_to_slots(&g->base.form, &g->of[k][i], product_at(f, k, i, ring), ring, count,
                            f->base + f->plan->at.back[k][i]);
     }
@@ -158,7 +165,7 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                 multiply_rings(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (call->wanted[k])
+        if (e3tp_signal_ends(call, k))
             analyse(f, k, out[k]);
 }
 

@@ -22,9 +22,13 @@ static double work_of_products(double n, e3tp_pass pass)
     return (pass == E3TP_BACKWARD ? 4 : 2) * n * n * n;
 }
 
-static double conversions(e3tp_pass pass)
+static double conversions(const e3tp_problem *p, e3tp_pass pass)
 {
-    return pass == E3TP_BACKWARD ? 6 : 4;
+    const int back = pass == E3TP_BACKWARD;
+    double n = 0;
+    for (int k = 0; k < 3; k++)
+        n += (k == 2 ? 2 : 1) * e3tp_signal_ways(p, k, back);
+    return n;
 }
 
 /* Lines of multiply-adds per second on a core of about 3.5 GHz; calibration: bench, matrix products
@@ -36,7 +40,7 @@ static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
     const double n = 2.0 * p->spin + 1;
     const double lines =
-        work_of_products(n, pass) + conversions(pass) * (n * n * n / 3 + 4 * n * n + 40 * n);
+        work_of_products(n, pass) + conversions(p, pass) * (n * n * n / 3 + 4 * n * n + 40 * n);
     return e3tp_signal_seconds(p, pass, lines / e3tp_tier_speed(speed, tier));
 }
 
@@ -63,9 +67,9 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
 {
     const e3tp_matrix_plan *g = state;
     const double butterfly = 8.0 * (double)g->nquads + 2.0 * (double)g->npairs,
-                 mixes = 2 * g->multiplies * (pass == E3TP_BACKWARD ? 1.5 : 1);
+                 mixes = 2 * g->multiplies * conversions(g->problem, pass) / 4;
     const double flops = 2 * work_of_products((double)g->n, pass) + mixes +
-                         conversions(pass) * butterfly + 2 * (double)g->lines;
+                         conversions(g->problem, pass) * butterfly + 2 * (double)g->lines;
     return e3tp_count(g->problem, pass, (double)g->problem->channels * flops);
 }
 

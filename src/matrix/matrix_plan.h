@@ -32,9 +32,9 @@ typedef struct e3tp_matrix_plan {
     e3tp_mix *mixes;
     e3tp_mix_pool pool;
     size_t nquads, npairs;
-    uint16_t *quads, *pairs;                /* elements */
-    double multiplies;                      /* multiply-adds of a mix of x, y, z each, summed */
-    size_t at[E3TP_MATRIX_SIGNALS], result; /* matrices in a worker's scratch, elements */
+    uint16_t *quads, *pairs; /* elements */
+    double multiplies;       /* multiply-adds of a mix of x, y, z each, summed */
+    size_t at[E3TP_MATRIX_SIGNALS], result, joined; /* matrices in a worker's scratch, elements */
 } e3tp_matrix_plan;
 
 /* All but the runner of its tiles; the spin is at most E3TP_MATRIX_SPIN. */

@@ -29,7 +29,8 @@ static bool fill(const e3tp_problem *p, const matrices *m, int k, size_t u, cons
             return false;
         for (size_t e = 0; e < m->n * m->n; e++)
             for (size_t i = 0; i < d; i++)
-                matrix[e] += m->w[e * d + i] * v[p->blocks[k][b].offset + u * d + i];
+                matrix[e] += m->w[e * d + i] *
+                             v[p->blocks[k][b].offset + e3tp_problem_channel(p, k, u) * d + i];
     }
     return true;
 }

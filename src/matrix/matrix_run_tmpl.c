@@ -53,17 +53,17 @@ static void multiply_forward(const e3tp_matrix_plan *g, const real *const m[], r
     from_matrix(g, OTHER, yx, z);
 }
 
+/* To the result, or added to that of the tiles before. */
 static void multiply_back(const e3tp_matrix_plan *g, int k, const real *const m[], real *result,
-                          real *to)
+                          bool adds)
 {
     if (k == X) {
         multiply(g, m[NATURAL], false, m[Y], true, result, false);
         multiply(g, m[Y], true, m[OTHER], false, result, true);
     } else {
-        multiply(g, m[X], true, m[NATURAL], false, result, false);
+        multiply(g, m[X], true, m[NATURAL], false, result, adds);
         multiply(g, m[OTHER], false, m[X], true, result, true);
     }
-    from_matrix(g, k, result, to);
 }
 
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
@@ -83,10 +83,13 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
         kernels.combine(g->lines, m[NATURAL], m[OTHER]);
     }
     for (int k = 0; k < 3; k++) {
+        real *own = k == 1 && call->joins ? base + g->joined : result;
         if (call->wanted[k] && k < 2)
-            multiply_back(g, k, signals, result, out[k]);
+            multiply_back(g, k, signals, own, e3tp_signal_adds(call, k));
         else if (call->wanted[k])
             multiply_forward(g, signals, result, out[k]);
+        if (k < 2 && e3tp_signal_ends(call, k))
+            from_matrix(g, k, own, out[k]);
     }
 }
 

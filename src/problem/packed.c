@@ -7,6 +7,7 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
 {
     const size_t T = e3tp_tile_lanes(p), nblocks = p->nblocks[k];
     *q = (e3tp_packed){.lanes = lanes, .rows = rows, .by_tile = by_tile};
+    q->copies = k == 1 && p->common_y && p->factor_weights ? p->channels : 0;
     q->at = e3tp_alloc(a, nblocks, sizeof *q->at);
     q->stride = e3tp_alloc(a, nblocks, sizeof *q->stride);
     if (!q->at || !q->stride)
@@ -16,7 +17,8 @@ e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3t
         components += 2 * (size_t)p->blocks[k][i].l + 1;
     for (size_t i = 0, before = 0; i < nblocks; i++) {
         const e3tp_block *b = &p->blocks[k][i];
-        const size_t d = 2 * (size_t)b->l + 1, tiles = e3tp_tile_count(lanes, T, rows, b->mul);
+        const size_t d = 2 * (size_t)b->l + 1, mul = q->copies ? q->copies : b->mul,
+                     tiles = e3tp_tile_count(lanes, T, rows, mul);
         q->at[i] = by_tile ? before * T : q->elements;
         q->stride[i] = (by_tile ? components : d) * T;
         q->elements += tiles * d * T;

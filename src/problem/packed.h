@@ -16,7 +16,8 @@ typedef struct e3tp_packed {
     size_t elements;     /* of the whole, a multiple of T */
     size_t *at, *stride; /* [nblocks] */
     bool by_tile;
-    bool joined; /* the operand packs as one block of all components */
+    bool joined;   /* the operand packs as one block of all components */
+    size_t copies; /* of a common y that factors make another for every channel: channels; else 0 */
 } e3tp_packed;
 
 /* Lanes of a tile: one cache line of the problem's type. */
@@ -59,14 +60,14 @@ e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b
 
 /* pack    n rows of operand k to `to` (64-byte aligned, q->elements)
    clear   zeroes the tiles of n rows
-   unpack  the reverse; stride 0 adds the sum over rows to the one row at `to`; past: by unpack_past
- */
-#define E3TP_PACKED_KERNELS(X, real)                                                           \
-    X(pack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,   \
-             ptrdiff_t stride, const int64_t *index, real *to))                                \
-    X(clear, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *packed))     \
-    X(unpack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from, \
-               real *to, ptrdiff_t stride, bool past))
+   unpack  the reverse; stride 0 adds the sum over rows to the one row at `to`; past: by
+           unpack_past. Of copies their sum; they are used up */
+#define E3TP_PACKED_KERNELS(X, real)                                                               \
+    X(pack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,       \
+             ptrdiff_t stride, const int64_t *index, real *to))                                    \
+    X(clear, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *packed))         \
+    X(unpack, (const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *from, real *to, \
+               ptrdiff_t stride, bool past))
 
 #define E3TP_PACKED_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_packed_kernels_f32 {

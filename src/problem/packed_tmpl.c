@@ -15,6 +15,10 @@ static e3tp_tile_map map_of(const e3tp_packed *q, const e3tp_problem *p, int k, 
     e3tp_tile_map m = e3tp_operand_map(p, k, &p->blocks[k][i], stride, n, index, start);
     if (q->joined)
         m.d = m.mul ? p->dim[k] / m.mul : 0;
+    if (q->copies) {
+        m.mul = q->copies;
+        m.channel = 0;
+    }
     return m;
 }
 
@@ -32,18 +36,21 @@ static void clear(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, 
 {
     const size_t T = 64 / sizeof(real);
     for (size_t i = 0; i < (q->by_tile ? 1 : p->nblocks[k]) && p->nblocks[k]; i++) {
-        const size_t used = e3tp_tile_count(q->lanes, T, n, p->blocks[k][i].mul);
+        const size_t mul = q->copies ? q->copies : p->blocks[k][i].mul,
+                     used = e3tp_tile_count(q->lanes, T, n, mul);
         memset(packed + q->at[i], 0, used * q->stride[i] * sizeof(real));
     }
 }
 
-static void unpack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, const real *from,
+static void unpack(const e3tp_packed *q, const e3tp_problem *p, int k, size_t n, real *from,
                    real *to, ptrdiff_t stride, bool past)
 {
     for (size_t i = 0; i < (q->joined ? 1 : p->nblocks[k]); i++) {
         size_t start;
         const e3tp_tile_map m = map_of(q, p, k, i, n, stride, NULL, &start);
-        if (stride == 0)
+        if (q->copies)
+            tiles.sum_channels(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
+        else if (stride == 0)
             tiles.sum(&m, q->lanes, from + q->at[i], q->stride[i], to + start);
         else
             (past ? tiles.unpack_past : tiles.unpack)(&m, q->lanes, from + q->at[i], q->stride[i],

@@ -216,12 +216,23 @@ static e3tp_status make_signal_blocks(e3tp_problem *p, const e3tp_spec *s, signa
     for (int k = 0; k < 3; k++) {
         h->n[k] = e3tp_signal_harmonics(s, k, h->of[k]);
         for (size_t i = 0; i < h->n[k]; i++)
-            irreps[i] = (e3tp_irrep){(uint32_t)s->channels, (uint16_t)h->of[k][i].j,
-                                     (int8_t)h->of[k][i].parity};
+            irreps[i] = (e3tp_irrep){k == 1 && p->common_y ? 1 : (uint32_t)s->channels,
+                                     (uint16_t)h->of[k][i].j, (int8_t)h->of[k][i].parity};
         E3TP_TRY(make_blocks(p, k, irreps, h->n[k], a, why));
         for (size_t i = 0; i < h->n[k]; i++)
             p->blocks[k][i].component = h->of[k][i].l;
     }
+    return E3TP_OK;
+}
+
+static e3tp_status set_channels(e3tp_problem *p, const e3tp_spec *s, e3tp_message *why)
+{
+    const size_t C = s->channels, of_y = s->y_channels ? s->y_channels : C;
+    if (of_y != 1 && of_y != C)
+        return e3tp_fail(why, E3TP_E_INVALID,
+                         "channels of y: %zu, expected 1 or those of x, which are %zu", of_y, C);
+    p->channels = C;
+    p->common_y = of_y != C;
     return E3TP_OK;
 }
 
@@ -248,6 +259,7 @@ static e3tp_status choose_spin(e3tp_problem *p, const e3tp_spec *s, e3tp_message
 static void list_signal_paths(e3tp_problem *p, const double *kappa)
 {
     const size_t n2 = p->nblocks[1], n3 = p->nblocks[2], all = p->nblocks[0] * n2 * n3;
+    const e3tp_mode mode = p->common_y && !p->factor_weights ? E3TP_UVU : E3TP_UUU;
     for (size_t at = 0; at < all; at++)
         if (kappa[at] != 0) {
             const e3tp_user_path q = {
@@ -255,8 +267,8 @@ static void list_signal_paths(e3tp_problem *p, const double *kappa)
                 kappa[at]};
             p->user[p->nuser++] = q;
             if (p->channels)
-                p->paths[p->npaths++] = (e3tp_coupling){
-                    q.block[0], q.block[1], q.block[2], E3TP_UUU, false, q.coeff, 0, 0};
+                p->paths[p->npaths++] =
+                    (e3tp_coupling){q.block[0], q.block[1], q.block[2], mode, false, q.coeff, 0, 0};
         }
 }
 
@@ -314,14 +326,14 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
                                 e3tp_message *why)
 {
     signal_lists h;
+    E3TP_TRY(set_channels(p, s, why));
     E3TP_TRY(make_signal_blocks(p, s, &h, a, why));
     E3TP_TRY(choose_spin(p, s, why));
-    p->channels = s->channels;
     p->rank = s->rank;
+    p->factor_weights = p->op != E3TP_OP_GAUNT_POWER && s->weights > E3TP_WEIGHTS_NONE;
     if (p->op == E3TP_OP_GAUNT_POWER)
         return make_power(p, s, why);
     E3TP_TRY(make_signal_paths(p, &h, a, why));
-    p->factor_weights = s->weights > E3TP_WEIGHTS_NONE;
     if (p->factor_weights)
         p->weight_numel = e3tp_problem_factors(p, 0, 3);
     else if (p->rank > 1)

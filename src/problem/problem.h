@@ -6,7 +6,8 @@
 
    A product of signals is one block per harmonic (signals.h) with mul = channels and a `uuu` path,
    without weights of its own, for every coupled triple, coeff = e3tp_signal_strength; its weights
-   are factors per block and channel. */
+   are factors per block and channel. Where y has one channel for all of x, its blocks have mul = 1,
+   and paths are `uvu` unless there are factors, which make y another for every channel. */
 #ifndef E3TP_PROBLEM_H
 #define E3TP_PROBLEM_H
 
@@ -62,6 +63,7 @@ typedef struct e3tp_problem {
                            here are e3nn's, those by path are for backends that take them */
     bool factor_weights; /* signals: row = a [R][n1][C], b [R][n2][C], c [R][n3][C], end to end */
     size_t channels;     /* signals: C */
+    bool common_y;       /* signals: y has one channel for all C, C not 1 */
     size_t rank;         /* signals: R, terms of the sum; else 1 */
     int spin;            /* matrix: h */
     int power;           /* gaunt_power: N; weights are [N][n3][C], not factors */
@@ -89,10 +91,10 @@ typedef struct e3tp_spec {
     e3tp_path_norm path_norm;
     int weights; /* -1: default */
     bool weight_by_path;
-    unsigned types[3]; /* of vector fields: bits of e3tp_field_type */
-    size_t channels, rank;
-    int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
-    int power; /* gaunt_power: N */
+    unsigned types[3];                 /* of vector fields: bits of e3tp_field_type */
+    size_t channels, y_channels, rank; /* y_channels 0: as x */
+    int spin;                          /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
+    int power;                         /* gaunt_power: N */
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
@@ -108,6 +110,12 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 /* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, whether its
    degrees reach it. */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
+
+/* Channel of operand k that channel u of the product takes. */
+static inline size_t e3tp_problem_channel(const e3tp_problem *p, int k, size_t u)
+{
+    return k == 1 && p->common_y ? 0 : u;
+}
 
 size_t e3tp_problem_weighted_paths(const e3tp_problem *p);
 

@@ -52,12 +52,13 @@ static void take(e3tp_signal_tiles *s)
         s->gw[k] = e3tp_take(&s->scratch, T, tiles * factors, false);
         s->scaled[k] = e3tp_take(&s->scratch, T, factors ? components : 0, false);
     }
+    s->part = e3tp_take(&s->scratch, T, p->common_y ? s->components[1] * T : 0, false);
 }
 
 static bool is_symmetric(const e3tp_problem *p)
 {
-    bool yes =
-        p->op == E3TP_OP_GAUNT && p->layout[0] == p->layout[1] && p->nblocks[0] == p->nblocks[1];
+    bool yes = p->op == E3TP_OP_GAUNT && !p->common_y && p->layout[0] == p->layout[1] &&
+               p->nblocks[0] == p->nblocks[1];
     for (size_t i = 0; yes && i < p->nblocks[0]; i++)
         yes = p->blocks[0][i].l == p->blocks[1][i].l;
     return yes;
@@ -89,12 +90,27 @@ void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const vo
 /* Measured on avx2. */
 static const double seconds_per_packed_line = 1.9e-9, seconds_per_tile = 120e-9;
 
-double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
+/* Of a row, or of T rows. */
+static double group_tiles(const e3tp_problem *p)
 {
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
-    const double lines = C ? (double)((p->dim[0] + p->dim[1] + p->dim[2]) / C) : 0;
-    const double tiles =
-        choose_lanes(p) == E3TP_LANES_CHANNELS ? (double)((C + T - 1) / T) : (double)C / (double)T;
+    return (double)(choose_lanes(p) == E3TP_LANES_CHANNELS ? (C + T - 1) / T : C);
+}
+
+double e3tp_signal_ways(const e3tp_problem *p, int k, int back)
+{
+    const bool once = k == 1 && p->common_y && !p->factor_weights && p->channels;
+    return (once ? 1 / group_tiles(p) : 1) + (k < 2 ? back : 0);
+}
+
+double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
+{
+    const size_t rows = choose_lanes(p) == E3TP_LANES_CHANNELS ? 1 : e3tp_tile_lanes(p);
+    const double tiles = group_tiles(p) / (double)rows;
+    double lines = 0;
+    for (int k = 0; k < 3 && p->channels; k++)
+        lines += k == 1 && p->common_y ? (double)p->dim[k] / group_tiles(p)
+                                       : (double)(p->dim[k] / p->channels);
     return tiles * (tile + lines * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line +
                     seconds_per_tile);
 }

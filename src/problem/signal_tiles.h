@@ -11,14 +11,29 @@
 #include "problem/signals.h"
 
 /* What a call asks for, the same for all of its tiles. Results 0, 1, 2 are gx, gy, z; operands x,
-   y, gz, of which those are needed that a wanted result is made of. shared: one row of the operand
-   serves all tiles of a channel. */
+   y, gz, of which those are needed that a wanted result is made of. shared: the operand serves
+   more than one tile: one row of it all rows, or one channel of y all channels. */
 typedef struct e3tp_signal_call {
     bool back, second; /* gradients; double backward or JVP: results are hx, hy, hz */
     bool square;       /* y is x: operand 0 stands for both, and gx for gy */
     bool wanted[3], needed[3], shared[3];
     bool tangent[3]; /* of x, y: in `second`, is there and follows its operand */
+    /* gy is one for the tiles of a row, which add up where products are made: the last brings it
+       back. Of the tile at hand: */
+    bool joins, begins, ends;
 } e3tp_signal_call;
+
+/* Whether what a tile adds for result k adds to that of the tile before; whether the result is to
+   come back. */
+static inline bool e3tp_signal_adds(const e3tp_signal_call *call, int k)
+{
+    return k == 1 && call->joins && !call->begins;
+}
+
+static inline bool e3tp_signal_ends(const e3tp_signal_call *call, int k)
+{
+    return call->wanted[k] && (k != 1 || !call->joins || call->ends);
+}
 
 /* The operand whose samples stand for those of operand k. */
 static inline int e3tp_signal_stand_in(const e3tp_signal_call *call, int k)
@@ -63,12 +78,14 @@ typedef struct e3tp_signal_tiles {
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
     bool powers;        /* not linear in x: gradients of x need x; the tile knows second order */
     bool symmetric;     /* x and y may change places */
+    bool joins;         /* tiles may add up gradients of a common y, which they keep in scratch */
     bool idle[3];       /* some blocks take part in no path: their results are zero */
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */
     size_t together;    /* tiles that are packed at a time, at most */
     size_t block_rows;  /* most rows of a call */
     size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
+    size_t part;    /* and a tile's gradient of a common y, on its way to that of the row */
     size_t scratch; /* a worker's, elements: the walk's part, then what the plan adds */
     void (*walk)(const struct e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                  const e3tp_tangents *t, void *scratch);
@@ -79,6 +96,9 @@ void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const vo
 /* The code of a tile, and of the walk for that tier. */
 void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier);
 
+/* How often a tile's operand k goes to where products are made or a result comes back, forward and
+   backward (0, 1): a common y once for all tiles of a row. */
+double e3tp_signal_ways(const e3tp_problem *p, int k, int back);
 /* Seconds per row of a pass whose tiles take so many, with packing. */
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile);
 

@@ -31,7 +31,14 @@ typedef struct frame {
     real *to[3];             /* gx, gy, z */
     e3tp_signal_call call;   /* with gradients of the factors all results are wanted */
     bool factors, gradients; /* of factor weights */
+    bool common;             /* y has one tile for all channels */
 } frame;
+
+/* Whether operand k has one tile for all those of a row (lanes over rows: of T rows). */
+static bool is_common(const frame *f, int k)
+{
+    return k == 1 && f->common;
+}
 
 static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
 {
@@ -43,6 +50,16 @@ static void set_memory(frame *f, int k, ptrdiff_t stride, const int64_t *index)
         m->map[i] = e3tp_operand_map(p, k, &p->blocks[k][i], stride, f->r->n, index, &m->start[i]);
     if (joined)
         m->map[0].d = f->s->components[k];
+    for (size_t i = 0; i < m->n && is_common(f, k); i++) {
+        m->map[i].channel = 0;
+        m->map[i].mul = f->s->lanes == E3TP_LANES_CHANNELS ? T : 1;
+    }
+}
+
+/* Where the tiles of operand k are that serve those at `here`. */
+static spot spot_of(const frame *f, int k, spot here)
+{
+    return is_common(f, k) ? (spot){here.row, here.n, 0, 1} : here;
 }
 
 static size_t fewer(size_t a, size_t b)
@@ -62,8 +79,9 @@ static void pack(const frame *f, int k, spot here, const real *from, real *to)
     }
 }
 
-static void pack_operand(const frame *f, int k, spot here)
+static void pack_operand(const frame *f, int k, spot all)
 {
+    const spot here = spot_of(f, k, all);
     real *to = f->base + f->s->in[k];
     pack(f, k, here, f->from[k], to);
     if (f->call.tangent[k])
@@ -75,6 +93,22 @@ static e3tp_tile_map results_of(e3tp_tile_map m)
 {
     m.index = NULL;
     return m;
+}
+
+/* The gradient of a common y, complete with the last tile of a row. */
+static void unpack_common(const frame *f, spot here)
+{
+    const memory *of = &f->of[1];
+    real *from = f->base + f->s->out[1];
+    if (here.d + here.nd < f->s->group_tiles)
+        return;
+    for (size_t i = 0; i < of->n; i++) {
+        size_t at = of->start[i];
+        const e3tp_tile_map m =
+            e3tp_tile_part(results_of(of->map[i]), f->s->lanes, T, spot_of(f, 1, here), &at);
+        tiles.sum_channels(&m, f->s->lanes, from, f->s->components[1] * T, f->to[1] + at);
+        from += m.d * T;
+    }
 }
 
 /* The reverse; where one row serves all, the sum over rows is added to it. */
@@ -120,52 +154,98 @@ static void unpack_factors(const frame *f, int k, spot here)
 static void pack_operands(const frame *f, spot here, bool first)
 {
     for (int k = 0; k < 3; k++) {
-        if (f->call.needed[k] && (first || !f->call.shared[k]))
+        if (f->call.needed[k] && (is_common(f, k) ? here.d == 0 : first || !f->call.shared[k]))
             pack_operand(f, k, here);
         if (f->factors && f->r->sw)
             pack_factors(f, k, here);
     }
 }
 
-/* Tile i of those packed together, which is tile d of its row; with factors: operands times them,
-   their gradients, results times them. */
-static void run_tile(const frame *f, size_t i, size_t d, bool first)
+/* Packed tile of operand k that serves tile i of those at `here`. */
+static size_t tile_of(const frame *f, int k, spot here, size_t i)
+{
+    return is_common(f, k) ? i / here.nd : f->call.shared[k] ? 0 : i;
+}
+
+/* Where the result k of tile i goes: of a common y, the first tile of a row begins its gradient. */
+static real *result_of(const frame *f, int k, spot here, size_t i)
+{
+    const bool part = is_common(f, k) && !f->call.joins && here.d + i % here.nd > 0;
+    return f->base +
+           (part ? f->s->part
+                 : f->s->out[k] + (is_common(f, k) ? i / here.nd : i) * f->s->components[k] * T);
+}
+
+static bool is_fresh(const frame *f, int k, size_t d, bool first)
+{
+    if (!f->call.needed[k])
+        return false;
+    return is_common(f, k) ? d == 0 || f->factors : first || !f->call.shared[k];
+}
+
+/* Factors: gradients of theirs, and the results times them. */
+static void end_factors(const frame *f, size_t i, const real *const own[3], const real *const w[3],
+                        real *const out[3])
+{
+    const e3tp_signal_tiles *s = f->s;
+    for (int k = 0; k < 3; k++) {
+        const size_t n = s->problem->nblocks[k];
+        if (f->gradients)
+            tiles.overlap(n, s->d[k], own[k], out[k], f->base + s->gw[k] + i * n * T);
+        if (f->call.wanted[k])
+            tiles.weigh(n, s->d[k], w[k], out[k], out[k]);
+    }
+}
+
+/* Adds the gradient of a common y to that of the tiles of the row before. */
+static void add_part(const frame *f, spot here, size_t i)
+{
+    const size_t size = f->s->components[1] * T;
+    const real *part = result_of(f, 1, here, i);
+    real *sum = f->base + f->s->out[1] + i / here.nd * size;
+    for (size_t at = 0; at < size && part != sum; at++)
+        sum[at] += part[at];
+}
+
+/* Tile i of those packed together; with factors: operands times them, their gradients, results
+   times them. */
+static void run_tile(const frame *f, spot here, size_t i, bool first)
 {
     const e3tp_signal_tiles *s = f->s;
     const e3tp_problem *p = s->problem;
+    const size_t d = here.d + i % here.nd;
     const real *own[3], *in[3], *w[3];
     real *out[3];
     bool fresh[3];
     for (int k = 0; k < 3; k++) {
-        const size_t size = s->components[k] * T;
-        own[k] = in[k] = f->base + s->in[k] + (f->call.shared[k] ? 0 : i * s->lines[k] * T);
-        out[k] = f->base + s->out[k] + i * size;
+        own[k] = in[k] = f->base + s->in[k] + tile_of(f, k, here, i) * s->lines[k] * T;
+        out[k] = result_of(f, k, here, i);
         w[k] = f->base + s->w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
-        fresh[k] = f->call.needed[k] && (first || !f->call.shared[k]);
+        fresh[k] = is_fresh(f, k, d, first);
         if (f->call.wanted[k] && s->idle[k])
-            memset(out[k], 0, size * sizeof(real));
+            memset(out[k], 0, s->components[k] * T * sizeof(real));
         if (f->factors)
             in[k] = f->base + s->scaled[k];
         if (f->factors && fresh[k])
             tiles.weigh(p->nblocks[k], s->d[k], w[k], own[k], f->base + s->scaled[k]);
     }
-    s->tile(s->plan, &f->call, (const void *const[3]){in[0], in[1], in[2]},
+    e3tp_signal_call call = f->call;
+    call.begins = d == 0;
+    call.ends = d + 1 == s->group_tiles;
+    s->tile(s->plan, &call, (const void *const[3]){in[0], in[1], in[2]},
             (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
     if (f->call.square && f->to[1] && !f->call.wanted[1])
         memcpy(out[1], out[0], s->components[1] * T * sizeof(real));
-    for (int k = 0; k < 3; k++) {
-        if (f->gradients)
-            tiles.overlap(p->nblocks[k], s->d[k], own[k], out[k],
-                          f->base + s->gw[k] + i * p->nblocks[k] * T);
-        if (f->call.wanted[k] && f->factors)
-            tiles.weigh(p->nblocks[k], s->d[k], w[k], out[k], out[k]);
-    }
+    if (f->factors)
+        end_factors(f, i, own, w, out);
+    if (f->common && f->call.wanted[1])
+        add_part(f, here, i);
 }
 
-/* Whether one row of some operand serves all. */
+/* Whether one row of some operand serves all: tiles go by channels then. */
 static bool is_shared(const frame *f)
 {
-    return f->call.shared[0] || f->call.shared[1] || f->call.shared[2];
+    return !f->common && (f->call.shared[0] || f->call.shared[1] || f->call.shared[2]);
 }
 
 /* n packed tiles at once. */
@@ -186,15 +266,17 @@ static void run_tiles(const frame *f, spot here, bool first)
     const size_t rows = f->s->row_step, n = (here.n + rows - 1) / rows * here.nd;
     const bool shared = is_shared(f);
     pack_operands(f, here, first);
-    if (f->s->span && !f->factors && !shared)
+    if (f->s->span && !f->factors && !f->common && !shared)
         run_packed(f, n);
     else
         for (size_t i = 0; i < n; i++)
-            run_tile(f, i, here.d + i % here.nd, first && i == 0);
+            run_tile(f, here, i, first && i == 0);
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             unpack_factors(f, k, here);
-        if (f->to[k])
+        if (f->to[k] && is_common(f, k))
+            unpack_common(f, here);
+        else if (f->to[k])
             unpack(f, k, here);
     }
 }
@@ -220,8 +302,8 @@ static bool has_factors_in_lines(const frame *f)
 
 static bool runs_in_place(const frame *f)
 {
-    return f->s->span && (!f->factors || has_factors_in_lines(f)) && lies_in_lines(f, 0) &&
-           lies_in_lines(f, 1) && lies_in_lines(f, 2);
+    return f->s->span && !f->common && (!f->factors || has_factors_in_lines(f)) &&
+           lies_in_lines(f, 0) && lies_in_lines(f, 1) && lies_in_lines(f, 2);
 }
 
 /* Whole tiles of row i or, with lanes over rows, of channel i. */
@@ -276,6 +358,15 @@ static void run_rows(const frame *f)
         }
 }
 
+/* No channels: the sum over them. */
+static void clear_common(const frame *f)
+{
+    const size_t step = f->s->row_step;
+    memset(f->base + f->s->out[1], 0, f->s->components[1] * T * sizeof(real));
+    for (size_t row = 0; row < f->r->n; row += step)
+        unpack_common(f, (spot){row, fewer(step, f->r->n - row), 0, 0});
+}
+
 static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdiff_t stride[3])
 {
     c->back = back;
@@ -284,9 +375,12 @@ static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdi
     for (int k = 0; k < 3; k++) {
         c->needed[k] = ((k != 0 || f->s->powers) && c->wanted[0]) || (k != 1 && c->wanted[1]) ||
                        (k != 2 && c->wanted[2]);
-        c->shared[k] = (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
+        c->shared[k] = f->common
+                           ? k == 1 && !f->factors
+                           : (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
         c->tangent[k] = f->moved[k] && c->needed[k];
     }
+    c->joins = f->common && !f->factors && c->wanted[1] && f->s->joins;
     if (c->square) {
         c->needed[0] = c->needed[0] || c->needed[1];
         c->needed[1] = false;
@@ -307,8 +401,6 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
     const bool back = pass != E3TP_FORWARD;
     const ptrdiff_t stride[3] = {r->sx, r->sy, r->sz};
     const int64_t *const index[3] = {r->ix, r->iy, NULL};
-    if (!s->problem->channels)
-        return;
     memory of[3]; /* large: clearing it would take as long as a small call */
     frame f = {.s = s,
                .r = r,
@@ -318,11 +410,17 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                .moved = {t ? t->x : NULL, t ? t->y : NULL, NULL},
                .to = {back ? r->gx : NULL, back ? r->gy : NULL, back && !t ? NULL : r->z},
                .call = {.second = t != NULL, .square = is_square(s, r)},
-               .factors = s->problem->factor_weights};
+               .factors = s->problem->factor_weights,
+               .common = s->problem->common_y};
     f.gradients = f.factors && back && r->gw;
     for (int k = 0; k < 3; k++)
         set_memory(&f, k, stride[k], index[k]);
     set_call(&f.call, &f, back, stride);
+    if (!s->problem->channels) {
+        if (f.common && f.to[1])
+            clear_common(&f);
+        return;
+    }
     const bool in_place = runs_in_place(&f), packs = !in_place || s->problem->channels % T;
     for (int k = 0; k < 3 && f.factors && !r->sw && packs; k++)
         pack_factors(&f, k, (spot){0, fewer(r->n, s->row_step), 0, s->group_tiles});

@@ -66,7 +66,7 @@ static int signal_cases(void)
     return n;
 }
 
-static e3tp_plan *signal_plan(int i, e3tp_weights w)
+static e3tp_plan *signal_plan(int i, e3tp_weights w, size_t y_channels)
 {
     static const int degrees[] = {0, 1, 2, 3, 4, 5};
     e3tp_op op;
@@ -79,6 +79,7 @@ static e3tp_plan *signal_plan(int i, e3tp_weights w)
     e3tp_desc_set_degrees(d, E3TP_Y, degrees, fields ? 3 : 5);
     e3tp_desc_set_degrees(d, E3TP_Z, degrees, fields ? 4 : 6);
     e3tp_desc_set_channels(d, 3);
+    e3tp_desc_set_y_channels(d, y_channels);
     e3tp_desc_set_method(d, method);
     e3tp_desc_set_weights(d, w);
     return freeze(d);
@@ -178,7 +179,7 @@ START_TEST(gradients)
     if (_i < 3)
         check_gradients(product_plan(modes[_i]), 1, 1e-10);
     else
-        check_gradients(signal_plan(_i - 3, E3TP_WEIGHTS_ROW), 1e-3, 1e-6);
+        check_gradients(signal_plan((_i - 3) / 2, E3TP_WEIGHTS_ROW, _i % 2), 1e-3, 1e-6);
 }
 END_TEST
 
@@ -236,7 +237,7 @@ START_TEST(signal_equivariance)
 {
     enum { BLOCKS = 75 };
     static e3tp_irrep s[3][BLOCKS];
-    e3tp_plan *p = signal_plan(_i / 2, E3TP_WEIGHTS_SHARED);
+    e3tp_plan *p = signal_plan(_i / 4, E3TP_WEIGHTS_SHARED, _i / 2 % 2);
     double R[9];
     size_t n[3];
     for (int i = 0; i < 9; i++)
@@ -268,9 +269,9 @@ int main(int argc, char **argv)
     Suite *s = suite_create("identities");
     TCase *t = tcase_create(name);
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, gradients, 0, 3 + signal_cases());
+    tcase_add_loop_test(t, gradients, 0, 3 + 2 * signal_cases());
     tcase_add_loop_test(t, equivariance, 0, 6);
-    tcase_add_loop_test(t, signal_equivariance, 0, 2 * signal_cases());
+    tcase_add_loop_test(t, signal_equivariance, 0, 4 * signal_cases());
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -21,6 +21,8 @@ static bool gives_work;
 /* ---- a case ---- */
 
 typedef enum weights { STORED, SPLINE, RADIAL, LAYER } weights;
+/* Of the product, and of the form: channel-wise; or Gaunt, y with one channel. */
+typedef enum kind { GENERAL, ROTATED, GAUNT } kind;
 
 typedef struct setting {
     bool harmonics;
@@ -30,36 +32,36 @@ typedef struct setting {
     e3tp_layout layout;
     e3tp_place x, z;
     double scale;
-    e3tp_conv_form form;
+    kind kind;
 } setting;
 
 static const setting settings[] = {
     {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {true, SPLINE, true, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     E3TP_CONV_GENERAL},
-    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2,
-     E3TP_CONV_GENERAL},
-    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1,
-     E3TP_CONV_GENERAL},
+     GENERAL},
+    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2, GENERAL},
+    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1, GENERAL},
     {true, RADIAL, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {false, RADIAL, false, false, false, 3, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {false, LAYER, false, true, false, 5, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, -1,
-     E3TP_CONV_GENERAL},
+     GENERAL},
     {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     E3TP_CONV_ROTATED},
-    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1,
-     E3TP_CONV_ROTATED},
+     ROTATED},
+    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1, ROTATED},
     {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     E3TP_CONV_ROTATED},
+     ROTATED},
     {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, 1,
-     E3TP_CONV_ROTATED},
+     ROTATED},
+    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
+     GAUNT},
+    {true, SPLINE, true, false, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GAUNT},
 };
 
 typedef struct world {
@@ -93,11 +95,27 @@ static double *numbers(size_t n)
 
 static meter memory = {-1, 0, 0};
 
+/* To the degrees of the layer. */
+static e3tp_desc *gaunt_desc(const setting *s)
+{
+    static const int l[] = {0, 1, 2};
+    e3tp_desc *d;
+    e3tp_desc_create(&d, E3TP_OP_GAUNT);
+    for (int k = 0; k < 3; k++) {
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, l, k ? 3 : 2);
+        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout);
+    }
+    e3tp_desc_set_channels(d, s->mul);
+    e3tp_desc_set_y_channels(d, 1);
+    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    return d;
+}
+
 static e3tp_plan *plan_of(const setting *s, e3tp_dtype dtype, int threads, bool wide)
 {
     char x[40];
     snprintf(x, sizeof x, "%zux0e+%zux1o", s->mul, s->mul);
-    e3tp_desc *d = layer_desc(x, "0e+1o+2e", s->layout);
+    e3tp_desc *d = s->kind == GAUNT ? gaunt_desc(s) : layer_desc(x, "0e+1o+2e", s->layout);
     if (s->by_path)
         e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
     e3tp_desc_set_dtype(d, dtype);
@@ -192,7 +210,7 @@ static e3tp_conv_desc desc_of(const world *o)
     d.spline = s->w == SPLINE ? o->spline : NULL;
     d.radial = s->w == RADIAL ? o->radial : NULL;
     d.activations = s->w == LAYER ? HIDDEN : 0;
-    d.form = s->form;
+    d.form = s->kind == ROTATED ? E3TP_CONV_ROTATED : E3TP_CONV_GENERAL;
     return d;
 }
 
@@ -516,7 +534,8 @@ static outcome reference(const world *o, const operands *p, const operands *t)
 {
     static const setting plain = {.w = STORED};
     setting s = *o->s;
-    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = false, s.form = plain.form;
+    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = false;
+    s.kind = s.kind == ROTATED ? GENERAL : s.kind;
     world stored_world = world_of(&s, E3TP_F64, 1, false);
     operands sp = {{p->of[X], p->of[Y], p->of[W], p->of[Z], NULL, NULL}}, st = sp;
     for (int k = 0; k < OPERANDS; k++) {

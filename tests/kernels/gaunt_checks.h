@@ -97,9 +97,12 @@ static void NAME(check_lines)(const KERNELS *k)
     const size_t T = 64 / sizeof(REAL), n = 5;
     static NAME(memory) m, before;
     NAME(fill)(&m);
-    k->multiply(n, m.lines, m.ring, m.back);
+    k->multiply(n, m.lines, m.ring, m.back, false);
     for (size_t i = 0; i < n * T; i++)
         NAME(near)(m.back[i], (double)m.lines[i] * m.ring[i]);
+    k->multiply(n, m.lines, m.ring, m.back, true);
+    for (size_t i = 0; i < n * T; i++)
+        NAME(near)(m.back[i], 2 * (double)m.lines[i] * m.ring[i]);
     before = m;
     k->clear(3, zeros, m.ring);
     for (size_t i = 0; i < LINES * T; i++) {

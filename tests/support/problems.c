@@ -60,6 +60,10 @@ static const struct {
     {"matrix", E3TP_OP_MATRIX, {{0, 1, 2}, {0, 1}, {0, 1, 2, 3}}, {3, 2, 4}},
     {"cross", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
     {"dot", E3TP_OP_DOT, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
+    {"gaunt with one y", E3TP_OP_GAUNT, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
+    {"complete with one y", E3TP_OP_COMPLETE, {{0, 1, 2}, {1, 2}, {0, 1, 3}}, {3, 2, 3}},
+    {"matrix with one y", E3TP_OP_MATRIX, {{0, 1}, {0, 1, 2}, {0, 1, 2}}, {2, 3, 3}},
+    {"cross with one y", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1}}, {2, 1, 2}},
     {"power", E3TP_OP_GAUNT_POWER, {{0, 1, 2}, {0}, {0, 1, 3}}, {3, 0, 3}},
 };
 
@@ -132,10 +136,12 @@ static void describe_signals(e3tp_desc *d, const problem *p)
         e3tp_desc_set_degrees(d, (e3tp_operand)k, signals[i].l[k], signals[i].n[k]);
     e3tp_desc_set_channels(d, p->mul);
     e3tp_desc_set_weights(d, p->weights);
-    if (p->kind == PROBLEM_POWER)
+    if (p->kind == PROBLEM_POWER) {
         e3tp_desc_set_power(d, 3);
-    else
-        e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
+        return;
+    }
+    e3tp_desc_set_y_channels(d, p->kind >= PROBLEM_GAUNT_COMMON);
+    e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
 }
 
 e3tp_desc *problem_desc(const problem *p)
@@ -166,14 +172,16 @@ e3tp_desc *problem_desc(const problem *p)
 /* A method refuses all other kinds. */
 bool problem_served(e3tp_method m, problem_kind kind)
 {
-    const bool gaunt = kind == PROBLEM_GAUNT || kind == PROBLEM_GAUNT_LISTS;
+    const bool gaunt = kind == PROBLEM_GAUNT || kind == PROBLEM_GAUNT_LISTS ||
+                       kind == PROBLEM_GAUNT_COMMON,
+               matrix = kind == PROBLEM_MATRIX || kind == PROBLEM_MATRIX_COMMON;
     switch (m) {
     case E3TP_METHOD_GAUNT:
         return gaunt;
     case E3TP_METHOD_GRID:
-        return kind != PROBLEM_PAIRS && kind != PROBLEM_MATRIX;
+        return kind != PROBLEM_PAIRS && !matrix;
     case E3TP_METHOD_MATRIX:
-        return kind == PROBLEM_MATRIX;
+        return matrix;
     case E3TP_METHOD_CG:
         return kind != PROBLEM_POWER;
     default:

@@ -21,6 +21,10 @@ typedef enum problem_kind {
     PROBLEM_MATRIX,
     PROBLEM_CROSS,
     PROBLEM_DOT,
+    PROBLEM_GAUNT_COMMON, /* from here on y has one channel */
+    PROBLEM_COMPLETE_COMMON,
+    PROBLEM_MATRIX_COMMON,
+    PROBLEM_CROSS_COMMON,
     PROBLEM_POWER, /* of degrees 0..2, to the third; there is no y and no second order */
     PROBLEMS
 } problem_kind;
