@@ -9,8 +9,9 @@
      op=tp:  in1= in2= irreps; mode=uvw|uvu|uvv|uuw|uuu|uvuv; lmax_out=L; paths=all|natural (only l3
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
-     else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N;
-             rank=N, with weights; op=power: power=N, of x alone, l1= and l3=
+     else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N; cy=1: y has
+             one channel for all (0: as many); rank=N, with weights; op=power: power=N, of x alone,
+   l1= and l3=
 
    y=own|x: y is the array of x, or one of its own.
 
@@ -32,7 +33,7 @@ typedef struct bench_problem {
     e3tp_mode mode;
     int lmax_out, natural, sep;
     int l1[2], l2[2], l3[2]; /* first, last */
-    size_t channels, rank, batch;
+    size_t channels, y_channels, rank, batch;
     int power;
     e3tp_dtype dtype;
     e3tp_pass pass;

@@ -83,6 +83,11 @@ static e3tp_status read_irreps(bench_product *q, int which, const char *text)
     return E3TP_OK;
 }
 
+static size_t channels_of(const bench_product *q, int which)
+{
+    return which == 1 && q->problem.y_channels ? q->problem.y_channels : q->problem.channels;
+}
+
 /* Appends a block for each degree, of the degree's parity (natural 1) or the opposite (-1). */
 static e3tp_status make_degrees(bench_product *q, int which, const int range[2], int natural)
 {
@@ -94,7 +99,7 @@ static e3tp_status make_degrees(bench_product *q, int which, const int range[2],
     for (size_t i = 0; i < n; i++) {
         const int l = range[0] + (int)i;
         blocks[before + i] =
-            (bench_block){l, l % 2 ? -natural : natural, q->problem.channels, 0, l};
+            (bench_block){l, l % 2 ? -natural : natural, channels_of(q, which), 0, l};
     }
     q->blocks[which] = blocks;
     q->nblocks[which] = before + n;
@@ -111,7 +116,7 @@ static e3tp_status make_fields(bench_product *q, int which, const int range[2], 
     for (int j = range[0]; j <= range[1]; j++)
         for (int l = j ? j - 1 : 1; l <= j + 1; l++)
             blocks[q->nblocks[which]++] =
-                (bench_block){j, (l + pseudo) % 2 ? 1 : -1, q->problem.channels, 0, l};
+                (bench_block){j, (l + pseudo) % 2 ? 1 : -1, channels_of(q, which), 0, l};
     return E3TP_OK;
 }
 
@@ -382,6 +387,8 @@ static void describe_degrees(e3tp_desc *d, const bench_product *q)
     e3tp_desc_set_rank(d, q->problem.rank);
     if (powers)
         e3tp_desc_set_power(d, q->problem.power);
+    else
+        e3tp_desc_set_y_channels(d, q->problem.y_channels);
 }
 
 static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)

@@ -101,7 +101,9 @@ static path_terms make_path(const bench_product *q, const bench_path *t)
 {
     const bench_block *a = &q->blocks[0][t->in1], *b = &q->blocks[1][t->in2],
                       *c = &q->blocks[2][t->out];
-    const e3tp_mode mode = bench_is_signal(q->problem.op) ? E3TP_UUU : q->problem.mode;
+    const e3tp_mode mode = !bench_is_signal(q->problem.op) ? q->problem.mode
+                           : b->mul == a->mul              ? E3TP_UUU
+                                                           : E3TP_UVU;
     path_terms p = {0};
     p.terms = bench_terms(a->l, b->l, c->l);
     p.ntriples = make_triples(mode, a->mul, b->mul, c->mul, &p.triples);
@@ -121,10 +123,10 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
         at[0] = t->w_offset + m->weight;
         return 1;
     }
-    const size_t block[3] = {t->in1, t->in2, t->out}, channel[3] = {m->u, m->v, m->o};
+    const size_t block[3] = {t->in1, t->in2, t->out};
     size_t first = 0;
     for (int k = 0; k < 3; k++) {
-        at[k] = (first + rank * q->nblocks[k] + block[k]) * q->problem.channels + channel[k];
+        at[k] = (first + rank * q->nblocks[k] + block[k]) * q->problem.channels + m->u;
         first += q->problem.rank * q->nblocks[k];
     }
     return 3;
