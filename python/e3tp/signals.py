@@ -54,6 +54,7 @@ class SignalProduct(Plan):
                "vector"    product of vector fields in the harmonics V^(j,l), j-1 <= l <= j+1, ascending by j, then l
     lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
     channels   C; the irreps of functions are Cx0e+Cx1o+...
+    y_channels None: y has C channels too; 1: it has one, which meets all of x, and irreps_in2 are 1x0e+1x1o+...
     weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per irrep; "row": the same behind batch axes
     rank       R: the sum of R products with weights of their own, a (R, n1, C), b (R, n2, C), c (R, n_out, C);
                1: one product, weights without that axis
@@ -90,6 +91,7 @@ class SignalProduct(Plan):
         spin=None,
         product="cross",
         types=None,
+        y_channels=None,
     ):
         operation = _operation(kind, spin, product)
         bits = _types(types, kind)
@@ -101,6 +103,7 @@ class SignalProduct(Plan):
             for which, degrees in enumerate(lists):
                 desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
             desc.set("channels", self.channels)
+            desc.set("y_channels", 0 if y_channels is None else integer("y_channels", y_channels, 1))
             desc.set("weights", choice("weights", weights, WEIGHTS))
             desc.set("rank", self.rank)
             if spin is not None:

@@ -99,6 +99,22 @@ class Gaunt(unittest.TestCase):
                 for g, (d, change) in zip(p.backward(*given, gz), slopes(p, given, rng)):
                     self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
 
+    def test_one_channel_of_y(self):
+        for kind, weights, axes in (("gaunt", None, ()), ("complete", "shared", ()), ("matrix", "row", (5,))):
+            for method in e3tp.methods(kind):
+                options = dict(channels=3, weights=weights, method=method, dtype=np.float64)
+                with e3tp.SignalProduct(kind, 2, [1, 2], 3, y_channels=1, **options) as p:
+                    self.assertEqual(p.irreps_in2, Irreps("1x1o+1x2e"))
+                    given = operands(p) + (factors(p, *axes) if weights else [])
+                    np.testing.assert_allclose(p(*given), product(p, *given), atol=1e-12)
+                    gz = rng.standard_normal((5, p.irreps_out.dim))
+                    grads = p.backward(*given, gz)
+                    self.assertEqual([g.shape for g in grads], [a.shape for a in given])
+                    for g, (d, change) in zip(grads, slopes(p, given, rng)):
+                        self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=10)
+        with self.assertRaisesRegex(ValueError, "channels of y: 2, expected 1"):
+            e3tp.SignalProduct("gaunt", 1, 1, 1, channels=3, y_channels=2)
+
     def test_layouts(self):
         for method, layout in itertools.product(METHODS, itertools.product(LAYOUTS, repeat=3)):
             options = dict(channels=3, weights="shared", method=method, dtype=np.float64)
