@@ -99,8 +99,10 @@ static double group_tiles(const e3tp_problem *p)
 
 double e3tp_signal_ways(const e3tp_problem *p, int k, int back)
 {
-    const bool once = k == 1 && p->common_y && !p->factor_weights && p->channels;
-    return (once ? 1 / group_tiles(p) : 1) + (k < 2 ? back : 0);
+    const bool once = k == 1 && p->common_y && !p->factor_weights && p->channels,
+               joins = once && !e3tp_signal_is_field(p->op, 1);
+    const double share = once ? 1 / group_tiles(p) : 1;
+    return share + (k == 2 ? 0 : joins ? back * share : back);
 }
 
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)

@@ -97,7 +97,7 @@ void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const vo
 void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier);
 
 /* How often a tile's operand k goes to where products are made or a result comes back, forward and
-   backward (0, 1): a common y once for all tiles of a row. */
+   backward (0, 1): a common y once for all tiles of a row, and its gradient where those add up. */
 double e3tp_signal_ways(const e3tp_problem *p, int k, int back);
 /* Seconds per row of a pass whose tiles take so many, with packing. */
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile);
