@@ -48,7 +48,8 @@ typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, cons
                             void *const out[3], const bool fresh[3], void *scratch);
 
 /* `count` whole tiles, where the caller has them or packed: component i of tile t of an operand or
-   result at i step + t tile elements from its pointer, which need not be aligned. */
+   result at i step + t tile elements from its pointer, which need not be aligned; tile 0: one for
+   all. */
 typedef struct e3tp_signal_span {
     const void *in[3];
     void *out[3];

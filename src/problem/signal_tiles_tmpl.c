@@ -282,12 +282,15 @@ static void run_tiles(const frame *f, spot here, bool first)
 }
 
 /* Whether lanes of what a call reads and writes for operand k are adjacent, its components equally
-   far apart, and none of its results summed. */
+   far apart, and none of its results summed. A common y is packed for its row. */
 static bool lies_in_lines(const frame *f, int k)
 {
     const e3tp_tile_map *m = &f->of[k].map[0];
     if (!f->call.needed[k] && !f->call.wanted[k])
         return true;
+    if (is_common(f, k))
+        return f->s->lanes == E3TP_LANES_CHANNELS && f->s->problem->channels % T == 0 &&
+               !f->call.wanted[k];
     if (f->of[k].n != 1 || m->index)
         return false;
     return f->s->lanes == E3TP_LANES_ROWS ? m->row == 1
@@ -302,8 +305,8 @@ static bool has_factors_in_lines(const frame *f)
 
 static bool runs_in_place(const frame *f)
 {
-    return f->s->span && !f->common && (!f->factors || has_factors_in_lines(f)) &&
-           lies_in_lines(f, 0) && lies_in_lines(f, 1) && lies_in_lines(f, 2);
+    return f->s->span && (!f->factors || has_factors_in_lines(f)) && lies_in_lines(f, 0) &&
+           lies_in_lines(f, 1) && lies_in_lines(f, 2);
 }
 
 /* Whole tiles of row i or, with lanes over rows, of channel i. */
@@ -322,6 +325,12 @@ static void run_span(const frame *f, size_t i, size_t whole)
         if (f->factors)
             span.w[k] = (const real *)f->r->w + i * (size_t)f->r->sw +
                         e3tp_problem_factors(p, f->r->term, k);
+    }
+    if (f->common && f->call.needed[1]) {
+        pack_operand(f, 1, (spot){i, 1, 0, 1});
+        span.in[1] = f->base + f->s->in[1];
+        span.step[1] = T;
+        span.tile[1] = 0;
     }
     f->s->span(f->s->plan, &f->call, &span);
 }
