@@ -214,7 +214,7 @@ def goals(rows):
         )
     )
     table.append(auto_goal(rows))
-    cases = ("product", "plan", "layer", "conv", "radial", "s2grid", "harmonics")
+    cases = ("product", "plan", "layer", "conv", "rotated", "radial", "s2grid", "harmonics")
     timed = [r for case in cases for r in pick(rows, case)]
     wrong = [r for r in rows if r["case"] in ("wrong", "error")]
     table.append(

@@ -16,6 +16,7 @@ import pareto
 import passes
 import plots
 import rivalry
+import rotated
 import summary as s
 import words
 
@@ -87,7 +88,8 @@ def machine(rows, command):
 
 def goal_table(rows):
     lines = []
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows) + rivalry.goals(rows):
+    convolution = passes.goals(rows) + fused.goals(rows) + rotated.goals(rows)
+    for goal in g.goals(rows) + kinds.goals(rows) + convolution + rivalry.goals(rows):
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -383,6 +385,16 @@ FUSED = [
     ("% of peak", lambda r: percent(g.share(r))),
 ]
 
+ROTATED = [
+    ("L", lambda r: r["L"]),
+    ("<isa", lambda r: r["isa"]),
+    ("<form", lambda r: r["form"]),
+    ("<pass", lambda r: r["name"]),
+    ("ns/edge", lambda r: r["ns_per_item"]),
+    ("% of peak", lambda r: percent(g.share(r))),
+    ("times as fast as general", lambda r: round(r["faster"], 2)),
+]
+
 GRAPHS = [
     ("<graph", lambda r: r["name"]),
     ("<pass", lambda r: r["pass"]),
@@ -444,6 +456,8 @@ def layer(rows):
         + table(passes.layers(rows), LAYERS)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
+        + f"<p>{words.ROTATED}</p>"
+        + table(rotated.table(rows), ROTATED)
         + f"<p>{words.GRAPHS}</p>"
         + table(g.pick(rows, "graphs"), GRAPHS)
         + f"<p>{words.ROOFLINE}</p>"

@@ -15,7 +15,7 @@
 #include "timing.h"
 #include "verify.h"
 
-enum { CHANNELS = 128, CELLS = 3, MOST_DEGREE = 6 };
+enum { CHANNELS = 128, CELLS = 3, MOST_DEGREE = 6, FEW_ROUNDS = 3 };
 enum { X, V, W, Z, OPERANDS };
 enum { GENERAL, ROTATED, FORMS };
 static const char *const form_names[FORMS] = {"general", "rotated"};
@@ -28,6 +28,7 @@ enum { PASSES = sizeof passes / sizeof *passes };
 
 typedef struct setup {
     int L;
+    e3tp_isa isa;
     bench_material m;
     e3tp_sh *sh;
     e3tp_conv *conv[FORMS];
@@ -45,7 +46,7 @@ static void irreps_text(int L, int channels, char *text, size_t cap)
                                  l % 2 ? 'o' : 'e');
 }
 
-static int make_product(setup *s, int threads, char *why, size_t cap)
+static int make_product(setup *s, char *why, size_t cap)
 {
     char x[128], y[128], text[512];
     irreps_text(s->L, CHANNELS, x, sizeof x);
@@ -53,18 +54,18 @@ static int make_product(setup *s, int threads, char *why, size_t cap)
     snprintf(
         text, sizeof text,
         "op=tp in1=%s in2=%s mode=uvu paths=all sep=0 lmax_out=%d weights=shared layout=ir_mul "
-        "batch=16 pass=bwd threads=%d",
-        x, y, s->L, threads);
+             "batch=16 pass=bwd threads=1 isa=%s",
+             x, y, s->L, e3tp_isa_name(s->isa));
     return bench_verified(&s->m.product, text, why, cap);
 }
 
-static int make_forms(setup *s, int threads, char *why, size_t cap)
+static int make_forms(setup *s, char *why, size_t cap)
 {
     int ls[MOST_DEGREE + 1];
     for (int l = 0; l <= s->L; l++)
         ls[l] = l;
     e3tp_sh_desc h = e3tp_sh_desc_init(ls, (size_t)s->L + 1, 1, E3TP_SH_COMPONENT);
-    h.threads = threads;
+    h.threads = 1, h.isa = s->isa;
     if (e3tp_sh_create(&s->sh, &h, why, cap))
         return 0;
     for (int f = 0; f < FORMS; f++) {
@@ -76,15 +77,15 @@ static int make_forms(setup *s, int threads, char *why, size_t cap)
     return 1;
 }
 
-static int setup_create(setup *s, int L, int threads, char *why, size_t cap)
+static int setup_create(setup *s, int L, e3tp_isa isa, char *why, size_t cap)
 {
     bench_crystal *c = &s->m.crystal;
-    *s = (setup){.L = L};
+    *s = (setup){.L = L, .isa = isa};
     if (!bench_diamond(c, bench_diamond_a, CELLS, BENCH_NEIGHBOURS)) {
         snprintf(why, cap, "no cutoff gives every atom %d neighbours", BENCH_NEIGHBOURS);
         return 0;
     }
-    if (!make_product(s, threads, why, cap) || !make_forms(s, threads, why, cap) ||
+    if (!make_product(s, why, cap) || !make_forms(s, why, cap) ||
         e3tp_graph_create(&s->m.graph, E3TP_INT32, c->receiver, c->sender, c->edges, c->atoms,
                           c->atoms, why, cap))
         return 0;
@@ -155,19 +156,19 @@ static double verify(setup *s)
 
 /* ---- report */
 
-static void report(const bench_layer_options *o, const setup *s, int form, int pass, int threads,
+static void report(const bench_layer_options *o, const setup *s, int form, int pass,
                    bench_stats seconds, double err, double general)
 {
     char problem[200];
     snprintf(problem, sizeof problem,
-             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d L=%d channels=%d form=%s",
-             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, s->L, CHANNELS, form_names[form]);
+             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=1 L=%d channels=%d form=%s",
+             s->m.crystal.atoms, BENCH_NEIGHBOURS, s->L, CHANNELS, form_names[form]);
     bench_result r =
         bench_conv_result("rotated", passes[pass].name, problem, passes[pass].short_name,
-                          s->m.product.plan, s->m.crystal.edges, threads, seconds);
+                          s->m.product.plan, s->m.crystal.edges, 1, seconds);
     r.flops = e3tp_conv_flops(s->conv[form], passes[pass].pass);
     r.max_err = err;
-    const double share = r.flops / r.ns.median / bench_peak_gflops(r.isa, 0, threads);
+    const double share = r.flops / r.ns.median / bench_peak_gflops(r.isa, 0, 1);
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_json_text(o->json, "form", form_names[form]);
@@ -175,15 +176,21 @@ static void report(const bench_layer_options *o, const setup *s, int form, int p
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%d %-8s %-27s %d %9.1f %7.2f %6.2f %6.2f %8.1e\n", s->L,
-                form_names[form], r.name, threads, r.ns.median, r.ns.median / CHANNELS, share,
+        fprintf(o->table, "%d %-7s %-8s %-27s %9.1f %7.2f %6.2f %6.2f %8.1e\n", s->L, r.isa,
+                form_names[form], r.name, r.ns.median, r.ns.median / CHANNELS, share,
                 general / seconds.median, err);
 }
 
-static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
+/* The general form takes a second or two at the largest degree. */
+static int rounds_of(const bench_layer_options *o, int L)
+{
+    return L < MOST_DEGREE ? bench_conv_rounds(o) : FEW_ROUNDS;
+}
+
+static int measure(const bench_layer_options *o, const setup *s, double err)
 {
     static double v[FORMS][PASSES][BENCH_MOST_ROUNDS];
-    const int rounds = bench_conv_rounds(o);
+    const int rounds = rounds_of(o, s->L);
     bench_stats seconds[FORMS][PASSES];
     for (int i = 0; i < rounds; i++)
         for (int p = 0; p < PASSES; p++)
@@ -196,43 +203,44 @@ static int measure(const bench_layer_options *o, const setup *s, int threads, do
     for (int p = 0; p < PASSES; p++)
         for (int f = 0; f < FORMS; f++) {
             seconds[f][p] = bench_statistics(v[f][p], (size_t)rounds);
-            report(o, s, f, p, threads, seconds[f][p], err, seconds[GENERAL][p].median);
+            report(o, s, f, p, seconds[f][p], err, seconds[GENERAL][p].median);
         }
     return 1;
 }
 
-static int run_degree(const bench_layer_options *o, int L, int threads)
+static int run_degree(const bench_layer_options *o, int L, e3tp_isa isa)
 {
     setup s;
     char why[512] = "";
     double err = INFINITY;
     if (o->progress)
-        fprintf(stderr, "\r\033[Krotated convolution, L = %d, %d thread%s ...", L, threads,
-                threads > 1 ? "s" : "");
-    if (setup_create(&s, L, threads, why, sizeof why) && make_arrays(&s))
+        fprintf(stderr, "\r\033[Krotated convolution, L = %d, %s ...", L, e3tp_isa_name(isa));
+    if (setup_create(&s, L, isa, why, sizeof why) && make_arrays(&s))
         err = verify(&s);
     int ok = err <= bench_tolerance(E3TP_F32);
     if (!ok)
         fprintf(stderr, "WRONG rotated convolution, L = %d: %s error %.2g\n", L, why, err);
-    ok = ok && measure(o, &s, threads, err);
+    ok = ok && measure(o, &s, err);
     setup_destroy(&s);
     return ok;
 }
 
 int bench_rotated(const bench_layer_options *o)
 {
-    static const int degrees[] = {1, 2, 3, 4, 6};
+    static const int degrees[] = {1, 2, 3, 4, MOST_DEGREE};
+    static const e3tp_isa tiers[] = {E3TP_ISA_AVX2, E3TP_ISA_AVX512};
     const size_t n = sizeof degrees / sizeof *degrees - (o->quick ? 1 : 0);
     int ok = 1;
     if (o->table)
-        fprintf(o->table,
-                "\nrotated convolution: diamond, %d neighbours, %d channels, all paths to L, "
-                "shared weights, ir_mul; ns per edge\nL form     %-27s t        ns channel  share "
-                "faster  max.err\n",
-                BENCH_NEIGHBOURS, CHANNELS, "pass");
+        fprintf(
+            o->table,
+            "\nrotated convolution: diamond, %d neighbours, %d channels, all paths to L, "
+            "shared weights, ir_mul, one thread; ns per edge\nL isa     form     %-27s        ns "
+            "channel  share faster  max.err\n",
+            BENCH_NEIGHBOURS, CHANNELS, "pass");
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < 2; k++)
-            if (o->threads[k] > 0)
-                ok = run_degree(o, degrees[i], o->threads[k]) && ok;
+            if (e3tp_isa_usable(tiers[k]))
+                ok = run_degree(o, degrees[i], tiers[k]) && ok;
     return ok;
 }

@@ -10,6 +10,7 @@ import goals as g
 import growth
 import kinds
 import passes
+import rotated
 import limits
 
 SETTINGS = {
@@ -206,7 +207,7 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows):
+    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows) + rotated.goals(rows):
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
@@ -257,6 +258,18 @@ def print_fused(rows):
         print(f"{r['name']:36}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18}")
 
 
+def print_rotated(rows):
+    found = rotated.table(rows)
+    if not found:
+        return
+    print("\nrotated form: all paths to L, summed, 128 channels, shared weights, one thread; ns per edge")
+    print(f"{'L  isa':11}{'form':9}{'pass':27}      ns  % of peak  / general")
+    for r in found:
+        share = 100 * (g.share(r) or 0)
+        place = f"{r['L']:<3.0f}{r['isa']:8}{r['form']:9}{r['name']:27}"
+        print(f"{place}{r['ns_per_item']:8.0f} {share:10.1f} {r['faster']:10.2f}")
+
+
 def print_graphs(rows):
     found = g.pick(rows, "graphs")
     if not found:
@@ -305,6 +318,7 @@ def main():
         print_passes,
         print_layers,
         print_fused,
+        print_rotated,
         print_graphs,
         print_radial,
         print_expressivity,

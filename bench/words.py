@@ -75,6 +75,11 @@ evaluated. Forces are gradients of features and vectors; training on forces, the
 both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
 the spline writes and the convolution reads, over the time of reading them alone."""
 
+ROTATED = """All paths from degrees 0..L with harmonics 0..L of the edge vectors to 0..L, summed, 128 channels, a weight
+for each path and channel that all edges share: in the frame of each edge, where harmonics have one order and paths
+couple equal orders alone (frames and turns included), and as any other product. One thread. Percent of peak counts what
+each form executes, making harmonics not counted."""
+
 GRAPHS = """Forward, and gradients of features and vectors (bwd), on graphs of other sizes and kinds; 46 neighbours in
 diamond, about 53 in what is like water. Without edges the time is that of the call. Scratch is all memory beyond
 operands, results and the graph."""

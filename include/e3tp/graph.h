@@ -133,6 +133,7 @@ typedef struct e3tp_conv_desc {
     const e3tp_radial *radial;
     size_t activations;
     e3tp_conv_form form;
+    int m_max; /* -1: every order */
 } e3tp_conv_desc;
 
 /* x at the sender, y at the edge, w at the edge or shared, as the plan has them, z at the receiver,
@@ -152,14 +153,15 @@ static inline e3tp_conv_desc e3tp_conv_desc_init(const e3tp_plan *plan)
     d.radial = NULL;
     d.activations = 0;
     d.form = E3TP_CONV_AUTO;
+    d.m_max = -1;
     return d;
 }
 
 /* Joins plan (kept by reference: it must outlive the convolution) with places; d NULL: as
    e3tp_conv_desc_init sets them. INVALID: NULL, an unknown place, one that does not fit, scale not
-   finite, no such form, a plan of harmonics, splines or radial functions whose type or width does
-   not fit. UNSUPPORTED for BATCH_LAST layouts, and where form ROTATED does not serve. NOMEM. msg:
-   snprintf rules, may be NULL. */
+   finite, no such form, m_max below -1, a plan of harmonics, splines or radial functions whose type
+   or width does not fit. UNSUPPORTED for BATCH_LAST layouts, and where form ROTATED does not serve,
+   or m_max asks for it and does not get it. NOMEM. msg: snprintf rules, may be NULL. */
 E3TP_API e3tp_status e3tp_conv_create(e3tp_conv **out, const e3tp_plan *plan,
                                       const e3tp_conv_desc *d, char *msg, size_t cap);
 E3TP_API void e3tp_conv_destroy(e3tp_conv *c); /* NULL is fine */

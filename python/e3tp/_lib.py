@@ -110,7 +110,7 @@ class ConvDesc(ctypes.Structure):
         + [(name, c_int) for name in "x y w z".split()]
         + [("scale", c_double), ("w_stored", c_int)]
         + [(name, c_void_p) for name in "sh spline radial".split()]
-        + [("activations", c_size_t), ("form", c_int)]
+        + [("activations", c_size_t), ("form", c_int), ("m_max", c_int)]
     )
 
 

@@ -111,6 +111,8 @@ class SHConvolution(Connected):
     x_at, w_at, out_at, scale, weight_dtype   as of Convolution; w_at without radial only
     form           "general"; "rotated": in the frame of each edge, where paths couple equal orders alone (eSCN), for
                    first derivatives; "auto": what is estimated to be faster. describe() tells which
+    m_max          the largest order that couples in the frame of an edge, as in eSCN; None: all. The rotated form
+                   alone has it, without second derivatives
     sorted, dtype, layout, threads, ...       as of uvu_tensor_product
 
     Gradients come as a named tuple: x, vectors, then w (without radial, and activations of a LastLayer), then radial
@@ -132,6 +134,7 @@ class SHConvolution(Connected):
         scale=1.0,
         weight_dtype=None,
         form="auto",
+        m_max=None,
         **options,
     ):
         self.radial, self._table = radial, _table_of(radial)
@@ -162,7 +165,7 @@ class SHConvolution(Connected):
             _lib.choice(name, places[slot], PLACES)
         if self._table:
             self._check_table(product)
-        self._connect(product, places, scale, weight_dtype, makers, form)
+        self._connect(product, places, scale, weight_dtype, makers, form, m_max)
         if self._table:
             self._row["w"] = self._table.table.shape[-2:]
         self._operands = self._slots()

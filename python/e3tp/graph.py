@@ -208,7 +208,7 @@ class Connected(Closable):
     _places  operand -> place; _row: operand -> the axes of one row
     """
 
-    def _connect(self, product, places, scale, weight_dtype=None, makers=None, form="auto"):
+    def _connect(self, product, places, scale, weight_dtype=None, makers=None, form="auto", m_max=None):
         self._product, self._places = product, places
         self._half = self._stored(weight_dtype)
         width = product._width
@@ -217,6 +217,7 @@ class Connected(Closable):
         numbers = [PLACES[places[slot]] for slot in "xywz"]
         desc = _lib.ConvDesc(ctypes.sizeof(_lib.ConvDesc), *numbers, float(scale), int(self._half))
         desc.form = choice("form", form, FORMS)
+        desc.m_max = -1 if m_max is None else _lib.integer("m_max", m_max)
         with ExitStack() as held:
             for name, handle in (makers or {}).items():
                 setattr(desc, name, held.enter_context(handle) if isinstance(handle, Handle) else handle)

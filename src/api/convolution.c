@@ -15,6 +15,7 @@ struct e3tp_conv {
     e3tp_rotated *rotated; /* NULL: the general form, */
     e3tp_message why;      /* and why, where the other does not serve */
     double seconds;        /* of the rotated form, forward and backward */
+    bool partial;          /* which alone computes this map */
 };
 
 /* ---- creation ---- */
@@ -59,6 +60,9 @@ static e3tp_status check_desc(const e3tp_plan *plan, const e3tp_conv_desc *d, e3
                          d->size, sizeof *d);
     if (!isfinite(d->scale))
         return e3tp_fail(m, E3TP_E_INVALID, "scale: %g, expected a finite number", d->scale);
+    if (d->m_max < -1)
+        return e3tp_fail(m, E3TP_E_INVALID, "m_max: %d, expected an order, or -1 for all",
+                         d->m_max);
     if (d->form < E3TP_CONV_AUTO || d->form > E3TP_CONV_ROTATED)
         return e3tp_fail(m, E3TP_E_INVALID, "form: there is none of number %d", (int)d->form);
     if (d->w_stored != E3TP_STORED_WHOLE && d->w_stored != E3TP_STORED_BF16)
@@ -129,17 +133,22 @@ static double general_seconds(const e3tp_plan *p)
 }
 
 /* The rotated form where it is asked for, or serves and is faster. */
-static e3tp_status choose_form(e3tp_conv *c, e3tp_conv_form form, e3tp_message *m)
+static e3tp_status choose_form(e3tp_conv *c, e3tp_conv_form form, int m_max, e3tp_message *m)
 {
     const e3tp_plan *p = c->plan;
+    const bool forced = form == E3TP_CONV_ROTATED || m_max >= 0;
+    if (form == E3TP_CONV_GENERAL && m_max >= 0)
+        return e3tp_fail(m, E3TP_E_UNSUPPORTED,
+                         "m_max: %d, but the general form couples every order", m_max);
     if (form == E3TP_CONV_GENERAL)
         return e3tp_fail(&c->why, E3TP_OK, "rotated form: another one was asked for");
     if (!e3tp_rotated_serves(p->problem, c->maker.sh, &c->why))
-        return form == E3TP_CONV_AUTO ? E3TP_OK
-                                      : e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s", c->why.text);
-    E3TP_TRY(e3tp_rotated_create(&c->rotated, p->problem, c->maker.sh, p->tier, &p->allocator, m));
+        return forced ? e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s", c->why.text) : E3TP_OK;
+    E3TP_TRY(e3tp_rotated_create(&c->rotated, p->problem, c->maker.sh, m_max, p->tier,
+                                 &p->allocator, m));
     c->seconds = e3tp_rotated_seconds(c->rotated, p->tier);
-    if (form == E3TP_CONV_ROTATED || c->seconds < general_seconds(p))
+    c->partial = m_max >= 0;
+    if (forced || c->seconds < general_seconds(p))
         return E3TP_OK;
     e3tp_rotated_destroy(c->rotated);
     c->rotated = NULL;
@@ -166,7 +175,7 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");
-    const e3tp_status status = choose_form(&own, d.form, m);
+    const e3tp_status status = choose_form(&own, d.form, d.m_max, m);
     *c = own;
     if (status == E3TP_OK)
         *out = c;
@@ -209,6 +218,8 @@ size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
     if (!c)
         return 0;
     e3tp_append(buf, cap, &used, "form %s", c->rotated ? "rotated" : "general");
+    if (c->partial)
+        e3tp_append(buf, cap, &used, " (orders to %zu)", c->rotated->orders - 1);
     if (c->seconds > 0)
         e3tp_append(buf, cap, &used,
                     ": rotated %.3g us, general %.3g us per edge forward and backward (estimated)",
@@ -458,6 +469,9 @@ static e3tp_status check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g
                          b->size, sizeof *b);
     if (pass < E3TP_FORWARD || pass > E3TP_JVP)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
+    if (c->partial && e3tp_is_second_order(pass))
+        return e3tp_fail(m, E3TP_E_UNSUPPORTED,
+                         "second derivatives: there are none with a largest order (m_max)");
     *job = job_of(c);
     *call = call_of(job, g, pass, b);
     return check_call(call, m);

@@ -86,6 +86,12 @@ static bool make_blocks(e3tp_rotated *p, int k)
     return true;
 }
 
+static int orders_between(const e3tp_rotated *p, int l1, int l3)
+{
+    const int all = 1 + (l1 < l3 ? l1 : l3), most = (int)p->orders;
+    return all < most ? all : most;
+}
+
 /* W(l1,l2,l3)[m,0,m], or for odd sums [-m,0,m], times the path's coefficient. */
 static void put_source(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *sh, size_t at)
 {
@@ -98,7 +104,7 @@ static void put_source(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *s
     const double scale = c->coeff * e3tp_sh_pole(sh, l2);
     for (size_t e = 0; e < n; e++) {
         const int m = w[e].m3 - l3, m1 = w[e].m1 - l1;
-        if (w[e].m2 != l2 || m < 0 || m1 != (odd ? -m : m))
+        if (w[e].m2 != l2 || m < 0 || m1 != (odd ? -m : m) || m >= orders_between(p, l1, l3))
             continue;
         const double value = scale * w[e].value, back = odd ? -value : value;
         e3tp_put(q->dtype, p->coeff[0], at + (size_t)m, value);
@@ -161,7 +167,7 @@ static size_t add_step(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t c
                              .mul = x->mul,
                              .first = p->nsources,
                              .coeff = coeff,
-                             .orders = 1 + (x->l < z->l ? x->l : z->l),
+                             .orders = orders_between(p, x->l, z->l),
                              .l_from = x->l,
                              .l_to = z->l,
                              .odd = degree_sum(q, c) % 2,
@@ -191,7 +197,7 @@ static bool is_of_run(const e3tp_rotated_step *r, const e3tp_rotated_step *of, i
 {
     const int most = l + r->l_to < top ? l + r->l_to : top, least = least_harmonic(r);
     return r->l_from == l && r->odd == of->odd && r->mul == of->mul && r->regular &&
-           (int)r->count == (most - least) / 2 + 1;
+           r->orders == 1 + (l < r->l_to ? l : r->l_to) && (int)r->count == (most - least) / 2 + 1;
 }
 
 /* The largest run that begins with the first of n steps, which write the same block. */
@@ -278,9 +284,10 @@ static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
 /* ---- counts ---- */
 
 /* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
-static double turning(int l)
+static double turning(const e3tp_rotated *p, int l)
 {
-    return (l + 1) * (l + 1) + l * l + 4 * l;
+    const int rows = (int)p->orders <= l ? (int)p->orders - 1 : l;
+    return (rows + 1) * (l + 1) + rows * l + 4 * l;
 }
 
 static double coupling(const e3tp_rotated_step *r)
@@ -296,7 +303,7 @@ static void count(e3tp_rotated *p)
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++) {
             const e3tp_rotated_block *b = &p->blocks[k][i];
-            turns[k] += turning(b->l) * (double)b->mul;
+            turns[k] += turning(p, b->l) * (double)b->mul;
             torque +=
                 3.0 * (double)(p->generators[b->l + 1] - p->generators[b->l]) * (double)b->mul;
         }
@@ -340,7 +347,8 @@ static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
 }
 
 e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const e3tp_sh *sh,
-                                e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
+                                int m_max, e3tp_tier tier, const e3tp_allocator *a,
+                                e3tp_message *why)
 {
     e3tp_rotated *p = e3tp_zalloc(a, 1, sizeof *p);
     if (!p)
@@ -348,6 +356,7 @@ e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const
     p->problem = q;
     p->allocator = a;
     p->kernels = kernels_of[q->dtype][tier];
+    p->orders = m_max < 0 || m_max > LMAX ? LMAX + 1 : (size_t)m_max + 1;
     const e3tp_status s = make(p, sh, why);
     if (s == E3TP_OK)
         *out = p;

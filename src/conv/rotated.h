@@ -72,6 +72,7 @@ typedef struct e3tp_rotated {
     e3tp_rotated_block *blocks[2]; /* of x, z */
     size_t lines[2];               /* of all blocks */
     size_t tiles;                  /* of the widest block */
+    size_t orders;                 /* that couple: 0 .. orders - 1, all or to a largest one */
     bool lies_in_lines[2];         /* x, z: IR_MUL, all blocks of whole tiles */
     e3tp_packed packed[2];
     size_t nsources, nsteps[2];
@@ -108,9 +109,10 @@ typedef struct e3tp_rotated_kernels {
 
 /* Whether the form computes this problem with harmonics sh for y; if not, the sentence. */
 bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message *why);
-/* The problem and the allocator outlive it. */
+/* The problem and the allocator outlive it. m_max: only orders to it couple; < 0: all. */
 e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *p, const e3tp_sh *sh,
-                                e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why);
+                                int m_max, e3tp_tier tier, const e3tp_allocator *a,
+                                e3tp_message *why);
 void e3tp_rotated_destroy(e3tp_rotated *p); /* NULL is fine */
 /* Parts of creation: tables of frames to degree lmax, then of generators. False: no memory. */
 bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of frames and of generators. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "conv/rotated.h"
 #include "core/table.h"
@@ -93,8 +94,8 @@ bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax)
 
 /* ---- generators ---- */
 
-/* W(l,l,1) is the generators times a number, which that of turns about the pole tells: it has m at
-   -m, m. */
+/* Those that take one of the orders that couple. W(l,l,1) is the generators times a number, which
+   that of turns about the pole tells: it has m at -m, m. */
 static size_t list_generators(e3tp_rotated *p)
 {
     enum { MOST = 2 * N * 3 };
@@ -108,7 +109,8 @@ static size_t list_generators(e3tp_rotated *p)
             if (w[e].m1 == 0 && w[e].m2 == 2 * l && w[e].m3 == 1)
                 unit = l / w[e].value;
         for (size_t e = 0; e < n; e++) {
-            if (w[e].m1 >= w[e].m2 || w[e].m3 == 1)
+            const int i = abs(w[e].m1 - l), j = abs(w[e].m2 - l);
+            if (w[e].m1 >= w[e].m2 || w[e].m3 == 1 || (size_t)(i < j ? i : j) >= p->orders)
                 continue;
             if (p->generator) {
                 p->generator[count] =

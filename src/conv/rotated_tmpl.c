@@ -183,7 +183,7 @@ static real *result_row(const frame *f, int k, size_t r)
 }
 
 /* Row r of z or gx from its tiles; sums after the last row. */
-static void unpack_row(const frame *f, int k, size_t r, const real *from)
+static void unpack_row(const frame *f, int k, size_t r, real *from)
 {
     const e3tp_block_call *q = f->c->q;
     const int op = k ? OP_Z : OP_X;

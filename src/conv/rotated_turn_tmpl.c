@@ -5,17 +5,18 @@
 /* Results in registers at a time, of two vectors; blocks with code of their own. */
 enum { MOST_RESULTS = NV == 1 ? 12 : 6, MOST_LITERAL = 7 };
 
-/* nv vectors of K results of a block M [n][n], lines two apart, from k on; back: of its transpose;
-   all but `from` and `to` literals, but for n and k where n is above MOST_LITERAL. */
-V_INLINE void half_part(const int K, const int nv, const bool back, const size_t n, const size_t k,
-                        const real *M, const real *from, real *to)
+/* nv vectors of K results of a block M [.][n], or of its transpose (back), from k on, sums over so
+   many inputs, lines two apart; all but `from` and `to` literals where n is at most MOST_LITERAL.
+ */
+V_INLINE void half_part(const int K, const int nv, const bool back, const size_t inputs,
+                        const size_t n, const size_t k, const real *M, const real *from, real *to)
 {
     v_real acc[MOST_RESULTS * 2];
     V_UNROLL
     for (int q = 0; q < K * nv; q++)
         acc[q] = v_zero();
     V_UNROLL
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < inputs; i++) {
         v_real a[2];
         V_UNROLL
         for (int v = 0; v < nv; v++)
@@ -36,11 +37,12 @@ V_INLINE void half_part(const int K, const int nv, const bool back, const size_t
         v_store(to + (k + (size_t)q) * 2 * S + (size_t)(v * V_LANES), acc[q * nv + v]);
 }
 
-/* A block of n above MOST_LITERAL. */
-static void large_half(const bool back, size_t n, size_t channels, const real *M, const real *from,
-                       real *to)
+/* A block of any n, of which `rows` rows count. */
+static void any_half(const bool back, size_t rows, size_t n, size_t channels, const real *M,
+                     const real *from, real *to)
 {
-#define VECTORS(nv, at) half_part(K_, nv, back, n, k, M, from + (at), to + (at))
+    const size_t results = back ? n : rows, inputs = back ? rows : n;
+#define VECTORS(nv, at) half_part(K_, nv, back, inputs, n, k, M, from + (at), to + (at))
 #define CASE(K)                                 \
     case K: {                                   \
         enum { K_ = K };                        \
@@ -48,23 +50,24 @@ static void large_half(const bool back, size_t n, size_t channels, const real *M
             OVER_VECTORS(2, channels, VECTORS); \
         break;                                  \
     }
-    for (size_t k = 0, now; k < n; k += now)
-        switch (now = e3tp_cut(n - k, MOST_RESULTS)) {
+    for (size_t k = 0, now; k < results; k += now)
+        switch (now = e3tp_cut(results - k, MOST_RESULTS)) {
             UP_TO_12(CASE)
         }
 #undef CASE
 #undef VECTORS
 }
 
-/* Lines two apart of `to` = M [n][n], or its transpose, times those of `from`; back a literal. */
-V_INLINE void multiply_half(const bool back, size_t n, size_t channels, const real *M,
+/* Lines two apart of `to` = M [rows][n], or its transpose, times those of `from`; back a literal.
+ */
+V_INLINE void multiply_half(const bool back, size_t rows, size_t n, size_t channels, const real *M,
                             const real *from, real *to)
 {
-#define VECTORS(nv, at)                                                    \
-    do {                                                                   \
-        half_part(K_, nv, back, N_, 0, M, from + (at), to + (at));         \
-        if (REST_)                                                         \
-            half_part(REST_, nv, back, N_, K_, M, from + (at), to + (at)); \
+#define VECTORS(nv, at)                                                        \
+    do {                                                                       \
+        half_part(K_, nv, back, N_, N_, 0, M, from + (at), to + (at));         \
+        if (REST_)                                                             \
+            half_part(REST_, nv, back, N_, N_, K_, M, from + (at), to + (at)); \
     } while (0)
 #define CASE(N)                                                                    \
     case N: {                                                                      \
@@ -72,10 +75,10 @@ V_INLINE void multiply_half(const bool back, size_t n, size_t channels, const re
         OVER_VECTORS(2, channels, VECTORS);                                        \
         break;                                                                     \
     }
-    switch (n) {
+    switch (rows == n ? n : 0) {
         UP_TO_7(CASE)
     default:
-        large_half(back, n, channels, M, from, to);
+        any_half(back, rows, n, channels, M, from, to);
     }
 #undef CASE
 #undef VECTORS
@@ -262,8 +265,9 @@ void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const vi
                  turned + o * 2 * S + c, turned + o * 2 * S - S + c);
     }
     if (l) {
-        multiply_half(false, (size_t)l + 1, channels, even, turned, to);
-        multiply_half(false, (size_t)l, channels, odd, turned + S, to + S);
+        const size_t n = (size_t)l, rows = f->p->orders < n ? f->p->orders : n;
+        multiply_half(false, rows + 1, n + 1, channels, even, turned, to);
+        multiply_half(false, rows, n, channels, odd, turned + S, to + S);
     }
 }
 
@@ -292,8 +296,9 @@ void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const r
         return;
     if (l) {
         real *lines = f->base + f->at.turned;
-        multiply_half(true, (size_t)l + 1, channels, even, from, lines);
-        multiply_half(true, (size_t)l, channels, odd, from + S, lines + S);
+        const size_t n = (size_t)l, rows = f->p->orders <= n ? f->p->orders - 1 : n;
+        multiply_half(true, rows + 1, n + 1, channels, even, from, lines);
+        multiply_half(true, rows, n, channels, odd, from + S, lines + S);
         turned = lines;
     }
     if (adds)

@@ -133,6 +133,28 @@ class Forms(unittest.TestCase):
         for got, want in zip(found["rotated"], found["general"]):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * abs(want).max())
 
+    def test_largest_order(self):
+        """A map of its own, equivariant, without second derivatives; all orders are those of the whole."""
+        graph, vectors = e3tp.Graph(*random_edges(), NODES), random_vectors()
+        lmax, product = self.product()
+        x, w = RNG.normal(size=(NODES, product.irreps_in1.dim)), RNG.normal(size=(EDGES, product.weight_numel))
+        R = np.linalg.qr(RNG.normal(size=(3, 3)))[0]
+        turn = lambda irreps: irreps.D_from_matrix(R)  # noqa: E731
+        with e3tp.SHConvolution(product, lmax, form="general") as whole:
+            want = whole(graph, x, vectors, w)
+        for m_max in 0, 1, 2:
+            with e3tp.SHConvolution(product, lmax, m_max=m_max) as conv:
+                self.assertIn(f"orders to {m_max}", conv.describe())
+                z = conv(graph, x, vectors, w)
+                turned = conv(graph, x @ turn(conv.irreps_in1).T, vectors @ R.T, w)
+                np.testing.assert_allclose(turned, z @ turn(conv.irreps_out).T, rtol=0, atol=1e-12 * abs(z).max())
+                if m_max < 2:
+                    self.assertGreater(abs(z - want).max(), 1e-3 * abs(want).max())
+                else:
+                    np.testing.assert_allclose(z, want, rtol=0, atol=1e-12 * abs(want).max())
+                with self.assertRaisesRegex(e3tp.Unsupported, "second derivatives"):
+                    conv.jvp(graph, x, vectors, w, dx=x)
+
     def test_refused(self):
         lmax, product = self.product()
         with self.assertRaisesRegex(ValueError, "form: 'no'"):

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""The rotated form of the convolution beside the general one: a table, and goals."""
+
+import goals as g
+
+SHARES = {"avx2": (0.75, 0.6), "avx512": (0.55, 0.4)}  # goal and floor, of executed multiply-adds
+
+
+def table(rows):
+    """The rows with the key faster: the time of the general form over theirs."""
+    found = g.pick(rows, "rotated")
+    general = {(r["L"], r["isa"], r["pass"]): r["ns_per_item"] for r in found if r["form"] == "general"}
+    return [{**r, "faster": general[r["L"], r["isa"], r["pass"]] / r["ns_per_item"]} for r in found]
+
+
+def goals(rows):
+    made = []
+    for isa, (goal, floor) in SHARES.items():
+        found = [
+            {**r, "name": f"rotated.{r['L']:.0f}"}
+            for r in g.pick(rows, "rotated", isa=isa, form="rotated")
+            if r["pass"] == "fwd" and r["L"] > 1
+        ]
+        text = f"rotated form, {isa}, 128 channels, L = 2..6, with frames, share of peak: goal {goal}, floor {floor}"
+        made.append(g.goal(text, found, g.share, floor, ""))
+    return made
