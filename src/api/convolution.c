@@ -127,9 +127,12 @@ static e3tp_status check_maker(const e3tp_plan *plan, const e3tp_conv_desc *d, e
     return check_made_weights(plan, d, m);
 }
 
+/* As the rotated form counts, where the method is cg: ratios within one count err less. */
 static double general_seconds(const e3tp_plan *p)
 {
-    return p->seconds[0] + p->seconds[1];
+    return p->backend->method == E3TP_METHOD_CG
+               ? e3tp_rotated_general_seconds(p->problem, e3tp_plan_flops(p, E3TP_FORWARD))
+               : p->seconds[0] + p->seconds[1];
 }
 
 /* The rotated form where it is asked for, or serves and is faster. */
@@ -146,7 +149,7 @@ static e3tp_status choose_form(e3tp_conv *c, e3tp_conv_form form, int m_max, e3t
         return forced ? e3tp_fail(m, E3TP_E_UNSUPPORTED, "%s", c->why.text) : E3TP_OK;
     E3TP_TRY(e3tp_rotated_create(&c->rotated, p->problem, c->maker.sh, m_max, p->tier,
                                  &p->allocator, m));
-    c->seconds = e3tp_rotated_seconds(c->rotated, p->tier);
+    c->seconds = e3tp_rotated_seconds(c->rotated);
     c->partial = m_max >= 0;
     if (forced || c->seconds < general_seconds(p))
         return E3TP_OK;

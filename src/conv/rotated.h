@@ -118,8 +118,10 @@ void e3tp_rotated_destroy(e3tp_rotated *p); /* NULL is fine */
 bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax);
 bool e3tp_rotated_make_generators(e3tp_rotated *p);
 size_t e3tp_rotated_scratch(const e3tp_rotated *p); /* bytes */
-/* Estimated, of a row forward and backward. */
-double e3tp_rotated_seconds(const e3tp_rotated *p, e3tp_tier tier);
+/* Estimated, of an edge forward and backward; of the general form by matrices (src/cg), of so many
+   flops forward. */
+double e3tp_rotated_seconds(const e3tp_rotated *p);
+double e3tp_rotated_general_seconds(const e3tp_problem *p, double flops);
 
 /* Where things of a call are in its scratch, elements. */
 typedef struct e3tp_rotated_room {

@@ -303,6 +303,35 @@ static void free_outcome(outcome *o)
         free(o->of[k]);
 }
 
+/* What AUTO takes: paths summed to high degrees are for the frame, a result for each path is not.
+ */
+START_TEST(choice)
+{
+    static const struct {
+        setting s;
+        const char *form;
+    } of[] = {{{"32x0e+32x1o+32x2e+32x3o", "32x0e+32x1o+32x2e+32x3o", 3, E3TP_IR_MUL, 1,
+                E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+               "form rotated"},
+              {{"128x0e+128x1o", NULL, 3, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+               "form general"}};
+    for (size_t i = 0; i < COUNT_OF(of); i++) {
+        e3tp_plan *p = plan_of(&of[i].s, E3TP_F32, isa);
+        e3tp_sh *sh = harmonics_of(&of[i].s, E3TP_F32, isa);
+        e3tp_conv_desc d = e3tp_conv_desc_init(p);
+        e3tp_conv *c;
+        char text[600];
+        d.sh = sh;
+        ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+        e3tp_conv_describe(c, text, sizeof text);
+        ck_assert_msg(strstr(text, of[i].form) != NULL, "%s", text);
+        e3tp_conv_destroy(c);
+        e3tp_sh_destroy(sh);
+        e3tp_plan_destroy(p);
+    }
+}
+END_TEST
+
 static void run(const e3tp_conv *c, const e3tp_graph *g, e3tp_dtype t, outcome *o)
 {
     void *a[ARRAYS];
@@ -590,6 +619,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, frames, 0, 2);
     tcase_add_loop_test(t, blocks, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, largest_order, 0, COUNT_OF(cut));
+    tcase_add_test(t, choice);
     tcase_add_test(t, refusals);
     return run_tests(t, "rotated", CK_FORK);
 }
