@@ -396,9 +396,8 @@ static void compare(const outcome *got, const outcome *want, double most)
     }
 }
 
-START_TEST(blocks)
+static void check_blocks(const setting *s)
 {
-    const setting *s = &settings[_i];
     outcome want = outcome_of(s, E3TP_F64, E3TP_ISA_GENERIC, E3TP_CONV_GENERAL, -1);
     for (e3tp_dtype t = E3TP_F32; t <= E3TP_F64; t++) {
         outcome got = outcome_of(s, t, isa, E3TP_CONV_ROTATED, -1);
@@ -406,6 +405,53 @@ START_TEST(blocks)
         free_outcome(&got);
     }
     free_outcome(&want);
+}
+
+START_TEST(blocks)
+{
+    check_blocks(&settings[_i]);
+}
+END_TEST
+
+/* "17x0e+17x1o+.." to degree L, and of the other parity from 1 on. */
+static void all_degrees(int L, int channels, bool both, char *text, size_t cap)
+{
+    size_t used = 0;
+    for (int l = 0; l <= L; l++)
+        for (int other = 0; other <= (both && l > 0); other++)
+            used += (size_t)snprintf(text + used, cap - used, "%s%dx%d%c", used ? "+" : "",
+                                     channels, l, l % 2 == other ? 'e' : 'o');
+}
+
+/* Every step of it is of a run. */
+static void expect_runs(const setting *s)
+{
+    e3tp_plan *plan = plan_of(s, E3TP_F32, isa);
+    e3tp_sh *sh = harmonics_of(s, E3TP_F32, isa);
+    e3tp_rotated *p;
+    ck_assert_int_eq(
+        e3tp_rotated_create(&p, plan->problem, sh, -1, (e3tp_tier)(isa - 1), NULL, NULL), E3TP_OK);
+    for (int back = 0; back < 2; back++)
+        for (size_t i = 0; i < p->nsteps[back]; i += p->steps[back][i].run) {
+            ck_assert_uint_gt(p->steps[back][i].run, 0);
+            ck_assert_int_eq(p->steps[back][i].top, s->lmax);
+        }
+    e3tp_rotated_destroy(p);
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(plan);
+}
+
+/* All degrees to L: runs, of as many vectors as go together and of those left. */
+START_TEST(runs)
+{
+    char x[200], z[400];
+    for (int channels = 5; channels <= 61; channels += 56) {
+        const setting s = {x, z, _i, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT};
+        all_degrees(_i, channels, false, x, sizeof x);
+        all_degrees(_i, channels, true, z, sizeof z);
+        expect_runs(&s);
+        check_blocks(&s);
+    }
 }
 END_TEST
 
@@ -618,6 +664,7 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("rotated");
     tcase_add_loop_test(t, frames, 0, 2);
     tcase_add_loop_test(t, blocks, 0, COUNT_OF(settings));
+    tcase_add_loop_test(t, runs, 1, E3TP_ROTATED_RUN_TOP + 1);
     tcase_add_loop_test(t, largest_order, 0, COUNT_OF(cut));
     tcase_add_test(t, choice);
     tcase_add_test(t, refusals);
