@@ -218,7 +218,7 @@ static void find_run(e3tp_rotated_step *r, size_t n)
 
 /* Steps of P or P', `from`, that write block b, appended to `to`: even ones first, by degrees. */
 static void sort_block(const e3tp_rotated_step *from, size_t n, const e3tp_rotated_block *b,
-                       e3tp_rotated_step *to, size_t *count)
+                       bool runs, e3tp_rotated_step *to, size_t *count)
 {
     e3tp_rotated_step *first = to + *count;
     size_t steps = 0;
@@ -228,7 +228,7 @@ static void sort_block(const e3tp_rotated_step *from, size_t n, const e3tp_rotat
     if (!steps)
         first[steps++] = (e3tp_rotated_step){.to = b->line, .l_to = b->l, .mul = b->mul};
     qsort(first, steps, sizeof *first, by_kind_and_degree);
-    for (size_t i = 0; i < steps; i += first[i].run ? first[i].run : 1)
+    for (size_t i = 0; runs && i < steps; i += first[i].run ? first[i].run : 1)
         find_run(&first[i], steps - i);
     first->fresh = first->run || first->orders == b->l + 1;
     first->clear = !first->fresh;
@@ -252,7 +252,8 @@ static bool sort_steps(e3tp_rotated *p, e3tp_rotated_step *made)
         if (!p->steps[back])
             return false;
         for (size_t b = 0; b < blocks; b++)
-            sort_block(made, n, &p->blocks[!back][b], p->steps[back], &p->nsteps[back]);
+            sort_block(made, n, &p->blocks[!back][b], p->has_runs, p->steps[back],
+                       &p->nsteps[back]);
     }
     return true;
 }
@@ -356,6 +357,7 @@ e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const
     p->problem = q;
     p->allocator = a;
     p->kernels = kernels_of[q->dtype][tier];
+    p->has_runs = tier != E3TP_TIER_GENERIC_;
     p->orders = m_max < 0 || m_max > LMAX ? LMAX + 1 : (size_t)m_max + 1;
     const e3tp_status s = make(p, sh, why);
     if (s == E3TP_OK)

@@ -40,8 +40,8 @@ typedef struct e3tp_frame_map {
     void *coeff; /* reals, as below */
 } e3tp_frame_map;
 
-/* A block of x or z: in the frame its orders 0, 1, .. l, then -1, .. -l, are the lines of a tile
-   from `line` on. */
+/* A block of x or z: in the frame its orders 0, -1, 1, .. -l, l are lines of the channels of a
+   group of tiles, from `line` on. */
 typedef struct e3tp_rotated_block {
     int l;
     size_t line, mul;
@@ -49,14 +49,15 @@ typedef struct e3tp_rotated_block {
 
 /* Paths from a block of x to a block of z whose degrees sum to even numbers, or to odd ones:
    `count` sources from `first` on, each with one coefficient for an order, 0 .. orders - 1, from
-   `coeff` on. With P' the blocks change places. The lines at `to` are written (fresh), or added to,
-   `clear` of them set to 0 before; count may be 0. */
+   `coeff` on; count may be 0. With P' the blocks change places. Lines at `to` are written (fresh)
+   or added to, set to 0 before (clear). regular: the sources are those of every harmonic from the
+   least degree of their kind on. run: so many steps from here on, blocks of all degrees to `top`
+   and harmonics to `top` between them and one block, have a kernel as a whole; else 0. */
 typedef struct e3tp_rotated_step {
-    size_t from, to, mul; /* lines of order 0 */
+    size_t from, to, mul; /* first lines of the blocks */
     size_t first, count, coeff;
     int orders, l_from, l_to, top;
-    bool odd, fresh, clear,
-        regular; /* regular: of all harmonics from |l_from - l_to| to count - 1 on */
+    bool odd, fresh, clear, regular;
     size_t run;
 } e3tp_rotated_step;
 
@@ -75,6 +76,7 @@ typedef struct e3tp_rotated {
     size_t orders;                 /* that couple: 0 .. orders - 1, all or to a largest one */
     bool lies_in_lines[2];         /* x, z: IR_MUL, all blocks of whole tiles */
     e3tp_packed packed[2];
+    bool has_runs; /* of the tier */
     size_t nsources, nsteps[2];
     e3tp_rotated_step *steps[2]; /* P by blocks of z; P' by blocks of x */
     size_t *place;               /* [nsources]: of a source's weights in a row, or SIZE_MAX */
@@ -129,7 +131,7 @@ typedef struct e3tp_rotated_room {
     size_t x, gx, z, gz;  /* packed rows */
     size_t u, gu, q, gq;  /* lines in the frame: F x, its gradient, P u, F gz */
     size_t turned;        /* and before the turn by alpha */
-    size_t w, gw;         /* lines of weights of a tile */
+    size_t w, gw;         /* lines of weights of a group */
     size_t size;
 } e3tp_rotated_room;
 e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p);

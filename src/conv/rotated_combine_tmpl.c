@@ -69,8 +69,6 @@ V_INLINE void combine_sources(const bool odd, bool fresh, sources s, int orders,
 #define CASE(K)                              \
     case K: {                                \
         enum { K_ = K };                     \
-        if ((K) > MOST_ORDERS)               \
-            break;                           \
         if (fresh)                           \
             OVER_VECTORS(WIDE(K), n, FRESH); \
         else if (!first)                     \
@@ -81,7 +79,7 @@ V_INLINE void combine_sources(const bool odd, bool fresh, sources s, int orders,
     }
     for (int first = 0, now; first < orders; first += now) {
         switch (now = (int)e3tp_cut((size_t)(orders - first), MOST_ORDERS)) {
-            UP_TO_12(CASE)
+            UP_TO_6(CASE)
         }
         s.coeff += now;
         from += now * 2 * S, to += now * 2 * S;
@@ -174,8 +172,6 @@ V_INLINE void weigh_sources(const bool odd, sources s, int orders, size_t n, con
 #define CASE(K)                              \
     case K: {                                \
         enum { K_ = K };                     \
-        if ((K) > MOST_ORDERS)               \
-            break;                           \
         if (!first)                          \
             OVER_VECTORS(WIDE(K), n, ZERO);  \
         else                                 \
@@ -184,7 +180,7 @@ V_INLINE void weigh_sources(const bool odd, sources s, int orders, size_t n, con
     }
     for (int first = 0, now; first < orders; first += now) {
         switch (now = (int)e3tp_cut((size_t)(orders - first), MOST_ORDERS)) {
-            UP_TO_12(CASE)
+            UP_TO_6(CASE)
         }
         s.coeff += now;
         x += now * 2 * S, g += now * 2 * S;

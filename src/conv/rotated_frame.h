@@ -68,11 +68,11 @@ V_INLINE size_t order(int m)
             body(1, at_);                                        \
     } while (0)
 
-#define UP_TO_7(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
-#define UP_TO_12(CASE) UP_TO_7(CASE) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#define UP_TO_6(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#define UP_TO_12(CASE) UP_TO_6(CASE) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 
 /* Orders whose sums are in registers at a time; vectors that K of them allow. */
-enum { MOST_ORDERS = NV == 1 ? 12 : 6 };
+enum { MOST_ORDERS = 6 };
 #define WIDE(K) ((K)*4 <= (NV == 1 ? 24 : 12) ? 4 : 2)
 
 /* Of one edge and group: weights of source s are at w + place[s]. */

@@ -72,10 +72,15 @@ typedef void run_fn(const couplings *c, const e3tp_rotated_step *r, size_t n, co
 #define DEGREES_TO_4(X, top) DEGREES_TO_3(X, top) X(top, 4)
 #define DEGREES_TO_5(X, top) DEGREES_TO_4(X, top) X(top, 5)
 #define DEGREES_TO_6(X, top) DEGREES_TO_5(X, top) X(top, 6)
+/* None in the tier generic, whose plans have none (rotated.c). */
+#if defined(E3TP_TIER_GENERIC)
+#define RUNS(X)
+#else
 #define RUNS(X)        \
     DEGREES_TO_1(X, 1) \
     DEGREES_TO_2(X, 2) \
     DEGREES_TO_3(X, 3) DEGREES_TO_4(X, 4) DEGREES_TO_5(X, 5) DEGREES_TO_6(X, 6)
+#endif
 
 #define RUN(top, l)                                                                            \
     static void run_even_##top##_##l(const couplings *c, const e3tp_rotated_step *r, size_t n, \
@@ -98,7 +103,7 @@ RUNS(RUN)
 
 #define RUN_ENTRY(top, l) [top][l] = {run_even_##top##_##l, run_odd_##top##_##l},
 static run_fn *const runs[E3TP_ROTATED_RUN_TOP + 1][E3TP_ROTATED_RUN_TOP + 1][2] = {
-    RUNS(RUN_ENTRY)};
+    [0] = {{NULL, NULL}}, RUNS(RUN_ENTRY)};
 
 void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, size_t n,
                                  const real *from, real *to)

@@ -2,47 +2,66 @@
 /* Blocks into the frame of an edge and back, compiled once per tier and real. */
 #include "conv/rotated_frame.h"
 
-/* Results in registers at a time, of two vectors; blocks with code of their own. */
-enum { MOST_RESULTS = NV == 1 ? 12 : 6, MOST_LITERAL = 7 };
+/* Results in registers at a time, of two vectors. */
+enum { MOST_RESULTS = NV == 1 ? 12 : 6 };
 
-/* nv vectors of K results of a block M [.][n], or of its transpose (back), from k on, sums over so
-   many inputs, lines two apart; all but `from` and `to` literals where n is at most MOST_LITERAL.
- */
-V_INLINE void half_part(const int K, const int nv, const bool back, const size_t inputs,
-                        const size_t n, const size_t k, const real *M, const real *from, real *to)
+/* A block M [rows][n], or its transpose (back): `inputs` lines two apart of `from` to results of
+   `to`, from the k-th on. */
+typedef struct half {
+    bool back;
+    size_t inputs, n, k;
+    const real *M, *from;
+    real *to;
+} half;
+
+/* What input i adds to K results of nv vectors from channel `at` on; K, nv literals. */
+V_INLINE void half_input(const int K, const int nv, const half h, size_t i, size_t at, v_real *acc)
+{
+    const real *from = h.from + i * 2 * S + at;
+    v_real a[2];
+    V_UNROLL
+    for (int v = 0; v < nv; v++)
+        a[v] = v_load(from + v * V_LANES);
+    V_UNROLL
+    for (int q = 0; q < K; q++) {
+        const size_t r = h.k + (size_t)q;
+        const v_real c = v_set1(h.back ? h.M[i * h.n + r] : h.M[r * h.n + i]);
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+    }
+}
+
+/* literal: so are all numbers of h. */
+V_INLINE void half_part(const bool literal, const int K, const int nv, const half h, size_t at)
 {
     v_real acc[MOST_RESULTS * 2];
     V_UNROLL
     for (int q = 0; q < K * nv; q++)
         acc[q] = v_zero();
-    V_UNROLL
-    for (size_t i = 0; i < inputs; i++) {
-        v_real a[2];
+    if (literal) {
         V_UNROLL
-        for (int v = 0; v < nv; v++)
-            a[v] = v_load(from + i * 2 * S + (size_t)(v * V_LANES));
-        V_UNROLL
-        for (int q = 0; q < K; q++) {
-            const size_t r = k + (size_t)q;
-            const v_real c = v_set1(back ? M[i * n + r] : M[r * n + i]);
-            V_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
-        }
+        for (size_t i = 0; i < h.inputs; i++)
+            half_input(K, nv, h, i, at, acc);
+    } else {
+        V_ROLL
+        for (size_t i = 0; i < h.inputs; i++)
+            half_input(K, nv, h, i, at, acc);
     }
     V_UNROLL
     for (int q = 0; q < K; q++)
         V_UNROLL
     for (int v = 0; v < nv; v++)
-        v_store(to + (k + (size_t)q) * 2 * S + (size_t)(v * V_LANES), acc[q * nv + v]);
+        v_store(h.to + (h.k + (size_t)q) * 2 * S + at + (size_t)(v * V_LANES), acc[q * nv + v]);
 }
 
 /* A block of any n, of which `rows` rows count. */
 static void any_half(const bool back, size_t rows, size_t n, size_t channels, const real *M,
                      const real *from, real *to)
 {
-    const size_t results = back ? n : rows, inputs = back ? rows : n;
-#define VECTORS(nv, at) half_part(K_, nv, back, inputs, n, k, M, from + (at), to + (at))
+    const size_t results = back ? n : rows;
+    half h = {back, back ? rows : n, n, 0, M, from, to};
+#define VECTORS(nv, at) half_part(false, K_, nv, h, at)
 #define CASE(K)                                 \
     case K: {                                   \
         enum { K_ = K };                        \
@@ -50,8 +69,8 @@ static void any_half(const bool back, size_t rows, size_t n, size_t channels, co
             OVER_VECTORS(2, channels, VECTORS); \
         break;                                  \
     }
-    for (size_t k = 0, now; k < results; k += now)
-        switch (now = e3tp_cut(results - k, MOST_RESULTS)) {
+    for (size_t now; h.k < results; h.k += now)
+        switch (now = e3tp_cut(results - h.k, MOST_RESULTS)) {
             UP_TO_12(CASE)
         }
 #undef CASE
@@ -63,11 +82,11 @@ static void any_half(const bool back, size_t rows, size_t n, size_t channels, co
 V_INLINE void multiply_half(const bool back, size_t rows, size_t n, size_t channels, const real *M,
                             const real *from, real *to)
 {
-#define VECTORS(nv, at)                                                        \
-    do {                                                                       \
-        half_part(K_, nv, back, N_, N_, 0, M, from + (at), to + (at));         \
-        if (REST_)                                                             \
-            half_part(REST_, nv, back, N_, N_, K_, M, from + (at), to + (at)); \
+#define VECTORS(nv, at)                                                            \
+    do {                                                                           \
+        half_part(true, K_, nv, (half){back, N_, N_, 0, M, from, to}, at);         \
+        if (REST_)                                                                 \
+            half_part(true, REST_, nv, (half){back, N_, N_, K_, M, from, to}, at); \
     } while (0)
 #define CASE(N)                                                                    \
     case N: {                                                                      \
@@ -76,12 +95,27 @@ V_INLINE void multiply_half(const bool back, size_t rows, size_t n, size_t chann
         break;                                                                     \
     }
     switch (rows == n ? n : 0) {
-        UP_TO_7(CASE)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
     default:
         any_half(back, rows, n, channels, M, from, to);
     }
 #undef CASE
 #undef VECTORS
+}
+
+static void half_in(size_t rows, size_t n, size_t channels, const real *M, const real *from,
+                    real *to)
+{
+    multiply_half(false, rows, n, channels, M, from, to);
+}
+
+static void half_out(size_t rows, size_t n, size_t channels, const real *M, const real *from,
+                     real *to)
+{
+    multiply_half(true, rows, n, channels, M, from, to);
 }
 
 /* A tile by Z(alpha)' of order m > 0: lines a of m, b of -m. */
@@ -266,8 +300,8 @@ void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const vi
     }
     if (l) {
         const size_t n = (size_t)l, rows = f->p->orders < n ? f->p->orders : n;
-        multiply_half(false, rows + 1, n + 1, channels, even, turned, to);
-        multiply_half(false, rows, n, channels, odd, turned + S, to + S);
+        half_in(rows + 1, n + 1, channels, even, turned, to);
+        half_in(rows, n, channels, odd, turned + S, to + S);
     }
 }
 
@@ -297,8 +331,8 @@ void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const r
     if (l) {
         real *lines = f->base + f->at.turned;
         const size_t n = (size_t)l, rows = f->p->orders <= n ? f->p->orders - 1 : n;
-        multiply_half(true, rows + 1, n + 1, channels, even, from, lines);
-        multiply_half(true, rows, n, channels, odd, from + S, lines + S);
+        half_out(rows + 1, n + 1, channels, even, from, lines);
+        half_out(rows, n, channels, odd, from + S, lines + S);
         turned = lines;
     }
     if (adds)

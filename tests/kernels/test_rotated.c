@@ -431,8 +431,9 @@ static void expect_runs(const setting *s)
     e3tp_rotated *p;
     ck_assert_int_eq(
         e3tp_rotated_create(&p, plan->problem, sh, -1, (e3tp_tier)(isa - 1), NULL, NULL), E3TP_OK);
+    ck_assert(p->has_runs == (isa != E3TP_ISA_GENERIC));
     for (int back = 0; back < 2; back++)
-        for (size_t i = 0; i < p->nsteps[back]; i += p->steps[back][i].run) {
+        for (size_t i = 0; p->has_runs && i < p->nsteps[back]; i += p->steps[back][i].run) {
             ck_assert_uint_gt(p->steps[back][i].run, 0);
             ck_assert_int_eq(p->steps[back][i].top, s->lmax);
         }
