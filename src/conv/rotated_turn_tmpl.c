@@ -241,11 +241,10 @@ V_INLINE void small_out(const bool adds, const int l, const int nv, const turnin
 
 #define SMALL_DEGREES(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
 
-/* False: not a small degree. */
-static bool is_small_in(const frame *f, int l, size_t channels, view from, real *to)
+/* False, and nothing done: not a small degree. */
+static bool small_degree_in(int l, size_t channels, const turning *k, view from, real *to)
 {
-    const turning k = turning_of(f, l);
-#define VECTORS(nv, at) small_in(L_, nv, &k, from, to, at)
+#define VECTORS(nv, at) small_in(L_, nv, k, from, to, at)
 #define CASE(l)                                         \
     case l: {                                           \
         enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
@@ -261,11 +260,10 @@ static bool is_small_in(const frame *f, int l, size_t channels, view from, real 
     return false;
 }
 
-V_INLINE bool is_small_out(const bool adds, const frame *f, int l, size_t channels,
-                           const real *from, view to)
+V_INLINE bool small_degree_out(const bool adds, int l, size_t channels, const turning *k,
+                               const real *from, view to)
 {
-    const turning k = turning_of(f, l);
-#define VECTORS(nv, at) small_out(adds, L_, nv, &k, from, to, at)
+#define VECTORS(nv, at) small_out(adds, L_, nv, k, from, to, at)
 #define CASE(l)                                         \
     case l: {                                           \
         enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
@@ -281,41 +279,37 @@ V_INLINE bool is_small_out(const bool adds, const frame *f, int l, size_t channe
     return false;
 }
 
-/* ---- */
+/* ---- any degree ---- */
+
+V_INLINE void turn_block(const bool adds, int l, size_t channels, const turning *k,
+                         const real *turned, view to)
+{
+    for (size_t c = 0; c < channels; c += T, to.of += to.tile) {
+        copy_tile(adds, turned + c, to.of);
+        for (size_t o = 1; o <= (size_t)l; o++)
+            turn_back(adds, k->cosines[o], k->sines[o], turned + o * 2 * S + c,
+                      turned + o * 2 * S - S + c, to.of + o * to.component,
+                      to.of - o * to.component);
+    }
+}
 
 void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const view *of, real *to)
 {
     view from = *of;
-    const e3tp_frame_map *m = &f->p->frames;
-    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
-    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1);
+    const turning k = turning_of(f, l);
+    const size_t n = (size_t)l, rows = f->p->orders < n ? f->p->orders : n;
     real *turned = l ? f->base + f->at.turned : to;
-    if (is_small_in(f, l, channels, from, to))
+    if (small_degree_in(l, channels, &k, from, to))
         return;
     for (size_t c = 0; c < channels; c += T, from.of += from.tile) {
         copy_tile(false, from.of, turned + c);
-        for (size_t o = 1; o <= (size_t)l; o++)
-            turn(cosines[o], sines[o], from.of + o * from.component, from.of - o * from.component,
-                 turned + o * 2 * S + c, turned + o * 2 * S - S + c);
+        for (size_t o = 1; o <= n; o++)
+            turn(k.cosines[o], k.sines[o], from.of + o * from.component,
+                 from.of - o * from.component, turned + o * 2 * S + c, turned + o * 2 * S - S + c);
     }
     if (l) {
-        const size_t n = (size_t)l, rows = f->p->orders < n ? f->p->orders : n;
-        half_in(rows + 1, n + 1, channels, even, turned, to);
-        half_in(rows, n, channels, odd, turned + S, to + S);
-    }
-}
-
-V_INLINE void turn_block(const bool adds, const frame *f, int l, size_t channels,
-                         const real *turned, view to)
-{
-    const e3tp_frame_map *m = &f->p->frames;
-    const real *cosines = f->row + m->cosines, *sines = f->row + m->sines;
-    for (size_t c = 0; c < channels; c += T, to.of += to.tile) {
-        copy_tile(adds, turned + c, to.of);
-        for (size_t o = 1; o <= (size_t)l; o++)
-            turn_back(adds, cosines[o], sines[o], turned + o * 2 * S + c,
-                      turned + o * 2 * S - S + c, to.of + o * to.component,
-                      to.of - o * to.component);
+        half_in(rows + 1, n + 1, channels, k.even, turned, to);
+        half_in(rows, n, channels, k.odd, turned + S, to + S);
     }
 }
 
@@ -323,20 +317,20 @@ void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const r
                                  const view *of, bool adds)
 {
     const view to = *of;
-    const e3tp_frame_map *m = &f->p->frames;
-    const real *even = f->row + m->turn[l], *odd = even + (l + 1) * (l + 1), *turned = from;
-    if (adds ? is_small_out(true, f, l, channels, from, to)
-             : is_small_out(false, f, l, channels, from, to))
+    const turning k = turning_of(f, l);
+    const size_t n = (size_t)l, rows = f->p->orders <= n ? f->p->orders - 1 : n;
+    const real *turned = from;
+    if (adds ? small_degree_out(true, l, channels, &k, from, to)
+             : small_degree_out(false, l, channels, &k, from, to))
         return;
     if (l) {
         real *lines = f->base + f->at.turned;
-        const size_t n = (size_t)l, rows = f->p->orders <= n ? f->p->orders - 1 : n;
-        half_out(rows + 1, n + 1, channels, even, from, lines);
-        half_out(rows, n, channels, odd, from + S, lines + S);
+        half_out(rows + 1, n + 1, channels, k.even, from, lines);
+        half_out(rows, n, channels, k.odd, from + S, lines + S);
         turned = lines;
     }
     if (adds)
-        turn_block(true, f, l, channels, turned, to);
+        turn_block(true, l, channels, &k, turned, to);
     else
-        turn_block(false, f, l, channels, turned, to);
+        turn_block(false, l, channels, &k, turned, to);
 }
