@@ -66,6 +66,20 @@ bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message 
 
 /* ---- blocks and paths ---- */
 
+/* Blocks of natural parity first, by degrees: so those of a run follow one another. */
+static void place_lines(e3tp_rotated *p, int k)
+{
+    const e3tp_problem *q = p->problem;
+    const e3tp_block *from = q->blocks[k ? 2 : 0];
+    for (int natural = 1; natural >= 0; natural--)
+        for (int l = 0; l <= LMAX; l++)
+            for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++)
+                if (from[i].l == l && e3tp_is_natural(&from[i]) == natural) {
+                    p->blocks[k][i].line = p->lines[k];
+                    p->lines[k] += 2 * (size_t)l + 1;
+                }
+}
+
 static bool make_blocks(e3tp_rotated *p, int k)
 {
     const e3tp_problem *q = p->problem;
@@ -79,10 +93,10 @@ static bool make_blocks(e3tp_rotated *p, int k)
     for (size_t i = 0; i < n; i++) {
         const size_t tiles = (from[i].mul + T - 1) / T;
         p->lies_in_lines[k] = p->lies_in_lines[k] && from[i].mul % T == 0;
-        to[i] = (e3tp_rotated_block){from[i].l, p->lines[k], from[i].mul};
-        p->lines[k] += 2 * (size_t)from[i].l + 1;
+        to[i] = (e3tp_rotated_block){from[i].l, 0, from[i].mul};
         p->tiles = tiles > p->tiles ? tiles : p->tiles;
     }
+    place_lines(p, k);
     return true;
 }
 
@@ -92,8 +106,9 @@ static int orders_between(const e3tp_rotated *p, int l1, int l3)
     return all < most ? all : most;
 }
 
-/* W(l1,l2,l3)[m,0,m], or for odd sums [-m,0,m], times the path's coefficient. */
-static void put_source(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *sh, size_t at)
+/* Of P (back: P') W(l1,l2,l3)[m,0,m], or for odd sums [-m,0,m], times the path's coefficient. */
+static void put_coefficients(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *sh, bool back,
+                             size_t at)
 {
     enum { MOST = 2 * N * N };
     const e3tp_problem *q = p->problem;
@@ -101,16 +116,13 @@ static void put_source(e3tp_rotated *p, const e3tp_coupling *c, const e3tp_sh *s
     const bool odd = (l1 + l2 + l3) % 2;
     e3tp_coupling_entry w[MOST];
     const size_t n = e3tp_so3_coupling_sparse(l1, l2, l3, q->sign, w, MOST);
-    const double scale = c->coeff * e3tp_sh_pole(sh, l2);
+    const double scale = c->coeff * e3tp_sh_pole(sh, l2) * (odd && back ? -1 : 1);
     for (size_t e = 0; e < n; e++) {
         const int m = w[e].m3 - l3, m1 = w[e].m1 - l1;
         if (w[e].m2 != l2 || m < 0 || m1 != (odd ? -m : m) || m >= orders_between(p, l1, l3))
             continue;
-        const double value = scale * w[e].value, back = odd ? -value : value;
-        e3tp_put(q->dtype, p->coeff[0], at + (size_t)m, value);
-        e3tp_put(q->dtype, p->coeff[1], at + (size_t)m, back);
-        e3tp_put(q->dtype, p->at_zero[0], at + (size_t)m, l2 ? 0 : value);
-        e3tp_put(q->dtype, p->at_zero[1], at + (size_t)m, l2 ? 0 : back);
+        e3tp_put(q->dtype, p->coeff[back], at + (size_t)m, scale * w[e].value);
+        e3tp_put(q->dtype, p->at_zero[back], at + (size_t)m, l2 ? 0 : scale * w[e].value);
     }
 }
 
@@ -122,16 +134,15 @@ static size_t weighted_before(const e3tp_problem *q, size_t path)
     return n;
 }
 
-static void add_source(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t at)
+/* A path as source s of P or P'; its weights are packed as those of source k of P. */
+static void put_source(e3tp_rotated *p, size_t path, size_t k, bool back, size_t s)
 {
-    const e3tp_problem *q = p->problem;
-    const e3tp_coupling *c = &q->paths[path];
-    const size_t T = e3tp_tile_lanes(q), s = p->nsources++;
-    p->in_line[s] = s * E3TP_ROTATED_GROUP * T;
-    p->place[s] = c->has_weight ? c->w_offset : SIZE_MAX;
-    p->user[s] = weighted_before(q, path);
+    const e3tp_coupling *c = &p->problem->paths[path];
+    const size_t T = e3tp_tile_lanes(p->problem);
+    p->place[back][s] = c->has_weight ? c->w_offset : SIZE_MAX;
+    p->user[back][s] = weighted_before(p->problem, path);
+    p->in_line[back][s] = k * E3TP_ROTATED_GROUP * T;
     p->in_place = p->in_place && c->has_weight && c->w_count % T == 0;
-    put_source(p, c, sh, at);
 }
 
 static int degree_sum(const e3tp_problem *q, const e3tp_coupling *c)
@@ -151,22 +162,22 @@ static int least_harmonic(const e3tp_rotated_step *r)
     return abs(r->l_from - r->l_to) + r->odd;
 }
 
-/* The step that path begins, of P, or nothing where an earlier one did; returns the coefficients it
-   takes. */
-static size_t add_step(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t coeff)
+/* Appends the step that a path begins, of P, its paths to `paths`; nothing where an earlier one
+   began it. */
+static void add_step(const e3tp_rotated *p, size_t path, e3tp_rotated_step *steps, size_t *n,
+                     size_t *paths, size_t *sources)
 {
     const e3tp_problem *q = p->problem;
     const e3tp_coupling *c = &q->paths[path];
     const e3tp_rotated_block *x = &p->blocks[0][c->in1], *z = &p->blocks[1][c->out];
     for (size_t i = 0; i < path; i++)
         if (joins(q, c, &q->paths[i]))
-            return 0;
-    e3tp_rotated_step *r = &p->steps[0][p->nsteps[0]++];
+            return;
+    e3tp_rotated_step *r = &steps[(*n)++];
     *r = (e3tp_rotated_step){.from = x->line,
                              .to = z->line,
                              .mul = x->mul,
-                             .first = p->nsources,
-                             .coeff = coeff,
+                             .first = *sources,
                              .orders = orders_between(p, x->l, z->l),
                              .l_from = x->l,
                              .l_to = z->l,
@@ -176,10 +187,9 @@ static size_t add_step(e3tp_rotated *p, size_t path, const e3tp_sh *sh, size_t c
         if (!joins(q, c, &q->paths[i]))
             continue;
         const int l = q->blocks[1][q->paths[i].in2].l, expected = least_harmonic(r);
-        r->regular = r->regular && l == expected + 2 * (int)r->count;
-        add_source(p, i, sh, coeff + r->count++ * (size_t)r->orders);
+        r->regular = r->regular && l == expected + 2 * (int)r->count++;
+        paths[(*sources)++] = i;
     }
-    return r->count * (size_t)r->orders;
 }
 
 static int by_kind_and_degree(const void *a, const void *b)
@@ -192,12 +202,14 @@ static int by_kind_and_degree(const void *a, const void *b)
     return p->first < q->first ? -1 : 1;
 }
 
-/* Whether a step stands where a run with harmonics to `top` has it. */
+/* Whether a step stands where a run with harmonics to `top` that begins with `of` has it. */
 static bool is_of_run(const e3tp_rotated_step *r, const e3tp_rotated_step *of, int l, int top)
 {
+    const size_t line = of->from + (size_t)(l * l - of->l_from * of->l_from);
     const int most = l + r->l_to < top ? l + r->l_to : top, least = least_harmonic(r);
-    return r->l_from == l && r->odd == of->odd && r->mul == of->mul && r->regular &&
-           r->orders == 1 + (l < r->l_to ? l : r->l_to) && (int)r->count == (most - least) / 2 + 1;
+    return r->l_from == l && r->from == line && r->odd == of->odd && r->mul == of->mul &&
+           r->regular && r->orders == 1 + (l < r->l_to ? l : r->l_to) &&
+           (int)r->count == (most - least) / 2 + 1;
 }
 
 /* The largest run that begins with the first of n steps, which write the same block. */
@@ -235,50 +247,75 @@ static void sort_block(const e3tp_rotated_step *from, size_t n, const e3tp_rotat
     *count += steps;
 }
 
-/* Steps in the order in which they are taken, block by block of what they write. */
-static bool sort_steps(e3tp_rotated *p, e3tp_rotated_step *made)
+/* The sources of the steps of P or P', in their order. paths: by the sources' numbers as the steps
+   were made; rank: of these the place among the sources of P, which P puts there. */
+static void put_sources(e3tp_rotated *p, const e3tp_sh *sh, bool back, const size_t *paths,
+                        size_t *rank)
 {
-    const e3tp_problem *q = p->problem;
-    const size_t n = p->nsteps[0];
-    p->nsteps[0] = 0;
-    for (int back = 0; back < 2; back++) {
-        const size_t blocks = q->nblocks[back ? 0 : 2];
-        for (size_t i = 0; i < n && back; i++) {
-            const e3tp_rotated_step r = made[i];
-            made[i].from = r.to, made[i].to = r.from;
-            made[i].l_from = r.l_to, made[i].l_to = r.l_from;
+    size_t s = 0, coeff = 0;
+    for (size_t i = 0; i < p->nsteps[back]; i++) {
+        e3tp_rotated_step *r = &p->steps[back][i];
+        const size_t made = r->first;
+        r->first = s;
+        r->coeff = coeff;
+        for (size_t k = made; k < made + r->count; k++, s++, coeff += (size_t)r->orders) {
+            rank[k] = back ? rank[k] : s;
+            put_source(p, paths[k], rank[k], back, s);
+            put_coefficients(p, &p->problem->paths[paths[k]], sh, back, coeff);
         }
-        p->steps[back] = e3tp_alloc(p->allocator, n + blocks, sizeof *made);
-        if (!p->steps[back])
-            return false;
-        for (size_t b = 0; b < blocks; b++)
-            sort_block(made, n, &p->blocks[!back][b], p->has_runs, p->steps[back],
-                       &p->nsteps[back]);
     }
+    p->nsources = s;
+}
+
+/* Of P, or of P', for which blocks change places. */
+static bool sort_steps(e3tp_rotated *p, bool back, e3tp_rotated_step *made, size_t n)
+{
+    const size_t blocks = p->problem->nblocks[back ? 0 : 2];
+    p->steps[back] = e3tp_alloc(p->allocator, n + blocks, sizeof *made);
+    if (!p->steps[back])
+        return false;
+    for (size_t i = 0; i < n && back; i++) {
+        const e3tp_rotated_step r = made[i];
+        made[i].from = r.to, made[i].to = r.from;
+        made[i].l_from = r.l_to, made[i].l_to = r.l_from;
+    }
+    for (size_t b = 0; b < blocks; b++)
+        sort_block(made, n, &p->blocks[!back][b], p->has_runs, p->steps[back], &p->nsteps[back]);
     return true;
+}
+
+static bool take_sources(e3tp_rotated *p)
+{
+    const e3tp_allocator *a = p->allocator;
+    const size_t n = p->problem->npaths, coeffs = n * (LMAX + 1),
+                 es = e3tp_dtype_size(p->problem->dtype);
+    bool ok = true;
+    for (int back = 0; back < 2; back++) {
+        ok &= (p->place[back] = e3tp_alloc(a, n, sizeof **p->place)) != NULL;
+        ok &= (p->user[back] = e3tp_alloc(a, n, sizeof **p->user)) != NULL;
+        ok &= (p->in_line[back] = e3tp_alloc(a, n, sizeof **p->in_line)) != NULL;
+        ok &= (p->coeff[back] = e3tp_zalloc(a, coeffs, es)) != NULL;
+        ok &= (p->at_zero[back] = e3tp_zalloc(a, coeffs, es)) != NULL;
+    }
+    return ok;
 }
 
 static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
 {
-    const e3tp_problem *q = p->problem;
-    const e3tp_allocator *a = p->allocator;
-    const size_t n = q->npaths, most = n * (LMAX + 1), es = e3tp_dtype_size(q->dtype);
-    e3tp_rotated_step *made = p->steps[0] = e3tp_alloc(a, n, sizeof *made);
-    bool ok = made != NULL;
-    ok &= (p->place = e3tp_alloc(a, n, sizeof *p->place)) != NULL;
-    ok &= (p->user = e3tp_alloc(a, n, sizeof *p->user)) != NULL;
-    ok &= (p->in_line = e3tp_alloc(a, n, sizeof *p->in_line)) != NULL;
-    for (int back = 0; back < 2; back++) {
-        ok &= (p->coeff[back] = e3tp_zalloc(a, most, es)) != NULL;
-        ok &= (p->at_zero[back] = e3tp_zalloc(a, most, es)) != NULL;
-    }
-    p->in_place = !q->weight_by_path;
-    size_t coeff = 0;
+    const size_t n = p->problem->npaths;
+    e3tp_rotated_step *made = e3tp_alloc(p->allocator, n, sizeof *made);
+    size_t *paths = e3tp_alloc(p->allocator, 2 * n, sizeof *paths), steps = 0, sources = 0;
+    bool ok = take_sources(p) && made && paths;
+    p->in_place = !p->problem->weight_by_path;
     for (size_t i = 0; ok && i < n; i++)
-        coeff += add_step(p, i, sh, coeff);
-    p->steps[0] = NULL;
-    ok = ok && sort_steps(p, made);
-    e3tp_free(a, made);
+        add_step(p, i, made, &steps, paths, &sources);
+    for (int back = 0; ok && back < 2; back++) {
+        ok = sort_steps(p, back, made, steps);
+        if (ok)
+            put_sources(p, sh, back, paths, paths + n);
+    }
+    e3tp_free(p->allocator, made);
+    e3tp_free(p->allocator, paths);
     return ok;
 }
 
@@ -372,10 +409,11 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff, p->blocks[0],
-                           p->blocks[1],    p->steps[0],    p->steps[1],     p->place,
-                           p->user,         p->in_line,     p->coeff[0],     p->coeff[1],
-                           p->at_zero[0],   p->at_zero[1],  p->generator,    p->generator_coeff};
+    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
+                           p->blocks[1],    p->steps[0],    p->steps[1],       p->place[0],
+                           p->place[1],     p->user[0],     p->user[1],        p->in_line[0],
+                           p->in_line[1],   p->coeff[0],    p->coeff[1],       p->at_zero[0],
+                           p->at_zero[1],   p->generator,   p->generator_coeff};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         e3tp_free(a, owned[i]);
     for (int k = 0; k < 2; k++)

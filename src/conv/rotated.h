@@ -79,12 +79,12 @@ typedef struct e3tp_rotated {
     bool has_runs; /* of the tier */
     size_t nsources, nsteps[2];
     e3tp_rotated_step *steps[2]; /* P by blocks of z; P' by blocks of x */
-    size_t *place;               /* [nsources]: of a source's weights in a row, or SIZE_MAX */
-    size_t *user;                /* [nsources]: its number among the weighted paths */
-    size_t *in_line;             /* [nsources]: k times the channels of a group */
+    /* Of the sources in the order of these steps: where their weights are in a row, or SIZE_MAX;
+       the number among the weighted paths; the line of a group that they are packed to. */
+    size_t *place[2], *user[2], *in_line[2];
     bool in_place; /* all sources have weights, one for each channel, in whole tiles */
-    /* Reals: coefficients of P and of P'; the same at a vector of length 0, where harmonics above
-       degree 0 are 0. */
+    /* Reals: coefficients of P and of P', in that order; the same at a vector of length 0, where
+       harmonics above degree 0 are 0. */
     void *coeff[2], *at_zero[2];
     size_t generators[E3TP_ROTATED_LMAX + 2]; /* those of a degree */
     e3tp_rotated_generator *generator;

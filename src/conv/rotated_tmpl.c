@@ -81,10 +81,10 @@ static void put_vector(const frame *f, const v_real slope[2], real *gv)
 static void pack_line(const frame *f, size_t s, size_t mul, size_t t, const real *row, real *to)
 {
     const e3tp_rotated *p = f->p;
-    const size_t at = t * T, channels = channels_of(mul, t), place = p->place[s];
+    const size_t at = t * T, channels = channels_of(mul, t), place = p->place[0][s];
     for (size_t c = 0; c < channels; c += V_LANES)
         v_store(to + c, place == SIZE_MAX            ? v_set1(1)
-                        : p->problem->weight_by_path ? v_set1(row[p->user[s]])
+                        : p->problem->weight_by_path ? v_set1(row[p->user[0][s]])
                                                      : v_load_part(row + place + at, mul - at, c));
 }
 
@@ -93,7 +93,7 @@ static void pack_weights(const frame *f, size_t t, const real *row)
     const e3tp_rotated_step *r = f->p->steps[0], *end = r + f->p->nsteps[0];
     for (; r < end; r++)
         for (size_t s = r->first; s < r->first + r->count; s++)
-            pack_line(f, s, r->mul, t, row, f->base + f->at.w + f->p->in_line[s]);
+            pack_line(f, s, r->mul, t, row, f->base + f->at.w + f->p->in_line[0][s]);
 }
 
 static void unpack_line(const real *from, size_t n, bool adds, real *to)
@@ -114,15 +114,15 @@ static real line_sum(const real *line, size_t n)
 static void unpack_source(const frame *f, size_t s, size_t mul, size_t t, bool adds, real *row)
 {
     const e3tp_rotated *p = f->p;
-    const real *line = f->base + f->at.gw + p->in_line[s];
+    const real *line = f->base + f->at.gw + p->in_line[0][s];
     const size_t channels = channels_of(mul, t), left = channels ? mul - t * T : 0;
-    real *sum = row + p->user[s];
-    if (!channels || p->place[s] == SIZE_MAX)
+    real *sum = row + p->user[0][s];
+    if (!channels || p->place[0][s] == SIZE_MAX)
         return;
     if (p->problem->weight_by_path)
         *sum = line_sum(line, channels) + (adds || t ? *sum : 0);
     else
-        unpack_line(line, left < channels ? left : channels, adds, row + p->place[s] + t * T);
+        unpack_line(line, left < channels ? left : channels, adds, row + p->place[0][s] + t * T);
 }
 
 static void unpack_weights(const frame *f, size_t t, bool adds, real *row)
@@ -148,8 +148,8 @@ static couplings couplings_of(const frame *f, size_t r, size_t t, bool back)
     const bool there = f->row[p->frames.rest + 2] != 0;
     const void *coeff = there ? p->coeff[back] : p->at_zero[back];
     if (!p->in_place)
-        return (couplings){coeff, f->base + f->at.w, p->in_line};
-    return (couplings){coeff, row_of(f->c->q, OP_W, r) + t * T, p->place};
+        return (couplings){coeff, f->base + f->at.w, p->in_line[back]};
+    return (couplings){coeff, row_of(f->c->q, OP_W, r) + t * T, p->place[back]};
 }
 
 static void set_weights(const frame *f, size_t r, size_t t)
