@@ -31,13 +31,16 @@ static const conv_pass passes[] = {
 };
 enum { PASSES = sizeof passes / sizeof *passes };
 
-/* Layers of MACE, NequIP, SevenNet and Nequix, and all paths from inputs to l = 2 and 3. */
+/* Layers of MACE, NequIP, SevenNet and Nequix, and all paths from inputs to l = 2 and 3; these with
+   a number for each path and edge, summed. */
 #define SH3 "in2=1x0e+1x1o+1x2e+1x3o"
 static const bench_conv_layer layers[] = {
     {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3},
     {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3},
     {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3},
     {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3},
+    {"by path, summed, l = 3",
+     "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all sep=0 lmax_out=3 shape=path", 3},
     {"NequIP, l = 2",
      "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3},
     {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3},

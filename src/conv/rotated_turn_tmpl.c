@@ -239,23 +239,27 @@ V_INLINE void small_out(const bool adds, const int l, const int nv, const turnin
     }
 }
 
-#define SMALL_DEGREES(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
+/* Returns true after body(nv, at) over the channels, where l is a small degree, L_ in the body. */
+#define SMALL_DEGREE(l, channels, body)                 \
+    case l: {                                           \
+        enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
+        OVER_VECTORS(SMALL_WIDE(l), channels, body);    \
+        return true;                                    \
+    }
+#define SMALL_DEGREES(l, channels, body)    \
+    if (l <= MOST_SMALL)                    \
+        switch (l) {                        \
+            SMALL_DEGREE(1, channels, body) \
+            SMALL_DEGREE(2, channels, body) \
+            SMALL_DEGREE(3, channels, body) \
+            SMALL_DEGREE(4, channels, body) \
+        }
 
 /* False, and nothing done: not a small degree. */
 static bool small_degree_in(int l, size_t channels, const turning *k, view from, real *to)
 {
 #define VECTORS(nv, at) small_in(L_, nv, k, from, to, at)
-#define CASE(l)                                         \
-    case l: {                                           \
-        enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
-        OVER_VECTORS(SMALL_WIDE(l), channels, VECTORS); \
-        return true;                                    \
-    }
-    if (l <= MOST_SMALL)
-        switch (l) {
-            SMALL_DEGREES(CASE)
-        }
-#undef CASE
+    SMALL_DEGREES(l, channels, VECTORS)
 #undef VECTORS
     return false;
 }
@@ -264,17 +268,7 @@ V_INLINE bool small_degree_out(const bool adds, int l, size_t channels, const tu
                                const real *from, view to)
 {
 #define VECTORS(nv, at) small_out(adds, L_, nv, k, from, to, at)
-#define CASE(l)                                         \
-    case l: {                                           \
-        enum { L_ = l <= MOST_SMALL ? l : MOST_SMALL }; \
-        OVER_VECTORS(SMALL_WIDE(l), channels, VECTORS); \
-        return true;                                    \
-    }
-    if (l <= MOST_SMALL)
-        switch (l) {
-            SMALL_DEGREES(CASE)
-        }
-#undef CASE
+    SMALL_DEGREES(l, channels, VECTORS)
 #undef VECTORS
     return false;
 }
