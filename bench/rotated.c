@@ -54,8 +54,8 @@ static int make_product(setup *s, char *why, size_t cap)
     snprintf(
         text, sizeof text,
         "op=tp in1=%s in2=%s mode=uvu paths=all sep=0 lmax_out=%d weights=shared layout=ir_mul "
-             "batch=16 pass=bwd threads=1 isa=%s",
-             x, y, s->L, e3tp_isa_name(s->isa));
+        "batch=16 pass=bwd threads=1 isa=%s",
+        x, y, s->L, e3tp_isa_name(s->isa));
     return bench_verified(&s->m.product, text, why, cap);
 }
 

@@ -379,14 +379,6 @@ static void choose_scratch(e3tp_cg_plan *g)
         e3tp_cg_size_classes(g);
 }
 
-static bool is_uniform(const e3tp_problem *p, int k)
-{
-    bool uniform = true;
-    for (size_t i = 1; i < p->nblocks[k]; i++)
-        uniform = uniform && p->blocks[k][i].mul == p->blocks[k][0].mul;
-    return uniform;
-}
-
 static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
 {
     const e3tp_problem *p = g->problem;
@@ -394,8 +386,8 @@ static e3tp_status make_layouts(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         const int operand = k == 3 ? 1 : k;
         const e3tp_lanes lanes = k == 3 ? E3TP_LANES_ROWS : g->lanes;
         const size_t rows = k == 2 ? g->block_rows : g->sum_rows;
-        E3TP_TRY(e3tp_packed_create(&g->packed[k], p, operand, lanes, is_uniform(p, operand), rows,
-                                    a, why));
+        E3TP_TRY(e3tp_packed_create(&g->packed[k], p, operand, lanes, e3tp_is_uniform(p, operand),
+                                    rows, a, why));
     }
     return E3TP_OK;
 }

@@ -88,12 +88,12 @@ static bool needs_arguments(const e3tp_sweep *s)
 static void lay_out_vectors(e3tp_sweep *s)
 {
     e3tp_made *m = &s->made;
-    const size_t dim = s->call->job->width[OP_Y];
-    m->v = take(s, 3), m->y = take(s, s->rotated ? 0 : dim);
+    const size_t dim = s->rotated ? 0 : s->call->job->width[OP_Y];
+    m->v = take(s, 3), m->y = take(s, dim);
     if (s->call->t[OP_V])
         m->tv = take(s, 3), m->ty = take(s, dim);
     for (int i = 0; i < 2 && s->wanted[OP_V]; i++)
-        m->gy[i] = take(s, s->rotated ? 0 : dim), m->gv[i] = take(s, 3);
+        m->gy[i] = take(s, dim), m->gv[i] = take(s, 3);
 }
 
 /* Whether derivatives of weights by a distance are made. */

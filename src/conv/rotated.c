@@ -70,10 +70,10 @@ bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message 
 static void place_lines(e3tp_rotated *p, int k)
 {
     const e3tp_problem *q = p->problem;
-    const e3tp_block *from = q->blocks[k ? 2 : 0];
+    const e3tp_block *from = q->blocks[e3tp_rotated_operand(k)];
     for (int natural = 1; natural >= 0; natural--)
         for (int l = 0; l <= LMAX; l++)
-            for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++)
+            for (size_t i = 0; i < q->nblocks[e3tp_rotated_operand(k)]; i++)
                 if (from[i].l == l && e3tp_is_natural(&from[i]) == natural) {
                     p->blocks[k][i].line = p->lines[k];
                     p->lines[k] += 2 * (size_t)l + 1;
@@ -83,13 +83,13 @@ static void place_lines(e3tp_rotated *p, int k)
 static bool make_blocks(e3tp_rotated *p, int k)
 {
     const e3tp_problem *q = p->problem;
-    const e3tp_block *from = q->blocks[k ? 2 : 0];
-    const size_t n = q->nblocks[k ? 2 : 0], T = e3tp_tile_lanes(q);
+    const e3tp_block *from = q->blocks[e3tp_rotated_operand(k)];
+    const size_t n = q->nblocks[e3tp_rotated_operand(k)], T = e3tp_tile_lanes(q);
     e3tp_rotated_block *to = e3tp_alloc(p->allocator, n, sizeof *to);
     if (!to)
         return false;
     p->blocks[k] = to;
-    p->lies_in_lines[k] = q->layout[k ? 2 : 0] == E3TP_IR_MUL;
+    p->lies_in_lines[k] = q->layout[e3tp_rotated_operand(k)] == E3TP_IR_MUL;
     for (size_t i = 0; i < n; i++) {
         const size_t tiles = (from[i].mul + T - 1) / T;
         p->lies_in_lines[k] = p->lies_in_lines[k] && from[i].mul % T == 0;
@@ -140,7 +140,8 @@ static void put_source(e3tp_rotated *p, size_t path, size_t k, bool back, size_t
     const e3tp_coupling *c = &p->problem->paths[path];
     const size_t T = e3tp_tile_lanes(p->problem);
     p->place[back][s] = c->has_weight ? c->w_offset : SIZE_MAX;
-    p->user[back][s] = weighted_before(p->problem, path);
+    if (!back)
+        p->user[s] = weighted_before(p->problem, path);
     p->in_line[back][s] = k * E3TP_ROTATED_GROUP * T;
     p->in_place = p->in_place && c->has_weight && c->w_count % T == 0;
 }
@@ -289,10 +290,9 @@ static bool take_sources(e3tp_rotated *p)
     const e3tp_allocator *a = p->allocator;
     const size_t n = p->problem->npaths, coeffs = n * (LMAX + 1),
                  es = e3tp_dtype_size(p->problem->dtype);
-    bool ok = true;
+    bool ok = (p->user = e3tp_alloc(a, n, sizeof *p->user)) != NULL;
     for (int back = 0; back < 2; back++) {
         ok &= (p->place[back] = e3tp_alloc(a, n, sizeof **p->place)) != NULL;
-        ok &= (p->user[back] = e3tp_alloc(a, n, sizeof **p->user)) != NULL;
         ok &= (p->in_line[back] = e3tp_alloc(a, n, sizeof **p->in_line)) != NULL;
         ok &= (p->coeff[back] = e3tp_zalloc(a, coeffs, es)) != NULL;
         ok &= (p->at_zero[back] = e3tp_zalloc(a, coeffs, es)) != NULL;
@@ -339,7 +339,7 @@ static void count(e3tp_rotated *p)
     const e3tp_problem *q = p->problem;
     double turns[2] = {0, 0}, couplings = 0, torque = 0;
     for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < q->nblocks[k ? 2 : 0]; i++) {
+        for (size_t i = 0; i < q->nblocks[e3tp_rotated_operand(k)]; i++) {
             const e3tp_rotated_block *b = &p->blocks[k][i];
             turns[k] += turning(p, b->l) * (double)b->mul;
             torque +=
@@ -352,14 +352,6 @@ static void count(e3tp_rotated *p)
 }
 
 /* ---- creation ---- */
-
-static bool has_one_multiplicity(const e3tp_problem *q, int k)
-{
-    for (size_t i = 1; i < q->nblocks[k]; i++)
-        if (q->blocks[k][i].mul != q->blocks[k][0].mul)
-            return false;
-    return true;
-}
 
 /* Rows of frames within a first-level cache or so, whole tiles of rows. */
 static size_t choose_rows(const e3tp_rotated *p)
@@ -375,10 +367,11 @@ static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
     if (!e3tp_rotated_make_frames(p, largest_degree(p->problem)) || !make_blocks(p, 0) ||
         !make_blocks(p, 1) || !make_steps(p, sh) || !e3tp_rotated_make_generators(p))
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
-    for (int k = 0; k < 2; k++)
-        E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, k ? 2 : 0, E3TP_LANES_CHANNELS,
-                                    has_one_multiplicity(p->problem, k ? 2 : 0), 1, p->allocator,
-                                    why));
+    for (int k = 0; k < 2; k++) {
+        const int operand = e3tp_rotated_operand(k);
+        E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, operand, E3TP_LANES_CHANNELS,
+                                    e3tp_is_uniform(p->problem, operand), 1, p->allocator, why));
+    }
     count(p);
     p->rows = choose_rows(p);
     return E3TP_OK;
@@ -409,11 +402,11 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {p->frames.first, p->frames.line, p->frames.coeff,   p->blocks[0],
-                           p->blocks[1],    p->steps[0],    p->steps[1],       p->place[0],
-                           p->place[1],     p->user[0],     p->user[1],        p->in_line[0],
-                           p->in_line[1],   p->coeff[0],    p->coeff[1],       p->at_zero[0],
-                           p->at_zero[1],   p->generator,   p->generator_coeff};
+    void *const owned[] = {p->frames.first, p->frames.line,    p->frames.coeff, p->blocks[0],
+                           p->blocks[1],    p->steps[0],       p->steps[1],     p->place[0],
+                           p->place[1],     p->user,           p->in_line[0],   p->in_line[1],
+                           p->coeff[0],     p->coeff[1],       p->at_zero[0],   p->at_zero[1],
+                           p->generator,    p->generator_coeff};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         e3tp_free(a, owned[i]);
     for (int k = 0; k < 2; k++)

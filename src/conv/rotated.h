@@ -80,8 +80,8 @@ typedef struct e3tp_rotated {
     size_t nsources, nsteps[2];
     e3tp_rotated_step *steps[2]; /* P by blocks of z; P' by blocks of x */
     /* Of the sources in the order of these steps: where their weights are in a row, or SIZE_MAX;
-       the number among the weighted paths; the line of a group that they are packed to. */
-    size_t *place[2], *user[2], *in_line[2];
+       the line of a group that they are packed to; of P, the number among the weighted paths. */
+    size_t *place[2], *in_line[2], *user;
     bool in_place; /* all sources have weights, one for each channel, in whole tiles */
     /* Reals: coefficients of P and of P', in that order; the same at a vector of length 0, where
        harmonics above degree 0 are 0. */
@@ -93,6 +93,17 @@ typedef struct e3tp_rotated {
     size_t rows;     /* most of a call */
     const struct e3tp_rotated_kernels *kernels;
 } e3tp_rotated;
+
+/* Operand k of the form, 0 x, 1 z, among those of the problem, and of a call. */
+static inline int e3tp_rotated_operand(int k)
+{
+    return k ? 2 : 0;
+}
+
+static inline int e3tp_rotated_op(int k)
+{
+    return k ? OP_Z : OP_X;
+}
 
 /* q: FORWARD or BACKWARD, y not looked at and gy not given; v, gv [n][3]: directions, and their
    gradient or NULL. */

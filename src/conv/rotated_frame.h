@@ -47,7 +47,7 @@ V_INLINE view packed_view(const frame *f, int k, size_t i, size_t t, real *packe
 
 V_INLINE view own_view(const frame *f, int k, size_t i, size_t t, real *row)
 {
-    const e3tp_block *b = &f->p->problem->blocks[k ? 2 : 0][i];
+    const e3tp_block *b = &f->p->problem->blocks[e3tp_rotated_operand(k)][i];
     return (view){row + b->offset + (size_t)b->l * b->mul + t * T, b->mul, T};
 }
 

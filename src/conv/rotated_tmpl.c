@@ -8,7 +8,7 @@
    NULL for what is packed. */
 static void into_frame(const frame *f, int k, size_t t, real *packed, const real *row, real *lines)
 {
-    const size_t n = f->p->problem->nblocks[k ? 2 : 0];
+    const size_t n = f->p->problem->nblocks[e3tp_rotated_operand(k)];
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block *b = &f->p->blocks[k][i];
         const view from = row ? own_view(f, k, i, t, (real *)row) : packed_view(f, k, i, t, packed);
@@ -19,7 +19,7 @@ static void into_frame(const frame *f, int k, size_t t, real *packed, const real
 static void out_of_frame(const frame *f, int k, size_t t, const real *lines, real *packed,
                          real *row, bool adds)
 {
-    const size_t n = f->p->problem->nblocks[k ? 2 : 0];
+    const size_t n = f->p->problem->nblocks[e3tp_rotated_operand(k)];
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block *b = &f->p->blocks[k][i];
         const view to = row ? own_view(f, k, i, t, row) : packed_view(f, k, i, t, packed);
@@ -49,7 +49,7 @@ static void add_slopes(const frame *f, int k, size_t t, const real *a, const rea
 {
     const e3tp_rotated *p = f->p;
     const real *coeff = p->generator_coeff;
-    const size_t n = p->problem->nblocks[k ? 2 : 0];
+    const size_t n = p->problem->nblocks[e3tp_rotated_operand(k)];
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block q = p->blocks[k][i];
         const size_t channels = channels_of(q.mul, t), at = q.line * S;
@@ -84,7 +84,7 @@ static void pack_line(const frame *f, size_t s, size_t mul, size_t t, const real
     const size_t at = t * T, channels = channels_of(mul, t), place = p->place[0][s];
     for (size_t c = 0; c < channels; c += V_LANES)
         v_store(to + c, place == SIZE_MAX            ? v_set1(1)
-                        : p->problem->weight_by_path ? v_set1(row[p->user[0][s]])
+                        : p->problem->weight_by_path ? v_set1(row[p->user[s]])
                                                      : v_load_part(row + place + at, mul - at, c));
 }
 
@@ -116,7 +116,7 @@ static void unpack_source(const frame *f, size_t s, size_t mul, size_t t, bool a
     const e3tp_rotated *p = f->p;
     const real *line = f->base + f->at.gw + p->in_line[0][s];
     const size_t channels = channels_of(mul, t), left = channels ? mul - t * T : 0;
-    real *sum = row + p->user[0][s];
+    real *sum = row + p->user[s];
     if (!channels || p->place[0][s] == SIZE_MAX)
         return;
     if (p->problem->weight_by_path)
@@ -163,12 +163,12 @@ static void set_weights(const frame *f, size_t r, size_t t)
 static const real *set_row(const frame *f, int k, size_t r, real *to)
 {
     const e3tp_block_call *q = f->c->q;
-    const int op = k ? OP_Z : OP_X;
+    const int op = e3tp_rotated_op(k);
     if (f->p->lies_in_lines[k])
         return row_of(q, op, r);
     if (q->stride[op] || r == 0)
-        packing.pack(&f->p->packed[k], f->p->problem, k ? 2 : 0, 1, row_of(q, op, r), q->stride[op],
-                     NULL, to);
+        packing.pack(&f->p->packed[k], f->p->problem, e3tp_rotated_operand(k), 1, row_of(q, op, r),
+                     q->stride[op], NULL, to);
     return NULL;
 }
 
@@ -176,7 +176,7 @@ static const real *set_row(const frame *f, int k, size_t r, real *to)
 static real *result_row(const frame *f, int k, size_t r)
 {
     const e3tp_block_call *q = f->c->q;
-    const int op = k ? OP_Z : OP_X;
+    const int op = e3tp_rotated_op(k);
     return f->p->lies_in_lines[k] && q->stride[op]
                ? (real *)q->out[op] + (ptrdiff_t)r * q->stride[op]
                : NULL;
@@ -186,9 +186,9 @@ static real *result_row(const frame *f, int k, size_t r)
 static void unpack_row(const frame *f, int k, size_t r, real *from)
 {
     const e3tp_block_call *q = f->c->q;
-    const int op = k ? OP_Z : OP_X;
+    const int op = e3tp_rotated_op(k);
     if (q->stride[op] || r + 1 == q->n)
-        packing.unpack(&f->p->packed[k], f->p->problem, k ? 2 : 0, 1, from,
+        packing.unpack(&f->p->packed[k], f->p->problem, e3tp_rotated_operand(k), 1, from,
                        (real *)q->out[op] + (ptrdiff_t)r * q->stride[op], q->stride[op], false);
 }
 

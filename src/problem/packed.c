@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem/packed.h"
 
+bool e3tp_is_uniform(const e3tp_problem *p, int k)
+{
+    for (size_t i = 1; i < p->nblocks[k]; i++)
+        if (p->blocks[k][i].mul != p->blocks[k][0].mul)
+            return false;
+    return true;
+}
+
 e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
                                bool by_tile, size_t rows, const e3tp_allocator *a,
                                e3tp_message *why)

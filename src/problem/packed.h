@@ -43,6 +43,8 @@ static inline size_t e3tp_take(size_t *total, size_t line, size_t n, bool apart)
     return at;
 }
 
+/* Whether all blocks of operand k have the same multiplicity. */
+bool e3tp_is_uniform(const e3tp_problem *p, int k);
 /* Layout of operand k (0 x, 1 y, 2 z) of p for blocks of `rows` rows. Fails only for memory. */
 e3tp_status e3tp_packed_create(e3tp_packed *q, const e3tp_problem *p, int k, e3tp_lanes lanes,
                                bool by_tile, size_t rows, const e3tp_allocator *a,

@@ -2,7 +2,6 @@
 /* The rotated form on one tier, both reals: frames against Wigner D and harmonics, blocks of rows
    against the general form of the tier generic in double. Vectors along all axes, next to the pole,
    tiny, huge and of length 0. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "conv/rotated.h"
 #include "e3tp/graph.h"
 #include "e3tp/so3.h"
+#include "reals.h"
 #include "suite.h"
 
 static e3tp_isa isa;
@@ -27,29 +27,6 @@ static double draw(void)
 {
     state = state * 1664525u + 1013904223u;
     return (state >> 8) / (double)(1 << 23) - 1;
-}
-
-static size_t size_of(e3tp_dtype t)
-{
-    return t == E3TP_F64 ? sizeof(double) : sizeof(float);
-}
-
-static double eps_of(e3tp_dtype t)
-{
-    return t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
-}
-
-static double at(e3tp_dtype t, const void *a, size_t i)
-{
-    return t == E3TP_F64 ? ((const double *)a)[i] : (double)((const float *)a)[i];
-}
-
-static void put(e3tp_dtype t, void *a, size_t i, double v)
-{
-    if (t == E3TP_F64)
-        ((double *)a)[i] = v;
-    else
-        ((float *)a)[i] = (float)v;
 }
 
 /* n numbers, of single precision, as doubles. */
@@ -81,7 +58,7 @@ static void *stored(e3tp_dtype t, const double *from, size_t n)
 {
     void *to = aligned_alloc(64, (n * size_of(t) + 127) / 64 * 64);
     for (size_t i = 0; i < n; i++)
-        put(t, to, i, from ? from[i] : NAN);
+        real_put(t, to, i, from ? from[i] : NAN);
     return to;
 }
 
@@ -186,8 +163,9 @@ static void matrix_of(const e3tp_frame_map *m, e3tp_dtype t, const void *rows, s
         for (int o = a < 0 ? 1 : 0; o <= l; o++) {
             const size_t place = a < 0 ? even + (size_t)((l + 1) * (l + 1) + (-a - 1) * l + o - 1)
                                        : even + (size_t)(a * (l + 1) + o);
-            const double A = at(t, rows, place), c = at(t, rows, row + m->cosines + (size_t)o),
-                         s = at(t, rows, row + m->sines + (size_t)o);
+            const double A = real_at(t, rows, place),
+                         c = real_at(t, rows, row + m->cosines + (size_t)o),
+                         s = real_at(t, rows, row + m->sines + (size_t)o);
             double *f = F + (size_t)(a + l) * n + (size_t)l;
             f[a < 0 ? -o : o] += A * c;
             if (o)
@@ -344,7 +322,7 @@ static void run(const e3tp_conv *c, const e3tp_graph *g, e3tp_dtype t, outcome *
     ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
     for (int k = INPUTS; k < ARRAYS; k++)
         for (size_t i = 0; i < o->size[k]; i++)
-            o->of[k][i] = at(t, a[k], i);
+            o->of[k][i] = real_at(t, a[k], i);
     for (int k = 0; k < ARRAYS; k++)
         free(a[k]);
 }

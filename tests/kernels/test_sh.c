@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reals.h"
 #include "sh/sh.h"
 
 static e3tp_tier tier;
@@ -46,16 +47,6 @@ static e3tp_sh *plan_of(int i, e3tp_dtype dtype, e3tp_layout layout)
     ck_assert_msg(s == E3TP_OK, "%s", text);
     ck_assert_str_eq(e3tp_sh_isa(p), e3tp_tier_name(tier));
     return p;
-}
-
-static double eps_of(e3tp_dtype t)
-{
-    return t == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
-}
-
-static size_t size_of(e3tp_dtype t)
-{
-    return t == E3TP_F64 ? sizeof(double) : sizeof(float);
 }
 
 /* Not a check of the framework's for each element: it notes every one that holds. */

@@ -10,27 +10,10 @@
 #include "ensure.h"
 #include "guard.h"
 #include "radial/spline.h"
+#include "reals.h"
 #include "tiers.h"
 
 static e3tp_tier tier;
-
-static double eps_of(e3tp_dtype dtype)
-{
-    return dtype == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
-}
-
-static double get(e3tp_dtype dtype, const void *p, size_t i)
-{
-    return dtype == E3TP_F64 ? ((const double *)p)[i] : (double)((const float *)p)[i];
-}
-
-static void set(e3tp_dtype dtype, void *p, size_t i, double v)
-{
-    if (dtype == E3TP_F64)
-        ((double *)p)[i] = v;
-    else
-        ((float *)p)[i] = (float)v;
-}
 
 static double random_number(unsigned *seed)
 {
@@ -41,7 +24,7 @@ static double random_number(unsigned *seed)
 static void fill(e3tp_dtype dtype, void *p, size_t n, unsigned seed)
 {
     for (size_t i = 0; i < n; i++)
-        set(dtype, p, i, random_number(&seed));
+        real_put(dtype, p, i, random_number(&seed));
 }
 
 static e3tp_spline *plan_of(size_t knots, double r_max, size_t width, e3tp_dtype dtype)
@@ -122,7 +105,7 @@ static void reference_fit(e3tp_dtype dtype, size_t knots, const void *values, si
     for (size_t i = 0; i < knots; i++) {
         for (size_t j = i; j < i + 3; j++)
             a[i * n + j] = term(j, (long double)i, 0);
-        c[i] = get(dtype, values, at + i * stride);
+        c[i] = real_at(dtype, values, at + i * stride);
     }
     for (size_t j = knots - 1; j < n; j++)
         a[knots * n + j] = term(j, (long double)(knots - 1), 1);
@@ -151,21 +134,22 @@ START_TEST(terms)
     size_t first[N];
     for (size_t i = 0; i < N; i++) {
         const double knot = (double)(i % KNOTS) / (double)per_h;
-        set(dtype, r, i, i % 3 ? m.r_max * (double)i / N : nextafter(knot, i % 2 ? 0 : m.r_max));
-        if (get(dtype, r, i) >= m.r_max)
-            set(dtype, r, i, 0);
+        real_put(dtype, r, i,
+                 i % 3 ? m.r_max * (double)i / N : nextafter(knot, i % 2 ? 0 : m.r_max));
+        if (real_at(dtype, r, i) >= m.r_max)
+            real_put(dtype, r, i, 0);
     }
     e3tp_spline_basis(&m, N, r, NULL, b[0], b[1], b[2], first);
     for (size_t i = 0; i < N; i++) {
-        const long double x = get(dtype, r, i) * per_h;
+        const long double x = real_at(dtype, r, i) * per_h;
         ck_assert(first[i] <= KNOTS - 2 && fabsl(x - (long double)first[i] - 0.5L) <= 0.5000001L);
         for (int d = 0; d < 3; d++)
             for (size_t k = 0; k < 4; k++) {
                 /* beyond the interval by rounding: the neighbour's polynomial goes on */
                 const long double shift = 4 * DBL_EPSILON * x, unit = powl(per_h, d),
                                   exact = unit * term(first[i] + k, x, d), slope = 2 * unit * shift;
-                within(get(dtype, b[d], 4 * i + k) - exact, eps * sums[d] * unit + slope, "term",
-                       x);
+                within(real_at(dtype, b[d], 4 * i + k) - exact, eps * sums[d] * unit + slope,
+                       "term", x);
             }
     }
 }
@@ -181,14 +165,14 @@ START_TEST(special_distances)
     double given[N], b[3][N * 4];
     size_t first[N];
     for (size_t i = 0; i < N; i++)
-        set(dtype, given, i, r[i]);
+        real_put(dtype, given, i, r[i]);
     e3tp_spline_basis(&m, N, given, type, b[0], b[1], b[2], first);
     for (size_t i = 0; i < N; i++) {
         ck_assert(first[i] == (size_t)type[i] * 11);
         for (size_t k = 0; k < 12; k++) {
-            const double v = get(dtype, b[k / 4], 4 * i + k % 4);
+            const double v = real_at(dtype, b[k / 4], 4 * i + k % 4);
             if (i < 4)
-                ck_assert(v == get(dtype, b[k / 4], k % 4));
+                ck_assert(v == real_at(dtype, b[k / 4], k % 4));
             else if (i == 4)
                 ck_assert(isnan(v));
             else
@@ -225,9 +209,9 @@ static void check_column(const problem *p, const void *v, const void *c, size_t 
     long double exact[64], error[64], most = 0;
     reference_fit(p->dtype, p->knots, v, column, p->width, exact);
     for (size_t i = 0; i < p->knots; i++)
-        most = fmaxl(most, fabsl(get(p->dtype, v, i * p->width + column)));
+        most = fmaxl(most, fabsl(real_at(p->dtype, v, i * p->width + column)));
     for (size_t j = 0; j < p->knots + 2; j++)
-        error[j] = get(p->dtype, c, j * p->width + column) - exact[j];
+        error[j] = real_at(p->dtype, c, j * p->width + column) - exact[j];
     for (int d = 0; d < 3; d++)
         for (size_t s = 0; s < 8 * (p->knots - 1); s++) {
             const long double x = (long double)s / 8, e = spline_at(error, p->knots, x, d);
@@ -280,11 +264,13 @@ START_TEST(transposes)
     for (size_t w = 0; w < p.width; w++) {
         double sum = 0, size = 0;
         for (size_t i = 0; i < p.knots + 2; i++) {
-            const double t = get(p.dtype, gc, i * p.width + w) * get(p.dtype, c, i * p.width + w);
+            const double t =
+                real_at(p.dtype, gc, i * p.width + w) * real_at(p.dtype, c, i * p.width + w);
             sum += t, size += fabs(t);
         }
         for (size_t i = 0; i < p.knots; i++) {
-            const double t = get(p.dtype, gv, i * p.width + w) * get(p.dtype, v, i * p.width + w);
+            const double t =
+                real_at(p.dtype, gv, i * p.width + w) * real_at(p.dtype, v, i * p.width + w);
             sum -= t, size += fabs(t);
         }
         /* coefficients and cotangents have gone through at most 8 + 8 roundings that add up */
@@ -324,16 +310,16 @@ static void errors(function f, size_t knots, e3tp_dtype dtype, double r_max, dou
     e3tp_spline *p = plan_of(knots, r_max, 1, dtype);
     double *v = malloc((2 * knots + 2) * sizeof *v), *c = v + knots, r[N], out[3][N];
     for (size_t i = 0; i < knots; i++)
-        set(dtype, v, i, f((double)i / (double)(knots - 1), 0));
+        real_put(dtype, v, i, f((double)i / (double)(knots - 1), 0));
     for (size_t i = 0; i < N; i++)
-        set(dtype, r, i, r_max * ((double)i + 0.5) / N);
+        real_put(dtype, r, i, r_max * ((double)i + 0.5) / N);
     ck_assert_int_eq(e3tp_spline_fit(p, 1, v, c), E3TP_OK);
     ck_assert_int_eq(e3tp_spline_evaluate(p, 1, c, r, NULL, N, out[0], out[1], out[2]), E3TP_OK);
     for (int d = 0; d < 3; d++) {
         error[d] = 0;
         for (size_t i = 0; i < N; i++) {
-            const double exact = f(get(dtype, r, i) / p->map.r_max, d),
-                         e = fabs(get(dtype, out[d], i) * pow(p->map.r_max, d) - exact);
+            const double exact = f(real_at(dtype, r, i) / p->map.r_max, d),
+                         e = fabs(real_at(dtype, out[d], i) * pow(p->map.r_max, d) - exact);
             error[d] = e > error[d] ? e : error[d];
         }
     }
@@ -382,7 +368,7 @@ START_TEST(batches)
     fill(dtype, c, C, 9);
     for (size_t i = 0; i < N; i++) {
         type[i] = (int32_t)(i * i % TABLES);
-        set(dtype, r, i, i % 10 == 7 ? NAN : 5.3 * (double)(i * 37 % N) / N - 0.1);
+        real_put(dtype, r, i, i % 10 == 7 ? NAN : 5.3 * (double)(i * 37 % N) / N - 0.1);
     }
     for (int d = 0; d < 3; d++)
         out[d] = malloc(N * row);
@@ -401,12 +387,12 @@ START_TEST(batches)
         }
     for (size_t i = 0; i < N * WIDTH; i++) {
         const size_t j = i / WIDTH;
-        const double at = get(dtype, r, j);
+        const double at = real_at(dtype, r, j);
         long double column[KNOTS_ + 2];
         for (size_t k = 0; k < KNOTS_ + 2; k++)
-            column[k] = get(dtype, c, ((size_t)type[j] * (KNOTS_ + 2) + k) * WIDTH + i % WIDTH);
+            column[k] = real_at(dtype, c, ((size_t)type[j] * (KNOTS_ + 2) + k) * WIDTH + i % WIDTH);
         for (int d = 0; d < 3; d++) {
-            const double v = get(dtype, out[d], i), per_h = (KNOTS_ - 1) / 5.0;
+            const double v = real_at(dtype, out[d], i), per_h = (KNOTS_ - 1) / 5.0;
             if (isnan(at))
                 ck_assert(isnan(v));
             else if (at >= 5)
