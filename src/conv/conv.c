@@ -14,7 +14,7 @@
 #include "core/sums.h"
 #include "problem/packed.h"
 
-enum { CHUNK_EDGES = 512, TABLE_BYTES = 256 };
+enum { CHUNK_EDGES = 512, TABLE_BYTES = 512 };
 static const size_t most_leaf_bytes = (size_t)16 << 20;
 
 /* ---- receivers ---- */
@@ -155,12 +155,13 @@ typedef struct windows_task {
     const e3tp_sweep *sweep;
     size_t leaves, leaf_bytes;
     /* Offsets in `messages`, */
-    size_t message[OP_COUNT], factors[2], gradient[2], table_row;
+    size_t message[OP_COUNT], factors[2], gradient[2], table_row, order[2];
     size_t sum[OP_COUNT];  /* and in a leaf, */
     size_t wide[OP_COUNT]; /* and of what adds up in double beside the caller's */
     size_t message_bytes, wide_bytes;
     char *messages, *sums, *wides, *scratch;
-    size_t first, end; /* pieces of the window under way */
+    size_t first, end;      /* pieces of the window under way */
+    const uint16_t *by_row; /* its places by the row of a spline's table; NULL: as they come */
     atomic_size_t next;
 } windows_task;
 
@@ -185,6 +186,13 @@ static size_t sum_count(const windows_task *t, int k)
                                             : 0;
 }
 
+static size_t table_rows(const e3tp_sweep *s)
+{
+    const e3tp_conv_job *job = s->call->job;
+    const size_t tables = job->at[OP_W] == E3TP_AT_TYPE ? s->call->num_types : 1;
+    return tables * e3tp_maker_rows(&job->maker);
+}
+
 /* Numbers of a result that all windows add to: rows of senders, the table of which w is made; 0: of
    another. */
 static size_t added_count(const windows_task *t, int k)
@@ -195,13 +203,19 @@ static size_t added_count(const windows_task *t, int k)
         return s->call->graph->num_senders * job->width[k];
     if (k != OP_W || !e3tp_sweep_has_table(s))
         return 0;
-    const size_t tables = job->at[OP_W] == E3TP_AT_TYPE ? s->call->num_types : 1;
-    return tables * e3tp_maker_rows(&job->maker) * job->width[OP_W];
+    return table_rows(s) * job->width[OP_W];
 }
 
 static void *added_at(const windows_task *t, int k)
 {
     return e3tp_sweep_is_wide(t->sweep) ? (void *)(t->wides + t->wide[k]) : t->sweep->call->out[k];
+}
+
+/* A place of a spline adds to some rows of the table: those with the same ones one after the other.
+ */
+static bool sorts_places(const e3tp_sweep *s)
+{
+    return e3tp_sweep_has_table(s) && s->call->job->maker.spline && !e3tp_sweep_is_wide(s);
 }
 
 static void lay_out_table(windows_task *t, size_t window)
@@ -214,6 +228,8 @@ static void lay_out_table(windows_task *t, size_t window)
         t->gradient[i] = take(&t->message_bytes, rows * s->row[OP_W]);
     }
     t->table_row = take(&t->message_bytes, e3tp_sweep_has_table(s) ? window * sizeof(size_t) : 0);
+    for (int i = 0; i < 2; i++)
+        t->order[i] = take(&t->message_bytes, sorts_places(s) ? window * sizeof(uint16_t) : 0);
 }
 
 static void lay_out(windows_task *t)
@@ -306,13 +322,14 @@ static void add_messages(const windows_task *t, size_t p)
         }
 }
 
-/* Columns of a table are cut so that a part of all its rows stays in the second-level cache. */
+/* Columns of a table are cut so that a part of all its rows stays in the second-level cache, and
+   threads can share them out. */
 static size_t table_parts(const e3tp_sweep *s)
 {
     return e3tp_sweep_has_table(s) ? (s->row[OP_W] + TABLE_BYTES - 1) / TABLE_BYTES : 0;
 }
 
-/* A part of the table's columns: every row of it gets what the window has for it, place by place.
+/* A part of the table's columns: every row of it gets what the window has for it.
  */
 static void add_to_table(const windows_task *t, size_t p)
 {
@@ -322,9 +339,12 @@ static void add_to_table(const windows_task *t, size_t p)
     const bool wide = e3tp_sweep_is_wide(s);
     const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element,
                  from = p * columns, to = width - from < columns ? width : from + columns;
-    const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place, e3tp_maker_terms(m),
-                           width, t->messages + t->factors[0],
-                           (const size_t *)(const void *)(t->messages + t->table_row)};
+    const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place,
+                           e3tp_maker_terms(m),
+                           width,
+                           t->messages + t->factors[0],
+                           (const size_t *)(const void *)(t->messages + t->table_row),
+                           t->by_row};
     const char *gw = t->messages + t->gradient[0];
     if (e3tp_sweep_keeps_pair(s, 1))
         m->expand->table_of_two(&e, t->messages + t->factors[1], gw, t->messages + t->gradient[1],
@@ -350,6 +370,30 @@ static void messages_work(void *ctx, size_t worker)
     }
 }
 
+/* The window's n places by row of the table, stable: a counting sort for each byte of its numbers.
+ */
+static const uint16_t *sort_places(const windows_task *t, size_t n)
+{
+    const size_t *row = (const size_t *)(const void *)(t->messages + t->table_row),
+                 most = table_rows(t->sweep) - 1;
+    uint16_t *order = (uint16_t *)(void *)(t->messages + t->order[0]),
+             *next = (uint16_t *)(void *)(t->messages + t->order[1]);
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint16_t)i;
+    for (int byte = 0; byte == 0 || most >> 8 * byte; byte++) {
+        size_t start[257] = {0};
+        for (size_t i = 0; i < n; i++)
+            start[(row[i] >> 8 * byte & 255) + 1]++;
+        for (int d = 0; d < 256; d++)
+            start[d + 1] += start[d];
+        for (size_t i = 0; i < n; i++)
+            next[start[row[order[i]] >> 8 * byte & 255]++] = order[i];
+        uint16_t *last = order;
+        order = next, next = last;
+    }
+    return order;
+}
+
 static void run_windows(windows_task *t, size_t workers)
 {
     const e3tp_graph *g = t->sweep->call->graph;
@@ -359,6 +403,8 @@ static void run_windows(windows_task *t, size_t workers)
         atomic_init(&t->next, 0);
         e3tp_parallel_run(parallel, workers, pieces_work, t);
         atomic_init(&t->next, 0);
+        if (sorts_places(t->sweep))
+            t->by_row = sort_places(t, g->piece[t->end].place - g->piece[t->first].place);
         if (t->message_bytes)
             e3tp_parallel_run(parallel, workers, messages_work, t);
     }

@@ -260,8 +260,12 @@ static void set_factor_tangents(const e3tp_sweep *s, const e3tp_segment *g, cons
 static e3tp_expand expansion(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                              char *scratch)
 {
-    return (e3tp_expand){g->n, e3tp_maker_terms(maker_of(s)), s->call->job->width[OP_W],
-                         factors_at(s, g, to, scratch, 0), first_rows(s, g, to, scratch)};
+    return (e3tp_expand){g->n,
+                         e3tp_maker_terms(maker_of(s)),
+                         s->call->job->width[OP_W],
+                         factors_at(s, g, to, scratch, 0),
+                         first_rows(s, g, to, scratch),
+                         NULL};
 }
 
 /* w, and beside it in one pass over the table what else is made of M: slopes, tangents. */
@@ -330,7 +334,7 @@ static void dot_rows(const e3tp_sweep *s, size_t n, const void *g, const void *r
     size_t *each = (size_t *)(void *)(scratch + s->made.each);
     for (size_t i = 0; i < n; i++)
         each[i] = i;
-    const e3tp_expand e = {n, 1, s->call->job->width[OP_W], NULL, each};
+    const e3tp_expand e = {n, 1, s->call->job->width[OP_W], NULL, each, NULL};
     maker_of(s)->expand->terms(&e, rows, g, to, add);
 }
 

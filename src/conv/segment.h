@@ -70,7 +70,7 @@ static inline bool e3tp_sweep_moves_factors(const e3tp_sweep *s)
            s->call->t[e3tp_sweep_takes_lengths(s) ? OP_V : OP_A];
 }
 
-/* The gradient of a table adds up over edges, place by place. */
+/* The gradient of a table adds up over edges. */
 static inline bool e3tp_sweep_has_table(const e3tp_sweep *s)
 {
     return s->wanted[OP_W] && e3tp_sweep_makes(s, OP_W);

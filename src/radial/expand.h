@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/cpu.h"
 #include "e3tp/e3tp.h"
@@ -21,6 +22,9 @@ typedef struct e3tp_expand {
     size_t n, terms, width;
     const void *b;       /* [n][terms] */
     const size_t *first; /* [n]: the row of the first term */
+    /* NULL: ascending; or, of four terms, [n]: the order in which tables that are not wide take
+       their i, by `first`, so that rows of the table stay in registers. */
+    const uint16_t *order;
 } e3tp_expand;
 
 typedef struct e3tp_expand_kernels {
@@ -29,7 +33,7 @@ typedef struct e3tp_expand_kernels {
     /* gb [n][terms] overwritten or added to: g[i] . table[first[i] + k], g [n][width] */
     void (*terms)(const e3tp_expand *e, const void *table, const void *g, void *gb, bool add);
     /* Columns from..to-1 of gtable [rows][width]: gtable[first[i] + k] += b[i][k] g[i], i
-       ascending; wide: gtable is of double whatever the kernel's real. */
+       in the order; wide: gtable is of double whatever the kernel's real. */
     void (*table)(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
                   size_t to);
     /* rows with the factors of e and with b2 [n][terms], and table with g and b2's g2, each i with

@@ -10,7 +10,15 @@
    the registers, 16 or (AVX-512) 32; four rows at least, for the terms of a spline. */
 enum { ROWS = V_BYTES == 64 ? 6 : 4, COLUMNS = V_BYTES == 64 ? 4 : V_BYTES == 32 ? 3 : 2 };
 
-/* How many i from this one on have the same first. */
+/* How many from this one on have the same first; by e's order, and as they come. */
+static size_t ordered_run_of(const e3tp_expand *e, size_t k)
+{
+    size_t n = 1;
+    while (k + n < e->n && e->first[e->order[k + n]] == e->first[e->order[k]])
+        n++;
+    return n;
+}
+
 static size_t run_of(const e3tp_expand *e, size_t i)
 {
     size_t n = 1;
@@ -186,7 +194,7 @@ static void rows_of_two(const e3tp_expand *e, const void *b2, const void *table,
 {
     const size_t width = e->width;
     if (e->terms != 4) {
-        const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
+        const e3tp_expand second = {e->n, e->terms, width, b2, e->first, NULL};
         rows(e, table, out, false);
         rows(&second, table, out2, false);
         return;
@@ -378,61 +386,107 @@ static void multiply_wide(const wide_run *p, size_t rows, size_t from, size_t to
         wide_edge(p, row, at, to);
 }
 
-/* Each of four rows of the table gets the g of every set. */
-V_INLINE void add_to_four_at(const int sets, const v_real *b, const real *const *g, real *t,
-                             size_t width, size_t at, const int lanes)
-{
-    v_real x[2];
-    V_UNROLL
-    for (int i = 0; i < sets; i++)
-        x[i] = load(g[i] + at, lanes);
-    V_UNROLL
-    for (int k = 0; k < 4; k++) {
-        real *to = t + (size_t)k * width + at;
-        v_real sum = load(to, lanes);
-        V_UNROLL
-        for (int i = 0; i < sets; i++)
-            sum = v_fma(b[4 * i + k], x[i], sum);
-        store(to, sum, lanes);
-    }
-}
-
-V_INLINE void add_to_four(const int sets, const real *const *factors, const real *const *g, real *t,
-                          size_t width, size_t from, size_t to)
-{
-    const size_t lanes = V_LANES;
-    v_real b[8];
-    size_t at = from;
-    broadcast(sets, factors, b);
-    for (; at + lanes <= to; at += lanes)
-        add_to_four_at(sets, b, g, t, width, at, V_LANES);
-    if (at < to)
-        add_to_four_at(sets, b, g, t, width, at, (int)(to - at));
-}
-
 /* Of a row that comes later, columns from..to-1, to the second-level cache: the first holds the
    table's part. */
-V_INLINE void fetch_ahead(const e3tp_expand *e, size_t i, const real *row, size_t from, size_t to)
+V_INLINE void fetch(const real *row, size_t from, size_t to)
 {
-    if (i + AHEAD < e->n)
-        for (size_t c = from; c < to; c += 64 / sizeof(real))
-            __builtin_prefetch(row + AHEAD * e->width + c, 0, 2);
+    for (size_t c = from; c < to; c += 64 / sizeof(real))
+        __builtin_prefetch(row + c, 0, 2);
+}
+
+/* The items of a run of equal first in an order, of one set of factors and rows or of two: four
+   rows of the table, `columns` vectors, stay in registers for all of them. */
+typedef struct four_run {
+    const uint16_t *order;
+    size_t n, width;
+    const real *b[2], *g[2];
+    real *t;
+} four_run;
+
+enum { FOUR_COLUMNS = V_BYTES == 64 ? 4 : 2 };
+
+V_INLINE void four_block(const int sets, const int columns, const int lanes, const four_run *p,
+                         size_t at)
+{
+    v_real sum[4][FOUR_COLUMNS];
+    V_UNROLL
+    for (int k = 0; k < 4; k++)
+        V_UNROLL
+    for (int c = 0; c < columns; c++)
+        sum[k][c] = load(p->t + (size_t)k * p->width + at + c * V_LANES, lanes);
+    for (size_t j = 0; j < p->n; j++)
+        V_UNROLL
+    for (int i = 0; i < sets; i++) {
+        const real *b = p->b[i] + 4 * (size_t)p->order[j],
+                   *g = p->g[i] + p->order[j] * p->width + at;
+        v_real x[FOUR_COLUMNS];
+        V_UNROLL
+        for (int c = 0; c < columns; c++) {
+            x[c] = load(g + c * V_LANES, lanes);
+            V_PIN(x[c]);
+        }
+        V_UNROLL
+        for (int k = 0; k < 4; k++) {
+            const v_real f = v_set1(b[k]);
+            V_UNROLL
+            for (int c = 0; c < columns; c++)
+                sum[k][c] = v_fma(f, x[c], sum[k][c]);
+        }
+    }
+    V_UNROLL
+    for (int k = 0; k < 4; k++)
+        V_UNROLL
+    for (int c = 0; c < columns; c++)
+        store(p->t + (size_t)k * p->width + at + c * V_LANES, sum[k][c], lanes);
+}
+
+V_INLINE void four_columns(const int sets, const four_run *p, size_t from, size_t to)
+{
+    const size_t lanes = V_LANES;
+    size_t at = from;
+    for (; at + FOUR_COLUMNS * lanes <= to; at += FOUR_COLUMNS * lanes)
+        four_block(sets, FOUR_COLUMNS, V_LANES, p, at);
+    for (; at + lanes <= to; at += lanes)
+        four_block(sets, 1, V_LANES, p, at);
+    if (at < to)
+        four_block(sets, 1, (int)(to - at), p, at);
+}
+
+/* Rows of the next run are fetched while this one is added up. */
+V_INLINE void four_runs(const int sets, const e3tp_expand *e, const real *const *b,
+                        const real *const *g, real *gtable, size_t from, size_t to)
+{
+    for (size_t k = 0, n; k < e->n; k += n) {
+        four_run p = {.order = e->order + k,
+                      .width = e->width,
+                      .t = gtable + e->first[e->order[k]] * e->width};
+        p.n = n = ordered_run_of(e, k);
+        for (size_t j = k + n; j < e->n && j < k + 2 * n; j++)
+            for (int i = 0; i < sets; i++)
+                fetch(g[i] + e->order[j] * e->width, from, to);
+        for (int i = 0; i < sets; i++)
+            p.b[i] = b[i], p.g[i] = g[i];
+        four_columns(sets, &p, from, to);
+    }
 }
 
 static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, size_t from,
                   size_t to)
 {
     const size_t terms = e->terms, width = e->width;
+    if (e->order) {
+        four_runs(1, e, (const real *const[]){e->b}, (const real *const[]){g}, gtable, from, to);
+        return;
+    }
     for (size_t i = 0, n; i < e->n; i += n) {
         const real *b = (const real *)e->b + i * terms, *in = (const real *)g + i * width;
         const size_t at = e->first[i] * width;
         n = run_of(e, i);
-        fetch_ahead(e, i, in, from, to);
+        if (i + AHEAD < e->n)
+            fetch(in + AHEAD * width, from, to);
         if (wide && sizeof(real) < sizeof(double)) {
             const wide_run p = {n, terms, width, b, in, (double *)gtable + at};
             multiply_wide(&p, terms, from, to);
-        } else if (terms == 4 && n == 1) {
-            add_to_four(1, &b, &in, (real *)gtable + at, width, from, to);
         } else {
             const product p = {n, b, 1, terms, in, (real *)gtable + at, width, true};
             multiply(&p, terms, from, to);
@@ -443,20 +497,14 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
 static void table_of_two(const e3tp_expand *e, const void *b2, const void *g, const void *g2,
                          void *gtable, bool wide, size_t from, size_t to)
 {
-    const size_t width = e->width;
-    if (e->terms != 4 || (wide && sizeof(real) < sizeof(double))) {
-        const e3tp_expand second = {e->n, e->terms, width, b2, e->first};
-        table(e, g, gtable, wide, from, to);
-        table(&second, g2, gtable, wide, from, to);
+    if (e->order) {
+        four_runs(2, e, (const real *const[]){e->b, b2}, (const real *const[]){g, g2}, gtable, from,
+                  to);
         return;
     }
-    for (size_t i = 0; i < e->n; i++) {
-        const real *const b[2] = {(const real *)e->b + 4 * i, (const real *)b2 + 4 * i};
-        const real *const in[2] = {(const real *)g + i * width, (const real *)g2 + i * width};
-        fetch_ahead(e, i, in[0], from, to);
-        fetch_ahead(e, i, in[1], from, to);
-        add_to_four(2, b, in, (real *)gtable + e->first[i] * width, width, from, to);
-    }
+    const e3tp_expand second = {e->n, e->terms, e->width, b2, e->first, NULL};
+    table(e, g, gtable, wide, from, to);
+    table(&second, g2, gtable, wide, from, to);
 }
 
 const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows, terms, table, rows_of_two,

@@ -164,7 +164,7 @@ static void piece(const job *j, size_t from, size_t n)
                       j->out[0] ? b[0] : NULL, j->out[1] ? b[1] : NULL, j->out[2] ? b[2] : NULL,
                       first);
     for (int order = 0; order < 3; order++) {
-        const e3tp_expand e = {n, E3TP_SPLINE_TERMS, p->width, b[order], first};
+        const e3tp_expand e = {n, E3TP_SPLINE_TERMS, p->width, b[order], first, NULL};
         if (j->out[order])
             p->kernels->rows(&e, j->coefficients, j->out[order] + from * p->width * es, false);
     }

@@ -14,8 +14,8 @@
 static e3tp_tier tier;
 
 /* Where the rows of an expansion begin. */
-typedef enum pattern { EQUAL, APART, RUNS } pattern;
-enum { PATTERNS = 3, SPARE = 9, MOST = 29 };
+typedef enum pattern { EQUAL, APART, RUNS, ORDERED } pattern; /* the last: as APART, taken by row */
+enum { PATTERNS = 4, SPARE = 9, MOST = 29 };
 
 static const size_t widths[] = {0, 1, 3, 13, 33, 128, 1283}, term_counts[] = {0, 1, 4, 8, 13, 37},
                     counts[] = {0, 1, 5, MOST};
@@ -67,7 +67,13 @@ typedef struct problem {
     const e3tp_expand_kernels *kernels;
     operand b, table, g;
     size_t first[MOST];
+    uint16_t order[MOST];
 } problem;
+
+static size_t nth(const problem *p, size_t k)
+{
+    return p->e.order ? p->e.order[k] : k;
+}
 
 static void begin(problem *p, e3tp_dtype dtype, size_t n, size_t terms, size_t width, pattern how)
 {
@@ -79,8 +85,14 @@ static void begin(problem *p, e3tp_dtype dtype, size_t n, size_t terms, size_t w
     p->g = operand_of(n * width, p->es, side);
     fill(&p->b, 1), fill(&p->table, 2), fill(&p->g, 3);
     for (size_t i = 0; i < n; i++)
-        p->first[i] = how == EQUAL ? SPARE : how == APART ? i * 4 % SPARE : i * i / 97 % SPARE;
-    p->e = (e3tp_expand){n, terms, width, p->b.at, p->first};
+        p->first[i] = how == EQUAL ? SPARE : how == RUNS ? i * i / 97 % SPARE : i * 4 % SPARE;
+    p->e = (e3tp_expand){n, terms, width, p->b.at, p->first, NULL};
+    for (size_t row = 0, k = 0; row <= SPARE; row++)
+        for (size_t i = 0; i < n; i++)
+            if (p->first[i] == row)
+                p->order[k++] = (uint16_t)i;
+    if (how == ORDERED && terms == 4)
+        p->e.order = p->order;
 }
 
 static void end(problem *p)
@@ -91,7 +103,8 @@ static void end(problem *p)
 /* The same for row i alone. */
 static e3tp_expand single(const problem *p, size_t i)
 {
-    return (e3tp_expand){1, p->e.terms, p->e.width, p->b.at + i * p->e.terms * p->es, p->first + i};
+    return (e3tp_expand){
+        1, p->e.terms, p->e.width, p->b.at + i * p->e.terms * p->es, p->first + i, NULL};
 }
 
 /* A sum of so many products, one after the other, and the start of the sum. */
@@ -167,9 +180,11 @@ static void table_reference(const problem *p, const operand *start, double *sum,
             }
 }
 
-/* Whole, in pieces of columns, and row after row: the same bits. */
+/* Whole, in pieces of columns, and row after row: the same bits. No order is for wide tables. */
 static void check_table(const problem *p, bool wide)
 {
+    if (wide && p->e.order)
+        return;
     const size_t width = p->e.width, n = p->rows * width, es = wide ? 8 : p->es,
                  cuts[] = {0, width / 3, width / 3, width - width / 5, width};
     operand whole = operand_of(n, es, 1), pieces = operand_of(n, es, 0),
@@ -182,7 +197,8 @@ static void check_table(const problem *p, bool wide)
         near_sum(p, wide, get(&whole, j), sum[j], sum[n + j], p->e.n);
     for (size_t c = 0; c + 1 < COUNT_OF(cuts); c++)
         p->kernels->table(&p->e, p->g.at, pieces.at, wide, cuts[c], cuts[c + 1]);
-    for (size_t i = 0; i < p->e.n; i++) {
+    for (size_t k = 0; k < p->e.n; k++) {
+        const size_t i = nth(p, k);
         const e3tp_expand one = single(p, i);
         p->kernels->table(&one, p->g.at + i * width * p->es, steps.at, wide, 0, width);
     }
@@ -231,6 +247,8 @@ static void check_table_of_two(const problem *p, const problem *q, bool wide)
 
 static void check_two(const problem *p, bool wide)
 {
+    if (wide && p->e.order)
+        return;
     problem q = *p;
     q.b = operand_of(p->e.n * p->e.terms, p->es, 0),
     q.g = operand_of(p->e.n * p->e.width, p->es, 0);
