@@ -91,9 +91,8 @@ typedef enum e3tp_stored { E3TP_STORED_WHOLE = 0, E3TP_STORED_BF16 = 1 } e3tp_st
 
 /* How products whose y are harmonics of the edges' directions are computed: as any other product,
    or in the frame of each edge, where paths couple equal orders alone (eSCN, arXiv 2302.03655).
-   AUTO takes what it estimates to be faster, forward and backward. ROTATED is for paths uvu, y of
-   sh, normalised and with one channel, degrees of x and z to 12; it serves forward and backward,
-   second derivatives are always those of the general form. */
+   AUTO takes what it estimates to be faster, forward and backward, for all passes. ROTATED is for
+   paths uvu, y of sh, normalised and with one channel, degrees of x and z to 12. */
 typedef enum e3tp_conv_form {
     E3TP_CONV_AUTO = 0,
     E3TP_CONV_GENERAL = 1,

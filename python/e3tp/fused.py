@@ -109,10 +109,10 @@ class SHConvolution(Connected):
                    activations that come with the call as w. Kept by reference, and may change between calls
     normalization  of the harmonics
     x_at, w_at, out_at, scale, weight_dtype   as of Convolution; w_at without radial only
-    form           "general"; "rotated": in the frame of each edge, where paths couple equal orders alone (eSCN), for
-                   first derivatives; "auto": what is estimated to be faster. describe() tells which
+    form           "general"; "rotated": in the frame of each edge, where paths couple equal orders alone (eSCN);
+                   "auto": what is estimated to be faster. describe() tells which
     m_max          the largest order that couples in the frame of an edge, as in eSCN; None: all. The rotated form
-                   alone has it, without second derivatives
+                   alone has it
     sorted, dtype, layout, threads, ...       as of uvu_tensor_product
 
     Gradients come as a named tuple: x, vectors, then w (without radial, and activations of a LastLayer), then radial

@@ -210,8 +210,8 @@ double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass)
 {
     if (!c)
         return 0;
-    if (c->rotated && (pass == E3TP_FORWARD || pass == E3TP_BACKWARD))
-        return c->rotated->flops[pass == E3TP_BACKWARD];
+    if (c->rotated && pass >= E3TP_FORWARD && pass <= E3TP_JVP)
+        return c->rotated->flops[pass];
     return e3tp_plan_flops(c->plan, pass);
 }
 
@@ -231,9 +231,12 @@ size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
         e3tp_append(buf, cap, &used, ": %s", c->why.text);
     e3tp_append(buf, cap, &used, "\n");
     if (c->rotated)
-        e3tp_append(buf, cap, &used,
-                    "rotated: %zu paths, %.0f flops forward and %.0f backward per edge\n",
-                    c->rotated->nsources, c->rotated->flops[0], c->rotated->flops[1]);
+        e3tp_append(
+            buf, cap, &used,
+            "rotated: %zu paths, %.0f flops forward, %.0f backward, %.0f double backward and "
+            "%.0f JVP per edge\n",
+            c->rotated->nsources, c->rotated->flops[E3TP_FORWARD], c->rotated->flops[E3TP_BACKWARD],
+            c->rotated->flops[E3TP_DOUBLE_BACKWARD], c->rotated->flops[E3TP_JVP]);
     return used;
 }
 
@@ -472,9 +475,6 @@ static e3tp_status check(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g
                          b->size, sizeof *b);
     if (pass < E3TP_FORWARD || pass > E3TP_JVP)
         return e3tp_fail(m, E3TP_E_INVALID, "there is no pass %d", (int)pass);
-    if (c->partial && e3tp_is_second_order(pass))
-        return e3tp_fail(m, E3TP_E_UNSUPPORTED,
-                         "second derivatives: there are none with a largest order (m_max)");
     *job = job_of(c);
     *call = call_of(job, g, pass, b);
     return check_call(call, m);

@@ -56,7 +56,7 @@ typedef struct e3tp_conv_job {
     bool wide;                /* sums of single precision in double */
     size_t width[CONV_COUNT]; /* elements of a row; w 0: none; of a table, of its rows */
     e3tp_maker maker;
-    const e3tp_rotated *rotated; /* of first derivatives; NULL: the product's backend */
+    const e3tp_rotated *rotated; /* NULL: the product's backend */
 } e3tp_conv_job;
 
 /* Arrays as in e3tp_block_call, in the rows of their places. */

@@ -164,6 +164,8 @@ static void make_harmonics(const e3tp_sweep *s, const e3tp_segment *g, char *scr
     const size_t bytes = 3 * s->element;
     e3tp_sh_call c = sh_call(s, g, scratch);
     e3tp_segment_gather(s, g, s->call->in[OP_V], bytes, scratch + m->v);
+    if (s->call->t[OP_V])
+        e3tp_segment_gather(s, g, s->call->t[OP_V], bytes, scratch + m->tv);
     if (s->rotated)
         return;
     c.values = scratch + m->y;
@@ -172,7 +174,6 @@ static void make_harmonics(const e3tp_sweep *s, const e3tp_segment *g, char *scr
     q->stride[OP_Y] = (ptrdiff_t)s->call->job->width[OP_Y];
     if (!s->call->t[OP_V])
         return;
-    e3tp_segment_gather(s, g, s->call->t[OP_V], bytes, scratch + m->tv);
     c.gg = scratch + m->tv, c.hg = scratch + m->ty;
     kernels->double_backward(&c, 0, g->n);
     q->t[OP_Y] = c.hg;

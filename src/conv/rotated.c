@@ -319,38 +319,6 @@ static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
     return ok;
 }
 
-/* ---- counts ---- */
-
-/* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
-static double turning(const e3tp_rotated *p, int l)
-{
-    const int rows = (int)p->orders <= l ? (int)p->orders - 1 : l;
-    return (rows + 1) * (l + 1) + rows * l + 4 * l;
-}
-
-static double coupling(const e3tp_rotated_step *r)
-{
-    const double m = r->orders - 1, n = (double)r->count;
-    return n == 0 ? 0 : r->odd ? n * m + 2 * m : n * (m + 1) + 2 * m + 1;
-}
-
-static void count(e3tp_rotated *p)
-{
-    const e3tp_problem *q = p->problem;
-    double turns[2] = {0, 0}, couplings = 0, torque = 0;
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < q->nblocks[e3tp_rotated_operand(k)]; i++) {
-            const e3tp_rotated_block *b = &p->blocks[k][i];
-            turns[k] += turning(p, b->l) * (double)b->mul;
-            torque +=
-                3.0 * (double)(p->generators[b->l + 1] - p->generators[b->l]) * (double)b->mul;
-        }
-    for (size_t i = 0; i < p->nsteps[0]; i++)
-        couplings += coupling(&p->steps[0][i]) * (double)p->steps[0][i].mul;
-    p->flops[0] = 2 * (turns[0] + turns[1] + couplings);
-    p->flops[1] = 2 * (2 * turns[0] + turns[1] + 3 * couplings + torque);
-}
-
 /* ---- creation ---- */
 
 /* Rows of frames within a first-level cache or so, whole tiles of rows. */
@@ -372,7 +340,7 @@ static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
         E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, operand, E3TP_LANES_CHANNELS,
                                     e3tp_is_uniform(p->problem, operand), 1, p->allocator, why));
     }
-    count(p);
+    e3tp_rotated_count(p);
     p->rows = choose_rows(p);
     return E3TP_OK;
 }
@@ -402,11 +370,11 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {p->frames.first, p->frames.line,    p->frames.coeff, p->blocks[0],
-                           p->blocks[1],    p->steps[0],       p->steps[1],     p->place[0],
-                           p->place[1],     p->user,           p->in_line[0],   p->in_line[1],
-                           p->coeff[0],     p->coeff[1],       p->at_zero[0],   p->at_zero[1],
-                           p->generator,    p->generator_coeff};
+    void *const owned[] = {
+        p->frames.first, p->frames.line,      p->frames.coeff,    p->blocks[0],       p->blocks[1],
+        p->steps[0],     p->steps[1],         p->place[0],        p->place[1],        p->user,
+        p->in_line[0],   p->in_line[1],       p->coeff[0],        p->coeff[1],        p->at_zero[0],
+        p->at_zero[1],   p->generators.first, p->generators.line, p->generators.coeff};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         e3tp_free(a, owned[i]);
     for (int k = 0; k < 2; k++)
@@ -414,49 +382,19 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     e3tp_free(a, p);
 }
 
-/* Kernels that a group goes through, forward and backward: turns, slopes, steps; runs are one. */
-static double count_calls(const e3tp_rotated *p)
+static void add_rooms(const e3tp_rotated *p, size_t x, size_t z, size_t w, e3tp_rotated_room *r)
 {
-    const double nx = (double)p->problem->nblocks[0], nz = (double)p->problem->nblocks[2];
-    double kernels[2] = {0, 0};
-    for (int back = 0; back < 2; back++)
-        for (size_t i = 0; i < p->nsteps[back]; kernels[back]++)
-            i += p->steps[back][i].run ? p->steps[back][i].run : 1;
-    return 4 * nx + 3 * nz + 2 * kernels[0] + kernels[1] + (double)p->nsteps[0];
+    const size_t T = e3tp_tile_lanes(p->problem);
+    r->ggx = e3tp_take(&r->size, T, p->packed[0].elements, true);
+    r->a = e3tp_take(&r->size, T, x, true);
+    r->moved_u = e3tp_take(&r->size, T, x, true);
+    r->pulled = e3tp_take(&r->size, T, x, true);
+    r->k = e3tp_take(&r->size, T, z, true);
+    r->moved_g = e3tp_take(&r->size, T, z, true);
+    r->tw = e3tp_take(&r->size, T, w, true);
 }
 
-/* Measured on avx2 and avx512, float32, 16 to 128 channels, L = 1..6, paths summed and apart. */
-static const double seconds_per_flop = 22e-12, seconds_per_call = 7e-9;
-static const double general_seconds_per_edge = 120e-9, general_per_matrix_flop = 0.85e-9,
-                    general_per_flop = 57e-12, general_per_result = 70e-12;
-
-static double in_double(const e3tp_problem *p)
-{
-    return p->dtype == E3TP_F64 ? 2 : 1;
-}
-
-double e3tp_rotated_seconds(const e3tp_rotated *p)
-{
-    const size_t groups = (p->tiles + E3TP_ROTATED_GROUP - 1) / E3TP_ROTATED_GROUP;
-    return in_double(p->problem) * (p->flops[0] + p->flops[1]) * seconds_per_flop +
-           count_calls(p) * (double)groups * seconds_per_call;
-}
-
-double e3tp_rotated_general_seconds(const e3tp_problem *p, double flops)
-{
-    double channels = 0;
-    for (size_t i = 0; i < p->npaths; i++) {
-        const e3tp_coupling *c = &p->paths[i];
-        const double n1 = 2 * p->blocks[0][c->in1].l + 1, n3 = 2 * p->blocks[2][c->out].l + 1;
-        channels += (double)p->blocks[0][c->in1].mul * (2 * n1 * n3 + (c->has_weight ? n1 : 0));
-    }
-    const double matrices = flops > channels ? flops - channels : 0;
-    return general_seconds_per_edge +
-           in_double(p) * (matrices * general_per_matrix_flop + channels * general_per_flop +
-                           (double)p->dim[2] * general_per_result);
-}
-
-e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p)
+e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p, bool second)
 {
     const size_t T = e3tp_tile_lanes(p->problem), S = E3TP_ROTATED_GROUP * T, x = p->lines[0] * S,
                  z = p->lines[1] * S, w = p->in_place ? 0 : p->nsources * S;
@@ -479,10 +417,12 @@ e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p)
     r.turned = e3tp_take(&r.size, T, N * S, true);
     r.w = e3tp_take(&r.size, T, w, true);
     r.gw = e3tp_take(&r.size, T, w, true);
+    if (second)
+        add_rooms(p, x, z, w, &r);
     return r;
 }
 
-size_t e3tp_rotated_scratch(const e3tp_rotated *p)
+size_t e3tp_rotated_scratch(const e3tp_rotated *p, bool second)
 {
-    return e3tp_rotated_rooms(p).size * e3tp_dtype_size(p->problem->dtype);
+    return e3tp_rotated_rooms(p, second).size * e3tp_dtype_size(p->problem->dtype);
 }

@@ -13,7 +13,22 @@
 
      t[a] = g . G[a] q - (P' g) . G[a] u,   G[a] the generator of turns about a,
 
-   and nothing along itself, as directions have no length. */
+   and nothing along itself, as directions have no length.
+
+   Second derivatives, of S = sum(gz hz): a tangent ggv of the vector changes the frame by O F, O
+   less the sum of r[a] G[a], r of what of ggv / |v| is across the pole; d is what is along it. With
+   a = F ggx, Pd = P of the tangents of the weights, q = P u
+
+     hz = F' k,  k = P (a + O u) + Pd u - O q
+     hx = F' h,  h = P' O g + Pd' g - O P' g
+     hw = pairing(a + O u, g) + pairing(u, O g),   pairing(u, g) = gw
+
+   and turned about an axis, or made longer, the vector gives S the slopes, in units of 1 / |v|
+
+     t[a] = g . G[a] (k - d q) + u . G[a] h + (a - d u) . G[a] P' g
+     t[along] = -(P' g . O u + O g . q)
+
+   (t[a] of the frame's turn, and of what turns over from d to r). */
 #ifndef E3TP_CONV_ROTATED_H
 #define E3TP_CONV_ROTATED_H
 
@@ -61,10 +76,13 @@ typedef struct e3tp_rotated_step {
     size_t run;
 } e3tp_rotated_step;
 
-/* An element of a generator, of those above the diagonal: orders; axis 0: x, 1: z. */
-typedef struct e3tp_rotated_generator {
-    int i, j, axis;
-} e3tp_rotated_generator;
+/* The generators by rows: the non-zeros in the row of line r of a block of degree l, of turns about
+   x from first[2 (l l + r)] on, about z from first[2 (l l + r) + 1] on. */
+typedef struct e3tp_rotated_generators {
+    uint32_t *first;
+    uint8_t *line;
+    void *coeff; /* reals */
+} e3tp_rotated_generators;
 
 typedef struct e3tp_rotated {
     const e3tp_problem *problem;
@@ -86,11 +104,9 @@ typedef struct e3tp_rotated {
     /* Reals: coefficients of P and of P', in that order; the same at a vector of length 0, where
        harmonics above degree 0 are 0. */
     void *coeff[2], *at_zero[2];
-    size_t generators[E3TP_ROTATED_LMAX + 2]; /* those of a degree */
-    e3tp_rotated_generator *generator;
-    void *generator_coeff;
-    double flops[2]; /* multiply-adds of a row count two: forward; backward with all results */
-    size_t rows;     /* most of a call */
+    e3tp_rotated_generators generators;
+    double flops[E3TP_JVP + 1]; /* by pass, with all results; multiply-adds of a row count two */
+    size_t rows;                /* most of a call */
     const struct e3tp_rotated_kernels *kernels;
 } e3tp_rotated;
 
@@ -105,12 +121,13 @@ static inline int e3tp_rotated_op(int k)
     return k ? OP_Z : OP_X;
 }
 
-/* q: FORWARD or BACKWARD, y not looked at and gy not given; v, gv [n][3]: directions, and their
-   gradient or NULL. */
+/* q: y not looked at, no gradient of it; v, tv, gv [n][3]: vectors, their tangents or NULL, their
+   gradient (of DOUBLE_BACKWARD hv) or NULL. gw: beside DOUBLE_BACKWARD the gradient of weights that
+   BACKWARD gives, rows as of hw, or NULL. */
 typedef struct e3tp_rotated_call {
     const e3tp_block_call *q;
-    const void *v;
-    void *gv;
+    const void *v, *tv;
+    void *gv, *gw;
 } e3tp_rotated_call;
 
 /* frames  rows of frames of n vectors [n][3]; scratch: e3tp_frame_scratch elements
@@ -130,7 +147,8 @@ void e3tp_rotated_destroy(e3tp_rotated *p); /* NULL is fine */
 /* Parts of creation: tables of frames to degree lmax, then of generators. False: no memory. */
 bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax);
 bool e3tp_rotated_make_generators(e3tp_rotated *p);
-size_t e3tp_rotated_scratch(const e3tp_rotated *p); /* bytes */
+void e3tp_rotated_count(e3tp_rotated *p); /* sets flops, of what else is made */
+size_t e3tp_rotated_scratch(const e3tp_rotated *p, bool second); /* bytes; second derivatives */
 /* Estimated, of an edge forward and backward; of the general form by matrices (src/cg), of so many
    flops forward. */
 double e3tp_rotated_seconds(const e3tp_rotated *p);
@@ -143,9 +161,11 @@ typedef struct e3tp_rotated_room {
     size_t u, gu, q, gq;  /* lines in the frame: F x, its gradient, P u, F gz */
     size_t turned;        /* and before the turn by alpha */
     size_t w, gw;         /* lines of weights of a group */
+    /* Of second derivatives, as above: packed ggx; lines in the frame; tangents of weights. */
+    size_t ggx, a, moved_u, pulled, k, moved_g, tw;
     size_t size;
 } e3tp_rotated_room;
-e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p);
+e3tp_rotated_room e3tp_rotated_rooms(const e3tp_rotated *p, bool second);
 
 /* Elements of A and lines of cosines and sines, for a tile of rows. */
 static inline size_t e3tp_frame_scratch(const e3tp_frame_map *m, size_t T)

@@ -101,17 +101,18 @@ static void combine_odd(bool fresh, sources s, int orders, size_t n, const real 
 }
 
 void E3TP_NAME(e3tp_rotated_combine)(const frame *f, const couplings *c, size_t t, bool back,
-                                     const real *from, real *to)
+                                     bool adds, const real *from, real *to)
 {
     const e3tp_rotated_step *r = f->p->steps[back], *end = r + f->p->nsteps[back];
     for (; r < end; r += r->run ? r->run : 1) {
         const size_t n = channels_of(r->mul, t);
-        const bool fresh = r->fresh && r->orders <= MOST_ORDERS;
+        const bool overwrites = !adds && (r->fresh || r->clear),
+                   fresh = overwrites && r->fresh && (r->run || r->orders <= MOST_ORDERS);
         if (r->run) {
-            E3TP_NAME(e3tp_rotated_run)(c, r, n, from, to);
+            E3TP_NAME(e3tp_rotated_run)(c, r, fresh, n, from, to);
             continue;
         }
-        if (r->clear || (r->fresh && !fresh))
+        if (overwrites && !fresh)
             memset(to + r->to * S, 0, (2 * (size_t)r->l_to + 1) * S * sizeof(real));
         if (r->count)
             (r->odd ? combine_odd : combine_even)(fresh, sources_of(c, r), r->orders, n,

@@ -20,6 +20,7 @@ typedef struct frame {
     const e3tp_rotated_call *c;
     real *base;
     e3tp_rotated_room at;
+    size_t orders;   /* 0 .. orders go into the frame, all but the last back */
     const real *row; /* the edge's frame */
 } frame;
 
@@ -101,14 +102,67 @@ void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const vi
 /* and back, overwriting or adding. */
 void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const real *from,
                                  const view *to, bool adds);
-/* q = P u of the group from tile t on; or with back gu = P' gq. */
+/* q = P u of the group from tile t on, or with back gu = P' gq; overwriting or adding. */
 void E3TP_NAME(e3tp_rotated_combine)(const frame *f, const couplings *c, size_t t, bool back,
-                                     const real *from, real *to);
-/* The steps of a run over n channels. */
-void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, size_t n,
-                                 const real *from, real *to);
+                                     bool adds, const real *from, real *to);
+/* The steps of a run over n channels; fresh: overwriting. */
+void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, bool fresh,
+                                 size_t n, const real *from, real *to);
 /* The gradient of the weights of a group, u and gq lines in the frame. */
 void E3TP_NAME(e3tp_rotated_weigh)(const frame *f, const couplings *c, size_t t, const real *u,
                                    const real *gq, bool adds, real *gw);
+
+/* Rows of operands k (0 x, 1 z). set_row: row r of what lies at `of` as the operand does, gathered
+   or one for all: the caller's where its channels lie in lines, else NULL and it is packed where it
+   is not yet. into: the group from tile t on to lines in the frame, of a row or, for NULL, of what
+   is packed; out: back. result_row: where row r goes as it is made; NULL: it waits packed, for a
+   sum or for unpack_row. */
+const real *E3TP_NAME(e3tp_rotated_set_row)(const frame *f, int k, size_t r, const void *of,
+                                            real *packed);
+void E3TP_NAME(e3tp_rotated_into)(const frame *f, int k, size_t t, real *packed, const real *row,
+                                  real *lines);
+void E3TP_NAME(e3tp_rotated_out_of)(const frame *f, int k, size_t t, const real *lines,
+                                    real *packed, real *row, bool adds);
+real *E3TP_NAME(e3tp_rotated_result_row)(const frame *f, int k, size_t r);
+void E3TP_NAME(e3tp_rotated_unpack_row)(const frame *f, int k, size_t r, real *packed);
+
+/* Weights of row r in the group from tile t on, or (tangent) theirs: packs those that are not read
+   in place; what couples. */
+void E3TP_NAME(e3tp_rotated_set_weights)(const frame *f, size_t r, size_t t, bool tangent);
+couplings E3TP_NAME(e3tp_rotated_couplings)(const frame *f, size_t r, size_t t, bool back,
+                                            bool tangent);
+/* Two pairings, the second one of the lines at v and gp, or NULL; to the rows at `out`. */
+void E3TP_NAME(e3tp_rotated_weights_back)(const frame *f, size_t r, size_t t, const real *u,
+                                          const real *gq, const real *v, const real *gp, void *out);
+
+/* slope[axis] += a . G b over the blocks of operand k, lines in the frame; lanes apart. */
+void E3TP_NAME(e3tp_rotated_slopes)(const frame *f, int k, size_t t, const real *a, const real *b,
+                                    v_real slope[2]);
+/* From slopes by turns about x and z, and along itself, to the gradient by the vector. */
+void E3TP_NAME(e3tp_rotated_put_vector)(const frame *f, const v_real slope[2], v_real along,
+                                        real *gv);
+/* Of the tangent of the edge's vector: what the generators about x and z are times in O, and d. */
+void E3TP_NAME(e3tp_rotated_set_turn)(const frame *f, const real *tv, real turn[3]);
+/* to = from + (O + d) of, of such numbers; from NULL: 0. Operand k, orders that couple and the
+   next. */
+void E3TP_NAME(e3tp_rotated_turned)(const frame *f, int k, size_t t, const real turn[3],
+                                    const real *of, const real *from, real *to);
+
+#define set_row E3TP_NAME(e3tp_rotated_set_row)
+#define into_frame E3TP_NAME(e3tp_rotated_into)
+#define out_of_frame E3TP_NAME(e3tp_rotated_out_of)
+#define result_row E3TP_NAME(e3tp_rotated_result_row)
+#define unpack_row E3TP_NAME(e3tp_rotated_unpack_row)
+#define set_weights E3TP_NAME(e3tp_rotated_set_weights)
+#define couplings_of E3TP_NAME(e3tp_rotated_couplings)
+#define weights_back E3TP_NAME(e3tp_rotated_weights_back)
+#define add_slopes E3TP_NAME(e3tp_rotated_slopes)
+#define put_vector E3TP_NAME(e3tp_rotated_put_vector)
+#define set_turn E3TP_NAME(e3tp_rotated_set_turn)
+#define turned_lines E3TP_NAME(e3tp_rotated_turned)
+#define combine E3TP_NAME(e3tp_rotated_combine)
+
+/* Row r of second derivatives: of DOUBLE_BACKWARD all but hz, or of a JVP. */
+void E3TP_NAME(e3tp_rotated_second_row)(const frame *f, size_t r);
 
 #endif

@@ -103,9 +103,9 @@ RUNS(RUN)
 static run_fn *const runs[E3TP_ROTATED_RUN_TOP + 1][E3TP_ROTATED_RUN_TOP + 1][2] = {
     [0] = {{NULL, NULL}}, RUNS(RUN_ENTRY)};
 
-void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, size_t n,
-                                 const real *from, real *to)
+void E3TP_NAME(e3tp_rotated_run)(const couplings *c, const e3tp_rotated_step *r, bool fresh,
+                                 size_t n, const real *from, real *to)
 {
     const couplings first = {c->coeff + r->coeff, c->w, c->place + r->first};
-    runs[r->top][r->l_to][r->odd](first, r->fresh, n, from + r->from * S, to + r->to * S);
+    runs[r->top][r->l_to][r->odd](first, fresh, n, from + r->from * S, to + r->to * S);
 }

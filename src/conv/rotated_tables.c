@@ -94,43 +94,55 @@ bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax)
 
 /* ---- generators ---- */
 
-/* Those that take one of the orders that couple. W(l,l,1) is the generators times a number, which
-   that of turns about the pole tells: it has m at -m, m. */
-static size_t list_generators(e3tp_rotated *p)
+/* The order of a line: 0, -1, 1, -2, 2, .. */
+static int order_of(int line)
+{
+    return line % 2 ? -(line + 1) / 2 : line / 2;
+}
+
+/* W(l,l,1) is the generators times a number, which that of turns about the pole tells: it has m at
+   -m, m. NULL tables: to count. */
+static size_t list_generators(int lmax, e3tp_dtype t, e3tp_rotated_generators *g)
 {
     enum { MOST = 2 * N * 3 };
     e3tp_coupling_entry w[MOST];
     size_t count = 0;
-    for (int l = 0; l <= p->frames.lmax; l++) {
+    for (int l = 0; l <= lmax; l++) {
         const size_t n = l ? e3tp_so3_coupling_sparse(l, l, 1, E3TP_SIGN_E3NN, w, MOST) : 0;
         double unit = 0;
-        p->generators[l] = count;
         for (size_t e = 0; e < n; e++)
             if (w[e].m1 == 0 && w[e].m2 == 2 * l && w[e].m3 == 1)
                 unit = l / w[e].value;
-        for (size_t e = 0; e < n; e++) {
-            const int i = abs(w[e].m1 - l), j = abs(w[e].m2 - l);
-            if (w[e].m1 >= w[e].m2 || w[e].m3 == 1 || (size_t)(i < j ? i : j) >= p->orders)
-                continue;
-            if (p->generator) {
-                p->generator[count] =
-                    (e3tp_rotated_generator){w[e].m1 - l, w[e].m2 - l, w[e].m3 / 2};
-                e3tp_put(p->problem->dtype, p->generator_coeff, count, unit * w[e].value);
+        for (int part = 0; part < 2 * (2 * l + 1); part++) {
+            if (g->first)
+                g->first[2 * l * l + part] = (uint32_t)count;
+            for (size_t e = 0; e < n; e++) {
+                const int m = w[e].m2 - l;
+                if (w[e].m1 - l != order_of(part / 2) || w[e].m3 != 2 * (part % 2))
+                    continue;
+                if (g->line) {
+                    g->line[count] = (uint8_t)(m >= 0 ? 2 * m : -2 * m - 1);
+                    e3tp_put(t, g->coeff, count, unit * w[e].value);
+                }
+                count++;
             }
-            count++;
         }
     }
-    p->generators[p->frames.lmax + 1] = count;
+    if (g->first)
+        g->first[2 * (lmax + 1) * (lmax + 1)] = (uint32_t)count;
     return count;
 }
 
 bool e3tp_rotated_make_generators(e3tp_rotated *p)
 {
-    const size_t n = list_generators(p), es = e3tp_dtype_size(p->problem->dtype);
-    p->generator = e3tp_alloc(p->allocator, n, sizeof *p->generator);
-    p->generator_coeff = e3tp_alloc(p->allocator, n, es);
-    if (!p->generator || !p->generator_coeff)
+    e3tp_rotated_generators *g = &p->generators;
+    const e3tp_dtype t = p->problem->dtype;
+    const size_t d = (size_t)p->frames.lmax + 1, n = list_generators(p->frames.lmax, t, g);
+    g->first = e3tp_alloc(p->allocator, 2 * d * d + 1, sizeof *g->first);
+    g->line = e3tp_alloc(p->allocator, n, sizeof *g->line);
+    g->coeff = e3tp_alloc(p->allocator, n, e3tp_dtype_size(t));
+    if (!g->first || !g->line || !g->coeff)
         return false;
-    list_generators(p);
+    list_generators(p->frames.lmax, t, g);
     return true;
 }

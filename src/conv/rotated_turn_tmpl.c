@@ -291,7 +291,7 @@ void E3TP_NAME(e3tp_rotated_in)(const frame *f, int l, size_t channels, const vi
 {
     view from = *of;
     const turning k = turning_of(f, l);
-    const size_t n = (size_t)l, rows = f->p->orders < n ? f->p->orders : n;
+    const size_t n = (size_t)l, rows = f->orders < n ? f->orders : n;
     real *turned = l ? f->base + f->at.turned : to;
     if (small_degree_in(l, channels, &k, from, to))
         return;
@@ -312,7 +312,7 @@ void E3TP_NAME(e3tp_rotated_out)(const frame *f, int l, size_t channels, const r
 {
     const view to = *of;
     const turning k = turning_of(f, l);
-    const size_t n = (size_t)l, rows = f->p->orders <= n ? f->p->orders - 1 : n;
+    const size_t n = (size_t)l, rows = f->orders <= n ? f->orders - 1 : n;
     const real *turned = from;
     if (adds ? small_degree_out(true, l, channels, &k, from, to)
              : small_degree_out(false, l, channels, &k, from, to))

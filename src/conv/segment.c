@@ -80,7 +80,7 @@ static void set_results(e3tp_sweep *s, const bool wanted[CONV_COUNT])
         s->computed[OP_W] = wanted[OP_W] || wanted[OP_A] || by_length;
     if (s->pass != E3TP_DOUBLE_BACKWARD)
         return;
-    s->again[OP_Y] = e3tp_sweep_makes(s, OP_Y) && s->computed[OP_Y] && c->t[OP_V];
+    s->again[OP_Y] = e3tp_sweep_makes(s, OP_Y) && s->computed[OP_Y] && c->t[OP_V] && !s->rotated;
     s->again[OP_W] = e3tp_sweep_makes(s, OP_W) && s->computed[OP_W] &&
                      (c->t[OP_W] || e3tp_sweep_moves_factors(s));
 }
@@ -101,7 +101,7 @@ static size_t block_scratch(const e3tp_sweep *s)
 {
     const e3tp_executor *x = &s->call->job->executor;
     if (s->rotated)
-        return e3tp_rotated_scratch(s->call->job->rotated);
+        return e3tp_rotated_scratch(s->call->job->rotated, e3tp_is_second_order(s->pass));
     const size_t own = e3tp_block_scratch(x, s->pass, false);
     const size_t again =
         s->again[OP_Y] || s->again[OP_W] ? e3tp_block_scratch(x, E3TP_BACKWARD, false) : 0;
@@ -113,7 +113,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
 {
     e3tp_sweep s = {.call = c,
                     .pass = pass,
-                    .rotated = c->job->rotated && !e3tp_is_second_order(pass),
+                    .rotated = c->job->rotated != NULL,
                     .element = e3tp_dtype_size(c->job->executor.problem->dtype)};
     set_results(&s, wanted);
     for (int k = 0; k < CONV_COUNT; k++)
@@ -344,11 +344,14 @@ static void run_again(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
 }
 
 /* The gradient of y that is not made is the one of vectors. */
-static void run_rotated(const e3tp_sweep *s, const e3tp_block_call *q, char *scratch)
+static void run_rotated(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
+                        const e3tp_block_call *q, char *scratch)
 {
     const e3tp_rotated *p = s->call->job->rotated;
-    const e3tp_rotated_call c = {q, scratch + s->made.v,
-                                 s->wanted[OP_V] ? scratch + s->made.gv[0] : NULL};
+    const e3tp_rotated_call c = {
+        q, scratch + s->made.v, s->call->t[OP_V] ? scratch + s->made.tv : NULL,
+        s->wanted[OP_V] ? scratch + s->made.gv[0] : NULL,
+        s->again[OP_W] ? e3tp_made_gradient(s, g, to, scratch, OP_W, true) : NULL};
     p->kernels->run(p, &c, scratch + s->block);
 }
 
@@ -360,10 +363,10 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);
     if (s->rotated)
-        run_rotated(s, &q, scratch);
+        run_rotated(s, g, to, &q, scratch);
     else
         e3tp_block_run(&q, scratch + s->block);
-    if (s->again[OP_Y] || s->again[OP_W])
+    if (!s->rotated && (s->again[OP_Y] || s->again[OP_W]))
         run_again(s, g, to, scratch, q);
     scale_results(s, g, q.out[OP_Z]);
     e3tp_made_results(s, g, to, scratch);

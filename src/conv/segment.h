@@ -27,7 +27,7 @@ typedef struct e3tp_sweep {
     e3tp_pass pass;
     bool wanted[CONV_COUNT];                 /* by the caller */
     bool computed[OP_COUNT];                 /* of the block: wanted, or made what is wanted of */
-    bool again[OP_Z];                        /* of a backward pass beside a double backward */
+    bool again[OP_Z];                        /* of the first derivatives beside second ones */
     bool rotated;                            /* by the rotated form, from vectors */
     size_t element, rows;                    /* bytes of a number; most rows of a segment */
     size_t row[CONV_COUNT];                  /* bytes of a row */

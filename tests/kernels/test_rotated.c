@@ -38,16 +38,14 @@ static double *numbers(size_t n)
     return a;
 }
 
-/* Where vectors are not to be special ones; how far they are moved along others. */
+/* Where vectors are not to be special ones. */
 static bool ordinary_vectors;
-static const double *step_vectors;
-static double step;
 
 static double *vectors(void)
 {
     double *v = numbers((size_t)EDGES * 3);
     for (size_t i = 0; ordinary_vectors && i < (size_t)EDGES * 3; i++)
-        v[i] += (v[i] < 0 ? -0.2 : 0.2) + (step_vectors ? step * step_vectors[i] : 0);
+        v[i] += v[i] < 0 ? -0.2 : 0.2;
     for (size_t i = 0; !ordinary_vectors && i < COUNT_OF(special); i++)
         for (int d = 0; d < 3; d++)
             v[6 * i + (size_t)d] = (double)(float)special[i][d];
@@ -237,7 +235,8 @@ END_TEST
 
 /* ---- blocks of rows ---- */
 
-enum { X, V, W, GZ, INPUTS, Z = INPUTS, GX, GV, GW, ARRAYS };
+enum { X, V, W, GZ, MOVED, GGX = MOVED, GGV, GGW, INPUTS };
+enum { Z = INPUTS, GX, GV, GW, HX, HV, HW, HZ, JVP, ARRAYS };
 
 typedef struct outcome {
     double *of[ARRAYS];
@@ -260,18 +259,43 @@ static e3tp_graph *graph_of(void)
     return g;
 }
 
-/* Inputs, and room for the results of forward and backward. */
+/* How far x, v, w and gz are moved, along those of another; which tangents are drawn. */
+static const outcome *moved_along;
+static double step;
+static unsigned tangents = 9;
+
+static double length(const double *v)
+{
+    return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+}
+
+/* Tangents of vectors are of their lengths. */
+static void scale_tangents(outcome *o)
+{
+    for (size_t i = 0; i < o->size[V]; i++) {
+        const double size = length(o->of[V] + i / 3 * 3);
+        o->of[GGV][i] = (double)(float)(o->of[GGV][i] * (size > 0 ? size : 1));
+    }
+}
+
+/* Inputs, and room for the results of all passes. */
 static outcome inputs_of(const e3tp_plan *p)
 {
     outcome o;
     const size_t w = e3tp_plan_width(p, E3TP_W), x = SENDERS * e3tp_plan_width(p, E3TP_X),
                  z = NODES * e3tp_plan_width(p, E3TP_Z), v = (size_t)EDGES * 3,
                  all = e3tp_plan_weights(p) == E3TP_WEIGHTS_SHARED ? w : EDGES * w;
-    const size_t size[ARRAYS] = {x, v, all, z, z, x, v, all};
+    const size_t size[ARRAYS] = {x, v, all, z, x, v, all, z, x, v, all, x, v, all, z, z};
     memcpy(o.size, size, sizeof size);
     state = 9;
-    for (int k = 0; k < ARRAYS; k++)
+    for (int k = 0; k < ARRAYS; k++) {
+        state += k == GGX ? tangents : 0;
         o.of[k] = k == V ? vectors() : numbers(size[k]);
+    }
+    scale_tangents(&o);
+    for (int k = 0; k < MOVED && moved_along; k++)
+        for (size_t i = 0; i < size[k]; i++)
+            o.of[k][i] += step * moved_along->of[k][i];
     return o;
 }
 
@@ -320,6 +344,11 @@ static void run(const e3tp_conv *c, const e3tp_graph *g, e3tp_dtype t, outcome *
     ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
     b.z = NULL, b.gz = a[GZ], b.gx = a[GX], b.gv = a[GV], b.gw = a[GW];
     ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    b.ggx = a[GGX], b.ggv = a[GGV], b.ggw = a[GGW];
+    b.hx = a[HX], b.hv = a[HV], b.hw = a[HW], b.hz = a[HZ];
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+    b.hz = a[JVP];
+    ck_assert_int_eq(e3tp_conv_jvp(c, g, &b), E3TP_OK);
     for (int k = INPUTS; k < ARRAYS; k++)
         for (size_t i = 0; i < o->size[k]; i++)
             o->of[k][i] = real_at(t, a[k], i);
@@ -353,23 +382,22 @@ static outcome outcome_of(const setting *s, e3tp_dtype t, e3tp_isa tier, e3tp_co
 /* Gradients by vectors go as the inverse of their length. */
 static double length_of(const outcome *o, int k, size_t i)
 {
-    const double *v = o->of[V] + i / 3 * 3;
-    return k == GV ? sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) : 1;
+    return k == GV || k == HV ? length(o->of[V] + i / 3 * 3) : 1;
 }
 
 static void compare(const outcome *got, const outcome *want, double most)
 {
-    static const char *const names[ARRAYS] = {"", "", "", "", "z", "gx", "gv", "gw"};
+    static const char *const names[] = {"z", "gx", "gv", "gw", "hx", "hv", "hw", "hz", "jvp"};
     for (int k = INPUTS; k < ARRAYS; k++) {
         double size = 0;
         for (size_t i = 0; i < want->size[k]; i++)
             size = fmax(size, fabs(want->of[k][i] * length_of(want, k, i)));
-        ck_assert(size > 0 || want->size[k] == 0 || k == GV);
+        ck_assert(size > 0 || want->size[k] == 0 || k == GV || k == HV);
         for (size_t i = 0; i < want->size[k]; i++) {
             const double error = fabs(got->of[k][i] - want->of[k][i]) * length_of(want, k, i);
             if (!(error <= most * size))
-                ck_abort_msg("%s[%zu] is %.17g, not %.17g, of size %g", names[k], i, got->of[k][i],
-                             want->of[k][i], size);
+                ck_abort_msg("%s[%zu] is %.17g, not %.17g, of size %g", names[k - INPUTS], i,
+                             got->of[k][i], want->of[k][i], size);
         }
     }
 }
@@ -388,6 +416,77 @@ static void check_blocks(const setting *s)
 START_TEST(blocks)
 {
     check_blocks(&settings[_i]);
+}
+END_TEST
+
+/* ---- second derivatives with tangents left out, of results by themselves ---- */
+
+/* Numbers of the bits of `given` (GGX, GGV, GGW) are NULL or 0, as `null` has it; of `wanted` (HX,
+   HV, HW, HZ) come back, else NAN. */
+static outcome some_seconds(const setting *s, e3tp_dtype t, unsigned given, bool null,
+                            unsigned wanted)
+{
+    e3tp_plan *p = plan_of(s, t, isa);
+    e3tp_sh *sh = harmonics_of(s, t, isa);
+    e3tp_graph *g = graph_of();
+    e3tp_conv *c;
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.sh = sh, d.form = E3TP_CONV_ROTATED;
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    outcome o = inputs_of(p);
+    void *a[ARRAYS];
+    for (int k = 0; k < ARRAYS; k++) {
+        a[k] = stored(t, k < INPUTS ? o.of[k] : NULL, o.size[k]);
+        for (size_t i = 0; k >= GGX && k < INPUTS && !(given >> (k - GGX) & 1) && i < o.size[k];
+             i++)
+            real_put(t, a[k], i, 0);
+    }
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = a[X], b.v = a[V], b.w = a[W], b.gz = a[GZ];
+    const void **tangent[] = {&b.ggx, &b.ggv, &b.ggw};
+    void **result[] = {&b.hx, &b.hv, &b.hw, &b.hz};
+    for (int k = 0; k < 3; k++)
+        *tangent[k] = null && !(given >> k & 1) ? NULL : a[GGX + k];
+    for (int k = 0; k < 4; k++)
+        *result[k] = wanted >> k & 1 ? a[HX + k] : NULL;
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+    for (int k = HX; k <= HZ; k++)
+        for (size_t i = 0; i < o.size[k]; i++)
+            o.of[k][i] = real_at(t, a[k], i);
+    for (int k = 0; k < ARRAYS; k++)
+        free(a[k]);
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(p);
+    return o;
+}
+
+static void expect_equal(const outcome *got, const outcome *want, int k)
+{
+    for (size_t i = 0; i < got->size[k]; i++)
+        if (got->of[k][i] != want->of[k][i])
+            ck_abort_msg("h[%d][%zu] is %.17g, not %.17g", k - HX, i, got->of[k][i],
+                         want->of[k][i]);
+}
+
+START_TEST(parts)
+{
+    const setting *s = &settings[_i];
+    const e3tp_dtype t = _i % 2 ? E3TP_F64 : E3TP_F32;
+    for (unsigned given = 0; given < 8; given++) {
+        outcome want = some_seconds(s, t, given, false, 15),
+                got = some_seconds(s, t, given, true, 15);
+        for (int k = HX; k <= HZ; k++)
+            expect_equal(&got, &want, k);
+        free_outcome(&got);
+        for (int k = HX; k <= HZ; k++) {
+            got = some_seconds(s, t, given, true, 1u << (k - HX));
+            expect_equal(&got, &want, k);
+            free_outcome(&got);
+        }
+        free_outcome(&want);
+    }
 }
 END_TEST
 
@@ -530,21 +629,39 @@ static double sum_of(const outcome *o, int a, const double *b)
     return dot(o->of[a], b, o->size[a]);
 }
 
-static double moved_energy(const setting *s, int m_max, const double *d, double h)
+/* sum over operands of arrays from a on with those from b on of another. */
+static double paired(const outcome *o, int a, const outcome *p, int b)
 {
-    step_vectors = d, step = h;
+    return sum_of(o, a, p->of[b]) + sum_of(o, a + 1, p->of[b + 1]) + sum_of(o, a + 2, p->of[b + 2]);
+}
+
+static outcome moved_outcome(const setting *s, int m_max, const outcome *d, double h)
+{
+    moved_along = d, step = h;
     outcome o = outcome_of(s, E3TP_F64, isa, E3TP_CONV_AUTO, m_max);
-    step_vectors = NULL;
-    const double sum = sum_of(&o, GZ, o.of[Z]);
-    free_outcome(&o);
-    return sum;
+    moved_along = NULL;
+    return o;
+}
+
+/* Of sum(gz z), and of the sum of tangents with gradients, along d; of fourth order in the step. */
+static void slopes_of(const setting *s, int m_max, const outcome *d, double slope[2])
+{
+    static const double factor[] = {1, -8, 8, -1};
+    const double h = 3e-4;
+    slope[0] = slope[1] = 0;
+    for (int i = 0; i < 4; i++) {
+        outcome o = moved_outcome(s, m_max, d, (i < 2 ? i - 2 : i - 1) * h);
+        slope[0] += factor[i] * sum_of(&o, GZ, o.of[Z]) / (12 * h);
+        slope[1] += factor[i] * paired(&o, GGX, &o, GX) / (12 * h);
+        free_outcome(&o);
+    }
 }
 
 static const struct {
     int setting, m_max;
 } cut[] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {4, 1}, {6, 2}, {6, 4}, {7, 3}, {0, 3}};
 
-/* z against dense matrices; gx and gw by the linearity of sum(gz z); gv by differences. */
+/* z against dense matrices; gx and gw by the linearity of sum(gz z). */
 START_TEST(largest_order)
 {
     const setting *s = &settings[cut[_i].setting];
@@ -552,23 +669,47 @@ START_TEST(largest_order)
     ordinary_vectors = true;
     outcome o = outcome_of(s, E3TP_F64, isa, E3TP_CONV_AUTO, m_max),
             f = outcome_of(s, E3TP_F32, isa, E3TP_CONV_ROTATED, m_max);
-    double *z = dense_result(s, m_max, &o), size = 0, slope = 0;
+    double *z = dense_result(s, m_max, &o), size = 0;
     for (size_t i = 0; i < o.size[Z]; i++)
         size = fmax(size, fabs(z[i]));
     for (size_t i = 0; i < o.size[Z]; i++)
         if (!(fabs(o.of[Z][i] - z[i]) <= 1e-13 * size))
             ck_abort_msg("z[%zu] is %.17g, not %.17g", i, o.of[Z][i], z[i]);
     compare(&f, &o, 4 * (s->lmax + 1) * eps_of(E3TP_F32));
-    const double energy = sum_of(&o, GZ, o.of[Z]), h = 1e-4;
+    const double energy = sum_of(&o, GZ, o.of[Z]);
     ck_assert_double_le(fabs(sum_of(&o, X, o.of[GX]) - energy), 1e-10 * size * (double)o.size[Z]);
     ck_assert_double_le(fabs(sum_of(&o, W, o.of[GW]) - energy), 1e-10 * size * (double)o.size[Z]);
-    double *d = numbers(o.size[V]);
-    const double by_gradient = sum_of(&o, GV, d);
-    slope = (moved_energy(s, m_max, d, h) - moved_energy(s, m_max, d, -h)) / (2 * h);
-    ck_assert_double_le(fabs(slope - by_gradient), 1e-4 * (fabs(by_gradient) + size));
     ordinary_vectors = false;
-    free(z), free(d);
+    free(z);
     free_outcome(&o), free_outcome(&f);
+}
+END_TEST
+
+/* Gradients are slopes, and second derivatives slopes of gradients; these are symmetric; the JVP is
+   the transpose of backward. */
+START_TEST(largest_order_slopes)
+{
+    const setting *s = &settings[cut[_i].setting];
+    const int m_max = cut[_i].m_max;
+    ordinary_vectors = true;
+    outcome o = outcome_of(s, E3TP_F64, isa, E3TP_CONV_AUTO, m_max);
+    tangents = 77;
+    outcome d = outcome_of(s, E3TP_F64, isa, E3TP_CONV_AUTO, m_max);
+    tangents = 9;
+    for (int k = X; k <= W; k++)
+        memcpy(d.of[k], d.of[GGX + k], d.size[k] * sizeof(double));
+    double slope[2];
+    slopes_of(s, m_max, &d, slope);
+    const double first = paired(&d, X, &o, GX) + sum_of(&o, GZ, o.of[Z]),
+                 second = paired(&d, X, &o, HX) + sum_of(&o, GZ, o.of[HZ]);
+    ck_assert_double_le(fabs(slope[0] - first), 1e-8 * fabs(first));
+    ck_assert_double_le(fabs(slope[1] - second), 1e-8 * fabs(second));
+    const double along_d = paired(&d, X, &o, HX), along_o = paired(&o, GGX, &d, HX);
+    ck_assert_double_le(fabs(along_d - along_o), 1e-11 * fabs(along_d));
+    const double jvp = sum_of(&o, GZ, o.of[JVP]), back = paired(&o, GGX, &o, GX);
+    ck_assert_double_le(fabs(jvp - back), 1e-11 * fabs(jvp));
+    ordinary_vectors = false;
+    free_outcome(&o), free_outcome(&d);
 }
 END_TEST
 
@@ -643,8 +784,10 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("rotated");
     tcase_add_loop_test(t, frames, 0, 2);
     tcase_add_loop_test(t, blocks, 0, COUNT_OF(settings));
+    tcase_add_loop_test(t, parts, 0, COUNT_OF(settings));
     tcase_add_loop_test(t, runs, 1, E3TP_ROTATED_RUN_TOP + 1);
     tcase_add_loop_test(t, largest_order, 0, COUNT_OF(cut));
+    tcase_add_loop_test(t, largest_order_slopes, 0, COUNT_OF(cut));
     tcase_add_test(t, choice);
     tcase_add_test(t, refusals);
     return run_tests(t, "rotated", CK_FORK);

@@ -125,19 +125,26 @@ class Forms(unittest.TestCase):
         lmax, product = self.product()
         x, gz = RNG.normal(size=(NODES, product.irreps_in1.dim)), RNG.normal(size=(NODES, product.irreps_out.dim))
         w = RNG.normal(size=(EDGES, product.weight_numel))
+        dx, dv, dw = (RNG.normal(size=a.shape) for a in (x, vectors, w))
         found = {}
         for form in "general", "rotated":
             with e3tp.SHConvolution(product, lmax, form=form) as conv:
                 self.assertIn(f"form {form}", conv.describe())
-                found[form] = [conv(graph, x, vectors, w), *conv.backward(graph, x, vectors, w, gz)]
+                found[form] = [
+                    conv(graph, x, vectors, w),
+                    *conv.backward(graph, x, vectors, w, gz),
+                    *conv.double_backward(graph, x, vectors, w, gz, ggx=dx, ggvectors=dv, ggw=dw),
+                    conv.jvp(graph, x, vectors, w, dx=dx, dvectors=dv, dw=dw),
+                ]
         for got, want in zip(found["rotated"], found["general"]):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * abs(want).max())
 
     def test_largest_order(self):
-        """A map of its own, equivariant, without second derivatives; all orders are those of the whole."""
+        """A map of its own, equivariant as its second derivatives are; all orders are those of the whole."""
         graph, vectors = e3tp.Graph(*random_edges(), NODES), random_vectors()
         lmax, product = self.product()
         x, w = RNG.normal(size=(NODES, product.irreps_in1.dim)), RNG.normal(size=(EDGES, product.weight_numel))
+        gz, dx, dv = RNG.normal(size=(NODES, product.irreps_out.dim)), RNG.normal(size=x.shape), random_vectors()
         R = np.linalg.qr(RNG.normal(size=(3, 3)))[0]
         turn = lambda irreps: irreps.D_from_matrix(R)  # noqa: E731
         with e3tp.SHConvolution(product, lmax, form="general") as whole:
@@ -152,8 +159,15 @@ class Forms(unittest.TestCase):
                     self.assertGreater(abs(z - want).max(), 1e-3 * abs(want).max())
                 else:
                     np.testing.assert_allclose(z, want, rtol=0, atol=1e-12 * abs(want).max())
-                with self.assertRaisesRegex(e3tp.Unsupported, "second derivatives"):
-                    conv.jvp(graph, x, vectors, w, dx=x)
+                into, out = turn(conv.irreps_in1).T, turn(conv.irreps_out).T
+                dz = conv.jvp(graph, x, vectors, w, dx=dx, dvectors=dv)
+                got = conv.double_backward(graph, x, vectors, w, gz, ggx=dx, ggvectors=dv)
+                np.testing.assert_array_equal(got.gz, dz)
+                turned = conv.double_backward(
+                    graph, x @ into, vectors @ R.T, w, gz @ out, ggx=dx @ into, ggvectors=dv @ R.T
+                )
+                for a, b in zip(turned, (got.x @ into, got.vectors @ R.T, got.w, got.gz @ out)):
+                    np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * abs(b).max())
 
     def test_refused(self):
         lmax, product = self.product()
