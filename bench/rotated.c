@@ -23,7 +23,8 @@ static const struct {
     const char *name, *short_name;
     e3tp_pass pass;
 } passes[] = {{"forward", "fwd", E3TP_FORWARD},
-              {"backward, x, vectors and w", "bwd", E3TP_BACKWARD}};
+              {"backward, x, vectors and w", "bwd", E3TP_BACKWARD},
+              {"double backward, the same and z", "dbl", E3TP_DOUBLE_BACKWARD}};
 enum { PASSES = sizeof passes / sizeof *passes };
 
 typedef struct setup {
@@ -33,7 +34,7 @@ typedef struct setup {
     e3tp_sh *sh;
     e3tp_conv *conv[FORMS];
     size_t size[OPERANDS];
-    float *in[OPERANDS], *out[OPERANDS];
+    float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS];
 } setup;
 
 /* ---- setting up */
@@ -100,7 +101,7 @@ static int setup_create(setup *s, int L, e3tp_isa isa, char *why, size_t cap)
 static void setup_destroy(setup *s)
 {
     for (int k = 0; k < OPERANDS; k++)
-        free(s->in[k]), free(s->out[k]);
+        free(s->in[k]), free(s->t[k]), free(s->out[k]);
     for (int f = 0; f < FORMS; f++)
         e3tp_conv_destroy(s->conv[f]);
     e3tp_sh_destroy(s->sh);
@@ -111,10 +112,12 @@ static int make_arrays(setup *s)
 {
     for (int k = 0; k < OPERANDS; k++) {
         s->in[k] = bench_alloc(s->size[k] * sizeof(float));
+        s->t[k] = bench_alloc(s->size[k] * sizeof(float));
         s->out[k] = bench_alloc(s->size[k] * sizeof(float));
-        if (!s->in[k] || !s->out[k])
+        if (!s->in[k] || !s->t[k] || !s->out[k])
             return 0;
         bench_normal(E3TP_F32, s->in[k], s->size[k], 61 + (unsigned)k);
+        bench_normal(E3TP_F32, s->t[k], s->size[k], 71 + (unsigned)k);
     }
     return bench_displace(&s->m.crystal, s->in[V], NULL);
 }
@@ -125,8 +128,17 @@ static int run(const setup *s, int form, int pass)
 {
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
     b.x = s->in[X], b.v = s->in[V], b.w = s->in[W], b.gz = s->in[Z];
-    b.z = s->out[Z], b.gx = s->out[X], b.gv = s->out[V], b.gw = s->out[W];
+    b.ggx = s->t[X], b.ggv = s->t[V], b.ggw = s->t[W];
+    b.z = b.hz = s->out[Z], b.gx = b.hx = s->out[X];
+    b.gv = b.hv = s->out[V], b.gw = b.hw = s->out[W];
     return bench_conv_run(s->conv[form], passes[pass].pass, &s->m, &b);
+}
+
+/* Whether a pass writes the result of operand k. */
+static int gives(int pass, int k)
+{
+    return passes[pass].pass == E3TP_DOUBLE_BACKWARD ||
+           (k == Z) == (passes[pass].pass == E3TP_FORWARD);
 }
 
 static double verify(setup *s)
@@ -145,7 +157,7 @@ static double verify(setup *s)
         worst = run(s, ROTATED, p) ? worst : INFINITY;
         for (int k = 0; k < OPERANDS; k++) {
             s->out[k] = out[k];
-            if ((k == Z) == (passes[p].pass == E3TP_FORWARD))
+            if (gives(p, k))
                 worst = fmax(worst, bench_difference(kept[k], out[k], s->size[k]));
         }
     }
@@ -176,7 +188,7 @@ static void report(const bench_layer_options *o, const setup *s, int form, int p
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%d %-7s %-8s %-27s %9.1f %7.2f %6.2f %6.2f %8.1e\n", s->L, r.isa,
+        fprintf(o->table, "%d %-7s %-8s %-31s %9.1f %7.2f %6.2f %6.2f %8.1e\n", s->L, r.isa,
                 form_names[form], r.name, r.ns.median, r.ns.median / CHANNELS, share,
                 general / seconds.median, err);
 }
@@ -235,7 +247,7 @@ int bench_rotated(const bench_layer_options *o)
         fprintf(
             o->table,
             "\nrotated convolution: diamond, %d neighbours, %d channels, all paths to L, "
-            "shared weights, ir_mul, one thread; ns per edge\nL isa     form     %-27s        ns "
+            "shared weights, ir_mul, one thread; ns per edge\nL isa     form     %-31s        ns "
             "channel  share faster  max.err\n",
             BENCH_NEIGHBOURS, CHANNELS, "pass");
     for (size_t i = 0; i < n; i++)

@@ -263,10 +263,10 @@ def print_rotated(rows):
     if not found:
         return
     print("\nrotated form: all paths to L, summed, 128 channels, shared weights, one thread; ns per edge")
-    print(f"{'L  isa':11}{'form':9}{'pass':27}      ns  % of peak  / general")
+    print(f"{'L  isa':11}{'form':9}{'pass':31}      ns  % of peak  / general")
     for r in found:
         share = 100 * (g.share(r) or 0)
-        place = f"{r['L']:<3.0f}{r['isa']:8}{r['form']:9}{r['name']:27}"
+        place = f"{r['L']:<3.0f}{r['isa']:8}{r['form']:9}{r['name']:31}"
         print(f"{place}{r['ns_per_item']:8.0f} {share:10.1f} {r['faster']:10.2f}")
 
 

@@ -370,11 +370,16 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
     if (!p)
         return;
     const e3tp_allocator *a = p->allocator;
-    void *const owned[] = {
-        p->frames.first, p->frames.line,      p->frames.coeff,    p->blocks[0],       p->blocks[1],
-        p->steps[0],     p->steps[1],         p->place[0],        p->place[1],        p->user,
-        p->in_line[0],   p->in_line[1],       p->coeff[0],        p->coeff[1],        p->at_zero[0],
-        p->at_zero[1],   p->generators.first, p->generators.line, p->generators.coeff};
+    void *const owned[] = {p->frames.first,     p->frames.line,
+                           p->frames.coeff,     p->blocks[0],
+                           p->blocks[1],        p->steps[0],
+                           p->steps[1],         p->place[0],
+                           p->place[1],         p->user,
+                           p->in_line[0],       p->in_line[1],
+                           p->coeff[0],         p->coeff[1],
+                           p->at_zero[0],       p->at_zero[1],
+                           p->generators.first, p->generators.line,
+                           p->generators.coeff, p->generators.pair};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         e3tp_free(a, owned[i]);
     for (int k = 0; k < 2; k++)

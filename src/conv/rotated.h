@@ -82,6 +82,13 @@ typedef struct e3tp_rotated_generators {
     uint32_t *first;
     uint8_t *line;
     void *coeff; /* reals */
+    /* Those above the diagonal: pairs[l] .. pairs[l + 1] - 1 of degree l, of which first
+       derivatives take those before coupled[l], that touch an order that couples. */
+    struct e3tp_rotated_pair {
+        uint8_t i, j, axis; /* lines; 0: x, 1: z */
+        uint32_t entry;
+    } * pair;
+    size_t pairs[E3TP_ROTATED_LMAX + 2], coupled[E3TP_ROTATED_LMAX + 1];
 } e3tp_rotated_generators;
 
 typedef struct e3tp_rotated {

@@ -38,14 +38,20 @@ static void pack_line(const frame *f, size_t s, size_t mul, size_t t, const real
 {
     const e3tp_rotated *p = f->p;
     const size_t at = t * T, channels = channels_of(mul, t), place = p->place[0][s];
-    const bool same = place == SIZE_MAX || p->problem->weight_by_path;
-    const v_real one = v_set1(place == SIZE_MAX ? none : same ? row[p->user[s]] : 0);
+    if (place != SIZE_MAX && !p->problem->weight_by_path) {
+        V_ROLL
+        for (size_t c = 0; c < channels; c += V_LANES)
+            v_store(to + c, v_load_part(row + place + at, mul - at, c));
+        return;
+    }
+    const v_real same = v_set1(place == SIZE_MAX ? none : row[p->user[s]]);
     for (size_t c = 0; c < channels; c += V_LANES)
-        v_store(to + c, same ? one : v_load_part(row + place + at, mul - at, c));
+        v_store(to + c, same);
 }
 
 static void unpack_line(const real *from, size_t n, bool adds, real *to)
 {
+    V_ROLL
     for (size_t c = 0; c < n; c += V_LANES)
         v_store_part(to, n, c, adds ? v_load(from + c) + v_load_part(to, n, c) : v_load(from + c));
 }

@@ -126,36 +126,29 @@ static void pull(const second *s)
 
 /* ---- the gradient by the vector ---- */
 
-/* to += scale from, lines of operand k that are in the frame. */
-static void add_lines(const second *s, int k, real scale, const real *from, real *to)
+/* The sum of p . (a - b) over lines of operand k, of orders that couple and the next, lanes apart;
+   a NULL: 0, else it becomes a - d u. */
+static v_real move_along(const second *s, int k, const real *p, const real *b, const real *u,
+                         real *a)
 {
-    const e3tp_rotated *p = s->f->p;
-    const size_t n = p->problem->nblocks[e3tp_rotated_operand(k)];
+    const e3tp_rotated *of = s->f->p;
+    const size_t n = of->problem->nblocks[e3tp_rotated_operand(k)];
+    const v_real d = v_set1(s->d);
+    v_real sum[2] = {v_zero(), v_zero()};
     for (size_t i = 0; i < n; i++) {
-        const e3tp_rotated_block b = p->blocks[k][i];
-        const size_t channels = channels_of(b.mul, s->t),
-                     l = (size_t)b.l < s->f->orders ? (size_t)b.l : s->f->orders;
-        for (size_t line = b.line; line <= b.line + 2 * l; line++)
-            for (size_t c = line * S; c < line * S + channels; c += V_LANES)
-                v_store(to + c, v_fma(v_set1(scale), v_load(from + c), v_load(to + c)));
-    }
-}
-
-/* a . b of lines of operand k, orders that couple and one more; lanes apart. */
-static v_real dot_lines(const second *s, int k, const real *a, const real *b)
-{
-    const e3tp_rotated *p = s->f->p;
-    const size_t n = p->problem->nblocks[e3tp_rotated_operand(k)];
-    v_real sum = v_zero();
-    for (size_t i = 0; i < n; i++) {
-        const e3tp_rotated_block q = p->blocks[k][i];
+        const e3tp_rotated_block q = of->blocks[k][i];
         const size_t channels = channels_of(q.mul, s->t),
-                     l = (size_t)q.l < p->orders ? (size_t)q.l : p->orders;
+                     l = (size_t)q.l < of->orders ? (size_t)q.l : of->orders;
         for (size_t line = q.line; line <= q.line + 2 * l; line++)
-            for (size_t c = line * S; c < line * S + channels; c += V_LANES)
-                sum = v_fma(v_load(a + c), v_load(b + c), sum);
+            for (size_t c = line * S; c < line * S + channels; c += V_LANES) {
+                const v_real was = sum[0], x = a ? v_load(a + c) : v_zero();
+                sum[0] = sum[1];
+                sum[1] = v_fma(v_load(p + c), x - v_load(b + c), was);
+                if (a)
+                    v_store(a + c, v_fnma(d, v_load(u + c), x));
+            }
     }
-    return sum;
+    return sum[0] + sum[1];
 }
 
 /* Uses up a. */
@@ -163,9 +156,8 @@ static void add_vector(const second *s, v_real slope[2], v_real *along)
 {
     push(s);
     if (s->turns) {
-        *along += dot_lines(s, 0, s->pulled, s->a) - dot_lines(s, 0, s->pulled, s->moved_u) -
-                  dot_lines(s, 1, s->moved_g, s->q);
-        add_lines(s, 0, -s->d, s->u, s->a);
+        *along += move_along(s, 0, s->pulled, s->moved_u, s->u, s->a);
+        *along += move_along(s, 1, s->moved_g, s->q, NULL, NULL);
     }
     add_slopes(s->f, 1, s->t, s->g, s->k, slope);
     add_slopes(s->f, 0, s->t, s->u, s->h, slope);

@@ -3,35 +3,19 @@
    compiled once per tier and real. */
 #include "conv/rotated_frame.h"
 
-/* Rows of a block of degree l that turns reach: of orders 0 .. most. */
-static size_t rows_to(int l, size_t most)
-{
-    return 2 * ((size_t)l < most ? (size_t)l : most) + 1;
-}
-
 /* ---- slopes ---- */
 
-/* a . G b of one row and axis, of n non-zeros: a a line, b the lines of its block; n a literal. */
-V_INLINE v_real row_slope(const int n, const real *coeff, const uint8_t *line, size_t channels,
-                          const real *a, const real *b)
+/* sum over n channels of a[i] b[j] - a[j] b[i], lanes apart. */
+V_INLINE v_real turned_product(const real *ai, const real *aj, const real *bi, const real *bj,
+                               size_t n)
 {
-    const v_real c0 = v_set1(coeff[0]), c1 = v_set1(coeff[n - 1]);
-    const real *b0 = b + line[0] * S, *b1 = b + line[n - 1] * S;
     v_real sum[2] = {v_zero(), v_zero()};
-    for (size_t c = 0; c < channels; c += V_LANES) {
-        const v_real one = c0 * v_load(b0 + c), was = sum[0];
+    for (size_t c = 0; c < n; c += V_LANES) {
+        const v_real s = v_fma(v_load(ai + c), v_load(bj + c), sum[0]);
         sum[0] = sum[1];
-        sum[1] = v_fma(v_load(a + c), n > 1 ? v_fma(c1, v_load(b1 + c), one) : one, was);
+        sum[1] = v_fnma(v_load(aj + c), v_load(bi + c), s);
     }
     return sum[0] + sum[1];
-}
-
-static v_real any_row_slope(uint32_t n, const real *coeff, const uint8_t *line, size_t channels,
-                            const real *a, const real *b)
-{
-    if (n == 2)
-        return row_slope(2, coeff, line, channels, a, b);
-    return n ? row_slope(1, coeff, line, channels, a, b) : v_zero();
 }
 
 void E3TP_NAME(e3tp_rotated_slopes)(const frame *f, int k, size_t t, const real *a, const real *b,
@@ -43,11 +27,14 @@ void E3TP_NAME(e3tp_rotated_slopes)(const frame *f, int k, size_t t, const real 
     const size_t n = p->problem->nblocks[e3tp_rotated_operand(k)];
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block q = p->blocks[k][i];
-        const size_t channels = channels_of(q.mul, t), rows = rows_to(q.l, f->orders);
-        for (size_t row = 0; row < 2 * rows; row++) {
-            const uint32_t *first = g->first + 2 * q.l * q.l + row;
-            slope[row % 2] += any_row_slope(first[1] - first[0], coeff + *first, g->line + *first,
-                                            channels, a + (q.line + row / 2) * S, b + q.line * S);
+        const size_t channels = channels_of(q.mul, t),
+                     end = f->orders > p->orders ? g->pairs[q.l + 1] : g->coupled[q.l];
+        for (size_t h = g->pairs[q.l]; h < end && channels; h++) {
+            const struct e3tp_rotated_pair e = g->pair[h];
+            const size_t ei = (q.line + e.i) * S, ej = (q.line + e.j) * S;
+            slope[e.axis] =
+                v_fma(v_set1(coeff[e.entry]),
+                      turned_product(a + ei, a + ej, b + ei, b + ej, channels), slope[e.axis]);
         }
     }
 }
@@ -132,8 +119,9 @@ void E3TP_NAME(e3tp_rotated_turned)(const frame *f, int k, size_t t, const real 
     const size_t n = p->problem->nblocks[e3tp_rotated_operand(k)];
     for (size_t i = 0; i < n; i++) {
         const e3tp_rotated_block b = p->blocks[k][i];
-        const size_t channels = channels_of(b.mul, t), rows = rows_to(b.l, p->orders);
-        for (size_t r = 0; r < rows; r++) {
+        const size_t channels = channels_of(b.mul, t),
+                     l = (size_t)b.l < p->orders ? (size_t)b.l : p->orders;
+        for (size_t r = 0; r <= 2 * l; r++) {
             const size_t line = (b.line + r) * S;
             const turned_row row = {g->first + 2 * ((size_t)(b.l * b.l) + r),
                                     g->coeff,

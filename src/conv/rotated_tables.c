@@ -133,6 +133,30 @@ static size_t list_generators(int lmax, e3tp_dtype t, e3tp_rotated_generators *g
     return count;
 }
 
+/* Appends those of degree l whose line of the lesser order is of one from `least` on, below `end`.
+ */
+static size_t append_pairs(e3tp_rotated_generators *g, int l, size_t least, size_t end, size_t n)
+{
+    for (int part = 0; part < 2 * (2 * l + 1); part++) {
+        const size_t i = (size_t)part / 2, order = (i + 1) / 2;
+        const uint32_t *first = g->first + 2 * l * l + part;
+        for (uint32_t e = first[0]; e < first[1] && order >= least && order < end; e++)
+            if (g->line[e] > i)
+                g->pair[n++] =
+                    (struct e3tp_rotated_pair){(uint8_t)i, g->line[e], (uint8_t)(part % 2), e};
+    }
+    return n;
+}
+
+static void list_pairs(e3tp_rotated *p)
+{
+    e3tp_rotated_generators *g = &p->generators;
+    for (int l = 0; l <= p->frames.lmax; l++) {
+        g->coupled[l] = append_pairs(g, l, 0, p->orders, g->pairs[l]);
+        g->pairs[l + 1] = append_pairs(g, l, p->orders, p->orders + 1, g->coupled[l]);
+    }
+}
+
 bool e3tp_rotated_make_generators(e3tp_rotated *p)
 {
     e3tp_rotated_generators *g = &p->generators;
@@ -141,8 +165,10 @@ bool e3tp_rotated_make_generators(e3tp_rotated *p)
     g->first = e3tp_alloc(p->allocator, 2 * d * d + 1, sizeof *g->first);
     g->line = e3tp_alloc(p->allocator, n, sizeof *g->line);
     g->coeff = e3tp_alloc(p->allocator, n, e3tp_dtype_size(t));
-    if (!g->first || !g->line || !g->coeff)
+    g->pair = e3tp_alloc(p->allocator, n / 2, sizeof *g->pair);
+    if (!g->first || !g->line || !g->coeff || !g->pair)
         return false;
     list_generators(p->frames.lmax, t, g);
+    list_pairs(p);
     return true;
 }
