@@ -227,7 +227,8 @@ E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
    - GAUNT_POWER  functions to functions, of x alone: there is no y; e3tp_desc_set_power
 
    e3tp_plan_irreps gives the blocks, e3tp_plan_path_coefficient the kappas. With weights a row is
-   a [R][n1][C], b [R][n2][C], c [R][n3][C] in one piece, n counting blocks, R the rank. */
+   a [R][n1][C], b [R][n2][C], c [R][n3][C] in one piece, n counting blocks, R the rank (c [n3][C]
+   where it is common: e3tp_desc_set_common_output). */
 E3TP_API e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l,
                                            size_t n);
 /* CROSS, DOT. The harmonics V^(j,l) of which an operand that is a vector field consists: bits of
@@ -250,6 +251,15 @@ E3TP_API e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n);
 /* z is the sum of R products with weights of their own, 1 <= R <= 65535; default 1. R > 1 needs
    weights. As R grows the sum reaches all products with a free weight for every path. */
 E3TP_API e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank);
+/* Products of two signals. 1: the R products have the same factors of z (0, the default: each has
+   its own),
+
+     z[l3] = c[l3] sum over r, l1, l2 of a[r][l1] b[r][l2] kappa W : x[l1] (x) y[l2]
+
+   a row of weights is a [R][n1][C], b [R][n2][C], c [n3][C], and the products are added before z is
+   made of them, once for all, and so is what gradients need of gz. Any rank. INVALID: another
+   operation, GAUNT_POWER; of a plan, no weights. */
+E3TP_API e3tp_status e3tp_desc_set_common_output(e3tp_desc *d, int common);
 /* MATRIX: h, matrices of 2h + 1 rows, 2h at least the largest degree; LEAST (default): the smallest
    such; FULL: the smallest that loses no coupling by accident. */
 #define E3TP_SPIN_LEAST (-1)

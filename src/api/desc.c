@@ -250,6 +250,14 @@ e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank)
     return E3TP_OK;
 }
 
+e3tp_status e3tp_desc_set_common_output(e3tp_desc *d, int common)
+{
+    CHECK(d, e3tp_op_is_signal(d->spec.op) && d->spec.op != E3TP_OP_GAUNT_POWER,
+          "set_common_output: only products of two signals have factors of z");
+    d->spec.common_output = common != 0;
+    return E3TP_OK;
+}
+
 e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin)
 {
     CHECK(d, d->spec.op == E3TP_OP_MATRIX, "set_spin: only matrix products have a spin");

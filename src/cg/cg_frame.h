@@ -20,6 +20,8 @@ typedef struct frame {
     bool back;        /* the backward pass */
     bool second;      /* second order: gradients of weights are added up */
     bool weighted;    /* only paths that have weights */
+    bool adds;        /* z holds other terms of a sum */
+    size_t term;      /* of a sum of products of signals */
     bool direct;      /* blocks of results go to the caller one by one */
     bool whole;       /* one kernel makes the whole product */
     bool in_place[3]; /* kernels read or write x (gx), y (where whole), z (gz) where the caller has
@@ -29,6 +31,8 @@ typedef struct frame {
     const struct frame *tangent; /* direct, second order: of x, y and w; else NULL */
     real *v[4];     /* packed x, y, z (gz in the backward pass), y with rows as lanes */
     real *g[4];     /* their gradients; [2]: z before its factors */
+    real *own[4];   /* where v has no factors yet */
+    real *part[2];  /* gradients of a term of a sum */
     real *lw, *lgw; /* lines of the weights, and of their gradients */
     real *M, *turned_M, *mid, *gmid;
     real *turned;     /* a matrix of weights, transposed */
@@ -119,7 +123,7 @@ static inline bool e3tp_cg_leaves_unpacked(const frame *f, int k)
    lines of weights hold the coefficients too, where lanes kernels add to z. */
 static inline bool e3tp_cg_is_forward(const frame *f)
 {
-    return !f->back && !f->second;
+    return !f->back && !f->second && !f->adds;
 }
 
 /* Whether a path has no part in what is under way. */

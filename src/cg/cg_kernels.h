@@ -89,7 +89,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
                alignment, as in scale_add
    quads       the same over the quads of n groups
    scale_add   z += w a, d components
-   scale       a *= w, d components
+   scale       z = w a, d components; z may be a
    dot         line += sum over components a b
    build       M[i][k] += c w sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
                from M; w a line, NULL: ones; entries with o = i, i = k, j = j
@@ -114,7 +114,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
               const real *w, size_t w_stride, real *out, size_t out_stride))                       \
     X(scale_add, (size_t tiles, int d, const real *a, size_t a_stride, const real *w,              \
                   size_t w_stride, real *z, size_t z_stride))                                      \
-    X(scale, (size_t tiles, int d, const real *w, size_t w_stride, real *a, size_t a_stride))      \
+    X(scale, (size_t tiles, int d, const real *a, size_t a_stride, const real *w, size_t w_stride, \
+              real *z, size_t z_stride))                                                           \
     X(dot, (size_t tiles, int d, const real *a, size_t a_stride, const real *b, size_t b_stride,   \
             real *line, size_t line_stride))                                                       \
     X(build, (const e3tp_cg_entry *e, size_t ne, double c, int i_step, int k_step, const real *y,  \

@@ -153,12 +153,13 @@ static void scale_add(size_t tiles, int d, const real *a, size_t as, const real 
         }
 }
 
-static void scale(size_t tiles, int d, const real *w, size_t ws, real *a, size_t as)
+static void scale(size_t tiles, int d, const real *a, size_t as, const real *w, size_t ws, real *z,
+                  size_t zs)
 {
-    for (size_t t = 0; t < tiles; t++, w += ws, a += as)
+    for (size_t t = 0; t < tiles; t++, a += as, w += ws, z += zs)
         for (int m = 0; m < d; m++)
             for (int v = 0; v < T; v += V_LANES)
-                v_store(a + m * T + v, v_load(a + m * T + v) * v_load(w + v));
+                v_store(z + m * T + v, v_load(a + m * T + v) * v_load(w + v));
 }
 
 static void dot(size_t tiles, int d, const real *a, size_t as, const real *b, size_t bs, real *line,

@@ -402,6 +402,10 @@ static void lay_out(e3tp_cg_plan *g)
         s->lines[i] = e3tp_take(&s->total, T, g->lines * T, true);
     for (int k = 0; k < 4; k++)
         s->g[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
+    for (int k = 0; k < 3 && g->problem->factor_weights; k++)
+        s->own[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
+    for (int k = 0; k < 2 && g->problem->rank > 1; k++)
+        s->part[k] = e3tp_take(&s->total, T, g->packed[k].elements, true);
     for (int i = 0; i < 2; i++) {
         s->middle[i] = e3tp_take(&s->total, T, g->max_middle, true);
     }

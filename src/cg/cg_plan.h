@@ -87,12 +87,13 @@ typedef struct e3tp_cg_path {
 
 /* Where a worker's scratch holds what, in elements. */
 typedef struct e3tp_cg_layout {
-    size_t v[4], g[4]; /* packed operands (3: y with rows as lanes), and their gradients */
-    size_t lines[2];   /* of the weights, and of their gradients */
-    size_t matrix[2];  /* of uvu and uvw paths, and of uvw paths turned */
-    size_t middle[2];  /* products of uvw paths, and their gradients */
-    size_t turned;     /* a matrix of weights of a uvw path, transposed */
-    size_t components; /* folded: lists of components */
+    size_t v[4], g[4];      /* packed operands (3: y with rows as lanes), and their gradients */
+    size_t own[3], part[2]; /* with factors: x, y, gz without; of a sum: gradients of a term */
+    size_t lines[2];        /* of the weights, and of their gradients */
+    size_t matrix[2];       /* of uvu and uvw paths, and of uvw paths turned */
+    size_t middle[2];       /* products of uvw paths, and their gradients */
+    size_t turned;          /* a matrix of weights of a uvw path, transposed */
+    size_t components;      /* folded: lists of components */
     size_t total;
     size_t t[4], t_lines; /* second order: packed tangents of x and y (by v), lines of those of w */
     size_t total_second;

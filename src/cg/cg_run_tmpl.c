@@ -11,7 +11,7 @@
 
 static void pack(const frame *f, int k, const void *from, ptrdiff_t stride, const int64_t *index)
 {
-    packing.pack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, stride, index, f->v[k]);
+    packing.pack(&f->plan->packed[k], f->p, k == 3 ? 1 : k, f->n, from, stride, index, f->own[k]);
 }
 
 static void unpack(const frame *f, int k, real *from, void *to, ptrdiff_t stride)
@@ -81,7 +81,8 @@ static void fold_coefficient(const frame *f, size_t path, size_t rows)
     _Alignas(64) real line[T];
     for (size_t i = 0; i < T; i++)
         line[i] = (real)f->plan->order[E3TP_CG_TO_Z][q->member[E3TP_CG_TO_Z]].c;
-    kernels.scale(count, 1, line, 0, f->lw + q->lines * T, q->line_step * T);
+    real *lw = f->lw + q->lines * T;
+    kernels.scale(count, 1, lw, q->line_step * T, line, 0, lw, q->line_step * T);
 }
 
 static void pack_weights(const frame *f)
@@ -126,20 +127,20 @@ static void unpack_weight_gradients(const frame *f)
             visit_lines(f, i, f->n, f->lgw, unpack_line);
 }
 
-/* ---- factors of a Gaunt product ---- */
+/* ---- factors of a product of signals ---- */
 
 typedef void factor_visitor(const frame *f, const e3tp_tile_map *m, size_t element,
-                            const e3tp_packed *q, size_t block, real *packed, const real *other);
+                            const e3tp_packed *q, size_t block, const real *from, real *to);
 
-/* The factors of every block of operand k: one line for each tile of the block. */
-static void visit_factors(const frame *f, int k, factor_visitor *visit, real *packed,
-                          const real *other)
+/* The factors of every block of operand k, of the term at hand: one line for each tile of the
+   block. */
+static void visit_factors(const frame *f, int k, factor_visitor *visit, const real *from, real *to)
 {
     const e3tp_problem *p = f->p;
-    size_t element = e3tp_problem_factors(p, f->r->term, k);
+    size_t element = e3tp_problem_factors(p, f->term, k);
     const e3tp_tile_map m = {(size_t)f->r->sw, 1, 0, f->r->iw, f->n, p->channels, 1};
     for (size_t i = 0; i < p->nblocks[k]; i++, element += p->channels)
-        visit(f, &m, element, &f->plan->packed[k], i, packed, other);
+        visit(f, &m, element, &f->plan->packed[k], i, from, to);
 }
 
 static int components(const frame *f, const e3tp_packed *q, size_t block)
@@ -153,21 +154,28 @@ static size_t tile_count(const frame *f)
 }
 
 static void scale_block(const frame *f, const e3tp_tile_map *m, size_t element,
-                        const e3tp_packed *q, size_t block, real *packed, const real *other)
+                        const e3tp_packed *q, size_t block, const real *from, real *to)
 {
-    (void)other;
     pack_line(f, m, element, f->lw);
-    kernels.scale(tile_count(f), components(f, q, block), f->lw, T, packed + q->at[block],
-                  q->stride[block]);
+    kernels.scale(tile_count(f), components(f, q, block), from + q->at[block], q->stride[block],
+                  f->lw, T, to + q->at[block], q->stride[block]);
+}
+
+static void add_block(const frame *f, const e3tp_tile_map *m, size_t element, const e3tp_packed *q,
+                      size_t block, const real *from, real *to)
+{
+    pack_line(f, m, element, f->lw);
+    kernels.scale_add(tile_count(f), components(f, q, block), from + q->at[block], q->stride[block],
+                      f->lw, T, to + q->at[block], q->stride[block]);
 }
 
 /* The gradient of factors: the operand without them times its gradient, summed over components. */
 static void factor_block(const frame *f, const e3tp_tile_map *m, size_t element,
-                         const e3tp_packed *q, size_t block, real *packed, const real *other)
+                         const e3tp_packed *q, size_t block, const real *from, real *to)
 {
     memset(f->lgw, 0, tile_count(f) * T * sizeof(real));
-    kernels.dot(tile_count(f), components(f, q, block), packed + q->at[block], q->stride[block],
-                other + q->at[block], q->stride[block], f->lgw, T);
+    kernels.dot(tile_count(f), components(f, q, block), from + q->at[block], q->stride[block],
+                to + q->at[block], q->stride[block], f->lgw, T);
     unpack_line(f, m, element, f->lgw);
 }
 
@@ -197,13 +205,8 @@ static void pack_operands(const frame *f)
         pack(f, 1, r->y, r->sy, r->iy);
     if (r->y && f->plan->y_rows)
         pack(f, 3, r->y, r->sy, r->iy);
-    if (!f->p->factor_weights) {
-        if (r->w)
-            pack_weights(f);
-        return;
-    }
-    visit_factors(f, 0, scale_block, f->v[0], NULL);
-    visit_factors(f, 1, scale_block, f->v[1], NULL);
+    if (r->w && !f->p->factor_weights)
+        pack_weights(f);
 }
 
 /* Adds the one packed row of sums to the caller's, by way of a row in scratch. */
@@ -221,6 +224,33 @@ static void unpack_sum(const frame *f, real *sums, real *row)
         z[i] += row[i];
 }
 
+/* x and y with the factors of the term. */
+static void scale_operands(const frame *f)
+{
+    for (int k = 0; k < 2; k++)
+        visit_factors(f, k, scale_block, f->own[k], f->v[k]);
+}
+
+/* Terms add up with factors common to all, or each with its own to the first. */
+static void forward_terms(frame f)
+{
+    real *const z = f.v[2];
+    const bool common = f.p->common_output;
+    for (f.term = 0; f.term < f.p->rank; f.term++) {
+        const bool more = f.term > 0;
+        f.adds = common && more;
+        f.v[2] = more && !common ? f.g[2] : z;
+        scale_operands(&f);
+        if (!f.adds)
+            clear_results(&f);
+        E3TP_NAME(e3tp_cg_lanes)(&f, E3TP_CG_TO_Z);
+        if (!common)
+            visit_factors(&f, 2, more ? add_block : scale_block, f.v[2], z);
+    }
+    if (common)
+        visit_factors(&f, 2, scale_block, z, z);
+}
+
 static void forward(const frame *f)
 {
     pack_operands(f);
@@ -228,15 +258,15 @@ static void forward(const frame *f)
         channel_paths(f);
         return;
     }
-    if (f->whole) {
+    if (f->p->factor_weights) {
+        forward_terms(*f);
+    } else if (f->whole) {
         E3TP_NAME(e3tp_cg_whole)(f);
     } else {
         clear_results(f);
         E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
         channel_paths(f);
     }
-    if (f->p->factor_weights)
-        visit_factors(f, 2, scale_block, f->v[2], NULL);
     if (f->sum)
         unpack_sum(f, f->v[2], f->g[2]);
     else if (!f->in_place[2])
@@ -262,33 +292,55 @@ static void backward_paths(const frame *f)
         unpack_weight_gradients(f);
 }
 
-/* Factors: gc needs z without them; ga and gb the gradients of the scaled operands. */
-static void backward_factors(frame *f)
+/* gc needs z without factors, of a sum with common ones all of it. */
+static void backward_output(const frame *f, bool first, bool last)
+{
+    frame z = *f;
+    z.v[2] = f->g[2];
+    if (first)
+        clear(f, f->g[2], 2);
+    E3TP_NAME(e3tp_cg_lanes)(&z, E3TP_CG_TO_Z);
+    if (last)
+        visit_factors(f, 2, factor_block, f->g[2], f->own[2]);
+}
+
+/* ga and gb need the gradients of the scaled operands, of which gradients g are made. */
+static void backward_operands(const frame *f, real *const g[2])
 {
     const e3tp_rows *r = f->r;
-    real *gz = f->v[2];
-    if (r->gw) {
-        clear(f, f->g[2], 2);
-        f->v[2] = f->g[2];
-        E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
-        f->v[2] = gz;
-        visit_factors(f, 2, factor_block, f->g[2], gz);
+    const bool wanted[2] = {r->gx || r->gw, r->gy || r->gw};
+    frame paths = *f; /* themselves: they have no weights */
+    e3tp_rows rows = *r;
+    rows.gw = NULL;
+    rows.gx = f->g[0];
+    paths.r = &rows;
+    for (int k = 0; k < 2 && f->term > 0; k++)
+        clear(f, f->g[k], k);
+    lane_gradients(&paths, wanted[0], wanted[1]);
+    for (int k = 0; k < 2; k++) {
+        if (!wanted[k])
+            continue;
+        if (r->gw)
+            visit_factors(f, k, factor_block, f->own[k], f->g[k]);
+        visit_factors(f, k, f->term > 0 ? add_block : scale_block, f->g[k], g[k]);
     }
-    visit_factors(f, 2, scale_block, gz, NULL);
-    e3tp_rows paths = *r; /* of the paths themselves: they have no weights */
-    paths.gw = NULL;
-    paths.gx = f->g[0];
-    f->r = &paths;
-    lane_gradients(f, r->gx || r->gw, r->gy || r->gw);
-    f->r = r;
-    if (r->gw) {
-        pack(f, 0, r->x, r->sx, r->ix);
-        pack(f, 1, r->y, r->sy, r->iy);
-        visit_factors(f, 0, factor_block, f->v[0], f->g[0]);
-        visit_factors(f, 1, factor_block, f->v[1], f->g[1]);
+}
+
+static void backward_terms(frame f)
+{
+    real *const g[2] = {f.g[0], f.g[1]};
+    const bool common = f.p->common_output;
+    for (f.term = 0; f.term < f.p->rank; f.term++) {
+        const bool first = !common || f.term == 0, last = !common || f.term + 1 == f.p->rank;
+        scale_operands(&f);
+        if (f.r->gw)
+            backward_output(&f, first, last);
+        if (first)
+            visit_factors(&f, 2, scale_block, f.own[2], f.v[2]);
+        for (int k = 0; k < 2 && f.term > 0; k++)
+            f.g[k] = f.part[k];
+        backward_operands(&f, g);
     }
-    visit_factors(f, 0, scale_block, f->g[0], NULL);
-    visit_factors(f, 1, scale_block, f->g[1], NULL);
 }
 
 /* gy has two parts where paths of both kinds read y: adds the one in channels to the one in rows.
@@ -348,12 +400,12 @@ static void end_gradients(const frame *f)
         unpack_y_gradient(f);
 }
 
-static void backward(frame *f)
+static void backward(const frame *f)
 {
     pack_operands(f);
     begin_gradients(f);
     if (f->p->factor_weights)
-        backward_factors(f);
+        backward_terms(*f);
     else
         backward_paths(f);
     end_gradients(f);
@@ -471,7 +523,10 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
     for (int k = 0; k < 4; k++) {
         f.v[k] = at + s->v[k];
         f.g[k] = at + s->g[k];
+        f.own[k] = f.v[k];
     }
+    for (int k = 0; k < 2; k++)
+        f.part[k] = at + s->part[k];
     return f;
 }
 
@@ -482,6 +537,14 @@ static void set_direct(frame *f, bool direct)
     f->in_place[2] = direct && f->plan->whole[2];
     f->one_gz = direct && f->back && f->r->sz == 0;
     f->z_past = f->r->past && ((uintptr_t)f->r->z | (uintptr_t)f->r->sz * sizeof(real)) % 64 == 0;
+}
+
+/* Factors are multiplied in place where operands are not read again. */
+static void set_own(frame *f, real *at)
+{
+    const bool again = f->p->factor_weights && (f->back || f->p->rank > 1);
+    for (int k = 0; k < 3 && again; k++)
+        f->own[k] = at + f->plan->scratch.own[k];
 }
 
 static void set_whole(frame *f)
@@ -503,6 +566,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     f.sum = pass == E3TP_FORWARD && sums_rows(plan, r);
     f.sum_direct = f.sum && plan->direct && plan->whole[2];
     f.back = pass == E3TP_BACKWARD;
+    set_own(&f, scratch);
     set_direct(&f, plan->direct && (!f.sum || f.sum_direct));
     if (pass == E3TP_FORWARD) {
         set_whole(&f);
@@ -530,7 +594,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     rows.x = t->x, rows.y = t->y, rows.w = t->w;
     tangent.r = &rows;
     for (int k = 0; k < 4; k++)
-        tangent.v[k] = at + s->t[k];
+        tangent.v[k] = tangent.own[k] = at + s->t[k];
     tangent.lw = at + s->t_lines;
     if (own.direct)
         own.tangent = &tangent;

@@ -54,7 +54,7 @@ static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_spa
         const int a = factors[p.order][k][0], b = factors[p.order][k][1];
         const lines x = lines_of(&p, s, a, s->in[a]), y = lines_of(&p, s, b, s->in[b]),
                     z = lines_of(&p, s, k, s->out[k]);
-        p.kernel(s->count, &x, &y, &z, p.adds && k < 2);
+        p.kernel(s->count, &x, &y, &z, call->adds[k] || (p.adds && k < 2));
     }
 }
 

@@ -33,8 +33,9 @@ static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
             e3tp_fail(&k->why, E3TP_E_UNSUPPORTED,
                       "%s: would alias, and is taken only when asked for by name", b->name);
         }
-        k->seconds =
-            k->applicable ? b->cost(p, tier, E3TP_FORWARD) + b->cost(p, tier, E3TP_BACKWARD) : 0;
+        k->seconds = k->applicable ? (double)p->rank * (b->cost(p, tier, E3TP_FORWARD) +
+                                                        b->cost(p, tier, E3TP_BACKWARD))
+                                   : 0;
     }
 }
 

@@ -186,7 +186,8 @@ static void lay_out(e3tp_gaunt_plan *g)
         most = g->side[k].slots > most ? g->side[k].slots : most;
     }
     g->product = e3tp_take(total, T, g->chunk * g->ring_step, true);
-    g->joined = e3tp_take(total, T, g->tiles.joins ? rings * g->ring_step : 0, true);
+    const bool joins = e3tp_signal_joins(g->problem, 1) || e3tp_signal_joins(g->problem, 2);
+    g->joined = e3tp_take(total, T, joins ? rings * g->ring_step : 0, true);
     g->waves =
         e3tp_take(total, T, e3tp_fold_slot_lines(most, e3tp_gaunt_waves(&g->torus)) * T, true);
 }
@@ -220,7 +221,6 @@ e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p,
     g->problem = p;
     g->torus = *t;
     e3tp_signal_tiles_set(&g->tiles, p, g);
-    g->tiles.joins = p->common_y;
     e3tp_signal_bind(&g->tiles, runner, tier);
     const e3tp_status status = fill(g, tier, a, why);
     if (status != E3TP_OK) {

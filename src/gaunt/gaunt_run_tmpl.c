@@ -105,14 +105,14 @@ static void multiply(const frame *f, int k, size_t ring, size_t count)
     const e3tp_gaunt_plan *g = f->plan;
     const size_t lines = count * g->torus.points;
     const real *a = points_at(f, k == 0, ring), *b = points_at(f, k == 2 ? 1 : 2, ring);
-    real *product = k == 1 && f->call->joins ? f->base + g->joined + ring * g->ring_step
-                    : f->in_place < 0        ? f->base + g->product
-                                             : points_at(f, f->in_place, ring);
+    real *product = f->call->joins[k] ? f->base + g->joined + ring * g->ring_step
+                    : f->in_place < 0 ? f->base + g->product
+                                      : points_at(f, f->in_place, ring);
     if (g->torus.fftw)
-        kernels.multiply(lines, a, b, product, e3tp_signal_adds(f->call, k));
+        kernels.multiply(lines, a, b, product, f->call->adds[k]);
     else
-        folding.multiply(a, b, product, lines / E3TP_FOLD_CLASSES, e3tp_signal_adds(f->call, k));
-    if (e3tp_signal_ends(f->call, k))
+        folding.multiply(a, b, product, lines / E3TP_FOLD_CLASSES, f->call->adds[k]);
+    if (f->call->ends[k])
         from_points(f, k, product, ring, count);
 }
 
@@ -140,7 +140,7 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                 multiply(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (e3tp_signal_ends(call, k))
+        if (call->ends[k])
             from_slots(f, k, out[k]);
 }
 

@@ -182,7 +182,7 @@ static void lay_out(e3tp_grid_plan *g)
             g->at.back[k][i] = e3tp_take(total, T, slots, true);
             g->at.points[k][i] = e3tp_take(total, T, samples, true);
             g->at.product[k][i] =
-                e3tp_take(total, T, k == 1 && g->tiles.joins ? samples : chunk, true);
+                e3tp_take(total, T, e3tp_signal_joins(g->base.problem, k) ? samples : chunk, true);
         }
     }
 }
@@ -209,7 +209,6 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     g->base.run = run;
     g->base.destroy = destroy;
     e3tp_signal_tiles_set(&g->tiles, p, g);
-    g->tiles.joins = p->common_y && !e3tp_grid_has_fields(p);
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     e3tp_status status = E3TP_E_UNSUPPORTED;

@@ -147,7 +147,8 @@ static void synthesise_cotangent(const frame *f, int n)
 {
     const e3tp_problem *p = problem_of(f);
     if (f->w)
-        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], f->w + weights_at(f, n), f->gz, f->line);
+        tiling.weigh(p->nblocks[2], f->plan->tiles.d[2], f->w + weights_at(f, n), f->gz, f->line,
+                     false);
     synthesise_images(f, 2, f->w ? f->line : f->gz, f->one);
 }
 

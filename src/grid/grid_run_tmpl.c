@@ -19,7 +19,7 @@ typedef struct frame {
 
 static int in_place(const e3tp_grid_plan *g, const e3tp_signal_call *call)
 {
-    if (call->back || e3tp_grid_has_fields(g->base.problem))
+    if (call->back || call->joins[2] || e3tp_grid_has_fields(g->base.problem))
         return -1;
     return !call->shared[0] && g->terms == 1 ? 0 : !call->shared[1] ? 1 : -1;
 }
@@ -39,19 +39,14 @@ static real *points_at(const frame *f, int k, size_t t, size_t ring)
     return f->base + f->plan->at.points[k][t] + (kept ? ring_at(form, ring) : 0);
 }
 
-static bool joins(const frame *f, int k)
-{
-    return k == 1 && f->call->joins;
-}
-
-/* Products of the rings at hand; all are kept for later tiles to add to, and by the dense form for
-   its analysis. */
+/* Products of the rings at hand; all are kept where later tiles add to them, and by the dense form
+   for its analysis. */
 static real *product_at(const frame *f, int k, size_t t, size_t ring)
 {
     const e3tp_grid_form *form = &f->plan->base.form;
     real *all = f->base +
                 (f->in_place < 0 ? f->plan->at.product[k][t] : f->plan->at.points[f->in_place][t]);
-    return all + (form->separable && !joins(f, k) ? 0 : ring_at(form, ring));
+    return all + (form->separable && !f->call->joins[k] ? 0 : ring_at(form, ring));
 }
 
 /* What term t adds to a signal of result k on `count` rings from `ring` on: the product of the
@@ -63,7 +58,7 @@ static void multiply(const frame *f, int k, size_t t, size_t ring, size_t count)
     kernels.multiply(points_at(f, a, a ? t : 0, ring), points_at(f, b, t, ring),
                      product_at(f, k, k ? t : 0, ring),
                      (ring_at(form, ring + count) - ring_at(form, ring)) / POINT,
-                     (k == 0 && t) || e3tp_signal_adds(f->call, k));
+                     (k == 0 && t) || f->call->adds[k]);
 }
 
 /* Component i of field k on the rings from `ring` on. */
@@ -77,7 +72,7 @@ static void combine(const frame *f, int k, size_t i, size_t ring, size_t count)
         b[n] = points_at(f, (k + 2) % 3, s->b[n], ring);
     }
     kernels.combine(s->n, s->minus, a, b, product_at(f, k, i, ring),
-                    (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
+                    (ring_at(form, ring + count) - ring_at(form, ring)) / POINT, f->call->adds[k]);
 }
 
 /* Result k on `count` rings from `ring` on. */
@@ -89,7 +84,7 @@ static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
     for (size_t i = 0; i < g->signals[k]; i++) {
         if (g->fields.sum[k][i].n)
             combine(f, k, i, ring, count);
-        if (g->base.form.separable && g->live[k][i] && e3tp_signal_ends(f->call, k))
+        if (g->base.form.separable && g->live[k][i] && f->call->ends[k])
             rings_to_slots(&g->base.form, &g->of[k][i], product_at(f, k, i, ring), ring, count,
                            f->base + f->plan->at.back[k][i]);
     }
@@ -165,7 +160,7 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
                 multiply_rings(f, k, ring, count);
     }
     for (int k = 0; k < 3; k++)
-        if (e3tp_signal_ends(call, k))
+        if (call->ends[k])
             analyse(f, k, out[k]);
 }
 

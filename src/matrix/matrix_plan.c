@@ -267,7 +267,9 @@ static void lay_out(e3tp_matrix_plan *g)
     for (int s = 0; s < E3TP_MATRIX_SIGNALS; s++)
         g->at[s] = e3tp_take(&g->tiles.scratch, T, g->lines * T, true);
     g->result = e3tp_take(&g->tiles.scratch, T, 2 * g->lines * T, true);
-    g->joined = e3tp_take(&g->tiles.scratch, T, g->tiles.joins ? g->lines * T : 0, true);
+    for (int k = 1; k < 3; k++)
+        if (e3tp_signal_joins(g->problem, k))
+            g->joined = e3tp_take(&g->tiles.scratch, T, (size_t)k * g->lines * T, true);
 }
 
 e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *p,
@@ -282,7 +284,6 @@ e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *
     g->n = 2 * (size_t)p->spin + 1;
     g->lines = g->n * g->n;
     e3tp_signal_tiles_set(&g->tiles, p, g);
-    g->tiles.joins = p->common_y;
     lay_out(g);
     builder b = {.plan = g};
     const e3tp_status status = fill(&b, a);

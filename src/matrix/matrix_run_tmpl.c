@@ -42,12 +42,17 @@ static void multiply(const e3tp_matrix_plan *g, const real *a, bool turn_a, cons
                      turn_b ? row : step, c, adds);
 }
 
+/* X Y and Y X, or added to those of the terms before. */
 static void multiply_forward(const e3tp_matrix_plan *g, const real *const m[], real *result,
-                             real *z)
+                             bool adds)
+{
+    multiply(g, m[X], false, m[Y], false, result, adds);
+    multiply(g, m[Y], false, m[X], false, result + g->lines * T, adds);
+}
+
+static void end_forward(const e3tp_matrix_plan *g, real *result, real *z)
 {
     real *yx = result + g->lines * T;
-    multiply(g, m[X], false, m[Y], false, result, false);
-    multiply(g, m[Y], false, m[X], false, yx, false);
     kernels.combine(g->lines, result, yx);
     from_matrix(g, NATURAL, result, z);
     from_matrix(g, OTHER, yx, z);
@@ -83,13 +88,15 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
         kernels.combine(g->lines, m[NATURAL], m[OTHER]);
     }
     for (int k = 0; k < 3; k++) {
-        real *own = k == 1 && call->joins ? base + g->joined : result;
+        real *own = call->joins[k] ? base + g->joined : result;
         if (call->wanted[k] && k < 2)
-            multiply_back(g, k, signals, own, e3tp_signal_adds(call, k));
+            multiply_back(g, k, signals, own, call->adds[k]);
         else if (call->wanted[k])
-            multiply_forward(g, signals, result, out[k]);
-        if (k < 2 && e3tp_signal_ends(call, k))
+            multiply_forward(g, signals, own, call->adds[k]);
+        if (call->ends[k] && k < 2)
             from_matrix(g, k, own, out[k]);
+        else if (call->ends[k])
+            end_forward(g, own, out[k]);
     }
 }
 

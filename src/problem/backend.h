@@ -24,7 +24,6 @@ typedef struct e3tp_rows {
     bool past;    /* results are more than caches hold: best written past them */
     size_t ahead; /* so many rows on from the first are those of the next call of this worker; 0:
                      not known. Where rows are not gathered */
-    size_t term;  /* of a sum of products of signals: whose factors are multiplied */
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)
@@ -76,7 +75,8 @@ typedef struct e3tp_backend {
     /* Of a problem with weights by path: whether the rows of weights in run and run_second are
        those, one for each weighted path in the order of the paths; NULL: no, they are e3nn's. */
     bool (*takes_weights_by_path)(const void *state);
-    /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL).
+    /* FORWARD (writes z) or BACKWARD (reads gz, writes those of gx, gy, gw that are not NULL), of
+       all terms of a sum.
        Cannot fail, allocates nothing. A row's result is independent of n and of its place in the
        block. */
     void (*run)(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch);

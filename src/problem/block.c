@@ -194,66 +194,6 @@ static void deliver_rows(const e3tp_block_call *c, argument a, char *from, how h
     }
 }
 
-/* ---- sums of products ---- */
-
-/* Scratch of a backend's pass; with several terms, the sum so far of z, gx and gy behind it. */
-static size_t pass_scratch(const e3tp_executor *p, e3tp_pass pass, size_t rows)
-{
-    const size_t element = e3tp_dtype_size(p->problem->dtype);
-    size_t bytes = e3tp_round_up(p->backend->scratch_bytes(p->state, pass), 64);
-    for (int k = 0; k < OP_COUNT && p->problem->rank > 1; k++)
-        if (k != OP_W)
-            bytes += e3tp_round_up(rows * e3tp_op_width(p, k) * element, 64);
-    return bytes;
-}
-
-/* Results of operand k that terms overwrite: where one row serves all, they add. */
-typedef struct sum {
-    char *rows, *kept;
-    size_t count, bytes, step; /* pieces of memory, and from one to the next of the caller's */
-} sum;
-
-static sum sum_of(const e3tp_executor *p, int k, size_t n, void *rows, ptrdiff_t stride, stack *s)
-{
-    const size_t width = e3tp_op_width(p, k);
-    const bool last = e3tp_op_batch_last(p, k);
-    if (!rows || !stride)
-        return (sum){.rows = NULL};
-    return (sum){rows, take(s, n * width), last ? width : n, (last ? n : width) * s->element,
-                 (size_t)stride * s->element};
-}
-
-static void keep(const sum *q)
-{
-    for (size_t i = 0; q->rows && i < q->count; i++)
-        memcpy(q->kept + i * q->bytes, q->rows + i * q->step, q->bytes);
-}
-
-static void add_kept(const e3tp_executor *p, const sum *q, size_t element)
-{
-    for (size_t i = 0; q->rows && i < q->count; i++)
-        combine(p, q->rows + i * q->step, q->kept + i * q->bytes, q->bytes / element, ADD);
-}
-
-/* A pass of all terms, one after the other. */
-static void run_terms(const e3tp_executor *p, e3tp_pass pass, e3tp_rows r, void *scratch)
-{
-    p->backend->run(p->state, pass, &r, scratch);
-    if (p->problem->rank == 1)
-        return;
-    stack s = {(char *)scratch + e3tp_round_up(p->backend->scratch_bytes(p->state, pass), 64),
-               e3tp_dtype_size(p->problem->dtype)};
-    const sum of[3] = {sum_of(p, OP_Z, r.n, r.z, r.sz, &s), sum_of(p, OP_X, r.n, r.gx, r.sx, &s),
-                       sum_of(p, OP_Y, r.n, r.gy, r.sy, &s)};
-    for (r.term = 1; r.term < p->problem->rank; r.term++) {
-        for (int i = 0; i < 3; i++)
-            keep(&of[i]);
-        p->backend->run(p->state, pass, &r, scratch);
-        for (int i = 0; i < 3; i++)
-            add_kept(p, &of[i], s.element);
-    }
-}
-
 /* ---- weights from a table, or by path ---- */
 
 static e3tp_rows rows_of(const e3tp_block_call *c)
@@ -274,7 +214,7 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .ix = c->rows[OP_X],
                        .iy = c->rows[OP_Y],
                        .iw = c->rows[OP_W],
-                       .past = c->past && c->executor->problem->rank == 1,
+                       .past = c->past,
                        .ahead = c->ahead};
 }
 
@@ -315,7 +255,7 @@ static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
     if (e3tp_is_second_order(c->pass))
         p->backend->run_second(p->state, &r, &t, scratch);
     else
-        run_terms(p, c->pass, r, scratch);
+        p->backend->run(p->state, c->pass, &r, scratch);
     if (has_staged_weights(c))
         deliver_weights(c, &r);
 }
@@ -418,7 +358,7 @@ static void forward_term(second *q, argument a, replacement by)
     r.z = q->part[OP_Z];
     if (is_one_row(q->c, OP_Z))
         memset(r.z, 0, e3tp_op_width(p, OP_Z) * e3tp_dtype_size(p->problem->dtype));
-    run_terms(p, E3TP_FORWARD, r, q->scratch);
+    p->backend->run(p->state, E3TP_FORWARD, &r, q->scratch);
     deliver(q, (argument){OP_Z, 0, e3tp_op_width(p, OP_Z)}, by);
 }
 
@@ -440,7 +380,7 @@ static void backward_term(second *q, argument a, replacement by)
         return;
     e3tp_rows r = rows_with(q, a, by);
     r.gx = to[OP_X], r.gy = to[OP_Y], r.gw = to[OP_W];
-    run_terms(p, E3TP_BACKWARD, r, q->scratch);
+    p->backend->run(p->state, E3TP_BACKWARD, &r, q->scratch);
     for (size_t i = 0; i < q->arguments; i++)
         if (to[q->a[i].operand] && (q->a[i].operand != a.operand || q->a[i].first != a.first))
             deliver(q, q->a[i], by);
@@ -510,12 +450,11 @@ static bool is_composed(const e3tp_executor *p, e3tp_pass pass)
 
 static size_t backend_scratch(const e3tp_executor *p, e3tp_pass pass)
 {
-    const size_t rows = p->backend->block_rows(p->state, pass);
-    if (!is_composed(p, pass))
-        return pass_scratch(p, pass, rows);
-    const size_t forward = pass_scratch(p, E3TP_FORWARD, rows),
-                 back = pass_scratch(p, E3TP_BACKWARD, rows);
-    return back > forward ? back : forward;
+    const e3tp_backend *b = p->backend;
+    const bool composed = is_composed(p, pass);
+    const size_t first = b->scratch_bytes(p->state, composed ? E3TP_FORWARD : pass),
+                 back = composed ? b->scratch_bytes(p->state, E3TP_BACKWARD) : 0;
+    return e3tp_round_up(back > first ? back : first, 64);
 }
 
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums)

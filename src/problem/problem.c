@@ -304,10 +304,10 @@ size_t e3tp_problem_weighted_paths(const e3tp_problem *p)
 
 size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k)
 {
-    size_t at = k < 3 ? term * p->nblocks[k] * p->channels : 0;
+    size_t blocks = k < 3 && e3tp_problem_terms(p, k) > 1 ? term * p->nblocks[k] : 0;
     for (int i = 0; i < k; i++)
-        at += p->rank * p->nblocks[i] * p->channels;
-    return at;
+        blocks += e3tp_problem_terms(p, i) * p->nblocks[i];
+    return blocks * p->channels;
 }
 
 static e3tp_status make_power(e3tp_problem *p, const e3tp_spec *s, e3tp_message *why)
@@ -331,6 +331,7 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
     E3TP_TRY(choose_spin(p, s, why));
     p->rank = s->rank;
     p->factor_weights = p->op != E3TP_OP_GAUNT_POWER && s->weights > E3TP_WEIGHTS_NONE;
+    p->common_output = s->common_output && s->rank > 1;
     if (p->op == E3TP_OP_GAUNT_POWER)
         return make_power(p, s, why);
     E3TP_TRY(make_signal_paths(p, &h, a, why));
@@ -339,6 +340,8 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
     else if (p->rank > 1)
         return e3tp_fail(why, E3TP_E_INVALID, "rank: %zu, expected 1 where there are no weights",
                          p->rank);
+    else if (s->common_output)
+        return e3tp_fail(why, E3TP_E_INVALID, "common output: there are no weights");
     return E3TP_OK;
 }
 

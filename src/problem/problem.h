@@ -62,6 +62,7 @@ typedef struct e3tp_problem {
         weight_by_path; /* the caller has one weight for all channels of a path; the rows of weights
                            here are e3nn's, those by path are for backends that take them */
     bool factor_weights; /* signals: row = a [R][n1][C], b [R][n2][C], c [R][n3][C], end to end */
+    bool common_output;  /* but c [n3][C], the same for all terms; R not 1 */
     size_t channels;     /* signals: C */
     bool common_y;       /* signals: y has one channel for all C, C not 1 */
     size_t rank;         /* signals: R, terms of the sum; else 1 */
@@ -93,8 +94,9 @@ typedef struct e3tp_spec {
     bool weight_by_path;
     unsigned types[3];                 /* of vector fields: bits of e3tp_field_type */
     size_t channels, y_channels, rank; /* y_channels 0: as x */
-    int spin;                          /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
-    int power;                         /* gaunt_power: N */
+    bool common_output;
+    int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
+    int power; /* gaunt_power: N */
     int grid_theta, grid_phi;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
@@ -118,6 +120,12 @@ static inline size_t e3tp_problem_channel(const e3tp_problem *p, int k, size_t u
 }
 
 size_t e3tp_problem_weighted_paths(const e3tp_problem *p);
+
+/* Terms of the sum that have factors of operand k of their own: all, or one for all. */
+static inline size_t e3tp_problem_terms(const e3tp_problem *p, int k)
+{
+    return k == 2 && p->common_output ? 1 : p->rank;
+}
 
 /* Place of the factors of operand k of a term of the sum in a row of weights. */
 size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);

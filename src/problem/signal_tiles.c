@@ -16,11 +16,20 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return C && 5 * C >= 4 * padded && adjacent < 2 ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
-/* Some kilobytes of operands and results: calls that pack single tiles cost as much as packing. */
+/* Lines of a tile's factors of operand k. */
+static size_t factor_lines(const e3tp_problem *p, int k)
+{
+    return p->factor_weights ? e3tp_problem_terms(p, k) * p->nblocks[k] : 0;
+}
+
+/* Some kilobytes of operands, factors and results: calls that pack single tiles cost as much as
+   packing. */
 static size_t choose_together(const e3tp_signal_tiles *s)
 {
-    const size_t tile = 64 * (s->lines[0] + s->lines[1] + s->lines[2] + 1);
-    const size_t fit = ((size_t)48 << 10) / tile;
+    size_t lines = 1;
+    for (int k = 0; k < 3; k++)
+        lines += s->lines[k] + factor_lines(s->problem, k);
+    const size_t fit = ((size_t)48 << 10) / (64 * lines);
     return fit < 1 ? 1 : fit;
 }
 
@@ -31,7 +40,7 @@ static size_t choose_block_rows(const e3tp_signal_tiles *s)
 {
     const e3tp_problem *p = s->problem;
     const size_t row =
-        (p->dim[0] + p->dim[1] + p->dim[2] + p->weight_numel + 1) * e3tp_dtype_size(p->dtype);
+        (p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p) + 1) * e3tp_dtype_size(p->dtype);
     const size_t most = p->channels && p->channels < 32 ? 2048 / p->channels : 64;
     const size_t fit = ((size_t)192 << 10) / row,
                  rows = (fit < most ? fit : most) / s->row_step * s->row_step;
@@ -44,15 +53,15 @@ static void take(e3tp_signal_tiles *s)
     const size_t T = e3tp_tile_lanes(p), tiles = s->together,
                  row = tiles < s->group_tiles ? s->group_tiles : tiles;
     for (int k = 0; k < 3; k++) {
-        const size_t factors = p->factor_weights ? p->nblocks[k] * T : 0,
-                     components = s->components[k] * T;
+        const size_t factors = factor_lines(p, k) * T, components = s->components[k] * T;
         s->in[k] = e3tp_take(&s->scratch, T, tiles * s->lines[k] * T, false);
         s->out[k] = e3tp_take(&s->scratch, T, tiles * components, false);
         s->w[k] = e3tp_take(&s->scratch, T, row * factors, false);
         s->gw[k] = e3tp_take(&s->scratch, T, tiles * factors, false);
         s->scaled[k] = e3tp_take(&s->scratch, T, factors ? components : 0, false);
     }
-    s->part = e3tp_take(&s->scratch, T, p->common_y ? s->components[1] * T : 0, false);
+    for (int k = 0; k < 3 && p->factor_weights && (p->rank > 1 || p->common_y); k++)
+        s->part[k] = e3tp_take(&s->scratch, T, s->components[k] * T, false);
 }
 
 static bool is_symmetric(const e3tp_problem *p)
@@ -99,10 +108,10 @@ static double group_tiles(const e3tp_problem *p)
 
 double e3tp_signal_ways(const e3tp_problem *p, int k, int back)
 {
-    const bool once = k == 1 && p->common_y && !p->factor_weights && p->channels,
-               joins = once && !e3tp_signal_is_field(p->op, 1);
-    const double share = once ? 1 / group_tiles(p) : 1;
-    return share + (k == 2 ? 0 : joins ? back * share : back);
+    const double many = !p->channels || !e3tp_signal_joins(p, k) ? 1
+                        : k == 1                                 ? group_tiles(p)
+                                                                 : (double)p->rank;
+    return (k == 2 ? 1 : 1 + back) / many;
 }
 
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
@@ -113,8 +122,9 @@ double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile)
     for (int k = 0; k < 3 && p->channels; k++)
         lines += k == 1 && p->common_y ? (double)p->dim[k] / group_tiles(p)
                                        : (double)(p->dim[k] / p->channels);
-    return tiles * (tile + lines * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line +
-                    seconds_per_tile);
+    const double packing =
+        lines * (pass == E3TP_BACKWARD ? 2 : 1) * seconds_per_packed_line / (double)p->rank;
+    return tiles * (tile + packing + seconds_per_tile);
 }
 
 typedef void walk(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,

@@ -18,21 +18,17 @@ typedef struct e3tp_signal_call {
     bool square;       /* y is x: operand 0 stands for both, and gx for gy */
     bool wanted[3], needed[3], shared[3];
     bool tangent[3]; /* of x, y: in `second`, is there and follows its operand */
-    /* gy is one for the tiles of a row, which add up where products are made: the last brings it
-       back. Of the tile at hand: */
-    bool joins, begins, ends;
+    /* Results that add up where products are made, over the tiles of a row or the terms of a sum
+       (e3tp_signal_joins). Of the tile and term at hand: whether it adds to what the one before
+       left, whether the result is to come back. */
+    bool joins[3], adds[3], ends[3];
 } e3tp_signal_call;
 
-/* Whether what a tile adds for result k adds to that of the tile before; whether the result is to
-   come back. */
-static inline bool e3tp_signal_adds(const e3tp_signal_call *call, int k)
+/* gy of a y common to all channels, over the tiles of a row; z with factors common to all terms,
+   over these. */
+static inline bool e3tp_signal_joins(const e3tp_problem *p, int k)
 {
-    return k == 1 && call->joins && !call->begins;
-}
-
-static inline bool e3tp_signal_ends(const e3tp_signal_call *call, int k)
-{
-    return call->wanted[k] && (k != 1 || !call->joins || call->ends);
+    return k == 1 ? p->common_y && !p->factor_weights : k == 2 && p->common_output;
 }
 
 /* The operand whose samples stand for those of operand k. */
@@ -42,8 +38,8 @@ static inline int e3tp_signal_stand_in(const e3tp_signal_call *call, int k)
 }
 
 /* in, out: components [components[k]][T] of operands, with those of a tangent behind them, and of
-   results of one tile. fresh: a needed operand is not that of the tile before. scratch: the
-   worker's. */
+   results of one tile. fresh: a needed operand is not that of the tile and term before. scratch:
+   the worker's. */
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
@@ -58,7 +54,7 @@ typedef struct e3tp_signal_span {
     size_t w_step;
 } e3tp_signal_span;
 
-/* As a tile function, without scratch. */
+/* As a tile function, without scratch; adds: to what is in `out`. */
 typedef void e3tp_signal_span_fn(const void *plan, const e3tp_signal_call *call,
                                  const e3tp_signal_span *span);
 
@@ -79,14 +75,13 @@ typedef struct e3tp_signal_tiles {
     int32_t d[3][E3TP_MOST_HARMONICS]; /* and of each block */
     bool powers;        /* not linear in x: gradients of x need x; the tile knows second order */
     bool symmetric;     /* x and y may change places */
-    bool joins;         /* tiles may add up gradients of a common y, which they keep in scratch */
     bool idle[3];       /* some blocks take part in no path: their results are zero */
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */
     size_t together;    /* tiles that are packed at a time, at most */
     size_t block_rows;  /* most rows of a call */
     size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
-    size_t part;    /* and a tile's gradient of a common y, on its way to that of the row */
+    size_t part[3]; /* and what a tile or term adds to a result, before its factors */
     size_t scratch; /* a worker's, elements: the walk's part, then what the plan adds */
     void (*walk)(const struct e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                  const e3tp_tangents *t, void *scratch);
@@ -98,9 +93,10 @@ void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const vo
 void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier);
 
 /* How often a tile's operand k goes to where products are made or a result comes back, forward and
-   backward (0, 1): a common y once for all tiles of a row, and its gradient where those add up. */
+   backward (0, 1), for each term: a common y and its gradient once for all tiles of a row, z and gz
+   once for all terms that have the same factors of z. */
 double e3tp_signal_ways(const e3tp_problem *p, int k, int back);
-/* Seconds per row of a pass whose tiles take so many, with packing. */
+/* Seconds per row and term of a pass whose tiles take so many, with packing. */
 double e3tp_signal_seconds(const e3tp_problem *p, e3tp_pass pass, double tile);
 
 /* Entries of the vtable of a backend whose plans begin with their e3tp_signal_tiles. */

@@ -24,14 +24,16 @@ typedef e3tp_tile_spot spot;
 typedef struct frame {
     const e3tp_signal_tiles *s;
     const e3tp_rows *r;
-    real *base;              /* scratch */
-    memory *of;              /* [3] */
-    const real *from[3];     /* x, y, gz */
-    const real *moved[3];    /* tangents of x and y, or NULL */
-    real *to[3];             /* gx, gy, z */
-    e3tp_signal_call call;   /* with gradients of the factors all results are wanted */
-    bool factors, gradients; /* of factor weights */
-    bool common;             /* y has one tile for all channels */
+    real *base;                  /* scratch */
+    memory *of;                  /* [3] */
+    const real *from[3];         /* x, y, gz */
+    const real *moved[3];        /* tangents of x and y, or NULL */
+    real *to[3];                 /* gx, gy, z */
+    e3tp_signal_call call;       /* with gradients of the factors all results are wanted */
+    bool factors, gradients;     /* of factor weights */
+    bool common;                 /* y has one tile for all channels */
+    size_t terms;                /* of the sum of products */
+    size_t w_tile[3], w_term[3]; /* packed factors of a tile, from a term to the next */
 } frame;
 
 /* Whether operand k has one tile for all those of a row (lanes over rows: of T rows). */
@@ -125,13 +127,18 @@ static void unpack(const frame *f, int k, spot here)
     }
 }
 
-/* Factors of operand k as a block of one component per degree. */
+/* Factors of operand k as a block of one component per term and degree. */
 static e3tp_tile_map factors_of(const frame *f, int k, const int64_t *index, spot here, size_t *at)
 {
     const e3tp_problem *p = f->s->problem;
-    *at = e3tp_problem_factors(p, f->r->term, k);
-    const e3tp_tile_map all = {(size_t)f->r->sw, 1,           p->channels,  index,
-                               f->r->n,          p->channels, p->nblocks[k]};
+    *at = e3tp_problem_factors(p, 0, k);
+    const e3tp_tile_map all = {(size_t)f->r->sw,
+                               1,
+                               p->channels,
+                               index,
+                               f->r->n,
+                               p->channels,
+                               e3tp_problem_terms(p, k) * p->nblocks[k]};
     return e3tp_tile_part(all, f->s->lanes, T, here, at);
 }
 
@@ -167,79 +174,105 @@ static size_t tile_of(const frame *f, int k, spot here, size_t i)
     return is_common(f, k) ? i / here.nd : f->call.shared[k] ? 0 : i;
 }
 
-/* Where the result k of tile i goes: of a common y, the first tile of a row begins its gradient. */
-static real *result_of(const frame *f, int k, spot here, size_t i)
+/* A term of the sum on a packed tile, which is tile d of its row, and where things are: operands,
+   factors, their gradients and results. */
+typedef struct tile {
+    size_t d, term;
+    bool first; /* of those that share operands */
+    const real *own[3], *w[3];
+    real *gw[3], *out[3];
+} tile;
+
+static void set_tile(const frame *f, spot here, size_t i, tile *t)
 {
-    const bool part = is_common(f, k) && !f->call.joins && here.d + i % here.nd > 0;
-    return f->base +
-           (part ? f->s->part
-                 : f->s->out[k] + (is_common(f, k) ? i / here.nd : i) * f->s->components[k] * T);
+    const e3tp_signal_tiles *s = f->s;
+    t->d = here.d + i % here.nd;
+    for (int k = 0; k < 3; k++) {
+        const size_t to = is_common(f, k) ? i / here.nd : i;
+        t->own[k] = f->base + s->in[k] + tile_of(f, k, here, i) * s->lines[k] * T;
+        t->out[k] = f->base + s->out[k] + to * s->components[k] * T;
+        t->w[k] = f->base + s->w[k] + (f->r->sw ? i : t->d) * f->w_tile[k];
+        t->gw[k] = f->base + s->gw[k] + i * f->w_tile[k];
+    }
 }
 
-static bool is_fresh(const frame *f, int k, size_t d, bool first)
+/* Whether something is in result k already: a term's, or of a common y that of the tiles of the row
+   before. */
+static bool is_begun(const frame *f, const tile *t, int k)
 {
-    if (!f->call.needed[k])
+    return t->term > 0 || (is_common(f, k) && t->d > 0);
+}
+
+static bool is_fresh(const frame *f, const tile *t, int k)
+{
+    if (!f->call.needed[k] || (t->term > 0 && f->call.joins[k]))
         return false;
-    return is_common(f, k) ? d == 0 || f->factors : first || !f->call.shared[k];
+    return is_common(f, k) ? t->d == 0 || f->factors
+                           : t->first || !f->call.shared[k] || f->terms > 1;
 }
 
-/* Factors: gradients of theirs, and the results times them. */
-static void end_factors(const frame *f, size_t i, const real *const own[3], const real *const w[3],
-                        real *const out[3])
+/* gz with factors common to all terms stays for these. */
+static void set_turn(const frame *f, const tile *t, e3tp_signal_call *call)
+{
+    const bool last = f->factors ? t->term + 1 == f->terms : t->d + 1 == f->s->group_tiles;
+    for (int k = 0; k < 3; k++) {
+        call->adds[k] = call->joins[k] && is_begun(f, t, k);
+        call->ends[k] = call->wanted[k] && (!call->joins[k] || last);
+    }
+    call->shared[2] = call->shared[2] || call->joins[2];
+}
+
+/* Gradients of factors; results times them, stored or added. */
+static void end_factors(const frame *f, const tile *t, const e3tp_signal_call *call,
+                        real *const part[3])
 {
     const e3tp_signal_tiles *s = f->s;
     for (int k = 0; k < 3; k++) {
         const size_t n = s->problem->nblocks[k];
+        if (!call->ends[k])
+            continue;
         if (f->gradients)
-            tiles.overlap(n, s->d[k], own[k], out[k], f->base + s->gw[k] + i * n * T);
-        if (f->call.wanted[k])
-            tiles.weigh(n, s->d[k], w[k], out[k], out[k]);
+            tiles.overlap(n, s->d[k], t->own[k], part[k], t->gw[k]);
+        tiles.weigh(n, s->d[k], t->w[k], part[k], t->out[k], part[k] != t->out[k]);
     }
 }
 
-/* Adds the gradient of a common y to that of the tiles of the row before. */
-static void add_part(const frame *f, spot here, size_t i)
-{
-    const size_t size = f->s->components[1] * T;
-    const real *part = result_of(f, 1, here, i);
-    real *sum = f->base + f->s->out[1] + i / here.nd * size;
-    for (size_t at = 0; at < size && part != sum; at++)
-        sum[at] += part[at];
-}
-
-/* Tile i of those packed together; with factors: operands times them, their gradients, results
-   times them. */
-static void run_tile(const frame *f, spot here, size_t i, bool first)
+/* With factors: of operands times them. */
+static void run_term(const frame *f, const tile *t)
 {
     const e3tp_signal_tiles *s = f->s;
-    const e3tp_problem *p = s->problem;
-    const size_t d = here.d + i % here.nd;
-    const real *own[3], *in[3], *w[3];
-    real *out[3];
-    bool fresh[3];
-    for (int k = 0; k < 3; k++) {
-        own[k] = in[k] = f->base + s->in[k] + tile_of(f, k, here, i) * s->lines[k] * T;
-        out[k] = result_of(f, k, here, i);
-        w[k] = f->base + s->w[k] + (f->r->sw ? i : d) * p->nblocks[k] * T;
-        fresh[k] = is_fresh(f, k, d, first);
-        if (f->call.wanted[k] && s->idle[k])
-            memset(out[k], 0, s->components[k] * T * sizeof(real));
-        if (f->factors)
-            in[k] = f->base + s->scaled[k];
-        if (f->factors && fresh[k])
-            tiles.weigh(p->nblocks[k], s->d[k], w[k], own[k], f->base + s->scaled[k]);
-    }
     e3tp_signal_call call = f->call;
-    call.begins = d == 0;
-    call.ends = d + 1 == s->group_tiles;
+    const real *in[3];
+    real *part[3];
+    bool fresh[3];
+    set_turn(f, t, &call);
+    for (int k = 0; k < 3; k++) {
+        in[k] = f->factors ? f->base + s->scaled[k] : t->own[k];
+        part[k] = call.joins[k] || !is_begun(f, t, k) ? t->out[k] : f->base + s->part[k];
+        fresh[k] = is_fresh(f, t, k);
+        if (call.wanted[k] && s->idle[k] && !call.adds[k])
+            memset(part[k], 0, s->components[k] * T * sizeof(real));
+        if (f->factors && fresh[k])
+            tiles.weigh(s->problem->nblocks[k], s->d[k], t->w[k], t->own[k], f->base + s->scaled[k],
+                        false);
+    }
     s->tile(s->plan, &call, (const void *const[3]){in[0], in[1], in[2]},
-            (void *const[3]){out[0], out[1], out[2]}, fresh, f->base);
-    if (f->call.square && f->to[1] && !f->call.wanted[1])
-        memcpy(out[1], out[0], s->components[1] * T * sizeof(real));
+            (void *const[3]){part[0], part[1], part[2]}, fresh, f->base);
+    if (call.square && f->to[1] && !call.wanted[1])
+        memcpy(t->out[1], t->out[0], s->components[1] * T * sizeof(real));
     if (f->factors)
-        end_factors(f, i, own, w, out);
-    if (f->common && f->call.wanted[1])
-        add_part(f, here, i);
+        end_factors(f, t, &call, part);
+}
+
+static void run_tile(const frame *f, spot here, size_t i, bool first)
+{
+    tile t = {.first = first};
+    set_tile(f, here, i, &t);
+    for (; t.term < f->terms; t.term++) {
+        run_term(f, &t);
+        for (int k = 0; k < 3; k++)
+            t.w[k] += f->w_term[k], t.gw[k] += f->w_term[k];
+    }
 }
 
 /* Whether one row of some operand serves all: tiles go by channels then. */
@@ -309,7 +342,7 @@ static bool runs_in_place(const frame *f)
            lies_in_lines(f, 1) && lies_in_lines(f, 2);
 }
 
-/* Whole tiles of row i or, with lanes over rows, of channel i. */
+/* Whole tiles of row i or, with lanes over rows, of channel i, term after term. */
 static void run_span(const frame *f, size_t i, size_t whole)
 {
     const e3tp_problem *p = f->s->problem;
@@ -322,9 +355,6 @@ static void run_span(const frame *f, size_t i, size_t whole)
         span.tile[k] = T;
         span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
         span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
-        if (f->factors)
-            span.w[k] = (const real *)f->r->w + i * (size_t)f->r->sw +
-                        e3tp_problem_factors(p, f->r->term, k);
     }
     if (f->common && f->call.needed[1]) {
         pack_operand(f, 1, (spot){i, 1, 0, 1});
@@ -332,7 +362,16 @@ static void run_span(const frame *f, size_t i, size_t whole)
         span.step[1] = T;
         span.tile[1] = 0;
     }
-    f->s->span(f->s->plan, &f->call, &span);
+    e3tp_signal_call call = f->call;
+    for (size_t term = 0; term < f->terms; term++) {
+        for (int k = 0; k < 3; k++) {
+            call.adds[k] = term > 0;
+            if (f->factors)
+                span.w[k] =
+                    (const real *)f->r->w + i * (size_t)f->r->sw + e3tp_problem_factors(p, term, k);
+        }
+        f->s->span(f->s->plan, &call, &span);
+    }
 }
 
 /* Lanes that fill no tile are packed. */
@@ -376,6 +415,16 @@ static void clear_common(const frame *f)
         unpack_common(f, (spot){row, fewer(step, f->r->n - row), 0, 0});
 }
 
+static void set_factors(frame *f)
+{
+    const e3tp_problem *p = f->s->problem;
+    for (int k = 0; k < 3; k++) {
+        const size_t terms = e3tp_problem_terms(p, k), term = p->nblocks[k] * T;
+        f->w_tile[k] = terms * term;
+        f->w_term[k] = terms > 1 ? term : 0;
+    }
+}
+
 static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdiff_t stride[3])
 {
     c->back = back;
@@ -389,7 +438,8 @@ static void set_call(e3tp_signal_call *c, const frame *f, bool back, const ptrdi
                            : (k < 2 || back) && stride[k] == 0 && (!f->factors || f->r->sw == 0);
         c->tangent[k] = f->moved[k] && c->needed[k];
     }
-    c->joins = f->common && !f->factors && c->wanted[1] && f->s->joins;
+    for (int k = 0; k < 3; k++)
+        c->joins[k] = e3tp_signal_joins(f->s->problem, k);
     if (c->square) {
         c->needed[0] = c->needed[0] || c->needed[1];
         c->needed[1] = false;
@@ -420,11 +470,13 @@ static void run(const e3tp_signal_tiles *s, e3tp_pass pass, const e3tp_rows *r,
                .to = {back ? r->gx : NULL, back ? r->gy : NULL, back && !t ? NULL : r->z},
                .call = {.second = t != NULL, .square = is_square(s, r)},
                .factors = s->problem->factor_weights,
-               .common = s->problem->common_y};
+               .common = s->problem->common_y,
+               .terms = s->problem->rank};
     f.gradients = f.factors && back && r->gw;
     for (int k = 0; k < 3; k++)
         set_memory(&f, k, stride[k], index[k]);
     set_call(&f.call, &f, back, stride);
+    set_factors(&f);
     if (!s->problem->channels) {
         if (f.common && f.to[1])
             clear_common(&f);

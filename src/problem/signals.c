@@ -195,6 +195,9 @@ static void describe_zeros(const e3tp_problem *p, char *buf, size_t cap, size_t 
 
 void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
 {
+    if (p->rank > 1)
+        e3tp_append(buf, cap, used, "sum of %zu products%s\n", p->rank,
+                    p->common_output ? ", added before z is made of them" : "");
     if (p->op == E3TP_OP_MATRIX) {
         e3tp_append(buf, cap, used, "matrix: spin %d, matrices of %d x %d\n", p->spin,
                     2 * p->spin + 1, 2 * p->spin + 1);

@@ -45,8 +45,8 @@ int e3tp_signal_full_spin(const e3tp_spec *s);
              Gaunt coefficients) */
 double e3tp_signal_strength(e3tp_op op, int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
                             const e3tp_harmonic *z);
-/* Lines about the product: its spin, couplings that are zero by accident, a product that is zero.
- */
+/* Lines about the product: terms of a sum, its spin, couplings that are zero by accident, a product
+   that is zero. */
 void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used);
 
 #endif

@@ -116,26 +116,26 @@ static inline size_t e3tp_fold_slot_lines(size_t slots, size_t length)
    unfold      p[c] = sum_d (-1)^(bits of c & d) p[d] at each point: between the classes and the
                eight mirror images of a sample, either way but for a factor of 8
    combine     z[c] = unfold of the sum of the images a[i] b[i], i < n; n 1 or 2, and the last of
-               them subtracted if minus; or 3
+               them subtracted if minus; or 3; adds: to what is in z
    turn        a[m], b[m] = c a[m] + s b[m], s a[m] - c b[m] for `lines` lines */
-#define E3TP_FOLD_KERNELS(X, real)                                                                \
-    X(synthesise,                                                                                 \
-      (const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,           \
-       const real *in, size_t in_step, real *out, size_t out_step, size_t count))                 \
-    X(analyse,                                                                                    \
-      (const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,           \
-       const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds))      \
-    X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))                \
-    X(monomial, (size_t n, real c, int power, const real *f, const real *a, const real *b,        \
-                 real *z, bool adds))                                                             \
-    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))                  \
-    X(unfold, (real * p, size_t points))                                                          \
-    X(combine,                                                                                    \
-      (size_t n, bool minus, const real *const *a, const real *const *b, real *z, size_t points)) \
-    X(turn, (size_t lines, real c, real s, real * a, real * b))                                   \
-    X(to_ring,                                                                                    \
-      (const real *classes, size_t points, const int32_t(*at)[4], real *north, real *south))      \
-    X(from_ring,                                                                                  \
+#define E3TP_FOLD_KERNELS(X, real)                                                           \
+    X(synthesise,                                                                            \
+      (const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
+       const real *in, size_t in_step, real *out, size_t out_step, size_t count))            \
+    X(analyse,                                                                               \
+      (const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,      \
+       const real *in, size_t in_step, real *out, size_t out_step, size_t count, bool adds)) \
+    X(multiply, (const real *x, const real *y, real *z, size_t points, bool adds))           \
+    X(monomial, (size_t n, real c, int power, const real *f, const real *a, const real *b,   \
+                 real *z, bool adds))                                                        \
+    X(accumulate, (size_t lines, real c, const real *w, const real *a, real *z))             \
+    X(unfold, (real * p, size_t points))                                                     \
+    X(combine, (size_t n, bool minus, const real *const *a, const real *const *b, real *z,   \
+                size_t points, bool adds))                                                   \
+    X(turn, (size_t lines, real c, real s, real * a, real * b))                              \
+    X(to_ring,                                                                               \
+      (const real *classes, size_t points, const int32_t(*at)[4], real *north, real *south)) \
+    X(from_ring,                                                                             \
       (const real *north, const real *south, size_t points, const int32_t(*at)[4], real *classes))
 
 #define E3TP_FOLD_MEMBER(name, args) void(*name) args;

@@ -361,7 +361,7 @@ static void unfold(real *p, size_t points)
 
 /* n and sign of the last product are literals. */
 V_INLINE void combine_points(const int n, const bool minus, const real *const *a,
-                             const real *const *b, real *z, size_t points)
+                             const real *const *b, real *z, size_t points, bool adds)
 {
     for (size_t p = 0; p < points; p++)
         for (size_t at = p * APART; at < p * APART + T; at += LANES) {
@@ -378,24 +378,26 @@ V_INLINE void combine_points(const int n, const bool minus, const real *const *a
             }
             fold(v);
             V_UNROLL
-            for (int c = 0; c < 8; c++)
-                v_store(z + at + c * T, n == 1 && minus ? -v[c] : v[c]);
+            for (int c = 0; c < 8; c++) {
+                const v_real own = n == 1 && minus ? -v[c] : v[c];
+                v_store(z + at + c * T, adds ? v_load(z + at + c * T) + own : own);
+            }
         }
 }
 
 static void combine(size_t n, bool minus, const real *const *a, const real *const *b, real *z,
-                    size_t points)
+                    size_t points, bool adds)
 {
     if (n == 1 && minus)
-        combine_points(1, true, a, b, z, points);
+        combine_points(1, true, a, b, z, points, adds);
     else if (n == 1)
-        combine_points(1, false, a, b, z, points);
+        combine_points(1, false, a, b, z, points, adds);
     else if (n == 2 && minus)
-        combine_points(2, true, a, b, z, points);
+        combine_points(2, true, a, b, z, points, adds);
     else if (n == 2)
-        combine_points(2, false, a, b, z, points);
+        combine_points(2, false, a, b, z, points, adds);
     else
-        combine_points(3, false, a, b, z, points);
+        combine_points(3, false, a, b, z, points, adds);
 }
 
 static void turn(size_t lines, real c, real s, real *a, real *b)

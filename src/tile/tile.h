@@ -77,7 +77,8 @@ static inline size_t e3tp_mix_width(size_t left)
    sum_channels  the sum over the channels of each row, in the order of tiles ascending and then of
            a binary tree over lanes, to its one channel; map.row 0: adds these sums, rows ascending,
            to the one row at `to` (in the order of `sum` with lanes over rows). Uses up the tiles
-   weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in
+   weigh   out[i][m] = w[i] in[i][m] for n blocks of d[i] lines one after the other; out may be in;
+           adds: to what is in out
    overlap g[i] = sum_m a[i][m] b[i][m] for such blocks
    mix     line out[o] of `to` = sum_i M[i, o] line in[i] of `from`, for each of n mixes; M in
            tiles of e3tp_mix_width outputs of those left, each [i][o in tile] */
@@ -90,7 +91,7 @@ static inline size_t e3tp_mix_width(size_t left)
     X(sum, (const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to))  \
     X(sum_channels,                                                                                \
       (const e3tp_tile_map *m, e3tp_lanes lanes, real *packed, size_t stride, real *to))           \
-    X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out))               \
+    X(weigh, (size_t n, const int32_t *d, const real *w, const real *in, real *out, bool adds))    \
     X(overlap, (size_t n, const int32_t *d, const real *a, const real *b, real *g))                \
     X(mix, (const e3tp_mix *m, size_t n, const uint16_t *lists, const real *coeff,                 \
             const real *from, real *to))

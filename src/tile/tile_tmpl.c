@@ -527,13 +527,24 @@ static void sum_channels(const e3tp_tile_map *m, e3tp_lanes lanes, real *packed,
     }
 }
 
-static void weigh(size_t n, const int32_t *d, const real *w, const real *in, real *out)
+V_INLINE void weigh_blocks(const bool adds, size_t n, const int32_t *d, const real *w,
+                           const real *in, real *out)
 {
     for (size_t i = 0; i < n; i++, w += T)
         for (int32_t m = 0; m < d[i]; m++, in += T, out += T)
             V_UNROLL
-    for (int at = 0; at < T; at += V_LANES)
-        v_store(out + at, v_load(w + at) * v_load(in + at));
+    for (int at = 0; at < T; at += V_LANES) {
+        const v_real a = v_load(w + at), b = v_load(in + at);
+        v_store(out + at, adds ? v_fma(a, b, v_load(out + at)) : a * b);
+    }
+}
+
+static void weigh(size_t n, const int32_t *d, const real *w, const real *in, real *out, bool adds)
+{
+    if (adds)
+        weigh_blocks(true, n, d, w, in, out);
+    else
+        weigh_blocks(false, n, d, w, in, out);
 }
 
 static void overlap(size_t n, const int32_t *d, const real *a, const real *b, real *g)

@@ -188,6 +188,8 @@ START_TEST(setters_of_gaunt)
     PRODUCT_REFUSED(e3tp_desc_set_rank(d, 2), "rank");
     GAUNT_REFUSED(e3tp_desc_set_rank(d, 0), "rank");
     GAUNT_REFUSED(e3tp_desc_set_rank(d, UINT16_MAX + 1), "rank");
+    PRODUCT_REFUSED(e3tp_desc_set_common_output(d, 1), "factors of z");
+    REFUSED(signals(E3TP_OP_GAUNT_POWER), e3tp_desc_set_common_output(d, 0), "factors of z");
     PRODUCT_REFUSED(e3tp_desc_set_y_channels(d, 1), "channels of y");
     REFUSED(signals(E3TP_OP_GAUNT_POWER), e3tp_desc_set_y_channels(d, 1), "channels of y");
     GAUNT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
@@ -296,6 +298,9 @@ START_TEST(plans_that_cannot_be)
     e3tp_desc_set_channels(d, 3);
     e3tp_desc_set_y_channels(d, 2);
     refuse_plan(d, E3TP_E_INVALID, "channels of y: 2");
+    d = signals(E3TP_OP_GAUNT);
+    e3tp_desc_set_common_output(d, 1);
+    refuse_plan(d, E3TP_E_INVALID, "common output");
     if (e3tp_method_name(E3TP_METHOD_GRID)) {
         d = product("2x1o", "2x1o", "2x0e");
         e3tp_desc_add_path(d, &other);
@@ -393,6 +398,7 @@ START_TEST(null_descriptors)
         e3tp_desc_set_planner_lock(NULL, NULL, NULL, NULL),
         e3tp_desc_set_rank(NULL, 1),
         e3tp_desc_set_y_channels(NULL, 1),
+        e3tp_desc_set_common_output(NULL, 1),
         e3tp_desc_set_spin(NULL, 1),
         e3tp_desc_set_field_types(NULL, E3TP_X, E3TP_FIELD_ABOVE),
     };

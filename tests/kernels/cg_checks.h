@@ -103,13 +103,17 @@ static void NAME(check_lines)(const KERNELS *k, size_t tiles, int d)
     k->dot(tiles, d, a, as, b, bs, w, ws);
     NAME(same)(2, want, "dot");
     w = NAME(integers)(2);
-    want = NAME(expect)(0);
-    for (size_t i = 0; i < tiles * (size_t)d * T; i++) {
-        const size_t t = i / ((size_t)d * T), at = i % ((size_t)d * T);
-        want[t * as + at] *= (double)w[t * ws + at % T];
+    for (int other = 0; other < 2; other++) { /* in place, or not */
+        REAL *z = other ? NAME(integers)(1) : a;
+        const size_t zs = other ? bs : as;
+        want = NAME(expect)(other);
+        for (size_t i = 0; i < tiles * (size_t)d * T; i++) {
+            const size_t t = i / ((size_t)d * T), at = i % ((size_t)d * T);
+            want[t * zs + at] = (double)w[t * ws + at % T] * (double)a[t * as + at];
+        }
+        k->scale(tiles, d, a, as, w, ws, z, zs);
+        NAME(same)(other, want, "scale");
     }
-    k->scale(tiles, d, w, ws, a, as);
-    NAME(same)(0, want, "scale");
 }
 
 /* ---- channels that share y ---- */

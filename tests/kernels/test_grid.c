@@ -157,7 +157,8 @@ static int parity(size_t bits)
 }
 
 #define FIELD_CHECKS(real, kernels_type)                                                        \
-    static void check_combine_##real(const kernels_type *f, size_t points, size_t n, int minus) \
+    static void check_combine_##real(const kernels_type *f, size_t points, size_t n, int minus, \
+                                     bool adds)                                                 \
     {                                                                                           \
         enum { T = 64 / sizeof(real), SIZE = 9 * 8 * T };                                       \
         static _Alignas(64) real x[3][SIZE], y[3][SIZE], z[SIZE];                               \
@@ -166,11 +167,11 @@ static int parity(size_t bits)
             x[i / SIZE][i % SIZE] = (real)(i % 13 - 6), y[i / SIZE][i % SIZE] = (real)(i % 11); \
         for (int i = 0; i < SIZE; i++)                                                          \
             z[i] = 7;                                                                           \
-        f->combine(n, minus, a, b, z, points);                                                  \
+        f->combine(n, minus, a, b, z, points, adds);                                            \
         for (size_t p = 0; p < 9; p++)                                                          \
             for (size_t c = 0; c < 8; c++)                                                      \
                 for (size_t i = 0; i < T; i++) {                                                \
-                    double want = p < points ? 0 : 7;                                           \
+                    double want = p < points && !adds ? 0 : 7;                                  \
                     for (size_t e = 0; e < 8 * n && p < points; e++) {                          \
                         const size_t k = e / 8, at = (8 * p + e % 8) * T + i;                   \
                         want += (minus && k + 1 == n ? -1 : 1) * parity(c & e % 8) *            \
@@ -219,9 +220,10 @@ START_TEST(kernels_of_fields)
         int minus;
     } sums[] = {{1, 0}, {1, 1}, {2, 0}, {2, 1}, {3, 0}};
     for (size_t points = 0; points <= 8; points++) {
-        for (int i = 0; i < 5; i++) {
-            check_combine_float(f32_tiers[tier], points, sums[i].n, sums[i].minus);
-            check_combine_double(f64_tiers[tier], points, sums[i].n, sums[i].minus);
+        for (int i = 0; i < 10; i++) {
+            const bool adds = i >= 5;
+            check_combine_float(f32_tiers[tier], points, sums[i % 5].n, sums[i % 5].minus, adds);
+            check_combine_double(f64_tiers[tier], points, sums[i % 5].n, sums[i % 5].minus, adds);
         }
         check_unfold_float(f32_tiers[tier], points);
         check_unfold_double(f64_tiers[tier], points);

@@ -161,7 +161,7 @@ CHANNEL_SUMS(float, e3tp_tile_kernels_f32)
 CHANNEL_SUMS(double, e3tp_tile_kernels_f64)
 
 #define BLOCK_CHECKS(real, kernels_type)                                                           \
-    static void check_blocks_##real(const kernels_type *f)                                         \
+    static void check_blocks_##real(const kernels_type *f, bool adds)                              \
     {                                                                                              \
         enum { T = 64 / sizeof(real), BLOCKS = 3, D = 1 + 5 + 3 };                                 \
         static _Alignas(64) real w[BLOCKS * T], a[D * T], b[D * T], g[BLOCKS * T];                 \
@@ -170,14 +170,17 @@ CHANNEL_SUMS(double, e3tp_tile_kernels_f64)
             w[i] = (real)(i % 7 - 3);                                                              \
         for (int i = 0; i < D * T; i++)                                                            \
             a[i] = (real)(i % 13 - 6);                                                             \
-        f->weigh(BLOCKS, d, w, a, b);                                                              \
+        for (int i = 0; i < D * T; i++)                                                            \
+            b[i] = 9;                                                                              \
+        f->weigh(BLOCKS, d, w, a, b, adds);                                                        \
         f->overlap(BLOCKS, d, a, b, g);                                                            \
         for (int i = 0, at = 0; i < BLOCKS; at += d[i++])                                          \
             for (int lane = 0; lane < T; lane++) {                                                 \
                 double sum = 0;                                                                    \
                 for (int m = 0; m < d[i]; m++) {                                                   \
                     const int k = (at + m) * T + lane;                                             \
-                    ck_assert_double_eq((double)b[k], (double)(w[i * T + lane] * a[k]));           \
+                    ck_assert_double_eq((double)b[k],                                              \
+                                        (double)(w[i * T + lane] * a[k] + (adds ? 9 : 0)));        \
                     sum += (double)a[k] * (double)b[k];                                            \
                 }                                                                                  \
                 ck_assert_double_eq((double)g[i * T + lane], sum);                                 \
@@ -260,8 +263,10 @@ END_TEST
 
 START_TEST(blocks)
 {
-    check_blocks_float(f32_tiers[tier]);
-    check_blocks_double(f64_tiers[tier]);
+    for (int adds = 0; adds < 2; adds++) {
+        check_blocks_float(f32_tiers[tier], adds);
+        check_blocks_double(f64_tiers[tier], adds);
+    }
     check_mix_float(f32_tiers[tier]);
     check_mix_double(f64_tiers[tier]);
 }

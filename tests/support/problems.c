@@ -64,6 +64,10 @@ static const struct {
     {"complete with one y", E3TP_OP_COMPLETE, {{0, 1, 2}, {1, 2}, {0, 1, 3}}, {3, 2, 3}},
     {"matrix with one y", E3TP_OP_MATRIX, {{0, 1}, {0, 1, 2}, {0, 1, 2}}, {2, 3, 3}},
     {"cross with one y", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1}}, {2, 1, 2}},
+    {"sum of gaunt", E3TP_OP_GAUNT, {{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {4, 3, 5}},
+    {"sum of complete", E3TP_OP_COMPLETE, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
+    {"sum of matrix", E3TP_OP_MATRIX, {{0, 1}, {0, 1, 2}, {0, 1, 2}}, {2, 3, 3}},
+    {"sum of cross", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1}}, {2, 1, 2}},
     {"power", E3TP_OP_GAUNT_POWER, {{0, 1, 2}, {0}, {0, 1, 3}}, {3, 0, 3}},
 };
 
@@ -140,8 +144,10 @@ static void describe_signals(e3tp_desc *d, const problem *p)
         e3tp_desc_set_power(d, 3);
         return;
     }
-    e3tp_desc_set_y_channels(d, p->kind >= PROBLEM_GAUNT_COMMON);
-    e3tp_desc_set_rank(d, p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
+    const bool sum = p->kind >= PROBLEM_GAUNT_SUM && p->weights != E3TP_WEIGHTS_NONE;
+    e3tp_desc_set_y_channels(d, p->kind >= PROBLEM_GAUNT_COMMON && p->kind < PROBLEM_GAUNT_SUM);
+    e3tp_desc_set_rank(d, sum ? 3 : p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
+    e3tp_desc_set_common_output(d, sum);
 }
 
 e3tp_desc *problem_desc(const problem *p)
@@ -173,8 +179,9 @@ e3tp_desc *problem_desc(const problem *p)
 bool problem_served(e3tp_method m, problem_kind kind)
 {
     const bool gaunt = kind == PROBLEM_GAUNT || kind == PROBLEM_GAUNT_LISTS ||
-                       kind == PROBLEM_GAUNT_COMMON,
-               matrix = kind == PROBLEM_MATRIX || kind == PROBLEM_MATRIX_COMMON;
+                       kind == PROBLEM_GAUNT_COMMON || kind == PROBLEM_GAUNT_SUM,
+               matrix = kind == PROBLEM_MATRIX || kind == PROBLEM_MATRIX_COMMON ||
+                        kind == PROBLEM_MATRIX_SUM;
     switch (m) {
     case E3TP_METHOD_GAUNT:
         return gaunt;

@@ -25,6 +25,10 @@ typedef enum problem_kind {
     PROBLEM_COMPLETE_COMMON,
     PROBLEM_MATRIX_COMMON,
     PROBLEM_CROSS_COMMON,
+    PROBLEM_GAUNT_SUM, /* from here on the factors of z are common to all terms */
+    PROBLEM_COMPLETE_SUM,
+    PROBLEM_MATRIX_SUM,
+    PROBLEM_CROSS_SUM,
     PROBLEM_POWER, /* of degrees 0..2, to the third; there is no y and no second order */
     PROBLEMS
 } problem_kind;
@@ -38,7 +42,7 @@ typedef struct problem {
     e3tp_isa isa;
     e3tp_layout layout[3];
     e3tp_weights weights; /* NONE: paths, or signals, without weights (uvw, pairs: as SHARED);
-                             ROW: signals of rank 2 */
+                             ROW: signals of rank 2; the sums 3, SHARED too */
     e3tp_effort effort;
     int threads;
     e3tp_parallel_fn parallel_for;
