@@ -199,6 +199,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_channels", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_y_channels", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_rank", c_int, (c_void_p, c_size_t)),
+    ("e3tp_desc_set_common_output", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_field_types", c_int, (c_void_p, c_int, c_uint)),
     ("e3tp_desc_set_power", c_int, (c_void_p, c_int)),

@@ -58,6 +58,7 @@ class SignalProduct(Plan):
     weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per irrep; "row": the same behind batch axes
     rank       R: the sum of R products with weights of their own, a (R, n1, C), b (R, n2, C), c (R, n_out, C);
                1: one product, weights without that axis
+    common_output  of these products: c (n_out, C), the same for all, which are added before the result is made
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
@@ -92,6 +93,7 @@ class SignalProduct(Plan):
         product="cross",
         types=None,
         y_channels=None,
+        common_output=False,
     ):
         operation = _operation(kind, spin, product)
         bits = _types(types, kind)
@@ -106,6 +108,7 @@ class SignalProduct(Plan):
             desc.set("y_channels", 0 if y_channels is None else integer("y_channels", y_channels, 1))
             desc.set("weights", choice("weights", weights, WEIGHTS))
             desc.set("rank", self.rank)
+            desc.set("common_output", bool(common_output))
             if spin is not None:
                 desc.set("spin", _FULL if spin == "full" else integer("spin", spin))
             for which, kept in bits:
@@ -116,8 +119,8 @@ class SignalProduct(Plan):
         self._introspect()
         self._letters = "xyabc" if weights else "xy"
         # The library takes one row of weights, a then b then c: letter, shape, place in it.
-        terms = (self.rank,) if self.rank > 1 else ()
-        shapes = [terms + (n, self.channels) for n in self.kappa.shape]
+        own = [self.rank > 1] * 2 + [self.rank > 1 and not common_output]
+        shapes = [(self.rank,) * has + (n, self.channels) for has, n in zip(own, self.kappa.shape)]
         ends = [0, *itertools.accumulate(math.prod(shape) for shape in shapes)]
         self._parts = list(zip("abc", shapes, map(slice, ends, ends[1:])))
 
@@ -148,8 +151,8 @@ class SignalProduct(Plan):
 
     def _axes(self, weights):
         """The batch axes that a, b and c have together."""
-        own = len(self._parts[0][1])
-        return broadcast_axes(**{letter: array.shape[:-own] for letter, array in weights.items()})
+        own = {letter: len(shape) for letter, shape, _ in self._parts}
+        return broadcast_axes(**{letter: array.shape[: -own[letter]] for letter, array in weights.items()})
 
     def _merge(self, given, prefix="", like=None):
         """Puts the library's row of weights in place of a, b, c, or of their tangents or cotangents under a prefix.

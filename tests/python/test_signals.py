@@ -538,6 +538,36 @@ class Kinds(unittest.TestCase):
                     gy = p.backward(x, y[0], *w, gz)[1]
                     np.testing.assert_allclose(gy, p.backward(x, y[:1] + 0 * y, *w, gz)[1].sum(0), atol=1e-12)
 
+    def test_common_output(self):
+        # The sum with c repeated, whose gradient is then the sum over the terms; batch axes of a, b and c broadcast.
+        for (name, method), kind in itertools.product(SERVED, ("shared", "row")):
+            options = dict(channels=3, weights=kind, method=method, rank=2)
+            with made(name, 2, 1, 3, common_output=True, **options) as p, made(name, 2, 1, 3, **options) as own:
+                axes = ((5, 2), (2,), (5,)) if kind == "row" else ((2,), (2,), ())
+                weights = a, b, c = [factors(p, *lead)[k] for k, lead in enumerate(axes)]
+                self.assertEqual(p.weight_numel, 3 * np.dot((2, 2, 1), p.kappa.shape))
+                x, y = operands(p)
+                repeated = np.stack((c, c), -3)
+                np.testing.assert_allclose(p(x, y, *weights), own(x, y, a, b, repeated), atol=1e-12)
+                gz = rng.standard_normal((5, p.irreps_out.dim))
+                *want, gc = own.backward(x, y, a, b, repeated, gz)
+                for g, v in zip(p.backward(x, y, *weights, gz), [*want, gc.sum(-3)]):
+                    np.testing.assert_allclose(g, v, atol=1e-12)
+                along = [rng.standard_normal(v.shape) for v in (x, y, *weights)]
+                moved = [*along[:4], np.stack((along[4],) * 2, -3)]
+                np.testing.assert_allclose(
+                    p.jvp(x, y, *weights, *along), own.jvp(x, y, a, b, repeated, *moved), atol=1e-11
+                )
+                want = list(own.double_backward(x, y, a, b, repeated, gz, *moved))
+                want[4] = want[4].sum(-3)
+                for h, v in zip(p.double_backward(x, y, *weights, gz, *along), want):
+                    np.testing.assert_allclose(h, v, atol=1e-10)
+                if kind == "shared":
+                    with self.assertRaisesRegex(ValueError, "c: shape"):
+                        p(x, y, a, b, repeated)
+        with self.assertRaisesRegex(ValueError, "common output"):
+            e3tp.SignalProduct("gaunt", 1, 1, 1, common_output=True)
+
     def test_single_precision(self):
         for name, method in SERVED:
             with made(name, 4, 3, 5, channels=5, dtype=np.float32, method=method) as p:
