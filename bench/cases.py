@@ -10,9 +10,9 @@ memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
-function to the third, square the Gaunt product of a function with itself, filter that of all channels with one y. kinds
-is every product of signals beside the others, spread some of them on one and two threads; pareto what they cost as
-their rank grows.
+function to the third, square the Gaunt product of a function with itself, filter that of all channels with one y, sum0
+and sum1 sums of four products, with factors of z of their own or the same for all. kinds is every product of signals
+beside the others, spread some of them on one and two threads; pareto what they cost as their rank grows.
 """
 
 import argparse
@@ -106,6 +106,14 @@ def filters(top):
         yield f"op=gaunt name=filter.{L} l1={L} l2={L} l3={L} {run} method=cg,grid,auto"
 
 
+def sums(top):
+    """Sums of Gaunt products whose factors of z are their own, or the same for all."""
+    for L in range(2, min(top, 8) + 1, 2):
+        run = "channels=128 batch=8 dtype=f32 pass=fwd,bwd layout=ir_mul weights=shared threads=1"
+        for common in (0, 1):
+            yield f"op=gaunt name=sum{common}.{L} l1={L} l2={L} l3={L} rank=4 cz={common} {run} method=cg,grid,auto"
+
+
 def models():
     layer = "op=tp in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o mode=uvu paths=natural lmax_out=3 weights=row batch=1024"
     yield f"{layer} name=layer.3 pass=fwd,bwd layout=mul_ir,ir_mul threads=1,2"
@@ -134,7 +142,7 @@ def main():
     args.add_argument("--create", action="store_true", help="plans whose creation is timed")
     options = args.parse_args()
     top = 4 if options.quick else 8
-    runs = [*models(), *powers(top), *squares(top), *filters(top), *protocol(top), *channels(top)]
+    runs = [*models(), *powers(top), *squares(top), *filters(top), *sums(top), *protocol(top), *channels(top)]
     runs += cached(top, tiers()[0])
     runs += limits.cases(tiers()[0])
     runs += kinds.cases(tiers(), 4 if options.quick else 12)

@@ -194,6 +194,8 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
         p->y_channels = (size_t)n;
     else if (!strcmp(k, "rank"))
         p->rank = (size_t)n;
+    else if (!strcmp(k, "cz"))
+        p->common_output = n != 0;
     else if (!strcmp(k, "power"))
         p->power = (int)n;
     else if (!strcmp(k, "batch"))

@@ -10,8 +10,8 @@
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
      else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N; cy=1: y has
-             one channel for all (0: as many); rank=N, with weights; op=power: power=N, of x alone,
-   l1= and l3=
+             one channel for all (0: as many); rank=N, with weights, cz=1: the same factors of z for
+             all N; op=power: power=N, of x alone, l1= and l3=
 
    y=own|x: y is the array of x, or one of its own.
 
@@ -34,6 +34,7 @@ typedef struct bench_problem {
     int lmax_out, natural, sep;
     int l1[2], l2[2], l3[2]; /* first, last */
     size_t channels, y_channels, rank, batch;
+    int common_output; /* the same factors of z for all terms */
     int power;
     e3tp_dtype dtype;
     e3tp_pass pass;
@@ -58,6 +59,11 @@ const char *bench_op_name(e3tp_op op);
 static inline int bench_is_signal(e3tp_op op)
 {
     return op != E3TP_OP_TENSOR_PRODUCT;
+}
+/* Terms of a sum of products of signals that have factors of operand k of their own. */
+static inline size_t bench_factor_terms(const bench_problem *p, int k)
+{
+    return k == 2 && p->common_output ? 1 : p->rank;
 }
 /* Double backward or JVP. */
 int bench_is_second_order(e3tp_pass pass);

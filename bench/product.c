@@ -366,7 +366,8 @@ static e3tp_status make_signals(bench_product *q)
                 s = signal_path(q, i, j, k);
     q->weighted = p->weights > E3TP_WEIGHTS_NONE;
     if (q->weighted)
-        q->width[3] = (q->nblocks[0] + q->nblocks[1] + q->nblocks[2]) * p->channels * p->rank;
+        for (int k = 0; k < 3; k++)
+            q->width[3] += bench_factor_terms(p, k) * q->nblocks[k] * p->channels;
     return s;
 }
 
@@ -387,8 +388,10 @@ static void describe_degrees(e3tp_desc *d, const bench_product *q)
     e3tp_desc_set_rank(d, q->problem.rank);
     if (powers)
         e3tp_desc_set_power(d, q->problem.power);
-    else
+    else {
         e3tp_desc_set_y_channels(d, q->problem.y_channels);
+        e3tp_desc_set_common_output(d, q->problem.common_output);
+    }
 }
 
 static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)

@@ -126,8 +126,9 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
     const size_t block[3] = {t->in1, t->in2, t->out};
     size_t first = 0;
     for (int k = 0; k < 3; k++) {
-        at[k] = (first + rank * q->nblocks[k] + block[k]) * q->problem.channels + m->u;
-        first += q->problem.rank * q->nblocks[k];
+        const size_t terms = bench_factor_terms(&q->problem, k), own = terms > 1 ? rank : 0;
+        at[k] = (first + own * q->nblocks[k] + block[k]) * q->problem.channels + m->u;
+        first += terms * q->nblocks[k];
     }
     return 3;
 }
