@@ -47,12 +47,13 @@ static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_bu
     read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
     const e3tp_operand operand[OP_COUNT] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
+    const size_t packed = b->batch ? b->batch : 1; /* 0 would be one row for all */
     for (int k = 0; k < OP_COUNT; k++) {
         c->width[k] = e3tp_plan_width(p, operand[k]);
         c->batch_last[k] = e3tp_op_batch_last(&c->executor, k);
         c->stride[k] = given[k] != E3TP_PACKED
                            ? given[k]
-                           : (ptrdiff_t)(c->batch_last[k] ? b->batch : c->width[k]);
+                           : (ptrdiff_t)(c->batch_last[k] ? packed : c->width[k]);
     }
     if (q->weights == E3TP_WEIGHTS_SHARED && given[OP_W] == E3TP_PACKED)
         c->stride[OP_W] = 0;

@@ -81,6 +81,28 @@ START_TEST(zero_batch)
 }
 END_TEST
 
+/* A gradient of no rows is empty too: nothing is written. */
+START_TEST(zero_batch_last)
+{
+    e3tp_desc *d;
+    e3tp_plan *p;
+    const int l = 1;
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    for (int k = 0; k < 3; k++) {
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, &l, 1);
+        e3tp_desc_set_layout(d, (e3tp_operand)k, E3TP_BATCH_LAST);
+    }
+    ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_OK);
+    float g[3] = {7, 7, 7};
+    e3tp_buffers b = e3tp_buffers_init(0);
+    b.gy = g;
+    ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+    ck_assert(g[0] == 7 && g[1] == 7 && g[2] == 7);
+    e3tp_plan_destroy(p);
+    e3tp_desc_destroy(d);
+}
+END_TEST
+
 START_TEST(gaunt_without_degrees_or_channels)
 {
     const int l[2] = {0, 1};
@@ -109,6 +131,7 @@ int main(void)
     tcase_add_test(t, empty_irreps);
     tcase_add_test(t, zero_multiplicity);
     tcase_add_test(t, zero_batch);
+    tcase_add_test(t, zero_batch_last);
     tcase_add_test(t, gaunt_without_degrees_or_channels);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
