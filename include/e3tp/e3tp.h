@@ -248,6 +248,13 @@ E3TP_API e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels); /* d
    over the channels, factors keep their shapes (b[l2] is a number for each channel all the same).
    INVALID: another operation, GAUNT_POWER; of a plan, neither 1 nor as many as x. */
 E3TP_API e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n);
+/* GAUNT, BRACKET, COMPLETE, MATRIX. Not 0: y is symmetric about the pole, the axis y of the
+   harmonics, and of each degree has its coefficient of order 0 alone; all others count as zero. A
+   block of y is one number for each of its channels, its row [n2][channels of y], and so is its
+   gradient. Turned into the frame of an edge, a filter whose angular part are harmonics of the
+   edge's direction is such a y (arXiv 2302.03655). e3tp_plan_irreps gives blocks of y as 0e, what
+   they are under turns about the pole. Served by CG. Default 0. INVALID: another operation. */
+E3TP_API e3tp_status e3tp_desc_set_y_zonal(e3tp_desc *d, int zonal);
 /* z is the sum of R products with weights of their own, 1 <= R <= 65535; default 1. R > 1 needs
    weights. As R grows the sum reaches all products with a free weight for every path. */
 E3TP_API e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank);

@@ -198,6 +198,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_degrees", c_int, (c_void_p, c_int, POINTER(c_int), c_size_t)),
     ("e3tp_desc_set_channels", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_y_channels", c_int, (c_void_p, c_size_t)),
+    ("e3tp_desc_set_y_zonal", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_rank", c_int, (c_void_p, c_size_t)),
     ("e3tp_desc_set_common_output", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_spin", c_int, (c_void_p, c_int)),

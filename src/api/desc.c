@@ -242,6 +242,14 @@ e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n)
     return E3TP_OK;
 }
 
+e3tp_status e3tp_desc_set_y_zonal(e3tp_desc *d, int zonal)
+{
+    CHECK(d, e3tp_op_is_bilinear(d->spec.op),
+          "set_y_zonal: only products of two functions on the sphere have a y about the pole");
+    d->spec.zonal = zonal != 0;
+    return E3TP_OK;
+}
+
 e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank)
 {
     CHECK(d, e3tp_op_is_signal(d->spec.op), "set_rank: only products of signals have a rank");

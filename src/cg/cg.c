@@ -5,6 +5,7 @@
 #include "cg/cg_pairs.h"
 #include "cg/cg_plan.h"
 #include "cg/cg_signals.h"
+#include "cg/cg_zonal.h"
 #include "core/tiers.h"
 
 E3TP_RUNNERS(e3tp_cg_runner, e3tp_cg_runner, runners);
@@ -63,6 +64,8 @@ static double folded_flops(const e3tp_problem *p, size_t path)
 
 static double row_flops(const e3tp_problem *p, e3tp_pass pass)
 {
+    if (p->zonal)
+        return e3tp_cg_zonal_flops(p, pass);
     const bool folded = e3tp_cg_is_folded(p);
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++)
@@ -109,23 +112,36 @@ static double lane_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass
 
 static double cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
+    if (p->zonal)
+        return e3tp_cg_zonal_seconds(p, tier, pass);
     if (e3tp_cg_has_signal(p, tier))
         return e3tp_signal_seconds(p, pass, e3tp_cg_signal_seconds(p, tier, pass));
     return (e3tp_cg_is_folded(p) ? folded_seconds : lane_seconds)(p, tier, pass) *
            (p->dtype == E3TP_F64 ? 2 : 1);
 }
 
-/* One of the two: paths, or a product of signals by kernels for the whole of it. */
+/* One of the three: paths; a product of signals by kernels for the whole of it, or with a y about
+   the pole. */
 typedef struct plan {
     const e3tp_problem *problem;
     e3tp_cg_plan *paths;
     e3tp_cg_signal *signal;
+    e3tp_cg_zonal *zonal;
+    const e3tp_signal_tiles *tiles; /* with which the last two begin */
 } plan;
 
 static e3tp_status fill(plan *g, e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
 {
-    if (e3tp_cg_has_signal(g->problem, tier))
-        return e3tp_cg_signal_create(&g->signal, g->problem, tier, a, why);
+    if (g->problem->zonal) {
+        E3TP_TRY(e3tp_cg_zonal_create(&g->zonal, g->problem, tier, a, why));
+        g->tiles = &g->zonal->tiles;
+        return E3TP_OK;
+    }
+    if (e3tp_cg_has_signal(g->problem, tier)) {
+        E3TP_TRY(e3tp_cg_signal_create(&g->signal, g->problem, tier, a, why));
+        g->tiles = &g->signal->tiles;
+        return E3TP_OK;
+    }
     E3TP_TRY(e3tp_cg_plan_create(&g->paths, g->problem, a, why));
     g->paths->runner = runners[g->problem->dtype][tier];
     return E3TP_OK;
@@ -136,6 +152,7 @@ static void destroy(void *state, const e3tp_allocator *a)
     plan *g = state;
     if (g->paths)
         e3tp_cg_plan_destroy(g->paths, a);
+    e3tp_cg_zonal_destroy(g->zonal, a);
     e3tp_free(a, g->signal);
     e3tp_free(a, g);
 }
@@ -162,20 +179,20 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
 static size_t block_rows(const void *state, e3tp_pass pass)
 {
     const plan *g = state;
-    return g->signal ? e3tp_signal_block_rows(g->signal, pass) : g->paths->block_rows;
+    return g->tiles ? e3tp_signal_block_rows(g->tiles, pass) : g->paths->block_rows;
 }
 
 static size_t sum_rows(const void *state)
 {
     const plan *g = state;
-    return g->signal ? block_rows(state, E3TP_FORWARD) : g->paths->sum_rows;
+    return g->tiles ? block_rows(state, E3TP_FORWARD) : g->paths->sum_rows;
 }
 
 static size_t scratch_bytes(const void *state, e3tp_pass pass)
 {
     const plan *g = state;
-    if (g->signal)
-        return e3tp_signal_scratch_bytes(g->signal, pass);
+    if (g->tiles)
+        return e3tp_signal_scratch_bytes(g->tiles, pass);
     const e3tp_cg_layout *s = &g->paths->scratch;
     return (e3tp_is_second_order(pass) ? s->total_second : s->total) *
            e3tp_dtype_size(g->problem->dtype);
@@ -184,8 +201,8 @@ static size_t scratch_bytes(const void *state, e3tp_pass pass)
 static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch)
 {
     const plan *g = state;
-    if (g->signal)
-        e3tp_signal_run(g->signal, pass, rows, scratch);
+    if (g->tiles)
+        e3tp_signal_run(g->tiles, pass, rows, scratch);
     else
         g->paths->runner->run(g->paths, pass, rows, scratch);
 }
@@ -217,10 +234,13 @@ static e3tp_counts counts(const void *state, e3tp_pass pass)
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
 {
     const plan *g = state;
-    const e3tp_lanes lanes = g->signal ? g->signal->tiles.lanes : g->paths->lanes;
+    const e3tp_lanes lanes = g->tiles ? g->tiles->lanes : g->paths->lanes;
     e3tp_append(buf, cap, used, "cg: lanes over %s, blocks of %zu rows, ",
                 lanes == E3TP_LANES_ROWS ? "rows" : "channels", block_rows(state, E3TP_FORWARD));
-    if (g->signal)
+    if (g->zonal)
+        e3tp_append(buf, cap, used, "y about the pole, %s\n",
+                    g->zonal->uniform ? "one for all channels" : "of each lane");
+    else if (g->signal)
         e3tp_append(buf, cap, used, "kernels of the whole product\n");
     else
         e3tp_append(buf, cap, used, "%zu tensors%s\n", g->paths->ntriples,

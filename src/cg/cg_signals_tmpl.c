@@ -65,8 +65,10 @@ static void clear(real *v, size_t tile, size_t count)
         memset(v + t * tile, 0, 64);
 }
 
-static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_signal_span *s)
+static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_signal_span *s,
+                     void *scratch)
 {
+    (void)scratch;
     const e3tp_cg_signal *g = plan;
     const SIGNALS(E3TP_REAL) *of = kernels[g->lmax];
     const size_t n = (size_t)g->lmax + 1;
@@ -92,13 +94,14 @@ static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_
 static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                      void *const out[3], const bool fresh[3], void *scratch)
 {
-    (void)fresh, (void)scratch;
+    (void)fresh;
     run_span(plan, call,
              &(e3tp_signal_span){.in = {in[0], in[1], in[2]},
                                  .out = {out[0], out[1], out[2]},
                                  .step = {T, T, T},
                                  .tile = {T, T, T},
-                                 .count = 1});
+                                 .count = 1},
+             scratch);
 }
 
 static bool has(int lmax, bool wide)

@@ -12,6 +12,8 @@ E3TP_RUNNERS(e3tp_grid_runner, e3tp_grid_paths_runner, path_runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
+    if (p->zonal)
+        return e3tp_refuse_zonal("grid", why);
     e3tp_grid_shape shape;
     return (e3tp_op_is_signal(p->op) || e3tp_grid_serves_paths(p, why)) &&
            e3tp_grid_choose(&shape, p, why);

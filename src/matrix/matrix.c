@@ -8,6 +8,8 @@ E3TP_RUNNERS(e3tp_signal_runner, e3tp_matrix_runner, runners);
 
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
+    if (p->zonal)
+        return e3tp_refuse_zonal("matrix", why);
     if (p->spin > E3TP_MATRIX_SPIN) {
         e3tp_fail(why, E3TP_E_UNSUPPORTED, "matrix: matrices of spin %d; served are spins to %d",
                   p->spin, E3TP_MATRIX_SPIN);

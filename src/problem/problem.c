@@ -214,10 +214,12 @@ static e3tp_status make_signal_blocks(e3tp_problem *p, const e3tp_spec *s, signa
 {
     e3tp_irrep irreps[E3TP_MOST_HARMONICS];
     for (int k = 0; k < 3; k++) {
+        const uint32_t mul = k == 1 && p->common_y ? 1 : (uint32_t)s->channels;
         h->n[k] = e3tp_signal_harmonics(s, k, h->of[k]);
         for (size_t i = 0; i < h->n[k]; i++)
-            irreps[i] = (e3tp_irrep){k == 1 && p->common_y ? 1 : (uint32_t)s->channels,
-                                     (uint16_t)h->of[k][i].j, (int8_t)h->of[k][i].parity};
+            irreps[i] = k == 1 && p->zonal ? (e3tp_irrep){mul, 0, 1}
+                                           : (e3tp_irrep){mul, (uint16_t)h->of[k][i].j,
+                                                          (int8_t)h->of[k][i].parity};
         E3TP_TRY(make_blocks(p, k, irreps, h->n[k], a, why));
         for (size_t i = 0; i < h->n[k]; i++)
             p->blocks[k][i].component = h->of[k][i].l;
@@ -326,6 +328,9 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
                                 e3tp_message *why)
 {
     signal_lists h;
+    p->zonal = s->zonal;
+    if (p->zonal && p->layout[1] == E3TP_MUL_IR)
+        p->layout[1] = E3TP_IR_MUL; /* the same for single components, and packs as one */
     E3TP_TRY(set_channels(p, s, why));
     E3TP_TRY(make_signal_blocks(p, s, &h, a, why));
     E3TP_TRY(choose_spin(p, s, why));

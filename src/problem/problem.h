@@ -22,7 +22,9 @@ typedef struct e3tp_block {
     int l, parity;
     size_t mul;
     size_t offset; /* first element of the block in a row (mul_ir and ir_mul alike) */
-    int component; /* vector fields: degree of the Cartesian components, else l */
+    /* Vector fields: degree of the Cartesian components. A y about the pole: its degree, where l
+       is 0. Else l. */
+    int component;
 } e3tp_block;
 
 /* Parity (-1)^l, as functions on the sphere have it. */
@@ -65,6 +67,7 @@ typedef struct e3tp_problem {
     bool common_output;  /* but c [n3][C], the same for all terms; R not 1 */
     size_t channels;     /* signals: C */
     bool common_y;       /* signals: y has one channel for all C, C not 1 */
+    bool zonal;          /* signals: y has the order 0 alone, its blocks are scalars */
     size_t rank;         /* signals: R, terms of the sum; else 1 */
     int spin;            /* matrix: h */
     int power;           /* gaunt_power: N; weights are [N][n3][C], not factors */
@@ -95,6 +98,7 @@ typedef struct e3tp_spec {
     unsigned types[3];                 /* of vector fields: bits of e3tp_field_type */
     size_t channels, y_channels, rank; /* y_channels 0: as x */
     bool common_output;
+    bool zonal;
     int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int power; /* gaunt_power: N */
     int grid_theta, grid_phi;

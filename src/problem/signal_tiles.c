@@ -66,8 +66,8 @@ static void take(e3tp_signal_tiles *s)
 
 static bool is_symmetric(const e3tp_problem *p)
 {
-    bool yes = p->op == E3TP_OP_GAUNT && !p->common_y && p->layout[0] == p->layout[1] &&
-               p->nblocks[0] == p->nblocks[1];
+    bool yes = p->op == E3TP_OP_GAUNT && !p->common_y && !p->zonal &&
+               p->layout[0] == p->layout[1] && p->nblocks[0] == p->nblocks[1];
     for (size_t i = 0; yes && i < p->nblocks[0]; i++)
         yes = p->blocks[0][i].l == p->blocks[1][i].l;
     return yes;

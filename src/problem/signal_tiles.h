@@ -54,9 +54,10 @@ typedef struct e3tp_signal_span {
     size_t w_step;
 } e3tp_signal_span;
 
-/* As a tile function, without scratch; adds: to what is in `out`. */
+/* As a tile function; adds: to what is in `out`. Where gradients of a common y join, the tiles are
+   those of a row. */
 typedef void e3tp_signal_span_fn(const void *plan, const e3tp_signal_call *call,
-                                 const e3tp_signal_span *span);
+                                 const e3tp_signal_span *span, void *scratch);
 
 /* A backend has one of these for each tier and real. */
 typedef struct e3tp_signal_runner {

@@ -291,7 +291,7 @@ static void run_packed(const frame *f, size_t n)
         span.out[k] = f->base + s->out[k];
         span.tile[k] = s->components[k] * T;
     }
-    s->span(s->plan, &f->call, &span);
+    s->span(s->plan, &f->call, &span, f->base);
 }
 
 static void run_tiles(const frame *f, spot here, bool first)
@@ -323,7 +323,7 @@ static bool lies_in_lines(const frame *f, int k)
         return true;
     if (is_common(f, k))
         return f->s->lanes == E3TP_LANES_CHANNELS && f->s->problem->channels % T == 0 &&
-               !f->call.wanted[k];
+               (!f->call.wanted[k] || f->call.joins[k]);
     if (f->of[k].n != 1 || m->index)
         return false;
     return f->s->lanes == E3TP_LANES_ROWS ? m->row == 1
@@ -356,12 +356,14 @@ static void run_span(const frame *f, size_t i, size_t whole)
         span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
         span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
     }
-    if (f->common && f->call.needed[1]) {
-        pack_operand(f, 1, (spot){i, 1, 0, 1});
+    if (f->common) {
         span.in[1] = f->base + f->s->in[1];
+        span.out[1] = f->base + f->s->out[1];
         span.step[1] = T;
         span.tile[1] = 0;
     }
+    if (f->common && f->call.needed[1])
+        pack_operand(f, 1, (spot){i, 1, 0, 1});
     e3tp_signal_call call = f->call;
     for (size_t term = 0; term < f->terms; term++) {
         for (int k = 0; k < 3; k++) {
@@ -370,8 +372,10 @@ static void run_span(const frame *f, size_t i, size_t whole)
                 span.w[k] =
                     (const real *)f->r->w + i * (size_t)f->r->sw + e3tp_problem_factors(p, term, k);
         }
-        f->s->span(f->s->plan, &call, &span);
+        f->s->span(f->s->plan, &call, &span, f->base);
     }
+    if (f->common && f->call.wanted[1])
+        unpack_common(f, (spot){i, 1, 0, whole});
 }
 
 /* Lanes that fill no tile are packed. */

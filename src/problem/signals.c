@@ -174,7 +174,7 @@ int e3tp_signal_full_spin(const e3tp_spec *s)
     return -1;
 }
 
-/* Triples that might couple and have no path; paths ascend by x, y, z. */
+/* Of functions: triples that might couple and have no path; paths ascend by x, y, z. */
 static void describe_zeros(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
 {
     const size_t n2 = p->nblocks[1], n3 = p->nblocks[2], all = p->nblocks[0] * n2 * n3;
@@ -185,12 +185,20 @@ static void describe_zeros(const e3tp_problem *p, char *buf, size_t cap, size_t 
         const uint32_t *next = path < p->nuser ? p->user[path].block : NULL;
         if (next && next[0] == i && next[1] == j && next[2] == k)
             path++;
-        else if (x->parity * y->parity == z->parity && e3tp_so3_triangle(x->l, y->l, z->l))
+        else if (x->parity * (y->component % 2 ? -1 : 1) == z->parity &&
+                 e3tp_so3_triangle(x->l, y->component, z->l))
             e3tp_append(buf, cap, used, "%s %d x %d -> %d",
-                        zeros++ ? "," : "zero by accident:", x->l, y->l, z->l);
+                        zeros++ ? "," : "zero by accident:", x->l, y->component, z->l);
     }
     if (zeros)
         e3tp_append(buf, cap, used, "\n");
+}
+
+bool e3tp_refuse_zonal(const char *method, e3tp_message *why)
+{
+    e3tp_fail(why, E3TP_E_UNSUPPORTED,
+              "%s: y has the order 0 alone, which only the method cg makes use of", method);
+    return false;
 }
 
 void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used)

@@ -23,6 +23,13 @@ static inline bool e3tp_op_is_signal(e3tp_op op)
     return op != E3TP_OP_TENSOR_PRODUCT;
 }
 
+/* Whether it is a product of two functions on the sphere. */
+static inline bool e3tp_op_is_bilinear(e3tp_op op)
+{
+    return op == E3TP_OP_GAUNT || op == E3TP_OP_BRACKET || op == E3TP_OP_COMPLETE ||
+           op == E3TP_OP_MATRIX;
+}
+
 /* Name of an operation ("gaunt"), NULL if there is none. */
 const char *e3tp_op_name(e3tp_op op);
 
@@ -45,6 +52,8 @@ int e3tp_signal_full_spin(const e3tp_spec *s);
              Gaunt coefficients) */
 double e3tp_signal_strength(e3tp_op op, int spin, const e3tp_harmonic *x, const e3tp_harmonic *y,
                             const e3tp_harmonic *z);
+/* False, with the sentence of a method that takes no y about the pole. */
+bool e3tp_refuse_zonal(const char *method, e3tp_message *why);
 /* Lines about the product: terms of a sum, its spin, couplings that are zero by accident, a product
    that is zero. */
 void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used);

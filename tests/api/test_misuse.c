@@ -192,6 +192,10 @@ START_TEST(setters_of_gaunt)
     REFUSED(signals(E3TP_OP_GAUNT_POWER), e3tp_desc_set_common_output(d, 0), "factors of z");
     PRODUCT_REFUSED(e3tp_desc_set_y_channels(d, 1), "channels of y");
     REFUSED(signals(E3TP_OP_GAUNT_POWER), e3tp_desc_set_y_channels(d, 1), "channels of y");
+    PRODUCT_REFUSED(e3tp_desc_set_y_zonal(d, 1), "pole");
+    REFUSED(signals(E3TP_OP_CROSS), e3tp_desc_set_y_zonal(d, 1), "pole");
+    REFUSED(signals(E3TP_OP_DOT), e3tp_desc_set_y_zonal(d, 1), "pole");
+    REFUSED(signals(E3TP_OP_GAUNT_POWER), e3tp_desc_set_y_zonal(d, 1), "pole");
     GAUNT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
     PRODUCT_REFUSED(e3tp_desc_set_spin(d, 3), "spin");
     REFUSED(signals(E3TP_OP_MATRIX), e3tp_desc_set_spin(d, -3), "spin");
@@ -301,6 +305,16 @@ START_TEST(plans_that_cannot_be)
     d = signals(E3TP_OP_GAUNT);
     e3tp_desc_set_common_output(d, 1);
     refuse_plan(d, E3TP_E_INVALID, "common output");
+    static const e3tp_method others[] = {E3TP_METHOD_GAUNT, E3TP_METHOD_GRID, E3TP_METHOD_MATRIX};
+    for (size_t m = 0; m < sizeof others / sizeof *others; m++) {
+        const e3tp_op op = others[m] == E3TP_METHOD_MATRIX ? E3TP_OP_MATRIX : E3TP_OP_GAUNT;
+        if (!e3tp_method_serves(others[m], op))
+            continue;
+        d = signals(op);
+        e3tp_desc_set_y_zonal(d, 1);
+        e3tp_desc_set_method(d, others[m]);
+        refuse_plan(d, E3TP_E_UNSUPPORTED, "order 0");
+    }
     if (e3tp_method_name(E3TP_METHOD_GRID)) {
         d = product("2x1o", "2x1o", "2x0e");
         e3tp_desc_add_path(d, &other);
@@ -399,6 +413,7 @@ START_TEST(null_descriptors)
         e3tp_desc_set_rank(NULL, 1),
         e3tp_desc_set_y_channels(NULL, 1),
         e3tp_desc_set_common_output(NULL, 1),
+        e3tp_desc_set_y_zonal(NULL, 1),
         e3tp_desc_set_spin(NULL, 1),
         e3tp_desc_set_field_types(NULL, E3TP_X, E3TP_FIELD_ABOVE),
     };

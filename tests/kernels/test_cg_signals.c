@@ -145,7 +145,7 @@ static void check(e3tp_dtype t, int l, bool gaunt, bool bracket, size_t tiles, u
         span.out[k] = call.wanted[k] ? a.out[k] + element : NULL;
         span.w[k] = a.factors ? a.w[k] + element : NULL;
     }
-    runners[t][tier]->walk.span(&plan, &call, &span);
+    runners[t][tier]->walk.span(&plan, &call, &span, NULL);
     for (int k = 0; k < 3; k++)
         if (call.wanted[k])
             compare(t, k, lines, tiles * 64 / element);

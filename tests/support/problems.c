@@ -60,10 +60,12 @@ static const struct {
     {"matrix", E3TP_OP_MATRIX, {{0, 1, 2}, {0, 1}, {0, 1, 2, 3}}, {3, 2, 4}},
     {"cross", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
     {"dot", E3TP_OP_DOT, {{0, 1}, {1}, {0, 1, 2}}, {2, 1, 3}},
+    {"y about the pole", E3TP_OP_COMPLETE, {{0, 1, 3}, {1, 2}, {0, 1, 2, 3}}, {3, 2, 4}},
     {"gaunt with one y", E3TP_OP_GAUNT, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
     {"complete with one y", E3TP_OP_COMPLETE, {{0, 1, 2}, {1, 2}, {0, 1, 3}}, {3, 2, 3}},
     {"matrix with one y", E3TP_OP_MATRIX, {{0, 1}, {0, 1, 2}, {0, 1, 2}}, {2, 3, 3}},
     {"cross with one y", E3TP_OP_CROSS, {{0, 1}, {1}, {0, 1}}, {2, 1, 2}},
+    {"one y about the pole", E3TP_OP_MATRIX, {{0, 1, 2}, {0, 1, 2}, {0, 2, 3}}, {3, 3, 3}},
     {"sum of gaunt", E3TP_OP_GAUNT, {{0, 1, 2, 3}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {4, 3, 5}},
     {"sum of complete", E3TP_OP_COMPLETE, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
     {"sum of matrix", E3TP_OP_MATRIX, {{0, 1}, {0, 1, 2}, {0, 1, 2}}, {2, 3, 3}},
@@ -133,6 +135,11 @@ static void describe_pairs(e3tp_desc *d, const problem *p)
     e3tp_desc_set_weights(d, p->weights == E3TP_WEIGHTS_NONE ? E3TP_WEIGHTS_SHARED : p->weights);
 }
 
+static bool is_zonal(problem_kind kind)
+{
+    return kind == PROBLEM_ZONAL || kind == PROBLEM_ZONAL_COMMON;
+}
+
 static void describe_signals(e3tp_desc *d, const problem *p)
 {
     const int i = (int)(p->kind - PROBLEM_GAUNT);
@@ -146,6 +153,8 @@ static void describe_signals(e3tp_desc *d, const problem *p)
     }
     const bool sum = p->kind >= PROBLEM_GAUNT_SUM && p->weights != E3TP_WEIGHTS_NONE;
     e3tp_desc_set_y_channels(d, p->kind >= PROBLEM_GAUNT_COMMON && p->kind < PROBLEM_GAUNT_SUM);
+    if (is_zonal(p->kind))
+        e3tp_desc_set_y_zonal(d, 1);
     e3tp_desc_set_rank(d, sum ? 3 : p->weights == E3TP_WEIGHTS_ROW ? 2 : 1);
     e3tp_desc_set_common_output(d, sum);
 }
@@ -186,7 +195,7 @@ bool problem_served(e3tp_method m, problem_kind kind)
     case E3TP_METHOD_GAUNT:
         return gaunt;
     case E3TP_METHOD_GRID:
-        return kind != PROBLEM_PAIRS && !matrix;
+        return kind != PROBLEM_PAIRS && !matrix && !is_zonal(kind);
     case E3TP_METHOD_MATRIX:
         return matrix;
     case E3TP_METHOD_CG:

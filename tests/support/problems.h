@@ -21,10 +21,12 @@ typedef enum problem_kind {
     PROBLEM_MATRIX,
     PROBLEM_CROSS,
     PROBLEM_DOT,
+    PROBLEM_ZONAL,
     PROBLEM_GAUNT_COMMON, /* from here on y has one channel */
     PROBLEM_COMPLETE_COMMON,
     PROBLEM_MATRIX_COMMON,
     PROBLEM_CROSS_COMMON,
+    PROBLEM_ZONAL_COMMON,
     PROBLEM_GAUNT_SUM, /* from here on the factors of z are common to all terms */
     PROBLEM_COMPLETE_SUM,
     PROBLEM_MATRIX_SUM,
@@ -56,8 +58,8 @@ const char *problem_name(problem_kind kind);
 /* The descriptor, complete. */
 e3tp_desc *problem_desc(const problem *p);
 /* The plan, or NULL where the method refuses with a sentence, as it then has to: gaunt all but
-   Gaunt products; grid the modes of `pairs` and products of matrices; matrix all but its
-   product; cg powers. Anything else fails the test. */
+   Gaunt products; grid the modes of `pairs`, products of matrices and a y about the pole;
+   matrix all but its product; cg powers. Anything else fails the test. */
 e3tp_plan *problem_plan(const problem *p);
 
 /* Whether a method serves a kind; how many kinds it serves, at least one. */
