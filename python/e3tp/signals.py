@@ -55,6 +55,8 @@ class SignalProduct(Plan):
     lmax1, lmax2, lmax_out   each a degree L (0..L), or an ascending list of degrees
     channels   C; the irreps of functions are Cx0e+Cx1o+...
     y_channels None: y has C channels too; 1: it has one, which meets all of x, and irreps_in2 are 1x0e+1x1o+...
+    y_zonal    y is symmetric about the pole, the axis y: a number for each degree and channel of y, its coefficient of
+               order 0, and irreps_in2 are 0e; not of "vector"
     weights    None; "shared": a (n1, C), b (n2, C), c (n_out, C), a row per irrep; "row": the same behind batch axes
     rank       R: the sum of R products with weights of their own, a (R, n1, C), b (R, n2, C), c (R, n_out, C);
                1: one product, weights without that axis
@@ -94,6 +96,7 @@ class SignalProduct(Plan):
         types=None,
         y_channels=None,
         common_output=False,
+        y_zonal=False,
     ):
         operation = _operation(kind, spin, product)
         bits = _types(types, kind)
@@ -106,6 +109,8 @@ class SignalProduct(Plan):
                 desc.set("degrees", which, (ctypes.c_int * len(degrees))(*degrees), len(degrees))
             desc.set("channels", self.channels)
             desc.set("y_channels", 0 if y_channels is None else integer("y_channels", y_channels, 1))
+            if y_zonal:
+                desc.set("y_zonal", 1)
             desc.set("weights", choice("weights", weights, WEIGHTS))
             desc.set("rank", self.rank)
             desc.set("common_output", bool(common_output))

@@ -115,6 +115,31 @@ class Gaunt(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "channels of y: 2, expected 1"):
             e3tp.SignalProduct("gaunt", 1, 1, 1, channels=3, y_channels=2)
 
+    def test_y_about_the_pole(self):
+        # The same as with all orders of y, of which but 0 are zero.
+        for kind, weights, y_channels in (("gaunt", None, None), ("complete", "shared", 1), ("matrix", "row", None)):
+            options = dict(channels=3, weights=weights, y_channels=y_channels, method="cg", dtype=np.float64)
+            with e3tp.SignalProduct(kind, 3, [0, 1, 3], 4, y_zonal=True, **options) as p, e3tp.SignalProduct(
+                kind, 3, [0, 1, 3], 4, **options
+            ) as full:
+                of_y = y_channels or 3
+                self.assertEqual(p.irreps_in2, Irreps("+".join(3 * [f"{of_y}x0e"])))
+                x, y, gz = (rng.standard_normal((5, i.dim)) for i in (p.irreps_in1, p.irreps_in2, p.irreps_out))
+                w = factors(p, 5) if weights == "row" else factors(p) if weights else []
+                places = np.cumsum([0] + [of_y * (2 * l + 1) for l in (0, 1)])
+                orders_0 = np.concatenate([at + l + (2 * l + 1) * np.arange(of_y) for at, l in zip(places, (0, 1, 3))])
+                all_y = np.zeros((5, full.irreps_in2.dim))
+                all_y[:, orders_0] = y
+                np.testing.assert_allclose(p(x, y, *w), full(x, all_y, *w), atol=1e-12)
+                got, want = p.backward(x, y, *w, gz), list(full.backward(x, all_y, *w, gz))
+                want[1] = want[1][:, orders_0]
+                for g, h in zip(got, want):
+                    np.testing.assert_allclose(g, h, atol=1e-12)
+        with self.assertRaisesRegex(ValueError, "pole"):
+            e3tp.SignalProduct("vector", 1, 1, 1, y_zonal=True)
+        with self.assertRaisesRegex(e3tp.Unsupported, "order 0"):
+            e3tp.SignalProduct("gaunt", 1, 1, 1, y_zonal=True, method="grid")
+
     def test_layouts(self):
         for method, layout in itertools.product(METHODS, itertools.product(LAYOUTS, repeat=3)):
             options = dict(channels=3, weights="shared", method=method, dtype=np.float64)
