@@ -10,12 +10,14 @@ memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
-function to the third, square the Gaunt product of a function with itself, filter that of all channels with one y, sum0
-and sum1 sums of four products, with factors of z of their own or the same for all. kinds is every product of signals
-beside the others, spread some of them on one and two threads; pareto what they cost as their rank grows.
+function to the third, square the Gaunt product of a function with itself, filter that of all channels with one y, zonal
+with a y about the pole, sum0 and sum1 sums of four products, with factors of z of their own or the same for all. kinds
+is every product of signals beside the others, spread some of them on one and two threads; pareto what they cost as
+their rank grows.
 """
 
 import argparse
+import itertools
 import pathlib
 
 import growth
@@ -106,6 +108,13 @@ def filters(top):
         yield f"op=gaunt name=filter.{L} l1={L} l2={L} l3={L} {run} method=cg,grid,auto"
 
 
+def zonals(top):
+    """The same with a y about the pole, and with such a y for each channel."""
+    for L, (name, cy) in itertools.product(range(2, top + 1, 2), (("zonal", 1), ("zonal-own", 0))):
+        run = f"channels=128 cy={cy} zonal=1 batch=8 dtype=f32 pass=fwd,bwd layout=ir_mul threads=1"
+        yield f"op=gaunt name={name}.{L} l1={L} l2={L} l3={L} {run}"
+
+
 def sums(top):
     """Sums of Gaunt products whose factors of z are their own, or the same for all."""
     for L in range(2, min(top, 8) + 1, 2):
@@ -142,8 +151,8 @@ def main():
     args.add_argument("--create", action="store_true", help="plans whose creation is timed")
     options = args.parse_args()
     top = 4 if options.quick else 8
-    runs = [*models(), *powers(top), *squares(top), *filters(top), *sums(top), *protocol(top), *channels(top)]
-    runs += cached(top, tiers()[0])
+    runs = [*models(), *powers(top), *squares(top), *filters(top), *zonals(top), *sums(top)]
+    runs += [*protocol(top), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
     runs += kinds.cases(tiers(), 4 if options.quick else 12)
     runs += pareto.cases(top)

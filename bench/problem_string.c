@@ -192,6 +192,8 @@ static int set_number(bench_problem *p, const char *k, const char *v, int *ok)
         p->channels = (size_t)n;
     else if (!strcmp(k, "cy"))
         p->y_channels = (size_t)n;
+    else if (!strcmp(k, "zonal"))
+        p->zonal = n != 0;
     else if (!strcmp(k, "rank"))
         p->rank = (size_t)n;
     else if (!strcmp(k, "cz"))

@@ -10,8 +10,9 @@
              of parity (-1)^l3); sep=1|0 (every path its own output block, or one block per irrep);
              out= irreps (needed for uvw and uuw: every path into every block that it fits)
      else:   l1= l2= l3= degrees: "4" is 0..4, "4:4" is 4, "2:6" is 2..6; channels=N; cy=1: y has
-             one channel for all (0: as many); rank=N, with weights, cz=1: the same factors of z for
-             all N; op=power: power=N, of x alone, l1= and l3=
+             one channel for all (0: as many); zonal=1: y has the order 0 alone; rank=N, with
+             weights, cz=1: the same factors of z for all N; op=power: power=N, of x alone, l1= and
+             l3=
 
    y=own|x: y is the array of x, or one of its own.
 
@@ -35,7 +36,7 @@ typedef struct bench_problem {
     int l1[2], l2[2], l3[2]; /* first, last */
     size_t channels, y_channels, rank, batch;
     int common_output; /* the same factors of z for all terms */
-    int power;
+    int power, zonal;
     e3tp_dtype dtype;
     e3tp_pass pass;
     e3tp_method method;

@@ -53,7 +53,7 @@ size_t bench_product_at(const bench_product *q, e3tp_operand which, size_t row, 
 {
     const bench_block *b = &q->blocks[which][block];
     if (q->problem.layout == E3TP_MUL_IR)
-        return row * q->width[which] + b->offset + u * (2 * (size_t)b->l + 1) + m;
+        return row * q->width[which] + b->offset + u * bench_block_width(b) + m;
     const size_t place = b->offset + m * b->mul + u;
     return q->problem.layout == E3TP_IR_MUL ? row * q->width[which] + place
                                             : place * q->problem.batch + row;
@@ -78,7 +78,7 @@ static e3tp_status read_irreps(bench_product *q, int which, const char *text)
     if (!q->blocks[which])
         return fail(q, E3TP_E_NOMEM, "no memory");
     for (size_t i = 0; i < n; i++)
-        q->blocks[which][i] = (bench_block){s[i].l, s[i].parity, s[i].mul, 0, s[i].l};
+        q->blocks[which][i] = (bench_block){s[i].l, s[i].parity, s[i].mul, 0, s[i].l, 0};
     q->nblocks[which] = n;
     return E3TP_OK;
 }
@@ -99,7 +99,7 @@ static e3tp_status make_degrees(bench_product *q, int which, const int range[2],
     for (size_t i = 0; i < n; i++) {
         const int l = range[0] + (int)i;
         blocks[before + i] =
-            (bench_block){l, l % 2 ? -natural : natural, channels_of(q, which), 0, l};
+            (bench_block){l, l % 2 ? -natural : natural, channels_of(q, which), 0, l, 0};
     }
     q->blocks[which] = blocks;
     q->nblocks[which] = before + n;
@@ -116,7 +116,7 @@ static e3tp_status make_fields(bench_product *q, int which, const int range[2], 
     for (int j = range[0]; j <= range[1]; j++)
         for (int l = j ? j - 1 : 1; l <= j + 1; l++)
             blocks[q->nblocks[which]++] =
-                (bench_block){j, (l + pseudo) % 2 ? 1 : -1, channels_of(q, which), 0, l};
+                (bench_block){j, (l + pseudo) % 2 ? 1 : -1, channels_of(q, which), 0, l, 0};
     return E3TP_OK;
 }
 
@@ -125,7 +125,7 @@ static void set_offsets(bench_product *q, int which)
     size_t at = 0;
     for (size_t i = 0; i < q->nblocks[which]; i++) {
         q->blocks[which][i].offset = at;
-        at += q->blocks[which][i].mul * (2 * (size_t)q->blocks[which][i].l + 1);
+        at += q->blocks[which][i].mul * bench_block_width(&q->blocks[which][i]);
     }
     q->width[which] = at;
 }
@@ -161,7 +161,7 @@ static size_t output_block(bench_product *q, int l, int parity, size_t mul)
     if (!list)
         return SIZE_MAX;
     q->blocks[2] = list;
-    list[q->nblocks[2]] = (bench_block){l, parity, mul, 0, l};
+    list[q->nblocks[2]] = (bench_block){l, parity, mul, 0, l, 0};
     return q->nblocks[2]++;
 }
 
@@ -360,6 +360,8 @@ static e3tp_status make_signals(bench_product *q)
     e3tp_status s = fields ? make_fields(q, 0, p->l1, 0) : make_degrees(q, 0, p->l1, 1);
     s = s ? s : fields ? make_fields(q, 1, p->l2, 0) : make_degrees(q, 1, p->l2, 1);
     s = s ? s : make_results(q);
+    for (size_t j = 0; !s && j < q->nblocks[1]; j++)
+        q->blocks[1][j].zonal = p->zonal;
     for (size_t i = 0; !s && i < q->nblocks[0]; i++)
         for (size_t j = 0; !s && j < q->nblocks[1]; j++)
             for (size_t k = 0; !s && k < q->nblocks[2]; k++)
@@ -392,6 +394,8 @@ static void describe_degrees(e3tp_desc *d, const bench_product *q)
         e3tp_desc_set_y_channels(d, q->problem.y_channels);
         e3tp_desc_set_common_output(d, q->problem.common_output);
     }
+    if (q->problem.zonal)
+        e3tp_desc_set_y_zonal(d, 1);
 }
 
 static void describe_irreps(e3tp_desc *d, const bench_product *q, e3tp_operand which)

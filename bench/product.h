@@ -12,7 +12,14 @@ typedef struct bench_block {
     int l, parity;
     size_t mul, offset;
     int component; /* of fields: degree of the Cartesian components */
+    int zonal;     /* of its orders only 0 is there */
 } bench_block;
+
+/* Components of a channel of a block. */
+static inline size_t bench_block_width(const bench_block *b)
+{
+    return b->zonal ? 1 : 2 * (size_t)b->l + 1;
+}
 
 typedef struct bench_path {
     uint32_t in1, in2, out;

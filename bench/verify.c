@@ -143,7 +143,13 @@ static void add(const row_sums *s, int which, size_t at, double value)
 
 static size_t element(const bench_block *b, size_t u, size_t m)
 {
-    return b->offset + u * (2 * (size_t)b->l + 1) + m;
+    return b->offset + u * bench_block_width(b) + (b->zonal ? 0 : m);
+}
+
+/* Whether a term takes an order of y that is not there. */
+static int is_left_out(const bench_block *y, const term *e)
+{
+    return y->zonal && e->j != (size_t)y->l;
 }
 
 /* Double backward and JVP of a product with one weight or none: the terms of
@@ -155,6 +161,8 @@ static void add_second(const bench_product *q, const bench_path *t, const path_t
     const double w = q->weighted ? s->in[3][at] : 1, tw = q->weighted ? s->along[3][at] : 0;
     for (size_t n = 0; n < p->terms.n; n++) {
         const term *e = &p->terms.list[n];
+        if (is_left_out(&q->blocks[1][t->in2], e))
+            continue;
         const double c = t->coefficient * e->value;
         const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
         const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
@@ -186,6 +194,8 @@ static void add_first(const bench_product *q, const bench_path *t, const path_te
         weight *= s->in[3][at[n]];
     for (size_t n = 0; n < p->terms.n; n++) {
         const term *e = &p->terms.list[n];
+        if (is_left_out(&q->blocks[1][t->in2], e))
+            continue;
         const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
         const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
         const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
@@ -221,7 +231,7 @@ static void load(const bench_product *q, int which, const void *data, size_t row
 {
     for (size_t b = 0; data && b < q->nblocks[which]; b++)
         for (size_t u = 0; u < q->blocks[which][b].mul; u++)
-            for (size_t m = 0; m < 2 * (size_t)q->blocks[which][b].l + 1; m++)
+            for (size_t m = 0; m < bench_block_width(&q->blocks[which][b]); m++)
                 out[element(&q->blocks[which][b], u, m)] = bench_get(
                     q->problem.dtype, data, bench_product_at(q, (e3tp_operand)which, row, b, u, m));
 }
