@@ -26,6 +26,7 @@ typedef struct setting {
     e3tp_layout layout[3];
     e3tp_weights weights;
     bool one_x, one_y; /* one row for all */
+    bool common;       /* factors of z for all terms */
 } setting;
 
 /* What a call takes and gives: operands, tangents; results of forward and backward passes, of
@@ -71,6 +72,7 @@ static e3tp_plan *plan_of(const setting *s, bool full)
     e3tp_desc_set_y_zonal(d, !full);
     e3tp_desc_set_weights(d, s->weights);
     e3tp_desc_set_rank(d, s->rank);
+    e3tp_desc_set_common_output(d, s->common);
     e3tp_desc_set_dtype(d, full ? E3TP_F64 : s->dtype);
     e3tp_desc_set_method(d, full ? E3TP_METHOD_CG : E3TP_METHOD_AUTO);
     e3tp_desc_set_isa(d, tier);
@@ -268,7 +270,8 @@ START_TEST(walks)
                                  .dtype = n / 4 % 2 ? E3TP_F64 : E3TP_F32,
                                  .weights = (e3tp_weights)weights,
                                  .one_x = n % 5 == 1,
-                                 .one_y = n % 5 == 2};
+                                 .one_y = n % 5 == 2,
+                                 .common = weights != E3TP_WEIGHTS_NONE && n % 4 < 2};
                     s.rank = weights == E3TP_WEIGHTS_ROW ? 2 : 1;
                     memcpy(s.layout, layouts[i], sizeof s.layout);
                     check(&s);
