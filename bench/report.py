@@ -432,6 +432,32 @@ def harmonics_peers(rows):
     return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
 
 
+PEERS = [
+    ("<product", lambda r: r["name"]),
+    ("<pass", lambda r: r["pass"]),
+    ("threads", lambda r: r["threads"]),
+    ("e3tp, ns", lambda r: round(r["ns_per_row"])),
+    ("<fastest peer", lambda r: r["peer"]["rival"]),
+    ("ns", lambda r: round(r["peer"]["ns_per_row"])),
+    ("times as fast", lambda r: round(r["peer"]["ns_per_row"] / r["ns_per_row"], 1)),
+]
+
+
+def fastest_peers(rows, case):
+    """e3tp's rows with the key peer, the row of the fastest of them."""
+    key = lambda r: (r["name"], r["pass"], r["threads"])  # noqa: E731
+    found = [r for r in g.pick(rows, case) if "ns_per_row" in r]
+    peers = {}
+    for r in sorted((r for r in found if r["rival"] != "e3tp"), key=lambda r: -r["ns_per_row"]):
+        peers[key(r)] = r
+    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
+
+
+def beside_peers(rows, case, text):
+    found = fastest_peers(rows, case)
+    return f"<p>{text}</p>" + table(found, PEERS) if found else ""
+
+
 RADIAL = [
     ("<functions", lambda r: r["name"]),
     ("<type", lambda r: r["dtype"]),
@@ -456,6 +482,8 @@ def layer(rows):
         + table(passes.layers(rows), LAYERS)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
+        + beside_peers(rows, "peer", words.PRODUCT_PEERS)
+        + beside_peers(rows, "conv-peer", words.LAYER_PEERS)
         + f"<p>{words.ROTATED}</p>"
         + table(rotated.table(rows), ROTATED)
         + f"<p>{words.GRAPHS}</p>"

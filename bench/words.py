@@ -75,6 +75,15 @@ evaluated. Forces are gradients of features and vectors; training on forces, the
 both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
 the spline writes and the convolution reads, over the time of reading them alone."""
 
+PRODUCT_PEERS = """Products of interatomic potentials and their kin by <code>bench/run --peers</code>, float32, ns per
+row, in blocks of rows that stay in the cache, beside the fastest of e3nn (eager, scripted, compiled), e3nn-jax and
+cuEquivariance's method for CPUs. A pass includes those before it: bwd is forward and gradients of all operands, dbl
+gradients of those too. Every result was compared before it was timed."""
+
+LAYER_PEERS = """The same products as layers: 216 nodes with 46 neighbours each, ns per edge. A peer gathers features,
+multiplies by its own product and sums over receivers (<code>index_add</code>, <code>segment_sum</code>); weights of
+each edge are there."""
+
 ROTATED = """All paths from degrees 0..L with harmonics 0..L of the edge vectors to 0..L, summed, 128 channels, a weight
 for each path and channel that all edges share: in the frame of each edge, where harmonics have one order and paths
 couple equal orders alone (frames and turns included), and as any other product. One thread. Percent of peak counts what

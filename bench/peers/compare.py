@@ -20,8 +20,8 @@ TOLERANCE = 2e-4  # of the largest element, float32
 FLOORS = {"uvu": (15, 30), "uvw": (5, 5)}  # times as fast as the fastest peer: floor, goal
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="", help="workloads whose name has this")
     parser.add_argument("--rivals", default="", help="names, by commas; e3tp is always there")
@@ -51,7 +51,7 @@ def data_of(work, np):
     widths = {"x": work.in1.dim, "y": work.in2.dim, "w": work.weight_numel, "z": work.out.dim}
 
     def draw(name):
-        shape = (widths[name],) if name == "w" and work.shared else (work.rows, widths[name])
+        shape = (widths[name],) if name == "w" and work.shared else (work.rows_of(name), widths[name])
         return rng.standard_normal(shape, dtype=np.float32)
 
     return {name: draw(name[-1]) for name in ("x", "y", "w", "gz", "ggx", "ggy", "ggw")}
@@ -88,22 +88,21 @@ def said(error):
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
-def compare(work, wanted, threads):
-    """Rows of results of a workload."""
+def compare(work, rivals, passes, threads, case="peer"):
+    """Rows of results of a workload; rivals: their classes by name, e3tp the first."""
     import numpy as np
-    import rivals as r
 
     data = data_of(work, np)
     made, why = {}, {}
-    for name in wanted:
+    for name, rival in rivals.items():
         try:
-            made[name] = r.RIVALS[name](work, data, threads)
+            made[name] = rival(work, data, threads)
         except Exception as e:  # a peer may fail in any way: said, not hidden
             why[name] = said(e)
-    for which in r.PASSES:
+    for which in passes:
         right, expected = {}, made["e3tp"].run[which]()
         for name, rival in made.items():
-            row = {"case": "peer", "name": work.name, "rival": name, "pass": which, "threads": threads}
+            row = {"case": case, "name": work.name, "rival": name, "pass": which, "threads": threads}
             if which not in rival.run:
                 yield {**row, "why": rival.UNABLE[which]}
                 continue
@@ -121,15 +120,8 @@ def compare(work, wanted, threads):
             per_row = statistics.median(samples) / work.rows
             yield {**right[name][1], "ns_per_row": per_row, "min": min(samples) / work.rows}
     for name, text in why.items():
-        for which in r.PASSES:
-            yield {
-                "case": "peer",
-                "name": work.name,
-                "rival": name,
-                "pass": which,
-                "threads": threads,
-                "why": text,
-            }
+        for which in passes:
+            yield {"case": case, "name": work.name, "rival": name, "pass": which, "threads": threads, "why": text}
 
 
 def line(name, which, rows, wanted):
@@ -139,55 +131,60 @@ def line(name, which, rows, wanted):
     return f"{name:21}{which:5}{ns['e3tp']:10.0f}" + "".join(cells)
 
 
-def leads(rows):
-    """By mode: the fastest peer's time over e3tp's, for each product and pass that both did."""
+def leads(rows, by):
+    """By a key of rows: the fastest peer's time over e3tp's, for each product and pass that both did."""
     times = {}
     for r in rows:
         if "ns_per_row" in r:
-            times.setdefault((r["mode"], r["name"], r["pass"]), {})[r["rival"]] = r["ns_per_row"]
+            times.setdefault((r[by], r["name"], r["pass"]), {})[r["rival"]] = r["ns_per_row"]
     found = {}
-    for (mode, name, which), ns in times.items():
+    for (kind, name, which), ns in times.items():
         peers = [v for k, v in ns.items() if k != "e3tp"]
         if "e3tp" in ns and peers:
-            found.setdefault(mode, []).append((min(peers) / ns["e3tp"], f"{name}, {which}"))
+            found.setdefault(kind, []).append((min(peers) / ns["e3tp"], f"{name}, {which}"))
     return found
 
 
-def say_leads(rows):
-    for mode, found in leads(rows).items():
-        floor, goal = FLOORS[mode]
+def say_leads(rows, by, floors):
+    for kind, found in leads(rows, by).items():
+        floor, goal = floors[kind]
         found.sort()
         reached = sum(ratio >= floor for ratio, _ in found)
         middle, (least, where) = statistics.median(f[0] for f in found), found[0]
-        print(f"{mode}: {middle:.1f}x the fastest peer (median), {least:.1f}x at worst ({where})")
+        print(f"{kind}: {middle:.1f}x the fastest peer (median), {least:.1f}x at worst ({where})")
         print(f"    floor {floor}x reached by {reached} of {len(found)}; goal {goal}x")
 
 
-def main():
-    options = arguments()
-    confine(options.threads)
-    import rivals as r
-    import workloads as w
-
-    wanted = ["e3tp", *(n for n in options.rivals.split(",") if n)] if options.rivals else list(r.RIVALS)
-    print(f"\n{options.threads} thread(s){'pass':>15}  ns / row" + "".join(f"{n:>15}" for n in wanted[1:]))
+def run(options, title, works, rivals, passes, case, by, floors):
+    """Compares every workload, prints and appends the results."""
+    named = {n: rivals[n] for n in ["e3tp", *options.rivals.split(",")] if n} if options.rivals else rivals
+    print(f"\n{options.threads} thread(s){'pass':>15}  {title}" + "".join(f"{n:>15}" for n in list(named)[1:]))
     options.results.parent.mkdir(parents=True, exist_ok=True)
     reasons, every = {}, []
     with options.results.open("a") as out:
-        for work in w.workloads():
+        for work in works:
             if options.only not in work.name:
                 continue
-            rows = list(compare(work, wanted, options.threads))
+            rows = list(compare(work, named, passes, options.threads, case))
             every += rows
             for row in rows:
                 out.write(json.dumps(row) + "\n")
                 if "why" in row:
                     reasons.setdefault((row["rival"], row["pass"], row["why"]), []).append(work.name)
-            for which in r.PASSES:
-                print(line(work.name, which, rows, wanted), flush=True)
-    say_leads(every)
+            for which in passes:
+                print(line(work.name, which, rows, list(named)), flush=True)
+    say_leads(every, by, floors)
     for (rival, which, why), names in reasons.items():
         print(f"- {rival}, {which}, {len(names)} of the products ({names[0]} ...): {why}")
+
+
+def main():
+    options = arguments(__doc__)
+    confine(options.threads)
+    import rivals as r
+    import workloads as w
+
+    run(options, "ns / row", w.workloads(), r.RIVALS, r.PASSES, "peer", "mode", FLOORS)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class E3tp:
 
 
 class Torch:
-    """What all that run on torch share: its autograd. product(x, y, w) is the subclass's."""
+    """What all that run on torch share: its autograd. product(x, y, w), by around(), is the subclass's."""
 
     def __init__(self, work, data, threads):
         import torch
@@ -69,6 +69,9 @@ class Torch:
         self.leaves = [self.data[k].requires_grad_() for k in ("x", "y", "w")]
         self.data["gz"].requires_grad_()
         self.run = {"fwd": self.forward, "bwd": self.backward, "dbl": self.double}
+
+    def around(self, product):
+        return product
 
     def inward(self, name, array):
         return array
@@ -105,13 +108,15 @@ class E3nn(Torch):
 
         super().__init__(work, data, threads)
         e3nn.set_optimization_defaults(jit_mode=self.mode)
-        self.product = o3.TensorProduct(
-            str(work.in1),
-            str(work.in2),
-            str(work.out),
-            work.instructions,
-            shared_weights=work.shared,
-            internal_weights=False,
+        self.product = self.around(
+            o3.TensorProduct(
+                str(work.in1),
+                str(work.in2),
+                str(work.out),
+                work.instructions,
+                shared_weights=work.shared,
+                internal_weights=False,
+            )
         )
 
 
@@ -139,7 +144,7 @@ class CuEquivariance(Torch):
         super().__init__(work, data, threads)
         polynomial = cue.SegmentedPolynomial.eval_last_operand(self.described(cue, work))
         module = cuet.SegmentedPolynomial(polynomial, method="naive")
-        self.product = lambda x, y, w: module([w if w.dim() == 2 else w[None], x, y])[0]
+        self.product = self.around(lambda x, y, w: module([w if w.dim() == 2 else w[None], x, y])[0])
 
     def described(self, cue, work):
         """The paths as it has them, with e3nn's coefficients."""
@@ -197,7 +202,7 @@ class E3nnJax:
             x, y = (e3nn_jax.IrrepsArray(i, a) for i, a in zip(irreps, (x, y)))
             return tp.left_right(w, x, y).array
 
-        product = jax.vmap(row, (0, 0, None if work.shared else 0))
+        product = self.around(jax.vmap(row, (0, 0, None if work.shared else 0)), work)
 
         def backward(x, y, w, gz):
             z, pull = jax.vjp(product, x, y, w)
@@ -210,6 +215,9 @@ class E3nnJax:
         compiled = {"fwd": lambda x, y, w: (product(x, y, w),), "bwd": backward, "dbl": double}
         given = {"fwd": "x y w", "bwd": "x y w gz", "dbl": "x y w gz ggx ggy ggw"}
         self.run = {k: self.bound(jax.jit(f), given[k].split()) for k, f in compiled.items()}
+
+    def around(self, product, work):
+        return product
 
     def bound(self, function, names):
         given = [self.data[n] for n in names]

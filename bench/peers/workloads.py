@@ -3,10 +3,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 import e3tp
 from e3tp import Irreps
 
 BLOCK_BYTES = 1 << 20  # x, y, w and z of a block, float32: within a second-level cache
+NODES, NEIGHBOURS = 216, 46  # of a layer's graph
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,28 @@ class Workload:
     def rows(self):
         width = self.in1.dim + self.in2.dim + self.out.dim + (0 if self.shared else self.weight_numel)
         return max(16, BLOCK_BYTES // (4 * width) // 16 * 16)
+
+    def rows_of(self, name):
+        """Of an operand, its gradient or tangent."""
+        return self.rows
+
+
+@dataclass(frozen=True)
+class Layer(Workload):
+    """The product at the edges of a graph, x at senders, summed over receivers; edges in the order of receivers."""
+
+    @property
+    def rows(self):
+        return NODES * NEIGHBOURS
+
+    def rows_of(self, name):
+        return NODES if name[-1] in "xz" else self.rows
+
+    def edges(self):
+        """(receivers, senders), int64: nodes of a ring, which see those next to them."""
+        steps = np.arange(-(NEIGHBOURS // 2), NEIGHBOURS // 2 + 1)
+        receivers = np.repeat(np.arange(NODES), NEIGHBOURS)
+        return receivers, (receivers + np.tile(steps[steps != 0], NODES)) % NODES
 
 
 def channelwise(name, in1, in2, kept=None):
@@ -82,3 +107,10 @@ def workloads():
         connected("tetris 2", tetris, harmonics(2), "0o+6x0e", True),
         *(single(*t) for t in ((1, 1, 1), (2, 1, 2), (3, 3, 3), (5, 5, 3), (5, 3, 5), (6, 3, 6), (7, 4, 7), (7, 7, 7))),
     ]
+
+
+def layers():
+    """The products of channels of workloads(), as layers."""
+    fields = ("name", "in1", "in2", "out", "instructions", "shared")
+    found = [w for w in workloads() if w.instructions[0][3] == "uvu" and not w.name.startswith("single")]
+    return [Layer(*(getattr(w, f) for f in fields)) for w in found]
