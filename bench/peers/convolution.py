@@ -61,18 +61,6 @@ def classes():
 
             return layer
 
-    class E3nn(InTorch, r.E3nn):
-        pass
-
-    class E3nnScripted(InTorch, r.E3nnScripted):
-        pass
-
-    class E3nnCompiled(InTorch, r.E3nnCompiled):
-        pass
-
-    class CuEquivariance(InTorch, r.CuEquivariance):
-        pass
-
     class E3nnJax(r.E3nnJax):
         def around(self, product, work):
             import jax
@@ -85,14 +73,8 @@ def classes():
 
             return layer
 
-    return {
-        "e3tp": E3tp,
-        "e3nn": E3nn,
-        "e3nn scripted": E3nnScripted,
-        "e3nn compiled": E3nnCompiled,
-        "e3nn-jax": E3nnJax,
-        "cuEquivariance": CuEquivariance,
-    }
+    own = {"e3tp": E3tp, "e3nn-jax": E3nnJax}
+    return {name: own.get(name) or type(name, (InTorch, peer), {}) for name, peer in r.RIVALS.items()}
 
 
 def main():

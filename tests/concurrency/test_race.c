@@ -139,7 +139,7 @@ static e3tp_plan *layer(int threads, size_t *loops)
     e3tp_desc_set_threads(d, threads);
     if (loops)
         e3tp_desc_set_parallel_for(d, at_once, loops);
-    return layer_plan(d);
+    return plan_from(d);
 }
 
 static void convolve(const e3tp_plan *p, conv_pass *pass, const arrays *a)

@@ -14,7 +14,6 @@ enum { MUL = 3, BATCH = 60000, WIDTH = 3 * MUL };
 static e3tp_plan *plan_of(int accumulation, e3tp_dtype t, int threads)
 {
     e3tp_desc *d;
-    e3tp_plan *p;
     const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UUU, 1);
     ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
     e3tp_desc_set_irreps_text(d, E3TP_X, "3x1o");
@@ -26,9 +25,7 @@ static e3tp_plan *plan_of(int accumulation, e3tp_dtype t, int threads)
         e3tp_desc_set_accumulation(d, (e3tp_dtype)accumulation);
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_isa(d, tier);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return plan_from(d);
 }
 
 /* Positive numbers, so that errors add up. */

@@ -6,19 +6,15 @@
 
 #include "ensure.h"
 #include "sanitized.h"
-#include "suite.h"
+#include "signals.h"
 
-enum { LIST = 5, MAX_BLOCKS = 24, TABLE = 3 };
+enum { MAX_BLOCKS = 24, TABLE = 3 };
 
 static e3tp_isa tier;
 
 /* Of some `cg` has kernels for the whole, of others it takes paths; in some, blocks are in no path.
  */
-static const struct {
-    e3tp_op op;
-    int l[3][LIST];
-    size_t n[3];
-} products[] = {
+static const signal_lists products[] = {
     {E3TP_OP_GAUNT, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
     {E3TP_OP_GAUNT, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2, 3, 4}}, {3, 3, 5}},
     {E3TP_OP_GAUNT, {{1, 4}, {0, 3}, {0, 2, 5}}, {2, 2, 3}},
@@ -48,26 +44,14 @@ typedef struct setting {
 
 static e3tp_plan *plan_of(const setting *s)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
-    ck_assert_int_eq(e3tp_desc_create(&d, products[s->product].op), E3TP_OK);
-    e3tp_desc_set_channels(d, s->channels);
+    e3tp_desc *d = signal_desc(&products[s->product], s->channels, s->layout, tier);
     e3tp_desc_set_y_channels(d, s->one_y ? 1 : 0);
-    for (int k = 0; k < 3; k++) {
-        e3tp_desc_set_degrees(d, (e3tp_operand)k, products[s->product].l[k],
-                              products[s->product].n[k]);
-        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout[k]);
-    }
     e3tp_desc_set_weights(d, s->weights);
     e3tp_desc_set_rank(d, s->rank);
     e3tp_desc_set_common_output(d, s->common);
     e3tp_desc_set_dtype(d, s->dtype);
-    e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_method(d, s->method);
-    e3tp_desc_set_threads(d, 1);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return plan_from(d);
 }
 
 /* ---- arrays in double, in the layouts of the setting */

@@ -6,17 +6,13 @@
 #include <stdbool.h>
 
 #include "sanitized.h"
-#include "suite.h"
+#include "signals.h"
 
-enum { MAX_BLOCKS = 24, LIST = 3 };
+enum { MAX_BLOCKS = 24 };
 
 static e3tp_isa tier;
 
-static const struct {
-    e3tp_op op;
-    int l[3][LIST];
-    size_t n[3];
-} products[] = {
+static const signal_lists products[] = {
     {E3TP_OP_GAUNT, {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, {3, 3, 3}},
     {E3TP_OP_GAUNT, {{1, 4}, {0, 3}, {0, 2, 5}}, {2, 2, 3}},
     {E3TP_OP_BRACKET, {{0, 1, 3}, {1, 2}, {2, 3}}, {3, 2, 2}},
@@ -40,25 +36,13 @@ typedef struct setting {
 
 static e3tp_plan *plan_of(const setting *s, size_t y_channels)
 {
-    e3tp_desc *d;
-    e3tp_plan *p;
-    ck_assert_int_eq(e3tp_desc_create(&d, products[s->product].op), E3TP_OK);
-    e3tp_desc_set_channels(d, s->channels);
+    e3tp_desc *d = signal_desc(&products[s->product], s->channels, s->layout, tier);
     e3tp_desc_set_y_channels(d, y_channels);
-    for (int k = 0; k < 3; k++) {
-        e3tp_desc_set_degrees(d, (e3tp_operand)k, products[s->product].l[k],
-                              products[s->product].n[k]);
-        e3tp_desc_set_layout(d, (e3tp_operand)k, s->layout[k]);
-    }
     e3tp_desc_set_weights(d, s->weights);
     e3tp_desc_set_rank(d, s->rank);
     e3tp_desc_set_dtype(d, s->dtype);
-    e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_method(d, s->method);
-    e3tp_desc_set_threads(d, 1);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return plan_from(d);
 }
 
 /* ---- the definition: arrays in double, in the packed layout of mul_ir */

@@ -364,7 +364,7 @@ static e3tp_plan *layer(int by_path, e3tp_layout layout)
     e3tp_desc_set_dtype(d, E3TP_F64);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, 2);
-    return layer_plan(d);
+    return plan_from(d);
 }
 
 START_TEST(layers)
@@ -401,7 +401,7 @@ static e3tp_plan *single_layer(const setting *s)
     e3tp_desc *d = layer_desc(x, "0e+1o+2e", s->layout);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, 2);
-    return layer_plan(d);
+    return plan_from(d);
 }
 
 /* The values of w in half of the memory; w keeps what that holds. */

@@ -39,7 +39,6 @@ static const setting settings[] = {
 static e3tp_plan *plan_of(const setting *s, int threads)
 {
     e3tp_desc *d;
-    e3tp_plan *p;
     ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
     e3tp_desc_set_irreps_text(d, E3TP_X, "128x0e+128x1o");
     e3tp_desc_set_irreps_text(d, E3TP_Y, s->y);
@@ -52,9 +51,7 @@ static e3tp_plan *plan_of(const setting *s, int threads)
     e3tp_desc_set_method(d, E3TP_METHOD_CG);
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_isa(d, tier);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return plan_from(d);
 }
 
 typedef struct arrays {

@@ -128,7 +128,7 @@ static e3tp_plan *plan_of(const setting *s, e3tp_dtype dtype, int threads, bool 
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_allocator(d, metered_alloc, metered_free, &memory);
-    return layer_plan(d);
+    return plan_from(d);
 }
 
 static void make_makers(world *o)

@@ -80,11 +80,8 @@ static e3tp_desc *make_desc(const power_case *c)
 
 static e3tp_plan *make_plan(const power_case *c)
 {
-    e3tp_desc *d = make_desc(c);
-    e3tp_plan *p;
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_plan *p = plan_from(make_desc(c));
     ck_assert_str_eq(e3tp_plan_method(p), "grid");
-    e3tp_desc_destroy(d);
     return p;
 }
 
@@ -97,7 +94,6 @@ static e3tp_plan *chain_plan(int l, int m)
 {
     int list[25];
     e3tp_desc *d;
-    e3tp_plan *p;
     ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
     for (int i = 0; i < 25; i++)
         list[i] = i;
@@ -106,9 +102,7 @@ static e3tp_plan *chain_plan(int l, int m)
     e3tp_desc_set_degrees(d, E3TP_Z, list, (size_t)(l + m) + 1);
     e3tp_desc_set_dtype(d, E3TP_F64);
     e3tp_desc_set_method(d, E3TP_METHOD_CG);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
+    return plan_from(d);
 }
 
 typedef struct chain {

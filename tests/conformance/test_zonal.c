@@ -59,7 +59,6 @@ static size_t degrees_of(range r, int l[MOST_DEGREES])
 static e3tp_plan *plan_of(const setting *s, bool full)
 {
     e3tp_desc *d;
-    e3tp_plan *p;
     ck_assert_int_eq(e3tp_desc_create(&d, s->op), E3TP_OK);
     for (int k = 0; k < 3; k++) {
         int l[MOST_DEGREES];
@@ -77,9 +76,8 @@ static e3tp_plan *plan_of(const setting *s, bool full)
     e3tp_desc_set_method(d, full ? E3TP_METHOD_CG : E3TP_METHOD_AUTO);
     e3tp_desc_set_isa(d, tier);
     e3tp_desc_set_threads(d, 1);
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_plan *p = plan_from(d);
     ck_assert_str_eq(e3tp_plan_method(p), "cg");
-    e3tp_desc_destroy(d);
     return p;
 }
 

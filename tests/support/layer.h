@@ -19,12 +19,4 @@ static inline e3tp_desc *layer_desc(const char *x, const char *y, e3tp_layout la
     return d;
 }
 
-static inline e3tp_plan *layer_plan(e3tp_desc *d)
-{
-    e3tp_plan *p;
-    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
-    e3tp_desc_destroy(d);
-    return p;
-}
-
 #endif

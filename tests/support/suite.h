@@ -38,6 +38,15 @@ static inline float *random_floats(size_t n, unsigned seed)
     return a;
 }
 
+/* The plan of d, which it destroys. */
+static inline e3tp_plan *plan_from(e3tp_desc *d)
+{
+    e3tp_plan *p;
+    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
 static inline double dot(const double *a, const double *b, size_t n)
 {
     double sum = 0;
