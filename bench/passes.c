@@ -35,16 +35,17 @@ enum { PASSES = sizeof passes / sizeof *passes };
    a number for each path and edge, summed. */
 #define SH3 "in2=1x0e+1x1o+1x2e+1x3o"
 static const bench_conv_layer layers[] = {
-    {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3},
-    {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3},
-    {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3},
-    {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3},
+    {"MACE, layer 2, w by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5, 1},
+    {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3, 0},
+    {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3, 0},
+    {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3, 0},
+    {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3, 0},
     {"by path, summed, l = 3",
-     "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all sep=0 lmax_out=3 shape=path", 3},
+     "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all sep=0 lmax_out=3 shape=path", 3, 0},
     {"NequIP, l = 2",
-     "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3},
-    {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3},
-    {"Nequix", "in1=128x0e+64x1o+32x2e+32x3o " SH3 " paths=natural lmax_out=3", 3},
+     "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3, 0},
+    {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3, 0},
+    {"Nequix", "in1=128x0e+64x1o+32x2e+32x3o " SH3 " paths=natural lmax_out=3", 3, 0},
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
@@ -52,6 +53,7 @@ typedef struct setup {
     const bench_conv_layer *layer;
     bench_material m;
     e3tp_conv *conv;
+    int32_t *pair; /* of each edge, or NULL */
     size_t rows[OPERANDS], width[OPERANDS];
     float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS]; /* out: gradients, z last */
     void *work;
@@ -82,24 +84,43 @@ static int make_arrays(setup *s)
     return 1;
 }
 
+/* Atoms stand where they are to the last bit of a float or two. */
+static int find_pairs(setup *s)
+{
+    const size_t n = s->m.crystal.edges;
+    float *v = malloc(3 * n * sizeof *v);
+    s->pair = malloc(n * sizeof *s->pair);
+    int ok = v && s->pair;
+    for (size_t i = 0; ok && i < 3 * n; i++)
+        v[i] = (float)s->m.crystal.vector[i];
+    ok = ok &&
+         e3tp_graph_pairs(s->m.graph, E3TP_F32, v, 1e-4, s->pair, NULL, &s->rows[W]) == E3TP_OK;
+    free(v);
+    return ok;
+}
+
 static int setup_create(setup *s, const bench_conv_layer *layer, int threads, char *why, size_t cap)
 {
     *s = (setup){.layer = layer};
-    if (!bench_material_create(&s->m, layer, threads, why, cap) ||
-        e3tp_conv_create(&s->conv, s->m.product.plan, NULL, why, cap) != E3TP_OK)
+    if (!bench_material_create(&s->m, layer, threads, why, cap))
+        return 0;
+    e3tp_conv_desc d = e3tp_conv_desc_init(s->m.product.plan);
+    d.w = layer->by_pair ? E3TP_AT_TYPE : E3TP_AT_EDGE;
+    if (e3tp_conv_create(&s->conv, s->m.product.plan, &d, why, cap) != E3TP_OK)
         return 0;
     static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
     for (int k = 0; k < OPERANDS; k++) {
         s->width[k] = e3tp_plan_width(s->m.product.plan, operand[k]);
         s->rows[k] = k == Y || k == W ? s->m.crystal.edges : s->m.crystal.atoms;
     }
-    return 1;
+    return !layer->by_pair || find_pairs(s);
 }
 
 static void setup_destroy(setup *s)
 {
     for (int k = 0; k < OPERANDS; k++)
         free(s->in[k]), free(s->t[k]), free(s->out[k]);
+    free(s->pair);
     free(s->work);
     e3tp_conv_destroy(s->conv);
     bench_material_destroy(&s->m);
@@ -115,6 +136,8 @@ static e3tp_conv_buffers buffers_of(const setup *s, const conv_pass *p)
     b.gy = b.hy = p->wants[Y] ? s->out[Y] : NULL;
     b.gw = b.hw = p->wants[W] ? s->out[W] : NULL;
     b.work = s->work;
+    b.edge_type = s->pair;
+    b.num_types = s->pair ? s->rows[W] : 0;
     return b;
 }
 
@@ -143,7 +166,7 @@ static double dot(const setup *s, int k, float *const *a, float *const *b, doubl
     return bench_dot(a[k], b[k], s->rows[k] * s->width[k], size);
 }
 
-/* Rows of gy and gw at some edges, by the product alone. */
+/* Rows of gy and, where each edge has its own, of gw at some edges, by the product alone. */
 static double row_error(const setup *s)
 {
     const size_t wy = s->width[Y], ww = s->width[W];
@@ -153,7 +176,7 @@ static double row_error(const setup *s)
         const size_t e = i * s->m.crystal.edges / SAMPLED;
         e3tp_buffers b = e3tp_buffers_init(1);
         b.x = s->in[X] + (size_t)s->m.crystal.sender[e] * s->width[X];
-        b.y = s->in[Y] + e * wy, b.w = s->in[W] + e * ww;
+        b.y = s->in[Y] + e * wy, b.w = s->in[W] + (s->pair ? (size_t)s->pair[e] : e) * ww;
         b.gz = s->in[Z] + (size_t)s->m.crystal.receiver[e] * s->width[Z];
         b.gy = gy, b.gw = gw;
         if (e3tp_backward(s->m.product.plan, &b) != E3TP_OK)
@@ -161,7 +184,7 @@ static double row_error(const setup *s)
         for (size_t k = 0; k < wy; k++)
             worst =
                 fmax(worst, fabs((double)gy[k] - (double)s->out[Y][e * wy + k]) / sqrt((double)ww));
-        for (size_t k = 0; k < ww; k++)
+        for (size_t k = 0; k < ww && !s->pair; k++)
             worst = fmax(worst, fabs((double)gw[k] - (double)s->out[W][e * ww + k]));
     }
     worst = gy && gw ? worst : INFINITY;
@@ -231,7 +254,7 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-22s %-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", s->layer->name, r.name,
+        fprintf(o->table, "%-24s %-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", s->layer->name, r.name,
                 threads, r.ns.median, seconds.median / forward, r.bytes / r.ns.median,
                 100 * r.bytes / r.ns.median / bench_dram_gbs(threads), err);
 }
@@ -288,7 +311,7 @@ int bench_passes(const bench_layer_options *o)
     if (o->table)
         fprintf(o->table,
                 "\npasses of the convolution: diamond, %d neighbours, weights read, ir_mul; ns per "
-                "edge\n%-22s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
+                "edge\n%-24s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
                 BENCH_NEIGHBOURS, "layer", "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)
