@@ -224,12 +224,14 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
 }
 
 /* The passes, as of products (e3tp.h). Gradients of node features add up per sender in the order of
-   the edges sorted by receiver, those of operands of types or shared ones over a fixed tree. Where
-   the plan accumulates in double (e3tp_desc_set_accumulation), all these sums do.
+   the edges sorted by receiver, and so do those of an operand of many types (of more than half a
+   megabyte of sums) per type; those of few types or shared ones over a fixed tree. Where the plan
+   accumulates in double (e3tp_desc_set_accumulation), all these sums do.
    INVALID or NOMEM: scratch for a block of edges per thread, and for gradients besides rows of
-   senders for 2048 edges, up to 16 MB of partial sums, and for the gradient of a table rows of w
-   for 2048 edges (twice as many in double backward), and where the plan accumulates in double that
-   table, and rows of senders, in double; none of it where work is given. */
+   senders, and of many types, for 2048 edges, up to 16 MB of partial sums, and for the gradient of
+   a table rows of w for 2048 edges (twice as many in double backward), and where the plan
+   accumulates in double that table, and rows of senders and of many types, in double; none of it
+   where work is given. */
 E3TP_API e3tp_status e3tp_conv_forward(const e3tp_conv *c, const e3tp_graph *g,
                                        const e3tp_conv_buffers *b);
 E3TP_API e3tp_status e3tp_conv_backward(const e3tp_conv *c, const e3tp_graph *g,

@@ -15,7 +15,6 @@
 #include "problem/packed.h"
 
 enum { CHUNK_EDGES = 512, TABLE_BYTES = 512 };
-static const size_t most_leaf_bytes = (size_t)16 << 20;
 
 /* ---- receivers ---- */
 
@@ -155,13 +154,14 @@ typedef struct windows_task {
     const e3tp_sweep *sweep;
     size_t leaves, leaf_bytes;
     /* Offsets in `messages`, */
-    size_t message[OP_COUNT], factors[2], gradient[2], table_row, order[2];
+    size_t message[OP_COUNT], factors[2], gradient[2], table_row, order[2], type, type_order[2];
     size_t sum[OP_COUNT];  /* and in a leaf, */
     size_t wide[OP_COUNT]; /* and of what adds up in double beside the caller's */
     size_t message_bytes, wide_bytes;
     char *messages, *sums, *wides, *scratch;
     size_t first, end;      /* pieces of the window under way */
     const uint16_t *by_row; /* its places by the row of a spline's table; NULL: as they come */
+    const uint16_t *by_type;
     atomic_size_t next;
 } windows_task;
 
@@ -175,11 +175,26 @@ static bool goes_to_senders(const windows_task *t, int k)
     return t->sweep->wanted[k] && place_of(t, k) == E3TP_AT_SENDER;
 }
 
+/* Whether a row of result k is kept for each edge of the window. */
+static bool keeps_rows(const windows_task *t, int k)
+{
+    return goes_to_senders(t, k) || e3tp_sweep_has_many_types(t->sweep, k);
+}
+
+static bool has_many_types(const e3tp_sweep *s)
+{
+    bool yes = false;
+    for (int k = 0; k < OP_Z; k++)
+        yes = yes || e3tp_sweep_has_many_types(s, k);
+    return yes;
+}
+
 /* Numbers of a sum over types, or a shared one; 0 where there is none. */
 static size_t sum_count(const windows_task *t, int k)
 {
     const size_t width = t->sweep->call->job->width[k];
-    if (!t->sweep->wanted[k] || e3tp_sweep_makes(t->sweep, k))
+    if (!t->sweep->wanted[k] || e3tp_sweep_makes(t->sweep, k) ||
+        e3tp_sweep_has_many_types(t->sweep, k))
         return 0;
     return place_of(t, k) == E3TP_AT_SHARED ? width
            : place_of(t, k) == E3TP_AT_TYPE ? width * t->sweep->call->num_types
@@ -193,14 +208,16 @@ static size_t table_rows(const e3tp_sweep *s)
     return tables * e3tp_maker_rows(&job->maker);
 }
 
-/* Numbers of a result that all windows add to: rows of senders, the table of which w is made; 0: of
-   another. */
+/* Numbers of a result that all windows add to: rows of senders, of many types, the table of which w
+   is made; 0: of another. */
 static size_t added_count(const windows_task *t, int k)
 {
     const e3tp_sweep *s = t->sweep;
     const e3tp_conv_job *job = s->call->job;
     if (goes_to_senders(t, k))
         return s->call->graph->num_senders * job->width[k];
+    if (e3tp_sweep_has_many_types(s, k))
+        return s->call->num_types * job->width[k];
     if (k != OP_W || !e3tp_sweep_has_table(s))
         return 0;
     return table_rows(s) * job->width[OP_W];
@@ -232,19 +249,28 @@ static void lay_out_table(windows_task *t, size_t window)
         t->order[i] = take(&t->message_bytes, sorts_places(s) ? window * sizeof(uint16_t) : 0);
 }
 
+static void lay_out_types(windows_task *t, size_t window)
+{
+    const size_t n = has_many_types(t->sweep) ? window : 0;
+    t->type = take(&t->message_bytes, n * sizeof(size_t));
+    for (int i = 0; i < 2; i++)
+        t->type_order[i] = take(&t->message_bytes, n * sizeof(uint16_t));
+}
+
 static void lay_out(windows_task *t)
 {
     const e3tp_sweep *s = t->sweep;
     const size_t edges = s->call->graph->num_edges,
                  window = edges < E3TP_WINDOW ? edges : E3TP_WINDOW;
     for (int k = 0; k < OP_COUNT; k++) {
-        t->message[k] = take(&t->message_bytes, goes_to_senders(t, k) ? window * s->row[k] : 0);
+        t->message[k] = take(&t->message_bytes, keeps_rows(t, k) ? window * s->row[k] : 0);
         t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
         t->wide[k] =
             take(&t->wide_bytes, e3tp_sweep_is_wide(s) ? added_count(t, k) * sizeof(double) : 0);
     }
     lay_out_table(t, window);
-    const size_t fit = t->leaf_bytes ? most_leaf_bytes / t->leaf_bytes : E3TP_PIECES;
+    lay_out_types(t, window);
+    const size_t fit = t->leaf_bytes ? E3TP_MOST_LEAF_BYTES / t->leaf_bytes : E3TP_PIECES;
     t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
 }
 
@@ -288,38 +314,59 @@ static void pieces_work(void *ctx, size_t worker)
     }
 }
 
-/* Where part p of a window's n places by sender begins: not between two of one sender. */
-static size_t part_start(const e3tp_graph *g, size_t first, size_t n, size_t p)
+/* A window's n places by the row of a result that they add to, and the number of that row. */
+typedef struct ordered {
+    const uint16_t *list;
+    size_t n;
+    const int32_t *sender; /* by place, or */
+    const size_t *type;
+} ordered;
+
+static size_t row_of(const ordered *o, size_t i)
 {
-    const uint16_t *list = g->by_sender + first;
-    size_t i = n * p / E3TP_PIECES;
-    while (i > 0 && i < n && g->sender[first + list[i]] == g->sender[first + list[i - 1]])
+    return o->sender ? (size_t)o->sender[o->list[i]] : o->type[o->list[i]];
+}
+
+static ordered order_of(const windows_task *t, int k)
+{
+    const e3tp_graph *g = t->sweep->call->graph;
+    const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
+    if (goes_to_senders(t, k))
+        return (ordered){g->by_sender + first, n, g->sender + first, NULL};
+    return (ordered){t->by_type, n, NULL, (const size_t *)(const void *)(t->messages + t->type)};
+}
+
+/* Where part p begins: not between two places of one row. */
+static size_t part_start(const ordered *o, size_t p)
+{
+    size_t i = o->n * p / E3TP_PIECES;
+    while (i > 0 && i < o->n && row_of(o, i) == row_of(o, i - 1))
         i++;
     return i;
 }
 
-static void add_message(const windows_task *t, int k, size_t at, size_t sender)
+static void add_message(const windows_task *t, int k, size_t at, size_t row)
 {
     const e3tp_sweep *s = t->sweep;
     const size_t width = s->call->job->width[k];
     const char *from = t->messages + t->message[k] + at * s->row[k];
     if (e3tp_sweep_is_wide(s))
-        e3tp_sum_add_wide((double *)added_at(t, k) + sender * width,
-                          (const float *)(const void *)from, width);
+        e3tp_sum_add_wide((double *)added_at(t, k) + row * width, (const float *)(const void *)from,
+                          width);
     else
-        e3tp_sum_add(s->element, (char *)added_at(t, k) + sender * s->row[k], from, width);
+        e3tp_sum_add(s->element, (char *)added_at(t, k) + row * s->row[k], from, width);
 }
 
 static void add_messages(const windows_task *t, size_t p)
 {
-    const e3tp_graph *g = t->sweep->call->graph;
-    const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
-    const size_t from = part_start(g, first, n, p), to = part_start(g, first, n, p + 1);
-    for (int k = 0; k < OP_COUNT; k++)
-        for (size_t i = from; goes_to_senders(t, k) && i < to; i++) {
-            const size_t at = g->by_sender[first + i];
-            add_message(t, k, at, (size_t)g->sender[first + at]);
-        }
+    for (int k = 0; k < OP_COUNT; k++) {
+        if (!keeps_rows(t, k))
+            continue;
+        const ordered o = order_of(t, k);
+        const size_t end = part_start(&o, p + 1);
+        for (size_t i = part_start(&o, p); i < end; i++)
+            add_message(t, k, o.list[i], row_of(&o, i));
+    }
 }
 
 /* Columns of a table are cut so that a part of all its rows stays in the second-level cache, and
@@ -370,17 +417,17 @@ static void messages_work(void *ctx, size_t worker)
     }
 }
 
-/* The window's n places by row of the table, stable: a counting sort for each byte of its numbers.
- */
-static const uint16_t *sort_places(const windows_task *t, size_t n)
+/* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the
+   numbers. Offsets: of the rows, and of two lists, one of which is returned. */
+static const uint16_t *sort_places(const windows_task *t, size_t n, size_t rows, size_t of_row,
+                                   const size_t of_list[2])
 {
-    const size_t *row = (const size_t *)(const void *)(t->messages + t->table_row),
-                 most = table_rows(t->sweep) - 1;
-    uint16_t *order = (uint16_t *)(void *)(t->messages + t->order[0]),
-             *next = (uint16_t *)(void *)(t->messages + t->order[1]);
+    const size_t *row = (const size_t *)(const void *)(t->messages + of_row);
+    uint16_t *order = (uint16_t *)(void *)(t->messages + of_list[0]),
+             *next = (uint16_t *)(void *)(t->messages + of_list[1]);
     for (size_t i = 0; i < n; i++)
         order[i] = (uint16_t)i;
-    for (int byte = 0; byte == 0 || most >> 8 * byte; byte++) {
+    for (int byte = 0; byte == 0 || (rows - 1) >> 8 * byte; byte++) {
         size_t start[257] = {0};
         for (size_t i = 0; i < n; i++)
             start[(row[i] >> 8 * byte & 255) + 1]++;
@@ -394,6 +441,20 @@ static const uint16_t *sort_places(const windows_task *t, size_t n)
     return order;
 }
 
+static void sort_window(windows_task *t)
+{
+    const e3tp_conv_call *c = t->sweep->call;
+    const size_t first = c->graph->piece[t->first].place, n = c->graph->piece[t->end].place - first;
+    if (sorts_places(t->sweep))
+        t->by_row = sort_places(t, n, table_rows(t->sweep), t->table_row, t->order);
+    if (!has_many_types(t->sweep))
+        return;
+    size_t *type = (size_t *)(void *)(t->messages + t->type);
+    for (size_t i = 0; i < n; i++)
+        type[i] = (size_t)c->edge_type[c->graph->edge[first + i]];
+    t->by_type = sort_places(t, n, c->num_types, t->type, t->type_order);
+}
+
 static void run_windows(windows_task *t, size_t workers)
 {
     const e3tp_graph *g = t->sweep->call->graph;
@@ -403,8 +464,7 @@ static void run_windows(windows_task *t, size_t workers)
         atomic_init(&t->next, 0);
         e3tp_parallel_run(parallel, workers, pieces_work, t);
         atomic_init(&t->next, 0);
-        if (sorts_places(t->sweep))
-            t->by_row = sort_places(t, g->piece[t->end].place - g->piece[t->first].place);
+        sort_window(t);
         if (t->message_bytes)
             e3tp_parallel_run(parallel, workers, messages_work, t);
     }

@@ -38,7 +38,7 @@ static bool is_kept(const e3tp_sweep *s, int k)
     case E3TP_AT_EDGE:
         return !is_in_order(s, k);
     case E3TP_AT_TYPE:
-        return true;
+        return !e3tp_sweep_has_many_types(s, k);
     case E3TP_AT_RECEIVER:
     case E3TP_AT_SHARED:
         return e3tp_sweep_is_wide(s);
@@ -273,6 +273,7 @@ static void *result_at(const e3tp_sweep *s, const e3tp_segment *g, int k, const 
     }
     switch (place_of(s, k)) {
     case E3TP_AT_SENDER:
+    case E3TP_AT_TYPE:
         return to->message[k] + (g->place - to->first) * bytes;
     case E3TP_AT_RECEIVER:
         return out + g->receiver * bytes;

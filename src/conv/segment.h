@@ -36,10 +36,13 @@ typedef struct e3tp_sweep {
     e3tp_made made;
 } e3tp_sweep;
 
+/* Of all leaves. */
+enum { E3TP_MOST_LEAF_BYTES = 16 << 20 };
+
 /* Where results go that are not written to the caller's rows. */
 typedef struct e3tp_sinks {
     size_t first;            /* the place that the messages begin with */
-    char *message[OP_COUNT]; /* SENDER: a row for each place */
+    char *message[OP_COUNT]; /* SENDER, and TYPE of many types: a row for each place */
     char *sum[OP_COUNT];     /* TYPE, SHARED, and RECEIVER where sums are wide: added to */
     /* Of a table: for each place factors and a gradient by w, [1] only where factors have tangents,
        and the row that the first factor stands for. */
@@ -92,6 +95,15 @@ static inline bool e3tp_sweep_is_wide(const e3tp_sweep *s)
 static inline size_t e3tp_sweep_sum_element(const e3tp_sweep *s)
 {
     return e3tp_sweep_is_wide(s) ? sizeof(double) : s->element;
+}
+
+/* Whether an operand's gradient adds up over so many types that sums for each leaf take more than
+   the rows of a window's edges do, which are then kept and added type by type. */
+static inline bool e3tp_sweep_has_many_types(const e3tp_sweep *s, int k)
+{
+    return s->wanted[k] && s->call->job->at[k] == E3TP_AT_TYPE && !e3tp_sweep_makes(s, k) &&
+           s->call->num_types * s->call->job->width[k] * e3tp_sweep_sum_element(s) >
+               E3TP_MOST_LEAF_BYTES / E3TP_PIECES;
 }
 
 /* Rows of the segment's edges, in the caller's order, to scratch one after the other, and back. */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Gradients of operands that live at types, few and so many that their rows are sorted: against
+   the sums of those of edges, on any number of threads, in single, double and mixed precision.
+   argv[1] is the tier. */
+#include <math.h>
+#include <stdbool.h>
+
+#include "e3tp/graph.h"
+#include "ensure.h"
+#include "layer.h"
+#include "suite.h"
+
+enum { NODES = 40, EDGES = 4500, MANY = 70000 };
+enum { X, Y, W, OPERANDS };
+enum { GX, GY, GW, HX, HY, HW, RESULTS };
+
+static e3tp_isa tier;
+
+typedef struct setting {
+    size_t types;
+    bool typed[OPERANDS]; /* at types, else at edges */
+    e3tp_dtype dtype, sums;
+} setting;
+
+static const setting settings[] = {
+    {7, {true, true, true}, E3TP_F32, E3TP_F32},
+    {MANY, {true, true, true}, E3TP_F32, E3TP_F32},
+    {MANY, {false, false, true}, E3TP_F64, E3TP_F64},
+    {MANY, {true, false, false}, E3TP_F32, E3TP_F64},
+    {300, {false, true, true}, E3TP_F64, E3TP_F64},
+    {MANY, {false, true, true}, E3TP_F32, E3TP_F64},
+};
+
+typedef struct data {
+    int32_t receivers[EDGES], types[EDGES];
+    size_t width[OPERANDS], es;
+    float *in[2 * OPERANDS + 1]; /* by type: operands, tangents; gz */
+} data;
+
+static void set_number(void *to, e3tp_dtype t, size_t i, double v)
+{
+    if (t == E3TP_F64)
+        ((double *)to)[i] = v;
+    else
+        ((float *)to)[i] = (float)v;
+}
+
+static double number_at(const void *from, e3tp_dtype t, size_t i)
+{
+    return t == E3TP_F64 ? ((const double *)from)[i] : (double)((const float *)from)[i];
+}
+
+static e3tp_plan *plan_of(const setting *s, int threads)
+{
+    e3tp_desc *d = layer_desc("3x0e+3x1o", "0e+1o", E3TP_IR_MUL);
+    e3tp_desc_set_dtype(d, s->dtype);
+    e3tp_desc_set_accumulation(d, s->sums);
+    e3tp_desc_set_isa(d, tier);
+    e3tp_desc_set_threads(d, threads);
+    return plan_from(d);
+}
+
+static void draw(data *q, const setting *s, const e3tp_plan *p)
+{
+    unsigned state = 3;
+    for (int e = 0; e < EDGES; e++) {
+        state = state * 1664525u + 1013904223u;
+        q->receivers[e] = (int32_t)(state >> 9) % NODES;
+        q->types[e] = (int32_t)((state >> 7) % s->types / 3 * 3); /* some types twice or more */
+    }
+    q->es = s->dtype == E3TP_F64 ? sizeof(double) : sizeof(float);
+    for (int k = 0; k < OPERANDS; k++) {
+        q->width[k] = e3tp_plan_width(p, k == W ? E3TP_W : (e3tp_operand)k);
+        q->in[k] = random_floats(s->types * q->width[k], 10u + (unsigned)k);
+        q->in[OPERANDS + k] = random_floats(s->types * q->width[k], 20u + (unsigned)k);
+    }
+    q->in[2 * OPERANDS] = random_floats(NODES * e3tp_plan_width(p, E3TP_Z), 30);
+}
+
+/* Rows of types, or of edges. */
+static void *rows_of(const data *q, const setting *s, int which, bool typed)
+{
+    const size_t width = q->width[which % OPERANDS], n = typed ? s->types : EDGES;
+    void *to = malloc(n * width * q->es);
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width; i++)
+            set_number(to, s->dtype, r * width + i,
+                       (double)q->in[which][(typed ? r : (size_t)q->types[r]) * width + i]);
+    return to;
+}
+
+/* Backward and double backward with operands where the setting has them, or all at edges. */
+static void convolve(const data *q, const setting *s, bool edges, int threads, void *out[RESULTS])
+{
+    e3tp_plan *p = plan_of(s, threads);
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    e3tp_place *const place[OPERANDS] = {&d.x, &d.y, &d.w};
+    e3tp_graph *g;
+    e3tp_conv *c;
+    const size_t nz = NODES * e3tp_plan_width(p, E3TP_Z);
+    void *in[2 * OPERANDS], *gz = malloc(nz * q->es);
+    for (size_t i = 0; i < nz; i++)
+        set_number(gz, s->dtype, i, (double)q->in[2 * OPERANDS][i]);
+    for (int k = 0; k < OPERANDS; k++) {
+        const bool typed = s->typed[k] && !edges;
+        *place[k] = typed ? E3TP_AT_TYPE : E3TP_AT_EDGE;
+        for (int t = 0; t < 2; t++) {
+            in[k + t * OPERANDS] = rows_of(q, s, k + t * OPERANDS, typed);
+            out[k + t * OPERANDS] = calloc((typed ? s->types : EDGES) * q->width[k], q->es);
+        }
+    }
+    b.x = in[X], b.y = in[Y], b.w = in[W], b.gz = gz;
+    b.ggx = in[OPERANDS + X], b.ggy = in[OPERANDS + Y], b.ggw = in[OPERANDS + W];
+    b.gx = out[GX], b.gy = out[GY], b.gw = out[GW];
+    b.hx = out[HX], b.hy = out[HY], b.hw = out[HW];
+    b.edge_type = q->types, b.num_types = s->types;
+    ck_assert_int_eq(
+        e3tp_graph_create(&g, E3TP_INT32, q->receivers, q->receivers, EDGES, NODES, NODES, NULL, 0),
+        E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
+    for (int k = 0; k < 2 * OPERANDS; k++)
+        free(in[k]);
+    free(gz);
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_plan_destroy(p);
+}
+
+/* A result of types against the sums of that of edges. */
+static void compare(const data *q, const setting *s, int result, const void *got,
+                    const void *of_edges)
+{
+    const int k = result % OPERANDS;
+    const size_t width = q->width[k], n = (s->typed[k] ? s->types : EDGES) * width;
+    double *sum = calloc(n, sizeof *sum), largest = 0;
+    for (size_t e = 0; e < EDGES; e++)
+        for (size_t i = 0; i < width; i++) {
+            double *to = &sum[(s->typed[k] ? (size_t)q->types[e] : e) * width + i];
+            *to += number_at(of_edges, s->dtype, e * width + i);
+            largest = fmax(largest, fabs(*to));
+        }
+    const double tolerance = (s->dtype == E3TP_F64 ? 1e-13 : 1e-5) * largest;
+    for (size_t i = 0; i < n; i++) {
+        const double v = number_at(got, s->dtype, i);
+        ensure(fabs(v - sum[i]) <= tolerance, "result %d: %zu is %g, not %g", result, i, v, sum[i]);
+    }
+    free(sum);
+}
+
+START_TEST(sums)
+{
+    const setting *s = &settings[_i];
+    static data q;
+    e3tp_plan *p = plan_of(s, 1);
+    draw(&q, s, p);
+    e3tp_plan_destroy(p);
+    void *of_edges[RESULTS], *out[3][RESULTS];
+    convolve(&q, s, true, 1, of_edges);
+    for (int threads = 1; threads <= 3; threads++)
+        convolve(&q, s, false, threads, out[threads - 1]);
+    for (int r = 0; r < RESULTS; r++) {
+        const int k = r % OPERANDS;
+        const size_t bytes = (s->typed[k] ? s->types : EDGES) * q.width[k] * q.es;
+        compare(&q, s, r, out[0][r], of_edges[r]);
+        for (int t = 1; t < 3; t++)
+            ensure(memcmp(out[0][r], out[t][r], bytes) == 0, "result %d: other bits on %d threads",
+                   r, t + 1);
+        free(of_edges[r]);
+        for (int t = 0; t < 3; t++)
+            free(out[t][r]);
+    }
+    for (int k = 0; k <= 2 * OPERANDS; k++)
+        free(q.in[k]);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    tier = tier_argument(argc, argv);
+    TCase *t = tcase_create("types");
+    tcase_add_loop_test(t, sums, 0, COUNT_OF(settings));
+    return run_tests(t, "types", CK_NOFORK); /* a forked child is serial by design */
+}
