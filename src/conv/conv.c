@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Two kinds of walks over the edges. Receivers: workers take chunks of them, and each sums into
-   rows of its own. Windows, for all other results: workers take pieces of a window; a row of a
-   sender's gradient is kept for each edge of the window and then added to the senders, in the order
-   of places; sums over types, and shared ones, go to leaves that are added at the end. What a
-   receiver, a piece, a sender or a leaf gets is in an order that the graph and the plan alone fix.
- */
+/* A pass is up to four walks over the edges, of receivers or of windows (windows.h), for z or for
+   gradients. Of receivers: workers take chunks of them, and each sums into rows of its own. */
 #include "conv/conv.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
 #include "conv/segment.h"
+#include "conv/windows.h"
 #include "core/sums.h"
 #include "problem/packed.h"
 
-enum { CHUNK_EDGES = 512, TABLE_BYTES = 512 };
+enum { CHUNK_EDGES = 512 };
 
 /* ---- receivers ---- */
 
@@ -65,17 +62,6 @@ static void round_sums(const receivers_task *t, size_t r, const char *sums)
     }
 }
 
-/* Places from .. end - 1, of one receiver, segment by segment. */
-static void run_places(const e3tp_sweep *s, size_t receiver, size_t from, size_t end,
-                       const e3tp_sinks *to, char *scratch)
-{
-    for (size_t place = from; place < end; place += s->rows) {
-        const size_t left = end - place;
-        const e3tp_segment g = {receiver, place, left < s->rows ? left : s->rows};
-        e3tp_segment_run(s, &g, to, scratch);
-    }
-}
-
 static void run_receiver(const receivers_task *t, size_t r, char *scratch)
 {
     const e3tp_sweep *s = t->sweep;
@@ -85,7 +71,7 @@ static void run_receiver(const receivers_task *t, size_t r, char *scratch)
     for (int k = 0; k < OP_COUNT; k++)
         to.sum[k] = sums + t->sum[k];
     memset(sums, 0, t->sums);
-    run_places(s, r, start[r], start[r + 1], &to, scratch);
+    e3tp_segments_run(s, r, start[r], start[r + 1], &to, scratch);
     if (e3tp_sweep_is_wide(s))
         round_sums(t, r, sums);
 }
@@ -148,382 +134,6 @@ static void sweep_receivers(const e3tp_sweep *s, size_t workers, char *memory)
     e3tp_parallel_run(s->call->job->parallel, workers, receivers_work, &t);
 }
 
-/* ---- windows ---- */
-
-typedef struct windows_task {
-    const e3tp_sweep *sweep;
-    size_t leaves, leaf_bytes;
-    /* Offsets in `messages`, */
-    size_t message[OP_COUNT], factors[2], gradient[2], table_row, order[2], type, type_order[2];
-    size_t sum[OP_COUNT];  /* and in a leaf, */
-    size_t wide[OP_COUNT]; /* and of what adds up in double beside the caller's */
-    size_t message_bytes, wide_bytes;
-    char *messages, *sums, *wides, *scratch;
-    size_t first, end;      /* pieces of the window under way */
-    const uint16_t *by_row; /* its places by the row of a spline's table; NULL: as they come */
-    const uint16_t *by_type;
-    atomic_size_t next;
-} windows_task;
-
-static e3tp_place place_of(const windows_task *t, int k)
-{
-    return t->sweep->call->job->at[k];
-}
-
-static bool goes_to_senders(const windows_task *t, int k)
-{
-    return t->sweep->wanted[k] && place_of(t, k) == E3TP_AT_SENDER;
-}
-
-/* Whether a row of result k is kept for each edge of the window. */
-static bool keeps_rows(const windows_task *t, int k)
-{
-    return goes_to_senders(t, k) || e3tp_sweep_has_many_types(t->sweep, k);
-}
-
-static bool has_many_types(const e3tp_sweep *s)
-{
-    bool yes = false;
-    for (int k = 0; k < OP_Z; k++)
-        yes = yes || e3tp_sweep_has_many_types(s, k);
-    return yes;
-}
-
-/* Numbers of a sum over types, or a shared one; 0 where there is none. */
-static size_t sum_count(const windows_task *t, int k)
-{
-    const size_t width = t->sweep->call->job->width[k];
-    if (!t->sweep->wanted[k] || e3tp_sweep_makes(t->sweep, k) ||
-        e3tp_sweep_has_many_types(t->sweep, k))
-        return 0;
-    return place_of(t, k) == E3TP_AT_SHARED ? width
-           : place_of(t, k) == E3TP_AT_TYPE ? width * t->sweep->call->num_types
-                                            : 0;
-}
-
-static size_t table_rows(const e3tp_sweep *s)
-{
-    const e3tp_conv_job *job = s->call->job;
-    const size_t tables = job->at[OP_W] == E3TP_AT_TYPE ? s->call->num_types : 1;
-    return tables * e3tp_maker_rows(&job->maker);
-}
-
-/* Numbers of a result that all windows add to: rows of senders, of many types, the table of which w
-   is made; 0: of another. */
-static size_t added_count(const windows_task *t, int k)
-{
-    const e3tp_sweep *s = t->sweep;
-    const e3tp_conv_job *job = s->call->job;
-    if (goes_to_senders(t, k))
-        return s->call->graph->num_senders * job->width[k];
-    if (e3tp_sweep_has_many_types(s, k))
-        return s->call->num_types * job->width[k];
-    if (k != OP_W || !e3tp_sweep_has_table(s))
-        return 0;
-    return table_rows(s) * job->width[OP_W];
-}
-
-static void *added_at(const windows_task *t, int k)
-{
-    return e3tp_sweep_is_wide(t->sweep) ? (void *)(t->wides + t->wide[k]) : t->sweep->call->out[k];
-}
-
-/* A place of a spline adds to some rows of the table: those with the same ones one after the other.
- */
-static bool sorts_places(const e3tp_sweep *s)
-{
-    return e3tp_sweep_has_table(s) && s->call->job->maker.spline && !e3tp_sweep_is_wide(s);
-}
-
-static void lay_out_table(windows_task *t, size_t window)
-{
-    const e3tp_sweep *s = t->sweep;
-    const size_t terms = e3tp_maker_terms(&s->call->job->maker);
-    for (int i = 0; i < 2; i++) {
-        const size_t rows = e3tp_sweep_keeps_pair(s, i) ? window : 0;
-        t->factors[i] = take(&t->message_bytes, rows * terms * s->element);
-        t->gradient[i] = take(&t->message_bytes, rows * s->row[OP_W]);
-    }
-    t->table_row = take(&t->message_bytes, e3tp_sweep_has_table(s) ? window * sizeof(size_t) : 0);
-    for (int i = 0; i < 2; i++)
-        t->order[i] = take(&t->message_bytes, sorts_places(s) ? window * sizeof(uint16_t) : 0);
-}
-
-static void lay_out_types(windows_task *t, size_t window)
-{
-    const size_t n = has_many_types(t->sweep) ? window : 0;
-    t->type = take(&t->message_bytes, n * sizeof(size_t));
-    for (int i = 0; i < 2; i++)
-        t->type_order[i] = take(&t->message_bytes, n * sizeof(uint16_t));
-}
-
-static void lay_out(windows_task *t)
-{
-    const e3tp_sweep *s = t->sweep;
-    const size_t edges = s->call->graph->num_edges,
-                 window = edges < E3TP_WINDOW ? edges : E3TP_WINDOW;
-    for (int k = 0; k < OP_COUNT; k++) {
-        t->message[k] = take(&t->message_bytes, keeps_rows(t, k) ? window * s->row[k] : 0);
-        t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
-        t->wide[k] =
-            take(&t->wide_bytes, e3tp_sweep_is_wide(s) ? added_count(t, k) * sizeof(double) : 0);
-    }
-    lay_out_table(t, window);
-    lay_out_types(t, window);
-    const size_t fit = t->leaf_bytes ? E3TP_MOST_LEAF_BYTES / t->leaf_bytes : E3TP_PIECES;
-    t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
-}
-
-static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to, char *scratch)
-{
-    const e3tp_graph *g = t->sweep->call->graph;
-    const size_t end = g->piece[piece + 1].place;
-    size_t place = g->piece[piece].place, next;
-    for (size_t r = g->piece[piece].receiver; place < end; r++, place = next) {
-        next = g->start[r + 1] < end ? g->start[r + 1] : end;
-        run_places(t->sweep, r, place, next, to, scratch);
-    }
-}
-
-static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
-{
-    e3tp_sinks to = {.first = t->sweep->call->graph->piece[t->first].place};
-    for (int k = 0; k < OP_COUNT; k++) {
-        to.message[k] = t->messages + t->message[k];
-        to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
-    }
-    for (int i = 0; i < 2; i++) {
-        to.factors[i] = t->messages + t->factors[i];
-        to.gradient[i] = t->messages + t->gradient[i];
-    }
-    to.table_row = (size_t *)(void *)(t->messages + t->table_row);
-    return to;
-}
-
-/* The pieces of the window that a leaf sums over. */
-static void pieces_work(void *ctx, size_t worker)
-{
-    windows_task *t = ctx;
-    for (;;) {
-        const size_t leaf = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (leaf >= t->leaves)
-            return;
-        const e3tp_sinks to = sinks_of(t, leaf);
-        for (size_t piece = t->first + leaf; piece < t->end; piece += t->leaves)
-            run_piece(t, piece, &to, t->scratch + worker * t->sweep->bytes);
-    }
-}
-
-/* A window's n places by the row of a result that they add to, and the number of that row. */
-typedef struct ordered {
-    const uint16_t *list;
-    size_t n;
-    const int32_t *sender; /* by place, or */
-    const size_t *type;
-} ordered;
-
-static size_t row_of(const ordered *o, size_t i)
-{
-    return o->sender ? (size_t)o->sender[o->list[i]] : o->type[o->list[i]];
-}
-
-static ordered order_of(const windows_task *t, int k)
-{
-    const e3tp_graph *g = t->sweep->call->graph;
-    const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
-    if (goes_to_senders(t, k))
-        return (ordered){g->by_sender + first, n, g->sender + first, NULL};
-    return (ordered){t->by_type, n, NULL, (const size_t *)(const void *)(t->messages + t->type)};
-}
-
-/* Where part p begins: not between two places of one row. */
-static size_t part_start(const ordered *o, size_t p)
-{
-    size_t i = o->n * p / E3TP_PIECES;
-    while (i > 0 && i < o->n && row_of(o, i) == row_of(o, i - 1))
-        i++;
-    return i;
-}
-
-static void add_message(const windows_task *t, int k, size_t at, size_t row)
-{
-    const e3tp_sweep *s = t->sweep;
-    const size_t width = s->call->job->width[k];
-    const char *from = t->messages + t->message[k] + at * s->row[k];
-    if (e3tp_sweep_is_wide(s))
-        e3tp_sum_add_wide((double *)added_at(t, k) + row * width, (const float *)(const void *)from,
-                          width);
-    else
-        e3tp_sum_add(s->element, (char *)added_at(t, k) + row * s->row[k], from, width);
-}
-
-static void add_messages(const windows_task *t, size_t p)
-{
-    for (int k = 0; k < OP_COUNT; k++) {
-        if (!keeps_rows(t, k))
-            continue;
-        const ordered o = order_of(t, k);
-        const size_t end = part_start(&o, p + 1);
-        for (size_t i = part_start(&o, p); i < end; i++)
-            add_message(t, k, o.list[i], row_of(&o, i));
-    }
-}
-
-/* Columns of a table are cut so that a part of all its rows stays in the second-level cache, and
-   threads can share them out. */
-static size_t table_parts(const e3tp_sweep *s)
-{
-    return e3tp_sweep_has_table(s) ? (s->row[OP_W] + TABLE_BYTES - 1) / TABLE_BYTES : 0;
-}
-
-/* A part of the table's columns: every row of it gets what the window has for it.
- */
-static void add_to_table(const windows_task *t, size_t p)
-{
-    const e3tp_sweep *s = t->sweep;
-    const e3tp_graph *g = s->call->graph;
-    const e3tp_maker *m = &s->call->job->maker;
-    const bool wide = e3tp_sweep_is_wide(s);
-    const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element,
-                 from = p * columns, to = width - from < columns ? width : from + columns;
-    const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place,
-                           e3tp_maker_terms(m),
-                           width,
-                           t->messages + t->factors[0],
-                           (const size_t *)(const void *)(t->messages + t->table_row),
-                           t->by_row};
-    const char *gw = t->messages + t->gradient[0];
-    if (e3tp_sweep_keeps_pair(s, 1))
-        m->expand->table_of_two(&e, t->messages + t->factors[1], gw, t->messages + t->gradient[1],
-                                added_at(t, OP_W), wide, from, to);
-    else
-        m->expand->table(&e, gw, added_at(t, OP_W), wide, from, to);
-}
-
-/* Parts of senders, and of a table's columns. */
-static void messages_work(void *ctx, size_t worker)
-{
-    windows_task *t = ctx;
-    (void)worker;
-    const size_t parts = E3TP_PIECES + table_parts(t->sweep);
-    for (;;) {
-        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (part >= parts)
-            return;
-        if (part < E3TP_PIECES)
-            add_messages(t, part);
-        else
-            add_to_table(t, part - E3TP_PIECES);
-    }
-}
-
-/* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the
-   numbers. Offsets: of the rows, and of two lists, one of which is returned. */
-static const uint16_t *sort_places(const windows_task *t, size_t n, size_t rows, size_t of_row,
-                                   const size_t of_list[2])
-{
-    const size_t *row = (const size_t *)(const void *)(t->messages + of_row);
-    uint16_t *order = (uint16_t *)(void *)(t->messages + of_list[0]),
-             *next = (uint16_t *)(void *)(t->messages + of_list[1]);
-    for (size_t i = 0; i < n; i++)
-        order[i] = (uint16_t)i;
-    for (int byte = 0; byte == 0 || (rows - 1) >> 8 * byte; byte++) {
-        size_t start[257] = {0};
-        for (size_t i = 0; i < n; i++)
-            start[(row[i] >> 8 * byte & 255) + 1]++;
-        for (int d = 0; d < 256; d++)
-            start[d + 1] += start[d];
-        for (size_t i = 0; i < n; i++)
-            next[start[row[order[i]] >> 8 * byte & 255]++] = order[i];
-        uint16_t *last = order;
-        order = next, next = last;
-    }
-    return order;
-}
-
-static void sort_window(windows_task *t)
-{
-    const e3tp_conv_call *c = t->sweep->call;
-    const size_t first = c->graph->piece[t->first].place, n = c->graph->piece[t->end].place - first;
-    if (sorts_places(t->sweep))
-        t->by_row = sort_places(t, n, table_rows(t->sweep), t->table_row, t->order);
-    if (!has_many_types(t->sweep))
-        return;
-    size_t *type = (size_t *)(void *)(t->messages + t->type);
-    for (size_t i = 0; i < n; i++)
-        type[i] = (size_t)c->edge_type[c->graph->edge[first + i]];
-    t->by_type = sort_places(t, n, c->num_types, t->type, t->type_order);
-}
-
-static void run_windows(windows_task *t, size_t workers)
-{
-    const e3tp_graph *g = t->sweep->call->graph;
-    const e3tp_parallel *parallel = t->sweep->call->job->parallel;
-    for (size_t w = 0; w < e3tp_graph_windows(g); w++) {
-        t->end = e3tp_graph_window(g, w, &t->first);
-        atomic_init(&t->next, 0);
-        e3tp_parallel_run(parallel, workers, pieces_work, t);
-        atomic_init(&t->next, 0);
-        sort_window(t);
-        if (t->message_bytes)
-            e3tp_parallel_run(parallel, workers, messages_work, t);
-    }
-}
-
-static void clear_added(const windows_task *t)
-{
-    for (int k = 0; k < OP_COUNT; k++)
-        if (added_count(t, k))
-            memset(added_at(t, k), 0, added_count(t, k) * e3tp_sweep_sum_element(t->sweep));
-}
-
-static void deliver_added(const windows_task *t)
-{
-    for (int k = 0; k < OP_COUNT && e3tp_sweep_is_wide(t->sweep); k++)
-        if (added_count(t, k))
-            e3tp_sum_round(t->sweep->call->out[k], added_at(t, k), added_count(t, k));
-}
-
-static void deliver_sums(const windows_task *t)
-{
-    const e3tp_sweep *s = t->sweep;
-    const size_t element = e3tp_sweep_sum_element(s);
-    for (int k = 0; k < OP_COUNT; k++) {
-        const size_t n = sum_count(t, k);
-        char *sum = t->sums + t->sum[k];
-        if (!n)
-            continue;
-        e3tp_sum_leaves(element, sum, t->leaf_bytes, t->leaves, n);
-        if (e3tp_sweep_is_wide(s))
-            e3tp_sum_round(s->call->out[k], (const double *)(const void *)sum, n);
-        else
-            memcpy(s->call->out[k], sum, n * element);
-    }
-}
-
-static size_t windows_bytes(const e3tp_sweep *s, size_t workers)
-{
-    windows_task t = {.sweep = s};
-    lay_out(&t);
-    return t.message_bytes + t.leaves * t.leaf_bytes + t.wide_bytes + workers * s->bytes;
-}
-
-static void sweep_windows(const e3tp_sweep *s, size_t workers, char *memory)
-{
-    windows_task t = {.sweep = s};
-    lay_out(&t);
-    const size_t sums = t.leaves * t.leaf_bytes;
-    t.messages = memory;
-    t.sums = t.messages + t.message_bytes;
-    t.wides = t.sums + sums;
-    t.scratch = t.wides + t.wide_bytes;
-    memset(t.sums, 0, sums);
-    clear_added(&t);
-    run_windows(&t, workers);
-    deliver_sums(&t);
-    deliver_added(&t);
-}
-
 /* ---- passes ---- */
 
 /* The walks of a pass, each for some of its results: z, or gradients; of receivers, or of the
@@ -560,7 +170,7 @@ static size_t most_items(const e3tp_graph *g, int walk)
 
 static size_t walk_bytes(const e3tp_sweep *s, int walk, size_t workers)
 {
-    return is_of_receivers(walk) ? receivers_bytes(s, workers) : windows_bytes(s, workers);
+    return is_of_receivers(walk) ? receivers_bytes(s, workers) : e3tp_windows_bytes(s, workers);
 }
 
 static e3tp_status run_walk(const e3tp_conv_call *c, int walk)
@@ -573,7 +183,7 @@ static e3tp_status run_walk(const e3tp_conv_call *c, int walk)
     void *own = c->work ? NULL : e3tp_alloc(job->allocator, walk_bytes(&s, walk, workers), 1);
     if (!own && !c->work)
         return E3TP_E_NOMEM;
-    (is_of_receivers(walk) ? sweep_receivers : sweep_windows)(&s, workers, own ? own : c->work);
+    (is_of_receivers(walk) ? sweep_receivers : e3tp_windows_run)(&s, workers, own ? own : c->work);
     e3tp_free(job->allocator, own);
     return E3TP_OK;
 }

@@ -375,3 +375,13 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
         if (s->wanted[k] && is_kept(s, k))
             deliver(s, g, k, to, scratch);
 }
+
+void e3tp_segments_run(const e3tp_sweep *s, size_t receiver, size_t from, size_t end,
+                       const e3tp_sinks *to, char *scratch)
+{
+    for (size_t place = from; place < end; place += s->rows) {
+        const size_t left = end - place;
+        const e3tp_segment g = {receiver, place, left < s->rows ? left : s->rows};
+        e3tp_segment_run(s, &g, to, scratch);
+    }
+}

@@ -114,5 +114,8 @@ void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char
 /* Results of a place RECEIVER are added to its row, or to the sum where sums are wide. */
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch);
+/* Places from .. end - 1, of one receiver, segment by segment. */
+void e3tp_segments_run(const e3tp_sweep *s, size_t receiver, size_t from, size_t end,
+                       const e3tp_sinks *to, char *scratch);
 
 #endif
