@@ -10,19 +10,12 @@
    the registers, 16 or (AVX-512) 32; four rows at least, for the terms of a spline. */
 enum { ROWS = V_BYTES == 64 ? 6 : 4, COLUMNS = V_BYTES == 64 ? 4 : V_BYTES == 32 ? 3 : 2 };
 
-/* How many from this one on have the same first; by e's order, and as they come. */
-static size_t ordered_run_of(const e3tp_expand *e, size_t k)
+/* How many from the k-th on have the same first, by an order or, NULL, as they come. */
+V_INLINE size_t run_of(const e3tp_expand *e, const uint16_t *order, size_t k)
 {
+    const size_t first = e->first[order ? order[k] : k];
     size_t n = 1;
-    while (k + n < e->n && e->first[e->order[k + n]] == e->first[e->order[k]])
-        n++;
-    return n;
-}
-
-static size_t run_of(const e3tp_expand *e, size_t i)
-{
-    size_t n = 1;
-    while (i + n < e->n && e->first[i + n] == e->first[i])
+    while (k + n < e->n && e->first[order ? order[k + n] : k + n] == first)
         n++;
     return n;
 }
@@ -179,7 +172,7 @@ static void rows(const e3tp_expand *e, const void *table, void *out, bool add)
                    *t = (const real *)table + e->first[i] * width;
         real *to = (real *)out + i * width;
         const product p = {terms, b, terms, 1, t, to, width, add};
-        n = run_of(e, i);
+        n = run_of(e, NULL, i);
         if (terms != 4 || n > 1)
             multiply(&p, n, 0, width);
         else if (add)
@@ -305,7 +298,7 @@ static void terms(const e3tp_expand *e, const void *table, const void *g, void *
                         e->terms,
                         e->width,
                         add};
-        n = run_of(e, i);
+        n = run_of(e, NULL, i);
         for (size_t k = 0, count; k < e->terms; k += count) {
             count = e3tp_cut(e->terms - k, DOT_TERMS);
             for (size_t r = 0, some; r < n; r += some) {
@@ -460,7 +453,7 @@ V_INLINE void four_runs(const int sets, const e3tp_expand *e, const real *const 
         four_run p = {.order = e->order + k,
                       .width = e->width,
                       .t = gtable + e->first[e->order[k]] * e->width};
-        p.n = n = ordered_run_of(e, k);
+        p.n = n = run_of(e, e->order, k);
         for (size_t j = k + n; j < e->n && j < k + 2 * n; j++)
             for (int i = 0; i < sets; i++)
                 fetch(g[i] + e->order[j] * e->width, from, to);
@@ -481,7 +474,7 @@ static void table(const e3tp_expand *e, const void *g, void *gtable, bool wide, 
     for (size_t i = 0, n; i < e->n; i += n) {
         const real *b = (const real *)e->b + i * terms, *in = (const real *)g + i * width;
         const size_t at = e->first[i] * width;
-        n = run_of(e, i);
+        n = run_of(e, NULL, i);
         if (i + AHEAD < e->n)
             fetch(in + AHEAD * width, from, to);
         if (wide && sizeof(real) < sizeof(double)) {
