@@ -234,9 +234,14 @@ e3tp_status e3tp_desc_set_channels(e3tp_desc *d, size_t channels)
     return E3TP_OK;
 }
 
+static bool takes_two_signals(e3tp_op op)
+{
+    return e3tp_op_is_signal(op) && op != E3TP_OP_GAUNT_POWER;
+}
+
 e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n)
 {
-    CHECK(d, e3tp_op_is_signal(d->spec.op) && d->spec.op != E3TP_OP_GAUNT_POWER,
+    CHECK(d, takes_two_signals(d->spec.op),
           "set_y_channels: only products of two signals have channels of y");
     d->spec.y_channels = n;
     return E3TP_OK;
@@ -244,7 +249,7 @@ e3tp_status e3tp_desc_set_y_channels(e3tp_desc *d, size_t n)
 
 e3tp_status e3tp_desc_set_y_zonal(e3tp_desc *d, int zonal)
 {
-    CHECK(d, e3tp_op_is_bilinear(d->spec.op),
+    CHECK(d, e3tp_op_is_of_functions(d->spec.op),
           "set_y_zonal: only products of two functions on the sphere have a y about the pole");
     d->spec.zonal = zonal != 0;
     return E3TP_OK;
@@ -260,7 +265,7 @@ e3tp_status e3tp_desc_set_rank(e3tp_desc *d, size_t rank)
 
 e3tp_status e3tp_desc_set_common_output(e3tp_desc *d, int common)
 {
-    CHECK(d, e3tp_op_is_signal(d->spec.op) && d->spec.op != E3TP_OP_GAUNT_POWER,
+    CHECK(d, takes_two_signals(d->spec.op),
           "set_common_output: only products of two signals have factors of z");
     d->spec.common_output = common != 0;
     return E3TP_OK;

@@ -24,7 +24,7 @@ static inline bool e3tp_op_is_signal(e3tp_op op)
 }
 
 /* Whether it is a product of two functions on the sphere. */
-static inline bool e3tp_op_is_bilinear(e3tp_op op)
+static inline bool e3tp_op_is_of_functions(e3tp_op op)
 {
     return op == E3TP_OP_GAUNT || op == E3TP_OP_BRACKET || op == E3TP_OP_COMPLETE ||
            op == E3TP_OP_MATRIX;
