@@ -329,8 +329,6 @@ static e3tp_status make_signals(e3tp_problem *p, const e3tp_spec *s, const e3tp_
 {
     signal_lists h;
     p->zonal = s->zonal;
-    if (p->zonal && p->layout[1] == E3TP_MUL_IR)
-        p->layout[1] = E3TP_IR_MUL; /* the same for single components, and packs as one */
     E3TP_TRY(set_channels(p, s, why));
     E3TP_TRY(make_signal_blocks(p, s, &h, a, why));
     E3TP_TRY(choose_spin(p, s, why));
@@ -367,10 +365,22 @@ static e3tp_weights weight_kind(const e3tp_problem *p, const e3tp_spec *s)
     return s->weights < 0 ? E3TP_WEIGHTS_SHARED : (e3tp_weights)s->weights;
 }
 
+/* Blocks of scalars or of one channel lie alike in MUL_IR and IR_MUL: operands of such are of the
+   latter, whose lines need no packing. */
+static void choose_layout(e3tp_problem *p, int k, e3tp_layout callers)
+{
+    bool alike = true;
+    for (size_t i = 0; i < p->nblocks[k]; i++)
+        alike = alike && (p->blocks[k][i].l == 0 || p->blocks[k][i].mul <= 1);
+    p->layout[k] = alike && callers == E3TP_MUL_IR ? E3TP_IR_MUL : callers;
+}
+
 static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                          e3tp_message *why)
 {
     E3TP_TRY((e3tp_op_is_signal(s->op) ? make_signals : make_product)(p, s, a, why));
+    for (int k = 0; k < 3; k++)
+        choose_layout(p, k, s->layout[k]);
     p->weights = weight_kind(p, s);
     if (p->weight_numel && p->weights == E3TP_WEIGHTS_NONE)
         return e3tp_fail(why, E3TP_E_INVALID, "weights: NONE, but the paths take %zu weights",
@@ -389,8 +399,6 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3
     p->dtype = s->dtype;
     /* The strengths are those of one convention. */
     p->sign = e3tp_op_is_signal(s->op) ? E3TP_SIGN_E3NN : s->sign;
-    for (int k = 0; k < 3; k++)
-        p->layout[k] = s->layout[k];
     p->grid_theta = s->grid_theta;
     p->grid_phi = s->grid_phi;
     p->quadrature = s->quadrature;

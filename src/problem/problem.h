@@ -52,7 +52,8 @@ typedef struct e3tp_problem {
     e3tp_op op;
     e3tp_dtype dtype;
     e3tp_sign sign;
-    e3tp_layout layout[3]; /* of x, y, z: MUL_IR, IR_MUL, BATCH_LAST (component order of IR_MUL) */
+    e3tp_layout layout[3]; /* of x, y, z: MUL_IR, IR_MUL, BATCH_LAST (component order of IR_MUL);
+                              IR_MUL where that and MUL_IR are the same */
     size_t nblocks[3];     /* x, y, z */
     e3tp_block *blocks[3];
     size_t dim[3]; /* elements per row of x, y, z */
