@@ -89,6 +89,8 @@ void e3tp_cg_find_whole(e3tp_cg_plan *g)
     if (p->factor_weights || p->npaths == 0 || n < 2 || n > E3TP_CG_WHOLE_LMAX + 1 || g->y_rows)
         return;
     const e3tp_mode mode = p->paths[0].mode;
+    if (mode == E3TP_UVU && n > E3TP_CG_WHOLE_UVU + 1)
+        return;
     const size_t mul = p->blocks[0][0].mul, of_y = mode == E3TP_UUU ? mul : 1;
     if ((mode != E3TP_UUU && mode != E3TP_UVU) || !holds_degrees(p, 0, n, mul) ||
         !holds_degrees(p, 1, n, of_y))

@@ -11,7 +11,7 @@
 #include "cg/cg_pairs.h"
 
 /* Kernels are there for L = 1..LMAX and the sets ALL and EVEN. */
-enum { E3TP_CG_WHOLE_LMAX = 5, E3TP_CG_WHOLE_SETS = 2 };
+enum { E3TP_CG_WHOLE_LMAX = 4, E3TP_CG_WHOLE_UVU = 3, E3TP_CG_WHOLE_SETS = 2 };
 
 /* Results of degree l, of even l1 + l2 + l3 [0] or of odd [1], begin at component first[][l]. */
 typedef struct e3tp_cg_results {

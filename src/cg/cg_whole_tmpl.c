@@ -11,7 +11,7 @@
 #define LINES_(r) e3tp_cg_lines_##r
 #define LINES(r) LINES_(r)
 
-#define EACH_L(X) X(1) X(2) X(3) X(4) X(5)
+#define EACH_L(X) X(1) X(2) X(3) X(4)
 #define DECLARE(l) extern const WHOLES(E3TP_REAL) E3TP_NAME(e3tp_cg_whole_l##l);
 #define ENTRY(l) [l] = &E3TP_NAME(e3tp_cg_whole_l##l),
 EACH_L(DECLARE)
