@@ -47,34 +47,37 @@ static size_t components(const e3tp_block *b)
 
 /* ---- sources ---- */
 
-/* The lines of a path and channel v of y from a row on: in the caller's rows, or in scratch as
-   [v][row][tile]. */
-static real *line_of(const frame *f, size_t path, size_t v, size_t row, bool in_place, bool one_row,
+/* The lines of a path and channel v of y: in the caller's rows, or in scratch as [v][row][tile]. */
+static real *line_of(const frame *f, size_t path, size_t v, bool in_place, bool one_row,
                      const real *callers, const real *lines, size_t *row_step)
 {
     const e3tp_coupling *c = &f->p->paths[path];
     const size_t tiles = (f->p->blocks[0][c->in1].mul + T - 1) / T;
     const size_t before = f->plan->path[path].lines + v * (one_row ? 1 : f->n) * tiles;
     *row_step = in_place ? (size_t)f->r->sw : one_row ? 0 : tiles * T;
-    return (real *)(uintptr_t)(in_place ? callers + c->w_offset : lines + before * T) +
-           row * *row_step;
+    return (real *)(uintptr_t)(in_place ? callers + c->w_offset : lines + before * T);
 }
 
-/* NULL: ones. */
-static const real *weights_of(const frame *f, size_t path, size_t v, size_t row, size_t *row_step)
+/* Weights from a row on, or with an index of the rows from there on. NULL: ones. */
+static const real *weights_of(const frame *f, size_t path, size_t v, size_t row, source *s)
 {
     if (!f->p->paths[path].has_weight)
         return NULL;
-    return line_of(f, path, v, row, e3tp_cg_reads_weights(f, path), e3tp_cg_one_line(f), f->r->w,
-                   f->lw, row_step);
+    const bool in_place = e3tp_cg_reads_weights(f, path);
+    const real *first =
+        line_of(f, path, v, in_place, e3tp_cg_one_line(f), f->r->w, f->lw, &s->w_row);
+    const bool gathered = in_place && f->r->iw;
+    s->w_index = gathered ? f->r->iw + row : NULL;
+    return gathered ? first : first + row * s->w_row;
 }
 
 static void want_weight_gradient(const frame *f, size_t path, size_t v, size_t row, source *s)
 {
     if (!f->r->gw || !f->p->paths[path].has_weight)
         return;
-    s->gw = line_of(f, path, v, row, e3tp_cg_writes_weights(f, path), false, f->r->gw, f->lgw,
-                    &s->gw_row);
+    s->gw =
+        line_of(f, path, v, e3tp_cg_writes_weights(f, path), false, f->r->gw, f->lgw, &s->gw_row) +
+        row * s->gw_row;
     s->gw_fresh = e3tp_cg_overwrites(f);
 }
 
@@ -110,10 +113,10 @@ static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *
     const frame *t = f->tangent;
     const bool dx = t && t->r->x, dw = t && t->r->w && f->p->paths[path].has_weight;
     set_rows(s, dx ? t : f, path, 0, g);
-    s->w = weights_of(dw && !dx ? t : f, path, v, g * T, &s->w_row);
+    s->w = weights_of(dw && !dx ? t : f, path, v, g * T, s);
     if (dx && dw) {
         s->v2 = group_of(f, path, 0, g);
-        s->w2 = weights_of(t, path, v, g * T, &s->w_row);
+        s->w2 = weights_of(t, path, v, g * T, s);
     }
     return !t || dx || dw;
 }
@@ -145,7 +148,7 @@ static void enter_forward(const results *q, batch *t, size_t path, size_t v, siz
         return;
     source *s = next_source(t);
     set_rows(s, f, path, 0, g);
-    s->w = weights_of(f, path, v, g * T, &s->w_row);
+    s->w = weights_of(f, path, v, g * T, s);
     enter(q, t, tangent, path, v, g);
 }
 
@@ -159,7 +162,7 @@ static void enter_back(const results *q, batch *t, const frame *y, const frame *
     set_rows(s, f, path, 2, g);
     s->only_gw = !weights;
     if (weights)
-        s->w = weights_of(weights, path, v, g * T, &s->w_row);
+        s->w = weights_of(weights, path, v, g * T, s);
     if (x) {
         s->x = group_of(x, path, 0, g);
         want_weight_gradient(f, path, v, g * T, s);
@@ -203,7 +206,7 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
 
 /* ---- results ---- */
 
-static mix_job job_of(const results *q, const batch *t, bool first)
+static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
 {
     const frame *f = q->f;
     mix_job m = {.tiles = tiles_of_row(q),
@@ -217,13 +220,23 @@ static mix_job job_of(const results *q, const batch *t, bool first)
                  .z_step = q->to.step};
     for (size_t i = 0; i < t->count; i++)
         m.paired = m.paired || t->from[i].v2;
-    if (f->r->sw && !f->r->iw)
+    if (f->r->sw) {
         m.prefetch = f->sum ? T : AHEAD;
+        m.indices = f->n - g * T + f->r->more;
+    }
     if (f->back && q->count) {
         const block_lines x = frame_lines(f, q->path[0], 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
     }
     return m;
+}
+
+/* Rows that are gathered have those of the next call behind them. */
+static void fetch_listed(const frame *f, size_t g, mix_job *m)
+{
+    m->fetch_index = f->r->ix + f->n + g * T;
+    m->fetch_indices = f->r->more > g * T ? f->r->more - g * T : 0;
+    m->fetch_apart = f->n;
 }
 
 /* Lines of x and gz that the next call reads: this block of results fetches its share. */
@@ -236,12 +249,16 @@ static void fetch_later(const results *q, size_t g, mix_job *m)
     for (int k = 0; k < (f->back ? 3 : 1); k += 2) {
         const ptrdiff_t row = k == 0 ? r->sx : r->sz;
         const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
-        if (row == 0 || (k == 0 && r->ix) || f->p->layout[k] == E3TP_BATCH_LAST)
+        const bool listed = k == 0 && r->ix;
+        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !(listed ? r->more : r->ahead))
             continue;
-        m->fetch[k / 2] =
-            (const real *)(k == 0 ? r->x : r->gz) + (g * T + r->ahead) * (size_t)row + from * T;
+        m->fetch[k / 2] = (const real *)(k == 0 ? r->x : r->gz) + from * T;
         m->fetch_row[k / 2] = (size_t)row;
         m->fetch_lines[k / 2] = (block + 1) * lines / blocks - from;
+        if (listed)
+            fetch_listed(f, g, m);
+        else
+            m->fetch[k / 2] += (g * T + r->ahead) * (size_t)row;
     }
 }
 
@@ -252,8 +269,8 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     const size_t rows = min_of(T, f->n - g * T);
     const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
-    mix_job m = job_of(q, t, first);
-    if (f->r->ahead && first)
+    mix_job m = job_of(q, t, g, first);
+    if (first)
         fetch_later(q, g, &m);
     for (; m.first < rows; m.first += m.rows) {
         m.rows = min_of(part, rows - m.first);

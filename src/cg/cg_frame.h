@@ -98,7 +98,7 @@ V_INLINE block_lines frame_lines(const frame *f, size_t path, int k)
 /* Whether kernels read the lines of a path where the caller has them. */
 static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
 {
-    return f->plan->path[path].in_place && !f->r->iw;
+    return f->plan->path[path].in_place;
 }
 
 /* Whether gradients of weights are written once each, not added up. */
@@ -110,7 +110,7 @@ static inline bool e3tp_cg_overwrites(const frame *f)
 /* Whether kernels write the gradients of the weights of a path where the caller wants them. */
 static inline bool e3tp_cg_writes_weights(const frame *f, size_t path)
 {
-    return e3tp_cg_overwrites(f) && e3tp_cg_reads_weights(f, path) && f->r->sw != 0;
+    return e3tp_cg_overwrites(f) && e3tp_cg_reads_weights(f, path) && f->r->sw != 0 && !f->r->iw;
 }
 
 /* Whether results of operand k (0 gx, 2 z), unless all rows add to one, are never packed. */

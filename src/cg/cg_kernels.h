@@ -37,9 +37,10 @@ typedef struct e3tp_cg_quad_group {
    block of results is sum_i M[i][k] w v[i], for each row and tile of channels. Of at most T rows:
 
      v        component i < n of tile t of row r at v + r * row + t * tile + i * step, any alignment
-     index    mix: index[r] in place of r there; NULL: r
+     index    mix, mix_back: index[r] in place of r there; NULL: r
      M        element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
      w        line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
+     w_index  w_index[r] in place of r there; NULL: r
      v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
      x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
               as w does, x as the job says. gw_fresh: written, else added to
@@ -51,6 +52,7 @@ typedef struct e3tp_cg_quad_group {
         size_t row, tile, step; \
         int n;                  \
         const real *M, *w, *w2; \
+        const int64_t *w_index; \
         size_t w_row;           \
         const real *x;          \
         real *gw;               \
@@ -68,12 +70,16 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      paired    some sources have v2; not for mix_back
      prefetch  weights, and mix_back: their gradients, of so many rows further on are fetched (0:
                none)
+     indices   elements of each w_index, rows to be fetched among them
      x_row, x_tile, x_step  of all x, rows as of v
      fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
-               with each row */
+               with each row
+     fetch_index  of fetch[0], of so many rows: with row r those of the rows fetch_index[r], [r +
+               fetch_apart], .., are; NULL: as for fetch[1] */
 #define E3TP_CG_MIX(real, source)                   \
     {                                               \
         size_t first, rows, tiles, count, prefetch; \
+        size_t indices;                             \
         const source *from;                         \
         int n, sum, fresh, paired;                  \
         real *z;                                    \
@@ -81,6 +87,8 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
         size_t x_row, x_tile, x_step;               \
         const real *fetch[2];                       \
         size_t fetch_row[2], fetch_lines[2];        \
+        const int64_t *fetch_index;                 \
+        size_t fetch_indices, fetch_apart;          \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

@@ -239,18 +239,28 @@ V_INLINE void fetch_ahead(const int nv, const real *line, const int to_write)
             __builtin_prefetch(line + v * V_LANES, 0, 2);
 }
 
-/* Weights of row r of a source, and with w2 given the second ones where they are there. */
-V_INLINE void load_weights(const int nv, const source *s, size_t prefetch, size_t r, size_t at,
-                           v_real *w, v_real *w2)
+/* Where the weights of row r are. */
+V_INLINE size_t weights_at(const source *s, size_t r)
 {
-    const size_t line = r * s->w_row + at;
+    return (s->w_index ? (size_t)s->w_index[r] : r) * s->w_row;
+}
+
+/* Weights of a source, and with w2 given the second ones where they are there. */
+V_INLINE void load_weights(const int nv, const source *s, size_t line, v_real *w, v_real *w2)
+{
     load_line(nv, s->w ? s->w + line : NULL, w);
     if (w2)
         clear_sums(nv, w2);
     if (w2 && s->v2)
         load_line(nv, s->w2 + line, w2);
-    if (s->w && prefetch)
-        fetch_ahead(nv, s->w + line + prefetch * s->w_row, 0);
+}
+
+/* Those of the row that m->prefetch says. */
+V_INLINE void fetch_weights(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
+{
+    const size_t later = r + m->prefetch;
+    if (s->w && m->prefetch && (!s->w_index || later < m->indices))
+        fetch_ahead(nv, s->w + weights_at(s, later) + at, 0);
 }
 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
@@ -326,24 +336,50 @@ V_INLINE void add_source(const weighing how, const int n, const int kt, const in
 
 enum { ANY = -1, ANY_PAIRED = -2 };
 
-/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
-   source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
+/* Lines of operand k of a later row, to the second-level cache. */
+V_INLINE void fetch_operand(const mix_job *m, int k, size_t row)
+{
+    const real *from = m->fetch[k] + row * m->fetch_row[k];
+    for (size_t i = 0; i < m->fetch_lines[k]; i++)
+        __builtin_prefetch(from + i * T, 0, 2);
+}
+
+/* Those that row r fetches. */
+static void fetch_operands(const mix_job *m, size_t r)
+{
+    if (m->fetch_index)
+        for (size_t i = r; i < m->fetch_indices; i += m->fetch_apart)
+            fetch_operand(m, 0, (size_t)m->fetch_index[i]);
+    else
+        fetch_operand(m, 0, r);
+    fetch_operand(m, 1, r);
+}
+
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of
+   the one source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in
+   pairs. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
                        size_t rows, size_t t, int lane, int k)
 {
     const size_t at = t * T + (size_t)lane;
     const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
+    const bool fetches = m->fetch[0] && k == 0 && at == 0;
     v_real acc[SUMS], w[MOST_VECTORS], w2[MOST_VECTORS];
     clear_sums(kt * nv, acc);
-    for (size_t r = m->first + row; r < m->first + row + rows; r++)
+    for (size_t r = m->first + row; r < m->first + row + rows; r++) {
+        if (fetches)
+            fetch_operands(m, r);
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
-            load_weights(nv, s, k == 0 ? m->prefetch : 0, r, at, w, how == PAIRED ? w2 : NULL);
+            load_weights(nv, s, weights_at(s, r) + at, w, how == PAIRED ? w2 : NULL);
+            if (k == 0)
+                fetch_weights(nv, m, s, r, at);
 #define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, t, k, lane, w, w2, acc)
             if (only >= 0)
                 ADD(only);
             else
                 BY_COMPONENTS(s->n, ADD)
         }
+    }
     real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
@@ -351,16 +387,6 @@ V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job
     for (int v = 0; v < nv; v++) {
         real *to = z + vector_at(v, m->z_tile);
         v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
-    }
-}
-
-/* To the second-level cache. */
-V_INLINE void fetch_row(const mix_job *m, size_t row)
-{
-    for (int k = 0; k < 2; k++) {
-        const real *from = m->fetch[k] + (m->first + row) * m->fetch_row[k];
-        for (size_t i = 0; i < m->fetch_lines[k]; i++)
-            __builtin_prefetch(from + i * T, 0, 2);
     }
 }
 
@@ -375,11 +401,8 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
     const int nv = vectors_for(kt), rest = NV == 1 ? 1 : PAIR;
     const int step = nv > NV ? nv / NV : 1;
     const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
-    const bool fetches = k == 0 && m.fetch[0];
     for (size_t row = 0; row < m.rows; row += together) {
         const size_t rows = only < 0 ? together : 1;
-        if (fetches)
-            fetch_row(&m, row);
         size_t t = 0;
         for (; t + (size_t)step <= m.tiles; t += (size_t)step)
             for (int lane = 0; lane < step * T; lane += nv * V_LANES)
@@ -402,11 +425,12 @@ V_INLINE void mix_results(const int kt, const mix_job *m, int k)
         ONLY(ANY);
 }
 
-/* How many of n results are taken at once: as many as registers hold, no single one left over. */
+/* How many of n results, an odd number of them or what is left of one, are taken at once: as many
+   as registers hold, no single one left over. */
 V_INLINE int results_of(int n)
 {
-    static const int8_t two[] = {0, 1, 2, 3, 4, 5, 3, 4, 5, 5, 5, 5},
-                        one[] = {0, 1, 2, 3, 4, 5, 3, 7, 5, 9, 7, 7};
+    static const int8_t two[] = {0, 1, 1, 3, 4, 5, 3, 4, 5, 5, 5, 5},
+                        one[] = {0, 1, 1, 3, 4, 5, 3, 7, 5, 9, 7, 7};
     return n > 11 ? MOST_RESULTS : (NV == 1 ? one : two)[n];
 }
 
@@ -420,7 +444,6 @@ static void mix(const mix_job *m)
     for (int k = 0, now; k < m->n; k += now)
         switch (now = results_of(m->n - k)) {
             TAKE(1)
-            TAKE(2)
             TAKE(3)
             TAKE(4)
             TAKE(5)
@@ -451,7 +474,9 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     if (!m->z || s->only_gw)
         return;
     v_real w[PAIR];
-    load_weights(nv, s, k == 0 ? m->prefetch : 0, r, t * T + (size_t)lane, w, NULL);
+    load_weights(nv, s, weights_at(s, r) + t * T + (size_t)lane, w, NULL);
+    if (k == 0)
+        fetch_weights(nv, m, s, r, t * T + (size_t)lane);
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
@@ -502,7 +527,7 @@ V_INLINE void mix_back_rows(const int N, const mix_job *job)
     const mix_job m = *job;
 #define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
     for (size_t row = 0; row < m.rows; row++) {
-        fetch_row(&m, row);
+        fetch_operands(&m, m.first + row);
         for (size_t i = 0; i < m.count; i++) {
             const source s = m.from[i];
             BY_COMPONENTS(s.n, ROW)
@@ -528,14 +553,14 @@ enum {
 V_INLINE void matrix_part(const int ni, const int nk, size_t r, size_t tiles, const source *a,
                           const source *g, int i, int k, v_real *D)
 {
-    const size_t x = r * a->row + (size_t)i * a->step;
+    const size_t x = r * a->row + (size_t)i * a->step, line = weights_at(a, r);
     const real *y = g->v + r * g->row + (size_t)k * g->step;
     v_real acc[ROWS_OF_MATRIX * COLUMNS_OF_MATRIX];
     clear_sums(ni * nk, acc);
     for (size_t t = 0; t < tiles; t++, y += g->tile)
         for (int lane = 0; lane < T; lane += V_LANES) {
             v_real xi[ROWS_OF_MATRIX], w[2];
-            load_weights(1, a, 0, r, t * T + (size_t)lane, w, w + 1);
+            load_weights(1, a, line + t * T + (size_t)lane, w, w + 1);
             V_UNROLL
             for (int p = 0; p < ni; p++)
                 operand(PAIRED, 1, a, x + t * a->tile + (size_t)p * a->step + (size_t)lane, w,

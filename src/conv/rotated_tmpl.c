@@ -62,6 +62,17 @@ static void backward_row(const frame *f, size_t r)
         put_vector(f, slope, v_zero(), (real *)f->c->gv + 3 * r);
 }
 
+/* Gathered rows lie anywhere: while one is at work the next one is fetched. */
+static void fetch_next(const e3tp_block_call *q, size_t width, size_t r)
+{
+    const int64_t *list = q->rows[OP_X];
+    if (!list || r + 1 >= q->n + q->more)
+        return;
+    const real *row = (const real *)q->in[OP_X] + (ptrdiff_t)list[r + 1] * q->stride[OP_X];
+    for (size_t i = 0; i < width; i += T)
+        __builtin_prefetch(row + i, 0, 2);
+}
+
 static void run(const e3tp_rotated *p, const e3tp_rotated_call *c, void *scratch)
 {
     static void (*const passes[])(const frame *, size_t) = {
@@ -79,6 +90,7 @@ static void run(const e3tp_rotated *p, const e3tp_rotated_call *c, void *scratch
     E3TP_NAME(e3tp_frames)(&p->frames, c->q->n, c->v, rows, f.base + f.at.lines);
     for (size_t r = 0; r < c->q->n; r++) {
         f.row = rows + r * p->frames.width;
+        fetch_next(c->q, p->problem->dim[0], r);
         passes[c->q->pass](&f, r);
     }
 }

@@ -121,7 +121,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     s.rows = most_rows(&s, sums);
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
-            s.list[k] = take(&s, s.rows * sizeof(int64_t));
+            s.list[k] = take(&s, 2 * s.rows * sizeof(int64_t));
         s.kept[k] = take(&s, wanted[k] && is_kept(&s, k) ? s.rows * s.row[k] : 0);
     }
     s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
@@ -151,11 +151,19 @@ void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char
 
 /* ---- operands ---- */
 
+/* Places behind those of a segment that its lists name too: they are the next one's. */
+static size_t more_places(const e3tp_sweep *s, const e3tp_segment *g)
+{
+    const size_t left = s->call->graph->num_edges - g->place - g->n;
+    return left < s->rows ? left : s->rows;
+}
+
 /* The rows of operand k: one or those in order from the returned row on, or those of a list. */
 static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *scratch,
                       const int64_t **list)
 {
     const e3tp_graph *graph = s->call->graph;
+    const size_t listed = g->n + more_places(s, g);
     int64_t *own = k < OP_Z ? (int64_t *)(void *)(scratch + s->list[k]) : NULL;
     *list = NULL;
     switch (place_of(s, k)) {
@@ -169,11 +177,11 @@ static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *s
         *list = graph->edge + g->place;
         return 0;
     case E3TP_AT_SENDER:
-        for (size_t i = 0; i < g->n; i++)
+        for (size_t i = 0; i < listed; i++)
             own[i] = graph->sender[g->place + i];
         break;
     case E3TP_AT_TYPE:
-        for (size_t i = 0; i < g->n; i++)
+        for (size_t i = 0; i < listed; i++)
             own[i] = s->call->edge_type[graph->edge[g->place + i]];
         break;
     }
@@ -359,7 +367,8 @@ static void run_rotated(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_s
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch)
 {
-    e3tp_block_call q = {.executor = &s->call->job->executor, .pass = s->pass, .n = g->n};
+    e3tp_block_call q = {
+        .executor = &s->call->job->executor, .pass = s->pass, .n = g->n, .more = more_places(s, g)};
     set_operands(s, g, to, scratch, &q);
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);

@@ -24,6 +24,7 @@ typedef struct e3tp_rows {
     bool past;    /* results are more than caches hold: best written past them */
     size_t ahead; /* so many rows on from the first are those of the next call of this worker; 0:
                      not known. Where rows are not gathered */
+    size_t more;  /* so many rows of that call are in ix, iy and iw behind those of this one */
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)

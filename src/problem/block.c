@@ -215,7 +215,8 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .iy = c->rows[OP_Y],
                        .iw = c->rows[OP_W],
                        .past = c->past,
-                       .ahead = c->ahead};
+                       .ahead = c->ahead,
+                       .more = c->more};
 }
 
 /* Whether the backend can not read the caller's weights as they lie. */

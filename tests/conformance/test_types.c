@@ -17,18 +17,20 @@ enum { GX, GY, GW, HX, HY, HW, RESULTS };
 static e3tp_isa tier;
 
 typedef struct setting {
+    const char *x; /* whole tiles of channels: weights are read where they are */
     size_t types;
     bool typed[OPERANDS]; /* at types, else at edges */
     e3tp_dtype dtype, sums;
 } setting;
 
 static const setting settings[] = {
-    {7, {true, true, true}, E3TP_F32, E3TP_F32},
-    {MANY, {true, true, true}, E3TP_F32, E3TP_F32},
-    {MANY, {false, false, true}, E3TP_F64, E3TP_F64},
-    {MANY, {true, false, false}, E3TP_F32, E3TP_F64},
-    {300, {false, true, true}, E3TP_F64, E3TP_F64},
-    {MANY, {false, true, true}, E3TP_F32, E3TP_F64},
+    {"3x0e+3x1o", 7, {true, true, true}, E3TP_F32, E3TP_F32},
+    {"16x0e+16x1o", 7, {true, false, true}, E3TP_F32, E3TP_F32},
+    {"3x0e+3x1o", MANY, {true, true, true}, E3TP_F32, E3TP_F32},
+    {"3x0e+3x1o", MANY, {false, false, true}, E3TP_F64, E3TP_F64},
+    {"3x0e+3x1o", MANY, {true, false, false}, E3TP_F32, E3TP_F64},
+    {"16x0e+16x1o", 300, {false, true, true}, E3TP_F64, E3TP_F64},
+    {"3x0e+3x1o", MANY, {false, true, true}, E3TP_F32, E3TP_F64},
 };
 
 typedef struct data {
@@ -52,7 +54,7 @@ static double number_at(const void *from, e3tp_dtype t, size_t i)
 
 static e3tp_plan *plan_of(const setting *s, int threads)
 {
-    e3tp_desc *d = layer_desc("3x0e+3x1o", "0e+1o", E3TP_IR_MUL);
+    e3tp_desc *d = layer_desc(s->x, "0e+1o", E3TP_IR_MUL);
     e3tp_desc_set_dtype(d, s->dtype);
     e3tp_desc_set_accumulation(d, s->sums);
     e3tp_desc_set_isa(d, tier);

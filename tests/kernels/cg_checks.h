@@ -133,6 +133,9 @@ static void NAME(check_build)(const KERNELS *k, int o_step, int i_step, bool wei
     NAME(same)(1, want, "build");
 }
 
+/* Rows of weights that every other source has, of 8 at least. */
+static const int64_t NAME(picks)[] = {5, 0, 3, 7, 1, 1, 6, 2, 4, 7, 3, 5, 0, 2, 6, 4};
+
 /* Arrays 0 M, 1 v and v2, 2 w and w2, 3 z, 4 x, 5 gw, 6 gy. Components of tiles apart by a line and
    an element, as callers have them, or packed with a line between tiles. */
 static void NAME(make_sources)(mix_shape s, SOURCE *from)
@@ -151,6 +154,7 @@ static void NAME(make_sources)(mix_shape s, SOURCE *from)
                            .M = NAME(memory)[0] + i * 11 * 13 * T,
                            .w = s.weighted ? w : NULL,
                            .w2 = s.paired ? w + 13 : NULL,
+                           .w_index = i % 2 ? NAME(picks) : NULL,
                            .w_row = tiles * T + 3,
                            .x = NAME(memory)[4] + 3 * i,
                            .gw = s.weighted ? NAME(memory)[5] + i * tiles * T : NULL,
@@ -174,6 +178,7 @@ static MIX NAME(job)(mix_shape s, const SOURCE *from)
                    .fresh = s.fresh,
                    .paired = s.paired,
                    .prefetch = s.fresh,
+                   .indices = s.first + s.rows,
                    .z = NAME(memory)[3],
                    .z_row = s.sum ? 0 : row,
                    .z_tile = s.packed ? (n + 1) * T : T,
@@ -191,7 +196,7 @@ static double NAME(operand)(const SOURCE *s, bool weighted, size_t r, size_t lan
     const double v = (double)s->v[at];
     if (!weighted)
         return v;
-    const size_t line = r * s->w_row + lane;
+    const size_t line = (s->w_index ? (size_t)s->w_index[r] : r) * s->w_row + lane;
     return v * (s->w ? (double)s->w[line] : 1) +
            (s->v2 ? (double)s->v2[at] * (double)s->w2[line] : 0);
 }
@@ -293,6 +298,7 @@ static void NAME(check_mix_y)(const KERNELS *k, mix_shape s)
     s.count = 2;
     NAME(make_sources)(s, from);
     from[0].n = 3;
+    from[0].w_index = NAME(picks);
     from[1].n = 5;
     double *want = NAME(expect)(6);
     for (size_t r = 0; r < s.rows; r++)
