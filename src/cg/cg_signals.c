@@ -70,7 +70,7 @@ e3tp_status e3tp_cg_signal_create(e3tp_cg_signal **out, const e3tp_problem *p, e
     e3tp_cg_signal *g = e3tp_zalloc(a, 1, sizeof *g);
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
-    e3tp_signal_tiles_set(&g->tiles, p, g);
+    e3tp_signal_tiles_set(&g->tiles, p, g, 1);
     e3tp_signal_bind(&g->tiles, &runners[p->dtype][tier]->walk, tier);
     g->lmax = (int)p->nblocks[0] - 1;
     g->gaunt = p->op != E3TP_OP_BRACKET;

@@ -343,7 +343,7 @@ e3tp_status e3tp_cg_zonal_create(e3tp_cg_zonal **out, const e3tp_problem *p, e3t
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
     const e3tp_zonal_runner *r = runner_of(p->dtype, tier);
-    e3tp_signal_tiles_set(&g->tiles, p, g);
+    e3tp_signal_tiles_set(&g->tiles, p, g, 1);
     e3tp_signal_bind(&g->tiles, &r->walk, tier);
     g->ny = p->nblocks[1];
     g->uniform = r->results[1] && is_uniform(p, g->tiles.lanes);

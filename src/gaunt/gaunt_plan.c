@@ -220,7 +220,7 @@ e3tp_status e3tp_gaunt_plan_create(e3tp_gaunt_plan **out, const e3tp_problem *p,
         return e3tp_fail(why, E3TP_E_NOMEM, "gaunt: no memory for the plan");
     g->problem = p;
     g->torus = *t;
-    e3tp_signal_tiles_set(&g->tiles, p, g);
+    e3tp_signal_tiles_set(&g->tiles, p, g, 1);
     e3tp_signal_bind(&g->tiles, runner, tier);
     const e3tp_status status = fill(g, tier, a, why);
     if (status != E3TP_OK) {

@@ -172,6 +172,7 @@ static void lay_out(e3tp_grid_plan *g)
     const size_t T = e3tp_tile_lanes(g->base.problem), samples = e3tp_grid_samples_size(form),
                  chunk = form->separable ? g->chunk * form->ring_step : samples;
     size_t *total = &g->tiles.scratch;
+    const size_t first = *total;
     for (int k = 0; k < 3; k++) {
         const size_t turned = g->fields.nturns[k] ? g->tiles.components[k] * T : 0;
         g->at.turned[k] = e3tp_take(total, T, turned, true);
@@ -185,6 +186,8 @@ static void lay_out(e3tp_grid_plan *g)
                 e3tp_take(total, T, e3tp_signal_joins(g->base.problem, k) ? samples : chunk, true);
         }
     }
+    g->apart = *total - first;
+    *total += (g->tiles.at_once - 1) * g->apart;
 }
 
 static void run(const void *plan, e3tp_pass pass, const e3tp_rows *r, void *scratch)
@@ -208,7 +211,7 @@ e3tp_status e3tp_grid_plan_create(void **out, const e3tp_problem *p, e3tp_tier t
     set_signals(g, p);
     g->base.run = run;
     g->base.destroy = destroy;
-    e3tp_signal_tiles_set(&g->tiles, p, g);
+    e3tp_signal_tiles_set(&g->tiles, p, g, e3tp_fold_repeats(tier));
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     e3tp_status status = E3TP_E_UNSUPPORTED;

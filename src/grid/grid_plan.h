@@ -71,6 +71,7 @@ typedef struct e3tp_grid_plan {
     e3tp_grid_fields fields;
     size_t chunk; /* rings at points at a time; dense: 1 */
     e3tp_grid_layout at;
+    size_t apart; /* elements from what a tile has there to what the next of those at hand has */
 } e3tp_grid_plan;
 
 /* What one lane tile costs, in multiply-adds of whole lines, forward and backward. */

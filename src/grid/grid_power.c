@@ -181,7 +181,7 @@ e3tp_status e3tp_grid_power_create(void **out, const e3tp_problem *p, e3tp_tier 
     g->base.destroy = destroy;
     set_operands(g, p);
     set_linear(g, p);
-    e3tp_signal_tiles_set(&g->tiles, &g->operands, g);
+    e3tp_signal_tiles_set(&g->tiles, &g->operands, g, 1);
     g->base.lanes = g->tiles.lanes;
     g->base.block_rows = g->tiles.block_rows;
     transforms ctx = {p, g->of};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A lane tile of a product of signals: through samples to its results. Compiled once per tier and
+/* Lane tiles of a product of signals: through samples to their results. Compiled once per tier and
    real; exports one const struct.
 
    The three operands are alike: with signals of x, y and gz on the samples, gx is the analysis of
@@ -10,10 +10,12 @@
 #include "grid/grid_plan.h"
 #include "grid/grid_samples.h"
 
+/* Transforms take all tiles at hand at once, each of which has its own scratch; the rest goes tile
+   by tile. */
 typedef struct frame {
     const e3tp_grid_plan *plan;
     const e3tp_signal_call *call;
-    real *base;   /* scratch */
+    real *base;   /* scratch, of the first tile */
     int in_place; /* operand whose samples give way to the products, or -1 */
 } frame;
 
@@ -75,7 +77,7 @@ static void combine(const frame *f, int k, size_t i, size_t ring, size_t count)
                     (ring_at(form, ring + count) - ring_at(form, ring)) / POINT, f->call->adds[k]);
 }
 
-/* Result k on `count` rings from `ring` on. */
+/* Result k of a tile on `count` rings from `ring` on. */
 static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
 {
     const e3tp_grid_plan *g = f->plan;
@@ -91,14 +93,15 @@ static void multiply_rings(const frame *f, int k, size_t ring, size_t count)
 }
 
 /* Samples of signal i of operand k on the rings from `ring` on; of fields as mirror images. */
-static void synthesise(const frame *f, int k, size_t i, const real *from, size_t ring, size_t count)
+static void synthesise(const frame *f, int k, size_t i, source from, size_t ring, size_t count)
 {
     const e3tp_grid_plan *g = f->plan;
     const e3tp_grid_form *form = &g->base.form;
     real *points = points_at(f, k, i, ring);
-    to_points(form, &g->of[k][i], from, ring, count, points);
-    if (e3tp_grid_has_fields(g->base.problem))
-        kernels.unfold(points, (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
+    to_points(form, &g->of[k][i], f->call->count, from, ring, count, points, g->apart);
+    for (size_t j = 0; j < f->call->count && e3tp_grid_has_fields(g->base.problem); j++)
+        kernels.unfold(points + j * g->apart,
+                       (ring_at(form, ring + count) - ring_at(form, ring)) / POINT);
 }
 
 static void turn(const e3tp_grid_plan *g, int k, real *lines)
@@ -110,15 +113,18 @@ static void turn(const e3tp_grid_plan *g, int k, real *lines)
 }
 
 /* Coefficients of operand k as its signals take them. */
-static const real *turned(const frame *f, int k, const real *in)
+static source turned(const frame *f, int k, const real *in)
 {
     const e3tp_grid_plan *g = f->plan;
+    const size_t step = g->tiles.lines[k] * T;
     real *lines = f->base + g->at.turned[k];
     if (!g->fields.nturns[k])
-        return in;
-    memcpy(lines, in, g->tiles.components[k] * T * sizeof(real));
-    turn(g, k, lines);
-    return lines;
+        return (source){in, step};
+    for (size_t j = 0; j < f->call->count; j++) {
+        memcpy(lines + j * g->apart, in + j * step, step * sizeof(real));
+        turn(g, k, lines + j * g->apart);
+    }
+    return (source){lines, g->apart};
 }
 
 /* Result k from its products. */
@@ -126,28 +132,42 @@ static void analyse(const frame *f, int k, real *out)
 {
     const e3tp_grid_plan *g = f->plan;
     const bool adds = g->signals[k] > 1;
+    const size_t tiles = f->call->count, step = g->tiles.components[k] * T;
     if (adds)
-        memset(out, 0, g->tiles.components[k] * T * sizeof(real));
+        memset(out, 0, tiles * step * sizeof(real));
     for (size_t i = 0; i < g->signals[k]; i++)
         if (g->live[k][i])
-            to_coefficients(&g->base.form, &g->of[k][i],
-                            g->base.form.separable ? f->base + g->at.back[k][i]
-                                                   : product_at(f, k, i, 0),
-                            out, adds);
-    turn(g, k, out);
+            to_coefficients(&g->base.form, &g->of[k][i], tiles,
+                            (source){g->base.form.separable ? f->base + g->at.back[k][i]
+                                                            : product_at(f, k, i, 0),
+                                     g->apart},
+                            out, step, adds);
+    for (size_t j = 0; j < tiles; j++)
+        turn(g, k, out + j * step);
 }
 
-static void run_tile(const void *plan, const e3tp_signal_call *call, const void *const in[3],
-                     void *const out[3], const bool fresh[3], void *scratch)
+/* All wanted results on `count` rings from `ring` on. */
+static void multiply_all(const frame *f, size_t ring, size_t count)
+{
+    frame one = *f;
+    for (size_t j = 0; j < f->call->count; j++, one.base += f->plan->apart)
+        for (int k = 0; k < 3; k++)
+            if (f->call->wanted[k])
+                multiply_rings(&one, k, ring, count);
+}
+
+static void run_tiles(const void *plan, const e3tp_signal_call *call, const void *const in[3],
+                      void *const out[3], const bool fresh[3], void *scratch)
 {
     const e3tp_grid_plan *g = plan;
     const frame frame_of_tile = {g, call, scratch, in_place(g, call)}, *f = &frame_of_tile;
     const e3tp_grid_form *form = &g->base.form;
-    const real *from[3][E3TP_GRID_TERMS] = {0};
+    source from[3][E3TP_GRID_TERMS] = {0};
     for (int k = 0; k < 3; k++) {
-        const real *lines = fresh[k] ? turned(f, k, in[k]) : NULL;
+        const source lines = fresh[k] ? turned(f, k, in[k]) : (source){0};
         for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
-            from[k][i] = to_slots(form, &g->of[k][i], lines, f->base + g->at.slots[k][i]);
+            from[k][i] = to_slots(form, &g->of[k][i], call->count, lines,
+                                  f->base + g->at.slots[k][i], g->apart);
     }
     for (size_t ring = 0; ring < form->rings; ring += g->chunk) {
         const size_t count = least(form->rings - ring, g->chunk);
@@ -155,13 +175,11 @@ static void run_tile(const void *plan, const e3tp_signal_call *call, const void 
             for (size_t i = 0; fresh[k] && i < g->signals[k]; i++)
                 if (g->live[k][i])
                     synthesise(f, k, i, from[k][i], ring, count);
-        for (int k = 0; k < 3; k++)
-            if (f->call->wanted[k])
-                multiply_rings(f, k, ring, count);
+        multiply_all(f, ring, count);
     }
     for (int k = 0; k < 3; k++)
         if (call->ends[k])
             analyse(f, k, out[k]);
 }
 
-const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tile, NULL};
+const e3tp_signal_runner E3TP_NAME(e3tp_grid_runner) = {run_tiles, NULL};

@@ -168,10 +168,10 @@ static size_t chunk_at(const e3tp_s2grid *g, size_t ring)
 static void synthesise_tile(const frame *f, e3tp_tile_spot tile, const real *in)
 {
     const e3tp_grid_form *form = &f->g->form;
-    const real *from = to_slots(form, f->t, in, f->slots);
+    const source from = to_slots(form, f->t, 1, (source){in, 0}, f->slots, 0);
     if (!form->separable)
         for (size_t run = 0; run < form->rings; run++)
-            to_points(form, f->t, from, run, 1, f->classes + ring_at(form, run));
+            to_points(form, f->t, 1, from, run, 1, f->classes + ring_at(form, run), 0);
     if (e3tp_s2grid_spots(f->g)) {
         write_spots(f, tile);
         return;
@@ -179,7 +179,7 @@ static void synthesise_tile(const frame *f, e3tp_tile_spot tile, const real *in)
     for (size_t ring = 0; ring < (size_t)form->shape.rings; ring += f->g->chunk) {
         const size_t count = chunk_at(f->g, ring);
         if (form->separable)
-            to_points(form, f->t, from, ring, count, f->classes);
+            to_points(form, f->t, 1, from, ring, count, f->classes, 0);
         write_rings(f, tile, ring, count);
     }
 }
@@ -196,7 +196,8 @@ static void analyse_tile(const frame *f, e3tp_tile_spot tile, real *out)
         if (form->separable)
             rings_to_slots(form, f->t, f->classes, ring, count, f->slots);
     }
-    to_coefficients(form, f->t, form->separable ? f->slots : f->classes, out, false);
+    to_coefficients(form, f->t, 1, (source){form->separable ? f->slots : f->classes, 0}, out, 0,
+                    false);
 }
 
 /* Tiles whose coefficients are packed together. */

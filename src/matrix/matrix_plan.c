@@ -283,7 +283,7 @@ e3tp_status e3tp_matrix_plan_create(e3tp_matrix_plan **out, const e3tp_problem *
     g->spin = p->spin;
     g->n = 2 * (size_t)p->spin + 1;
     g->lines = g->n * g->n;
-    e3tp_signal_tiles_set(&g->tiles, p, g);
+    e3tp_signal_tiles_set(&g->tiles, p, g, 1);
     lay_out(g);
     builder b = {.plan = g};
     const e3tp_status status = fill(&b, a);

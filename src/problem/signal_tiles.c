@@ -58,10 +58,10 @@ static void take(e3tp_signal_tiles *s)
         s->out[k] = e3tp_take(&s->scratch, T, tiles * components, false);
         s->w[k] = e3tp_take(&s->scratch, T, row * factors, false);
         s->gw[k] = e3tp_take(&s->scratch, T, tiles * factors, false);
-        s->scaled[k] = e3tp_take(&s->scratch, T, factors ? components : 0, false);
+        s->scaled[k] = e3tp_take(&s->scratch, T, factors ? s->at_once * components : 0, false);
     }
     for (int k = 0; k < 3 && p->factor_weights && (p->rank > 1 || p->common_y); k++)
-        s->part[k] = e3tp_take(&s->scratch, T, s->components[k] * T, false);
+        s->part[k] = e3tp_take(&s->scratch, T, s->at_once * s->components[k] * T, false);
 }
 
 static bool is_symmetric(const e3tp_problem *p)
@@ -73,11 +73,13 @@ static bool is_symmetric(const e3tp_problem *p)
     return yes;
 }
 
-void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan)
+void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan,
+                           size_t at_once)
 {
     const size_t T = e3tp_tile_lanes(p), C = p->channels;
     *s = (e3tp_signal_tiles){.problem = p,
                              .plan = plan,
+                             .at_once = at_once,
                              .lanes = choose_lanes(p),
                              .powers = p->op == E3TP_OP_GAUNT_POWER,
                              .symmetric = is_symmetric(p)};

@@ -22,7 +22,11 @@ typedef struct e3tp_signal_call {
        (e3tp_signal_joins). Of the tile and term at hand: whether it adds to what the one before
        left, whether the result is to come back. */
     bool joins[3], adds[3], ends[3];
+    size_t count; /* tiles at hand, one after the other: 1, or as many as the plan takes at once */
 } e3tp_signal_call;
+
+/* Most tiles that a plan takes at once. */
+enum { E3TP_SIGNAL_AT_ONCE = 2 };
 
 /* gy of a y common to all channels, over the tiles of a row; z with factors common to all terms,
    over these. */
@@ -37,9 +41,9 @@ static inline int e3tp_signal_stand_in(const e3tp_signal_call *call, int k)
     return k == 1 && call->square ? 0 : k;
 }
 
-/* in, out: components [components[k]][T] of operands, with those of a tangent behind them, and of
-   results of one tile. fresh: a needed operand is not that of the tile and term before. scratch:
-   the worker's. */
+/* in, out: components [count][components[k]][T] of operands, with those of a tangent behind them
+   (tiles are lines[k] lines apart), and of results. fresh: a needed operand is not that of the tile
+   and term before. scratch: the worker's. */
 typedef void e3tp_signal_fn(const void *plan, const e3tp_signal_call *call, const void *const in[3],
                             void *const out[3], const bool fresh[3], void *scratch);
 
@@ -80,6 +84,7 @@ typedef struct e3tp_signal_tiles {
     size_t row_step;    /* rows of a tile: 1, or T with lanes over rows */
     size_t group_tiles; /* tiles of so many rows */
     size_t together;    /* tiles that are packed at a time, at most */
+    size_t at_once;     /* of these that the plan takes, where they have operands of their own */
     size_t block_rows;  /* most rows of a call */
     size_t in[3], out[3], w[3], gw[3], scaled[3]; /* in scratch, elements */
     size_t part[3]; /* and what a tile or term adds to a result, before its factors */
@@ -88,8 +93,9 @@ typedef struct e3tp_signal_tiles {
                  const e3tp_tangents *t, void *scratch);
 } e3tp_signal_tiles;
 
-/* Sizes for p, the walk's part of the scratch, and the plan that tiles are for. */
-void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan);
+/* Sizes for p, the walk's part of the scratch, and the plan that tiles are for, so many at once. */
+void e3tp_signal_tiles_set(e3tp_signal_tiles *s, const e3tp_problem *p, const void *plan,
+                           size_t at_once);
 /* The code of a tile, and of the walk for that tier. */
 void e3tp_signal_bind(e3tp_signal_tiles *s, const e3tp_signal_runner *r, e3tp_tier tier);
 

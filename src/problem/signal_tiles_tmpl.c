@@ -174,14 +174,25 @@ static size_t tile_of(const frame *f, int k, spot here, size_t i)
     return is_common(f, k) ? i / here.nd : f->call.shared[k] ? 0 : i;
 }
 
-/* A term of the sum on a packed tile, which is tile d of its row, and where things are: operands,
-   factors, their gradients and results. */
+/* A term of the sum on packed tiles, one or as many as the plan takes, the first of which is tile d
+   of its row, and where things are: operands, factors, their gradients and results. */
 typedef struct tile {
-    size_t d, term;
+    size_t count, d, term;
     bool first; /* of those that share operands */
-    const real *own[3], *w[3];
+    const real *own[3], *w[3][E3TP_SIGNAL_AT_ONCE];
     real *gw[3], *out[3];
 } tile;
+
+/* Elements from a tile of operand k to the next, and of result k. */
+static size_t operand_step(const frame *f, int k)
+{
+    return f->s->lines[k] * T;
+}
+
+static size_t result_step(const frame *f, int k)
+{
+    return f->s->components[k] * T;
+}
 
 static void set_tile(const frame *f, spot here, size_t i, tile *t)
 {
@@ -189,9 +200,11 @@ static void set_tile(const frame *f, spot here, size_t i, tile *t)
     t->d = here.d + i % here.nd;
     for (int k = 0; k < 3; k++) {
         const size_t to = is_common(f, k) ? i / here.nd : i;
-        t->own[k] = f->base + s->in[k] + tile_of(f, k, here, i) * s->lines[k] * T;
-        t->out[k] = f->base + s->out[k] + to * s->components[k] * T;
-        t->w[k] = f->base + s->w[k] + (f->r->sw ? i : t->d) * f->w_tile[k];
+        t->own[k] = f->base + s->in[k] + tile_of(f, k, here, i) * operand_step(f, k);
+        t->out[k] = f->base + s->out[k] + to * result_step(f, k);
+        for (size_t j = 0; j < t->count; j++)
+            t->w[k][j] =
+                f->base + s->w[k] + (f->r->sw ? i + j : here.d + (i + j) % here.nd) * f->w_tile[k];
         t->gw[k] = f->base + s->gw[k] + i * f->w_tile[k];
     }
 }
@@ -227,14 +240,23 @@ static void end_factors(const frame *f, const tile *t, const e3tp_signal_call *c
                         real *const part[3])
 {
     const e3tp_signal_tiles *s = f->s;
-    for (int k = 0; k < 3; k++) {
-        const size_t n = s->problem->nblocks[k];
-        if (!call->ends[k])
-            continue;
-        if (f->gradients)
-            tiles.overlap(n, s->d[k], t->own[k], part[k], t->gw[k]);
-        tiles.weigh(n, s->d[k], t->w[k], part[k], t->out[k], part[k] != t->out[k]);
-    }
+    for (int k = 0; k < 3; k++)
+        for (size_t j = 0; j < t->count && call->ends[k]; j++) {
+            const size_t n = s->problem->nblocks[k], at = j * result_step(f, k);
+            if (f->gradients)
+                tiles.overlap(n, s->d[k], t->own[k] + j * operand_step(f, k), part[k] + at,
+                              t->gw[k] + j * f->w_tile[k]);
+            tiles.weigh(n, s->d[k], t->w[k][j], part[k] + at, t->out[k] + at, part[k] != t->out[k]);
+        }
+}
+
+/* Factors of an operand into it. */
+static void scale_operand(const frame *f, const tile *t, int k)
+{
+    for (size_t j = 0; j < t->count; j++)
+        tiles.weigh(f->s->problem->nblocks[k], f->s->d[k], t->w[k][j],
+                    t->own[k] + j * operand_step(f, k),
+                    f->base + f->s->scaled[k] + j * operand_step(f, k), false);
 }
 
 /* With factors: of operands times them. */
@@ -246,32 +268,36 @@ static void run_term(const frame *f, const tile *t)
     real *part[3];
     bool fresh[3];
     set_turn(f, t, &call);
+    call.count = t->count;
     for (int k = 0; k < 3; k++) {
         in[k] = f->factors ? f->base + s->scaled[k] : t->own[k];
         part[k] = call.joins[k] || !is_begun(f, t, k) ? t->out[k] : f->base + s->part[k];
         fresh[k] = is_fresh(f, t, k);
         if (call.wanted[k] && s->idle[k] && !call.adds[k])
-            memset(part[k], 0, s->components[k] * T * sizeof(real));
+            memset(part[k], 0, t->count * result_step(f, k) * sizeof(real));
         if (f->factors && fresh[k])
-            tiles.weigh(s->problem->nblocks[k], s->d[k], t->w[k], t->own[k], f->base + s->scaled[k],
-                        false);
+            scale_operand(f, t, k);
     }
     s->tile(s->plan, &call, (const void *const[3]){in[0], in[1], in[2]},
             (void *const[3]){part[0], part[1], part[2]}, fresh, f->base);
     if (call.square && f->to[1] && !call.wanted[1])
-        memcpy(t->out[1], t->out[0], s->components[1] * T * sizeof(real));
+        memcpy(t->out[1], t->out[0], t->count * result_step(f, 1) * sizeof(real));
     if (f->factors)
         end_factors(f, t, &call, part);
 }
 
-static void run_tile(const frame *f, spot here, size_t i, bool first)
+/* Tile i of those packed, and `count` in all from it on. */
+static void run_tile(const frame *f, spot here, size_t i, size_t count, bool first)
 {
-    tile t = {.first = first};
+    tile t = {.count = count, .first = first};
     set_tile(f, here, i, &t);
     for (; t.term < f->terms; t.term++) {
         run_term(f, &t);
-        for (int k = 0; k < 3; k++)
-            t.w[k] += f->w_term[k], t.gw[k] += f->w_term[k];
+        for (int k = 0; k < 3; k++) {
+            for (size_t j = 0; j < count; j++)
+                t.w[k][j] += f->w_term[k];
+            t.gw[k] += f->w_term[k];
+        }
     }
 }
 
@@ -302,8 +328,10 @@ static void run_tiles(const frame *f, spot here, bool first)
     if (f->s->span && !f->factors && !f->common && !shared)
         run_packed(f, n);
     else
-        for (size_t i = 0; i < n; i++)
-            run_tile(f, here, i, first && i == 0);
+        for (size_t i = 0, now; i < n; i += now) {
+            now = f->common || shared ? 1 : fewer(f->s->at_once, n - i);
+            run_tile(f, here, i, now, first && i == 0);
+        }
     for (int k = 0; k < 3; k++) {
         if (f->gradients)
             unpack_factors(f, k, here);

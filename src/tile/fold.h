@@ -28,6 +28,12 @@ static inline size_t e3tp_fold_rows(e3tp_tier t)
     return t == E3TP_TIER_AVX512_ ? 12 : 6;
 }
 
+/* Repeats of a tile of rows that share its coefficients: two where a vector is a line. */
+static inline size_t e3tp_fold_repeats(e3tp_tier t)
+{
+    return t == E3TP_TIER_AVX512_ ? 2 : 1;
+}
+
 /* How rows are cut: `large` tiles of `tile` rows, then `small` tiles of one row less. */
 typedef struct e3tp_fold_cut {
     uint32_t tile, large, small;

@@ -7,9 +7,9 @@
 enum {
     T = 64 / sizeof(real),
     LANES = V_BYTES / sizeof(real),
-    WIDE = V_BYTES == 64 ? 1 : 2, /* vectors in a pass over a line */
-    PASS = WIDE * LANES,
-    ROWS = 12 / WIDE,
+    LINES = V_BYTES == 64, /* a vector is a line */
+    PAIR = 2,              /* vectors that share a coefficient: of a line, or of two repeats */
+    ROWS = LINES ? 12 : 6,
     APART = 8 * T /* from a sample to the next */
 };
 
@@ -25,34 +25,39 @@ typedef struct walk {
 /* Up to TILE_ARGS every loop bound but n is a literal after inlining: the accumulators stay in
    registers. */
 typedef struct accumulators {
-    v_real v[ROWS][WIDE];
+    v_real v[ROWS][PAIR];
 } accumulators;
 
-V_INLINE void clear(const int rows, accumulators *s)
+/* Vectors so far apart of an input, and of an output. */
+typedef struct pair {
+    size_t in, out;
+} pair;
+
+V_INLINE void clear(const int rows, const int nv, accumulators *s)
 {
     V_UNROLL
     for (int r = 0; r < rows; r++)
         V_UNROLL
-    for (int i = 0; i < WIDE; i++)
+    for (int i = 0; i < nv; i++)
         s->v[r][i] = v_zero();
 }
 
-/* The product of a column of the matrix with one line of the input; added to what is there unless
+/* The product of a column of the matrix with nv vectors of the input; added to what is there unless
    first. */
-V_INLINE void add_column(const int rows, const bool first, accumulators *s, const real *A,
-                         const real *in)
+V_INLINE void add_column(const int rows, const int nv, const bool first, accumulators *s,
+                         const real *A, const real *in, pair apart)
 {
-    v_real x[WIDE];
+    v_real x[PAIR];
     V_UNROLL
-    for (int i = 0; i < WIDE; i++) {
-        x[i] = v_load(in + i * LANES);
+    for (int i = 0; i < nv; i++) {
+        x[i] = v_load(in + (size_t)i * apart.in);
         V_PIN(x[i]);
     }
     V_UNROLL
     for (int r = 0; r < rows; r++) {
         const v_real a = v_set1(A[r]);
         V_UNROLL
-        for (int i = 0; i < WIDE; i++)
+        for (int i = 0; i < nv; i++)
             s->v[r][i] = first ? a * x[i] : v_fma(a, x[i], s->v[r][i]);
     }
 }
@@ -64,57 +69,86 @@ V_INLINE const real *input(const bool gathers, const real *in, const int32_t *li
 }
 
 /* n a literal. */
-V_INLINE void sum_few(const int rows, const size_t n, const bool gathers, const real *A,
-                      const int32_t *list, const real *in, accumulators *s)
+V_INLINE void sum_few(const int rows, const int nv, const size_t n, const bool gathers,
+                      const real *A, const int32_t *list, const real *in, pair apart,
+                      accumulators *s)
 {
     V_UNROLL
     for (size_t k = 0; k < n; k++)
-        add_column(rows, k == 0, s, A + k * (size_t)rows, input(gathers, in, list, k));
+        add_column(rows, nv, k == 0, s, A + k * (size_t)rows, input(gathers, in, list, k), apart);
+}
+
+/* The same bits, n not a literal. */
+V_INLINE void sum_in_turn(const int rows, size_t n, const real *A, const int32_t *list,
+                          const real *in, accumulators *s)
+{
+    const pair apart = {0, 0};
+    add_column(rows, 1, true, s, A, in + list[0], apart);
+    V_ROLL
+    for (size_t k = 1; k < n; k++)
+        add_column(rows, 1, false, s, A + k * (size_t)rows, in + list[k], apart);
 }
 
 /* Tiles of few rows add in two chains, which do not wait for one another. */
-V_INLINE void sum_any(const int rows, size_t n, const bool gathers, const real *A,
-                      const int32_t *list, const real *in, accumulators *s)
+V_INLINE void sum_any(const int rows, const int nv, size_t n, const bool gathers, const real *A,
+                      const int32_t *list, const real *in, pair apart, accumulators *s)
 {
     const bool twice = 2 * rows <= ROWS;
     accumulators odd;
-    clear(rows, s);
+    clear(rows, nv, s);
     if (twice)
-        clear(rows, &odd);
+        clear(rows, nv, &odd);
     size_t k = 0;
     for (; k + 1 < n; k += 2, A += 2 * rows) {
-        add_column(rows, false, s, A, input(gathers, in, list, k));
-        add_column(rows, false, twice ? &odd : s, A + rows, input(gathers, in, list, k + 1));
+        add_column(rows, nv, false, s, A, input(gathers, in, list, k), apart);
+        add_column(rows, nv, false, twice ? &odd : s, A + rows, input(gathers, in, list, k + 1),
+                   apart);
     }
     if (k < n)
-        add_column(rows, false, s, A, input(gathers, in, list, k));
+        add_column(rows, nv, false, s, A, input(gathers, in, list, k), apart);
     V_UNROLL
     for (int r = 0; twice && r < rows; r++)
         V_UNROLL
-    for (int i = 0; i < WIDE; i++)
+    for (int i = 0; i < nv; i++)
         s->v[r][i] += odd.v[r][i];
 }
 
-/* few: n as a literal, or 0: any. */
+/* nv vectors. few: n as a literal, or 0: any. */
+V_INLINE void run_vectors(const int rows, const int nv, const size_t few, const bool gathers,
+                          bool adds, size_t n, const real *A, const int32_t *list, const real *in,
+                          real *out, pair apart)
+{
+    accumulators s;
+    if (few)
+        sum_few(rows, nv, few, gathers, A, list, in, apart, &s);
+    else if (LINES && nv == 1 && gathers && n > 0 && n <= FEW)
+        sum_in_turn(rows, n, A, list, in, &s);
+    else
+        sum_any(rows, nv, n, gathers, A, list, in, apart, &s);
+    V_UNROLL
+    for (int r = 0; r < rows; r++) {
+        real *to = out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]);
+        V_UNROLL
+        for (int i = 0; i < nv; i++, to += apart.out)
+            v_store(to, !gathers && adds ? v_load(to) + s.v[r][i] : s.v[r][i]);
+    }
+}
+
+/* Where vectors are lines and inputs few: pairs of repeats alone. */
 V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, const walk *w,
                        size_t n, const real *A, const int32_t *list, const real *in, real *out)
 {
-    for (size_t c = w->count; c; c--, in += w->in_step, out += w->out_step)
-        for (int pass = 0; pass < T; pass += PASS) {
-            accumulators s;
-            if (few)
-                sum_few(rows, few, gathers, A, list, in + pass, &s);
-            else
-                sum_any(rows, n, gathers, A, list, in + pass, &s);
-            V_UNROLL
-            for (int r = 0; r < rows; r++) {
-                real *to = out + (gathers ? (ptrdiff_t)r * APART : (ptrdiff_t)list[r]) + pass;
-                V_UNROLL
-                for (int i = 0; i < WIDE; i++)
-                    v_store(to + i * LANES,
-                            !gathers && w->adds ? v_load(to + i * LANES) + s.v[r][i] : s.v[r][i]);
-            }
-        }
+#define VECTORS(nv, lane, apart) \
+    run_vectors(rows, nv, few, gathers, w->adds, n, A, list, in + (lane), out + (lane), apart)
+    const pair repeats = {w->in_step, w->out_step}, line = {LANES, LANES};
+    size_t c = w->count;
+    for (; LINES && c >= PAIR; c -= PAIR, in += PAIR * w->in_step, out += PAIR * w->out_step)
+        VECTORS(PAIR, 0, repeats);
+    if (LINES && c && !few)
+        VECTORS(1, 0, line);
+    for (; !LINES && c; c--, in += w->in_step, out += w->out_step)
+        for (int lane = 0; lane < T; lane += PAIR * LANES)
+            VECTORS(PAIR, lane, line);
 }
 
 #define TILE_ARGS \
@@ -152,10 +186,17 @@ static void synthesise(const e3tp_fold_step *s, size_t nsteps, const real *table
                        const int32_t *lists, const real *in, size_t in_step, real *out,
                        size_t out_step, size_t count)
 {
-    const walk w = {in_step, out_step, count, false};
-    for (const e3tp_fold_step *end = s + nsteps; s < end; s++)
-        gather_code[s->rows - 1][s->n <= FEW ? s->n : 0](&w, s->n, table + s->matrix,
-                                                         lists + s->list, in, out + s->base);
+    const walk w = {in_step, out_step, count, false}, last = {0, 0, 1, false};
+    const size_t odd = LINES ? count % PAIR : 0, paired = count - odd;
+    for (const e3tp_fold_step *end = s + nsteps; s < end; s++) {
+        const size_t few = s->n <= FEW ? s->n : 0;
+        const real *A = table + s->matrix;
+        const int32_t *list = lists + s->list;
+        gather_code[s->rows - 1][few](&w, s->n, A, list, in, out + s->base);
+        if (odd && few)
+            gather_code[s->rows - 1][0](&last, s->n, A, list, in + paired * in_step,
+                                        out + s->base + paired * out_step);
+    }
 }
 
 static void analyse(const e3tp_fold_step *s, size_t nsteps, const real *table, const int32_t *lists,
