@@ -10,6 +10,7 @@
 
 enum {
     MOST_SOURCES = 64,
+    LEAST_LINES = 2,
     AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
 };
 
@@ -231,6 +232,13 @@ static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
     return m;
 }
 
+/* Whether those of the next call are known; of gathered rows, whether there are lines for each
+   block of results: products to many blocks wait for arithmetic, and fetching only delays them. */
+static bool knows_next(const e3tp_rows *r, bool listed, size_t lines, size_t blocks)
+{
+    return listed ? r->more && lines >= LEAST_LINES * blocks : r->ahead;
+}
+
 /* Rows that are gathered have those of the next call behind them. */
 static void fetch_listed(const frame *f, size_t g, mix_job *m)
 {
@@ -250,7 +258,7 @@ static void fetch_later(const results *q, size_t g, mix_job *m)
         const ptrdiff_t row = k == 0 ? r->sx : r->sz;
         const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
         const bool listed = k == 0 && r->ix;
-        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !(listed ? r->more : r->ahead))
+        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !knows_next(r, listed, lines, blocks))
             continue;
         m->fetch[k / 2] = (const real *)(k == 0 ? r->x : r->gz) + from * T;
         m->fetch_row[k / 2] = (size_t)row;

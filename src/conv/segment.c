@@ -8,8 +8,9 @@
 #include "problem/packed.h"
 
 enum { MOST_SEGMENT = 256 };
-/* Weights that are made stay in the second-level cache until they are read. */
-static const size_t most_made_bytes = (size_t)1 << 18;
+/* Weights that are made stay in the second-level cache until they are read; gathered rows, if all of
+   them take no more. */
+static const size_t most_made_bytes = (size_t)1 << 18, most_gathered_bytes = (size_t)1 << 19;
 
 /* ---- layout ---- */
 
@@ -108,6 +109,16 @@ static size_t block_scratch(const e3tp_sweep *s)
     return again > own ? again : own;
 }
 
+/* Whether it pays to fetch rows before they are gathered: of x by sender, or w by type. */
+static bool fetches_rows(const e3tp_sweep *s)
+{
+    const e3tp_conv_call *c = s->call;
+    return (place_of(s, OP_X) == E3TP_AT_SENDER &&
+            c->graph->num_senders * s->row[OP_X] > most_gathered_bytes) ||
+           (place_of(s, OP_W) == E3TP_AT_TYPE && !e3tp_sweep_makes(s, OP_W) &&
+            c->num_types * s->row[OP_W] > most_gathered_bytes);
+}
+
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
                          bool sums)
 {
@@ -119,6 +130,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
     s.rows = most_rows(&s, sums);
+    s.fetches = fetches_rows(&s);
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
             s.list[k] = take(&s, 2 * s.rows * sizeof(int64_t));
@@ -151,10 +163,11 @@ void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char
 
 /* ---- operands ---- */
 
-/* Places behind those of a segment that its lists name too: they are the next one's. */
+/* Places behind those of a segment that its lists name too, where they are fetched: they are the
+   next one's. */
 static size_t more_places(const e3tp_sweep *s, const e3tp_segment *g)
 {
-    const size_t left = s->call->graph->num_edges - g->place - g->n;
+    const size_t left = s->fetches ? s->call->graph->num_edges - g->place - g->n : 0;
     return left < s->rows ? left : s->rows;
 }
 
