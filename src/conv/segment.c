@@ -8,8 +8,8 @@
 #include "problem/packed.h"
 
 enum { MOST_SEGMENT = 256 };
-/* Weights that are made stay in the second-level cache until they are read; gathered rows, if all of
-   them take no more. */
+/* Weights that are made stay in the second-level cache until they are read; gathered rows, if all
+   of them take no more. */
 static const size_t most_made_bytes = (size_t)1 << 18, most_gathered_bytes = (size_t)1 << 19;
 
 /* ---- layout ---- */
@@ -109,14 +109,16 @@ static size_t block_scratch(const e3tp_sweep *s)
     return again > own ? again : own;
 }
 
-/* Whether it pays to fetch rows before they are gathered: of x by sender, or w by type. */
+/* Whether it pays to fetch rows before they are gathered, of x by sender or of w by type: not where
+   making weights is what takes the time. */
 static bool fetches_rows(const e3tp_sweep *s)
 {
     const e3tp_conv_call *c = s->call;
+    if (e3tp_sweep_makes(s, OP_W) || c->make_weights)
+        return false;
     return (place_of(s, OP_X) == E3TP_AT_SENDER &&
             c->graph->num_senders * s->row[OP_X] > most_gathered_bytes) ||
-           (place_of(s, OP_W) == E3TP_AT_TYPE && !e3tp_sweep_makes(s, OP_W) &&
-            c->num_types * s->row[OP_W] > most_gathered_bytes);
+           (place_of(s, OP_W) == E3TP_AT_TYPE && c->num_types * s->row[OP_W] > most_gathered_bytes);
 }
 
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],

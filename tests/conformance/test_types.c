@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gradients of operands that live at types, few and so many that their rows are sorted: against
-   the sums of those of edges, on any number of threads, in single, double and mixed precision.
+/* Operands that live at types, few and so many that their rows are sorted: z and gradients against
+   those of edges and their sums, on any number of threads, in single, double and mixed precision.
    argv[1] is the tier. */
 #include <math.h>
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 #include "layer.h"
 #include "suite.h"
 
-enum { NODES = 40, EDGES = 4500, MANY = 70000 };
+enum { NODES = 40, EDGES = 4500, MANY = 70000, FETCHED = 1500 };
 enum { X, Y, W, OPERANDS };
-enum { GX, GY, GW, HX, HY, HW, RESULTS };
+enum { GX, GY, GW, HX, HY, HW, Z, RESULTS };
 
 static e3tp_isa tier;
 
 typedef struct setting {
-    const char *x; /* whole tiles of channels: weights are read where they are */
+    const char *x; /* whole tiles of channels: weights are read where they are, fetched before */
     size_t types;
     bool typed[OPERANDS]; /* at types, else at edges */
     e3tp_dtype dtype, sums;
@@ -26,6 +26,7 @@ typedef struct setting {
 static const setting settings[] = {
     {"3x0e+3x1o", 7, {true, true, true}, E3TP_F32, E3TP_F32},
     {"16x0e+16x1o", 7, {true, false, true}, E3TP_F32, E3TP_F32},
+    {"96x0e+96x1o", FETCHED, {true, false, true}, E3TP_F32, E3TP_F32},
     {"3x0e+3x1o", MANY, {true, true, true}, E3TP_F32, E3TP_F32},
     {"3x0e+3x1o", MANY, {false, false, true}, E3TP_F64, E3TP_F64},
     {"3x0e+3x1o", MANY, {true, false, false}, E3TP_F32, E3TP_F64},
@@ -35,7 +36,7 @@ static const setting settings[] = {
 
 typedef struct data {
     int32_t receivers[EDGES], types[EDGES];
-    size_t width[OPERANDS], es;
+    size_t width[OPERANDS], nz, es;
     float *in[2 * OPERANDS + 1]; /* by type: operands, tangents; gz */
 } data;
 
@@ -76,7 +77,8 @@ static void draw(data *q, const setting *s, const e3tp_plan *p)
         q->in[k] = random_floats(s->types * q->width[k], 10u + (unsigned)k);
         q->in[OPERANDS + k] = random_floats(s->types * q->width[k], 20u + (unsigned)k);
     }
-    q->in[2 * OPERANDS] = random_floats(NODES * e3tp_plan_width(p, E3TP_Z), 30);
+    q->nz = NODES * e3tp_plan_width(p, E3TP_Z);
+    q->in[2 * OPERANDS] = random_floats(q->nz, 30);
 }
 
 /* Rows of types, or of edges. */
@@ -91,7 +93,7 @@ static void *rows_of(const data *q, const setting *s, int which, bool typed)
     return to;
 }
 
-/* Backward and double backward with operands where the setting has them, or all at edges. */
+/* All passes but JVP with operands where the setting has them, or all at edges. */
 static void convolve(const data *q, const setting *s, bool edges, int threads, void *out[RESULTS])
 {
     e3tp_plan *p = plan_of(s, threads);
@@ -100,9 +102,8 @@ static void convolve(const data *q, const setting *s, bool edges, int threads, v
     e3tp_place *const place[OPERANDS] = {&d.x, &d.y, &d.w};
     e3tp_graph *g;
     e3tp_conv *c;
-    const size_t nz = NODES * e3tp_plan_width(p, E3TP_Z);
-    void *in[2 * OPERANDS], *gz = malloc(nz * q->es);
-    for (size_t i = 0; i < nz; i++)
+    void *in[2 * OPERANDS], *gz = malloc(q->nz * q->es);
+    for (size_t i = 0; i < q->nz; i++)
         set_number(gz, s->dtype, i, (double)q->in[2 * OPERANDS][i]);
     for (int k = 0; k < OPERANDS; k++) {
         const bool typed = s->typed[k] && !edges;
@@ -114,6 +115,7 @@ static void convolve(const data *q, const setting *s, bool edges, int threads, v
     }
     b.x = in[X], b.y = in[Y], b.w = in[W], b.gz = gz;
     b.ggx = in[OPERANDS + X], b.ggy = in[OPERANDS + Y], b.ggw = in[OPERANDS + W];
+    b.z = out[Z] = calloc(q->nz, q->es);
     b.gx = out[GX], b.gy = out[GY], b.gw = out[GW];
     b.hx = out[HX], b.hy = out[HY], b.hw = out[HW];
     b.edge_type = q->types, b.num_types = s->types;
@@ -121,6 +123,7 @@ static void convolve(const data *q, const setting *s, bool edges, int threads, v
         e3tp_graph_create(&g, E3TP_INT32, q->receivers, q->receivers, EDGES, NODES, NODES, NULL, 0),
         E3TP_OK);
     ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_backward(c, g, &b), E3TP_OK);
     ck_assert_int_eq(e3tp_conv_double_backward(c, g, &b), E3TP_OK);
     for (int k = 0; k < 2 * OPERANDS; k++)
@@ -131,16 +134,29 @@ static void convolve(const data *q, const setting *s, bool edges, int threads, v
     e3tp_plan_destroy(p);
 }
 
+/* Whether a result has a row for each type: of z, never. */
+static bool is_typed(const setting *s, int result)
+{
+    return result != Z && s->typed[result % OPERANDS];
+}
+
+static size_t numbers(const data *q, const setting *s, int result)
+{
+    return result == Z ? q->nz
+                       : (is_typed(s, result) ? s->types : EDGES) * q->width[result % OPERANDS];
+}
+
 /* A result of types against the sums of that of edges. */
 static void compare(const data *q, const setting *s, int result, const void *got,
                     const void *of_edges)
 {
-    const int k = result % OPERANDS;
-    const size_t width = q->width[k], n = (s->typed[k] ? s->types : EDGES) * width;
+    const bool typed = is_typed(s, result);
+    const size_t width = result == Z ? q->nz / NODES : q->width[result % OPERANDS],
+                 n = numbers(q, s, result);
     double *sum = calloc(n, sizeof *sum), largest = 0;
-    for (size_t e = 0; e < EDGES; e++)
+    for (size_t e = 0; e < (result == Z ? NODES : EDGES); e++)
         for (size_t i = 0; i < width; i++) {
-            double *to = &sum[(s->typed[k] ? (size_t)q->types[e] : e) * width + i];
+            double *to = &sum[(typed ? (size_t)q->types[e] : e) * width + i];
             *to += number_at(of_edges, s->dtype, e * width + i);
             largest = fmax(largest, fabs(*to));
         }
@@ -164,8 +180,7 @@ START_TEST(sums)
     for (int threads = 1; threads <= 3; threads++)
         convolve(&q, s, false, threads, out[threads - 1]);
     for (int r = 0; r < RESULTS; r++) {
-        const int k = r % OPERANDS;
-        const size_t bytes = (s->typed[k] ? s->types : EDGES) * q.width[k] * q.es;
+        const size_t bytes = numbers(&q, s, r) * q.es;
         compare(&q, s, r, out[0][r], of_edges[r]);
         for (int t = 1; t < 3; t++)
             ensure(memcmp(out[0][r], out[t][r], bytes) == 0, "result %d: other bits on %d threads",
