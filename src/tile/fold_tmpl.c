@@ -14,7 +14,7 @@ enum {
 };
 
 /* Tiles that gather up to so many inputs have code of their own: the loop over them is unrolled. */
-enum { FEW = 6 };
+enum { FEW = LINES ? 4 : 6 };
 
 /* How a tile is repeated: in and out move on by the steps. adds: to what is in out. */
 typedef struct walk {
@@ -155,11 +155,13 @@ V_INLINE void run_tile(const int rows, const size_t few, const bool gathers, con
     const walk *w, size_t n, const real *A, const int32_t *list, const real *in, real *out
 typedef void tile_code(TILE_ARGS);
 
-#define EACH_SIZE(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3) X(r, 4) X(r, 5) X(r, 6)
+#define EACH_SIZE_4(X, r) X(r, 0) X(r, 1) X(r, 2) X(r, 3) X(r, 4)
 #define EACH_ROWS_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #if V_BYTES == 64
+#define EACH_SIZE EACH_SIZE_4
 #define EACH_ROWS(X) EACH_ROWS_6(X) X(7) X(8) X(9) X(10) X(11) X(12)
 #else
+#define EACH_SIZE(X, r) EACH_SIZE_4(X, r) X(r, 5) X(r, 6)
 #define EACH_ROWS(X) EACH_ROWS_6(X)
 #endif
 

@@ -20,9 +20,9 @@ V_INLINE size_t lane_at(const lanes_of *l, const bool indexed, size_t k)
     return l->base + (indexed ? (size_t)l->index[k] : k) * l->step;
 }
 
-/* Components first..first+w-1 of T lanes, each contiguous, w a literal. */
+/* Components first..first+w-1 of T lanes, each contiguous, w a literal, to lines so far apart. */
 V_INLINE void gather_part(const int w, const bool indexed, const lanes_of *l, const real *from,
-                          size_t first, real *to)
+                          size_t first, real *to, size_t line)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
@@ -35,21 +35,21 @@ V_INLINE void gather_part(const int w, const bool indexed, const lanes_of *l, co
         v_transpose(r);
         V_UNROLL
         for (int m = 0; m < w; m++)
-            v_store(to + (first + (size_t)m) * T + half, r[m]);
+            v_store(to + (first + (size_t)m) * line + half, r[m]);
     }
 }
 
 /* runs: the lanes follow one another, w elements each, so that all but the last may be stored as
    whole vectors: what is too much is overwritten by the next lane. */
 V_INLINE void scatter_part(const int w, const bool runs, const lanes_of *l, real *to, size_t first,
-                           const real *from)
+                           const real *from, size_t line)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
         v_real r[V_BYTES / sizeof(real)];
         V_UNROLL
         for (int m = 0; m < V_LANES; m++)
-            r[m] = m < w ? v_load(from + (first + (size_t)m) * T + half) : v_zero();
+            r[m] = m < w ? v_load(from + (first + (size_t)m) * line + half) : v_zero();
         v_transpose(r);
         V_UNROLL
         for (int k = 0; k < V_LANES; k++) {
@@ -89,11 +89,11 @@ V_INLINE void scatter_part(const int w, const bool runs, const lanes_of *l, real
         break;              \
     }
 
-static void gather_contiguous(const lanes_of *l, size_t d, const real *from, real *to)
+static void gather_contiguous(const lanes_of *l, size_t d, const real *from, real *to, size_t line)
 {
     size_t m = 0;
-#define GATHER(w) gather_part(w, false, l, from, m, to)
-#define GATHER_INDEXED(w) gather_part(w, true, l, from, m, to)
+#define GATHER(w) gather_part(w, false, l, from, m, to, line)
+#define GATHER_INDEXED(w) gather_part(w, true, l, from, m, to, line)
     if (l->index) {
         for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
             GATHER_INDEXED(V_LANES);
@@ -105,11 +105,11 @@ static void gather_contiguous(const lanes_of *l, size_t d, const real *from, rea
     BY_REST(d - m, GATHER)
 }
 
-static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, real *to)
+static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, size_t line, real *to)
 {
     size_t m = 0;
-#define SCATTER_RUNS(w) scatter_part(w, true, l, to, m, from)
-#define SCATTER(w) scatter_part(w, false, l, to, m, from)
+#define SCATTER_RUNS(w) scatter_part(w, true, l, to, m, from, line)
+#define SCATTER(w) scatter_part(w, false, l, to, m, from, line)
     if (l->runs && d < (size_t)V_LANES) {
         BY_REST(d, SCATTER_RUNS)
         return;
@@ -232,8 +232,18 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
 
 /* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 5 or 7 components
    that follow one another, or 4, which rows of one channel to l = 1 have; lanes of adjacent
-   components somewhere; somehow. */
-typedef enum form { LINES, ONE, RUN_3 = 3, RUN_4 = 4, RUN_5 = 5, RUN_7 = 7, LANES, ANY } form;
+   components somewhere; lanes over rows whose channels are adjacent; somehow. */
+typedef enum form {
+    LINES,
+    ONE,
+    RUN_3 = 3,
+    RUN_4 = 4,
+    RUN_5 = 5,
+    RUN_7 = 7,
+    LANES,
+    CHANNELS,
+    ANY
+} form;
 
 static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
@@ -243,7 +253,7 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
     if (channels ? m->channel == 0 : m->row == 0 && !m->index)
         return ONE;
     if (m->component != 1)
-        return ANY;
+        return !channels && m->channel == 1 && m->mul > 1 ? CHANNELS : ANY;
     if (m->d == RUN_4 && !m->index && (channels ? m->channel : m->row) == m->d)
         return RUN_4;
     const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
@@ -267,7 +277,7 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
     else if (how == ONE)
         spread_lane(from + l->base, m->component, m->d, to);
     else if (how == LANES)
-        gather_contiguous(l, m->d, from, to);
+        gather_contiguous(l, m->d, from, to, T);
     else {
         fetch_run((int)how, from + l->later, 0);
         gather_run((int)how, from + l->base, T * (size_t)how, to);
@@ -284,7 +294,7 @@ V_INLINE void unpack_tile(const form how, const bool past, const e3tp_tile_map *
     else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LANES)
-        scatter_contiguous(l, m->d, from, to);
+        scatter_contiguous(l, m->d, from, T, to);
     else {
         if (!past)
             fetch_run((int)how, to + l->later, 1);
@@ -353,6 +363,32 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
                         T);
 }
 
+/* ---- lanes over rows whose channels are adjacent: a component of all channels of T rows as that
+   many components of one, which go to tiles of their own ---- */
+
+static void pack_channels(const e3tp_tile_map *m, const real *from, real *to, size_t stride)
+{
+    for (size_t r = 0; r < m->rows; r += T, to += m->mul * stride) {
+        const lanes_of l = find(m, E3TP_LANES_ROWS, r, 0);
+        for (size_t k = 0; k < m->d && l.n == T; k++)
+            gather_contiguous(&l, m->mul, from + k * m->component, to + k * T, stride);
+        for (size_t u = 0; u < m->mul && l.n < T; u++)
+            gather_any(&l, m->component, m->d, from + u, to + u * stride);
+    }
+}
+
+static void unpack_channels(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+{
+    for (size_t r = 0; r < m->rows; r += T, from += m->mul * stride) {
+        const lanes_of l = find(m, E3TP_LANES_ROWS, r, 0);
+        const bool whole = l.n == T && !l.index;
+        for (size_t k = 0; k < m->d && whole; k++)
+            scatter_contiguous(&l, m->mul, from + k * T, stride, to + k * m->component);
+        for (size_t u = 0; u < m->mul && !whole; u++)
+            scatter_any(&l, m->component, m->d, from + u * stride, to + u);
+    }
+}
+
 /* Whether some tile is not full. */
 V_INLINE bool has_rest(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
@@ -362,6 +398,10 @@ V_INLINE bool has_rest(const e3tp_tile_map *m, e3tp_lanes lanes)
 V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
                       real *to, size_t stride)
 {
+    if (how == CHANNELS) {
+        pack_channels(m, from, to, stride);
+        return;
+    }
     if (how == LINES) {
         visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
         if (!has_rest(m, lanes))
@@ -379,6 +419,10 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
 V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m, e3tp_lanes lanes,
                         const real *from, size_t stride, real *to)
 {
+    if (how == CHANNELS) {
+        unpack_channels(m, from, stride, to);
+        return;
+    }
     if (how == LINES) {
         visit_lines(past ? UNPACKING_PAST : UNPACKING, m, lanes, to, stride,
                     (real *)(uintptr_t)from);
@@ -417,6 +461,9 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
         break;             \
     case LANES:            \
         CALL(LANES);       \
+        break;             \
+    case CHANNELS:         \
+        CALL(CHANNELS);    \
         break;             \
     case ANY:              \
         CALL(ANY);         \
