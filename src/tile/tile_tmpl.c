@@ -252,8 +252,10 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
         return LINES;
     if (channels ? m->channel == 0 : m->row == 0 && !m->index)
         return ONE;
+    if (!channels && m->channel == 1 && m->mul > 1 && (m->component != 1 || m->d == 1))
+        return CHANNELS;
     if (m->component != 1)
-        return !channels && m->channel == 1 && m->mul > 1 ? CHANNELS : ANY;
+        return ANY;
     if (m->d == RUN_4 && !m->index && (channels ? m->channel : m->row) == m->d)
         return RUN_4;
     const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
