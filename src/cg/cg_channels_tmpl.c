@@ -10,7 +10,7 @@
 
 enum {
     MOST_SOURCES = 64,
-    LEAST_LINES = 2,
+    LEAST_LINES = 2, /* of gathered rows, for each block of results */
     AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
 };
 
@@ -232,9 +232,10 @@ static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
     return m;
 }
 
-/* Whether those of the next call are known; of gathered rows, whether there are lines for each
-   block of results: products to many blocks wait for arithmetic, and fetching only delays them. */
-static bool knows_next(const e3tp_rows *r, bool listed, size_t lines, size_t blocks)
+/* Whether lines of the next call's rows are fetched: those of gathered rows where there are some
+   for each block of results, as products to many blocks wait for arithmetic, which fetching delays.
+ */
+static bool fetches_next(const e3tp_rows *r, bool listed, size_t lines, size_t blocks)
 {
     return listed ? r->more && lines >= LEAST_LINES * blocks : r->ahead;
 }
@@ -258,7 +259,8 @@ static void fetch_later(const results *q, size_t g, mix_job *m)
         const ptrdiff_t row = k == 0 ? r->sx : r->sz;
         const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
         const bool listed = k == 0 && r->ix;
-        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !knows_next(r, listed, lines, blocks))
+        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST ||
+            !fetches_next(r, listed, lines, blocks))
             continue;
         m->fetch[k / 2] = (const real *)(k == 0 ? r->x : r->gz) + from * T;
         m->fetch_row[k / 2] = (size_t)row;

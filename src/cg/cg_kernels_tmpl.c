@@ -355,9 +355,8 @@ static void fetch_operands(const mix_job *m, size_t r)
     fetch_operand(m, 1, r);
 }
 
-/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of
-   the one source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in
-   pairs. */
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
+   source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
                        size_t rows, size_t t, int lane, int k)
 {

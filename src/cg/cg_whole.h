@@ -10,7 +10,7 @@
 #include "cg/cg_lines.h"
 #include "cg/cg_pairs.h"
 
-/* Kernels are there for L = 1..LMAX and the sets ALL and EVEN. */
+/* Kernels are there for L = 1..LMAX and the sets ALL and EVEN; of uvu those to UVU are taken. */
 enum { E3TP_CG_WHOLE_LMAX = 4, E3TP_CG_WHOLE_UVU = 3, E3TP_CG_WHOLE_SETS = 2 };
 
 /* Results of degree l, of even l1 + l2 + l3 [0] or of odd [1], begin at component first[][l]. */

@@ -52,6 +52,13 @@ V_INLINE view own_view(const frame *f, int k, size_t i, size_t t, real *row)
     return (view){row + b->offset + (size_t)b->l * b->mul + t * T, b->mul, T};
 }
 
+/* Row r of what lies at `of` as operand op does. */
+V_INLINE const real *row_of(const e3tp_block_call *q, int op, const void *of, size_t r)
+{
+    const size_t at = op < OP_Z && q->rows[op] ? (size_t)q->rows[op][r] : r;
+    return (const real *)of + (ptrdiff_t)at * q->stride[op];
+}
+
 /* The line of order m in a block: 0, -1, 1, -2, 2, .. */
 V_INLINE size_t order(int m)
 {

@@ -89,13 +89,6 @@ static void unpack_weights(const frame *f, size_t t, bool adds, real *row)
 
 /* ---- rows ---- */
 
-/* Row r of what lies at `of` as operand op does. */
-static const real *row_of(const e3tp_block_call *q, int op, const void *of, size_t r)
-{
-    const size_t at = op < OP_Z && q->rows[op] ? (size_t)q->rows[op][r] : r;
-    return (const real *)of + (ptrdiff_t)at * q->stride[op];
-}
-
 static const real *weights_of(const frame *f, size_t r, bool tangent)
 {
     const e3tp_block_call *q = f->c->q;

@@ -65,10 +65,9 @@ static void backward_row(const frame *f, size_t r)
 /* Gathered rows lie anywhere: while one is at work the next one is fetched. */
 static void fetch_next(const e3tp_block_call *q, size_t width, size_t r)
 {
-    const int64_t *list = q->rows[OP_X];
-    if (!list || r + 1 >= q->n + q->more)
+    if (!q->rows[OP_X] || r + 1 >= q->n + q->more)
         return;
-    const real *row = (const real *)q->in[OP_X] + (ptrdiff_t)list[r + 1] * q->stride[OP_X];
+    const real *row = row_of(q, OP_X, q->in[OP_X], r + 1);
     for (size_t i = 0; i < width; i += T)
         __builtin_prefetch(row + i, 0, 2);
 }
