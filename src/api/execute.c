@@ -289,7 +289,8 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
                          .pass = c->pass,
                          .n = left < j->k.block ? left : j->k.block,
                          .index = c->b->index ? c->b->index + row : NULL,
-                         .past = j->past};
+                         .past = j->past,
+                         .gw_past = j->past};
     if (j->past && left > (j->workers + 1) * j->k.block)
         q.ahead = j->workers * j->k.block;
     for (int k = 0; k < OP_COUNT; k++) {
@@ -390,9 +391,6 @@ static void find_sums(const call *c, size_t summed[OP_COUNT])
     }
 }
 
-/* A core's part of a last-level cache, or a few cores' that share one, is hardly more. */
-static const size_t most_kept_bytes = (size_t)16 << 20;
-
 /* Operands and results that have a row for each row of the batch. */
 static size_t call_bytes(const call *c)
 {
@@ -419,7 +417,7 @@ static e3tp_status execute(const call *c)
     j.k = cut_batch(p, c->pass, batch, j.summed);
     j.scratch_bytes = worker_bytes(p, c->pass, j.summed, c->b->index != NULL);
     j.workers = worker_count(p, c->pass, batch, j.k.leaves);
-    j.past = call_bytes(c) > most_kept_bytes;
+    j.past = call_bytes(c) > E3TP_MOST_KEPT_BYTES;
     const size_t scratch = j.workers * j.scratch_bytes;
     const size_t partials = j.k.leaves > 1 || p->wide ? j.k.leaves * j.k.leaf_bytes : 0;
     /* work holds no partial gradients of tables */

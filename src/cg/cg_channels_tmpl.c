@@ -72,21 +72,30 @@ static const real *weights_of(const frame *f, size_t path, size_t v, size_t row,
     return gathered ? first : first + row * s->w_row;
 }
 
-static void want_weight_gradient(const frame *f, size_t path, size_t v, size_t row, source *s)
-{
-    if (!f->r->gw || !f->p->paths[path].has_weight)
-        return;
-    s->gw =
-        line_of(f, path, v, e3tp_cg_writes_weights(f, path), false, f->r->gw, f->lgw, &s->gw_row) +
-        row * s->gw_row;
-    s->gw_fresh = e3tp_cg_overwrites(f);
-}
+/* A part of what goes to gx and gw: the frames that y, weights (NULL: nothing to gx) and x (NULL:
+   nothing to gw) come from, and whether no other one gives to gw before or after it. */
+typedef struct part {
+    const frame *y, *weights, *x;
+    bool first, last;
+} part;
 
-/* Where group g of the rows of operand k begins. */
-static const real *group_of(const frame *f, size_t path, int k, size_t g)
+/* What goes past the caches can not be added to: parts before the last wait in scratch, in a line
+   that serves all rows, as a row's sources follow one another. */
+static void want_weight_gradient(const frame *f, const part *e, size_t path, size_t v, size_t row,
+                                 source *s)
 {
-    const block_lines from = frame_lines(f, path, k);
-    return from.v + g * T * from.row;
+    const bool in_place = e3tp_cg_writes_weights(f, path), past = in_place && f->r->gw_past;
+    size_t gw_row;
+    real *const gw = line_of(f, path, v, in_place, false, f->r->gw, f->lgw, &gw_row) + row * gw_row;
+    real *waits = gw;
+    size_t waits_row = gw_row;
+    if (past)
+        waits = line_of(f, path, v, false, true, NULL, f->lgw, &waits_row);
+    s->gw = e->last ? gw : waits;
+    s->gw_row = e->last ? gw_row : waits_row;
+    s->gw_from = e->first && e3tp_cg_overwrites(f) ? NULL : waits;
+    s->gw_from_row = waits_row;
+    s->gw_past = past && e->last;
 }
 
 /* Group g of the rows of operand k, without weights. Field by field: a whole record would be made
@@ -95,13 +104,10 @@ static void set_rows(source *s, const frame *f, size_t path, int k, size_t g)
 {
     const block_lines from = frame_lines(f, path, k);
     const int n = (int)components(e3tp_cg_block(f->p, path, k));
+    const int64_t *list = operand_list(f, k);
     memset(s, 0, sizeof *s);
-    if (k == 0 && f->in_place[0] && f->r->ix) {
-        s->v = from.v;
-        s->index = f->r->ix + g * T;
-    } else {
-        s->v = from.v + g * T * from.row;
-    }
+    s->v = group_of(f, k, from, g);
+    s->index = list ? list + g * T : NULL;
     s->row = from.row;
     s->tile = from.tile;
     s->step = from.step;
@@ -116,7 +122,7 @@ static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *
     set_rows(s, dx ? t : f, path, 0, g);
     s->w = weights_of(dw && !dx ? t : f, path, v, g * T, s);
     if (dx && dw) {
-        s->v2 = group_of(f, path, 0, g);
+        s->v2 = group_of(f, 0, frame_lines(f, path, 0), g);
         s->w2 = weights_of(t, path, v, g * T, s);
     }
     return !t || dx || dw;
@@ -153,37 +159,39 @@ static void enter_forward(const results *q, batch *t, size_t path, size_t v, siz
     enter(q, t, tangent, path, v, g);
 }
 
-/* To gx: w u, to gw: x . u, u = M(y)' gz. With tangents dw u and dx . u, then w du and x . du, du =
-   M(dy)' gz. weights, x, y: the frames that these come from. */
-static void enter_back(const results *q, batch *t, const frame *y, const frame *weights,
-                       const frame *x, size_t path, size_t v, size_t g)
+static void enter_part(const results *q, batch *t, const part *e, size_t path, size_t v, size_t g)
 {
     const frame *f = q->f;
     source *s = next_source(t);
     set_rows(s, f, path, 2, g);
-    s->only_gw = !weights;
-    if (weights)
-        s->w = weights_of(weights, path, v, g * T, s);
-    if (x) {
-        s->x = group_of(x, path, 0, g);
-        want_weight_gradient(f, path, v, g * T, s);
+    s->only_gw = !e->weights;
+    if (e->weights)
+        s->w = weights_of(e->weights, path, v, g * T, s);
+    if (e->x) {
+        s->x = group_of(e->x, 0, frame_lines(e->x, path, 0), g);
+        if (f->r->gw && f->p->paths[path].has_weight)
+            want_weight_gradient(f, e, path, v, g * T, s);
     }
-    if (weights || s->gw)
-        enter(q, t, y, path, v, g);
+    if (e->weights || s->gw)
+        enter(q, t, e->y, path, v, g);
 }
 
+/* To gx: w u, to gw: x . u, u = M(y)' gz. With tangents dw u and dx . u, then w du and x . du, du =
+   M(dy)' gz. */
 static void enter_backward(const results *q, batch *t, size_t path, size_t v, size_t g)
 {
     const frame *f = q->f, *tangent = f->tangent;
     if (!tangent) {
-        enter_back(q, t, f, f, f, path, v, g);
+        enter_part(q, t, &(part){f, f, f, true, true}, path, v, g);
         return;
     }
+    const bool dx = tangent->r->x, dy = tangent->r->y, dw = tangent->r->w;
+    const part of_y = {f, dw ? tangent : NULL, dx ? tangent : NULL, true, !dy},
+               of_dy = {tangent, f, f, !dx, true};
     if (f->p->paths[path].has_weight)
-        enter_back(q, t, f, tangent->r->w ? tangent : NULL, tangent->r->x ? tangent : NULL, path, v,
-                   g);
-    if (tangent->r->y)
-        enter_back(q, t, tangent, f, f, path, v, g);
+        enter_part(q, t, &of_y, path, v, g);
+    if (dy)
+        enter_part(q, t, &of_dy, path, v, g);
 }
 
 /* Fills a batch from the cursor on, as far as there is room for two more. */
@@ -278,12 +286,12 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     const frame *f = q->f;
     const size_t rows = min_of(T, f->n - g * T);
     const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
-    const size_t part = q->staged && first && last ? min_of(room, rows) : rows;
+    const size_t at_once = q->staged && first && last ? min_of(room, rows) : rows;
     mix_job m = job_of(q, t, g, first);
     if (first)
         fetch_later(q, g, &m);
     for (; m.first < rows; m.first += m.rows) {
-        m.rows = min_of(part, rows - m.first);
+        m.rows = min_of(at_once, rows - m.first);
         if (q->wanted)
             m.z = q->to.v + (q->staged ? 0 : (g * T + m.first) * q->to.row);
         if (f->back && t->count && (q->wanted || f->r->gw)) /* no gw: the same bits of gx */

@@ -71,11 +71,10 @@ static bool has_weights(const frame *f, const frame *weights, size_t path)
 static component *list_operand(const frame *f, int k, const uint32_t *block, size_t count, size_t g,
                                component *to)
 {
-    const bool gathered = k == 0 && f->in_place[0] && f->r->ix;
     for (size_t b = 0; b < count; b++) {
         const e3tp_block *own = &f->p->blocks[k][block[b]];
         const block_lines from = operand_lines(f, k, block[b]);
-        real *v = from.v + (gathered ? 0 : g * T * from.row);
+        real *v = group_of(f, k, from, g);
         for (int m = 0; m < 2 * own->l + 1; m++)
             *to++ = (component){v + (size_t)m * from.step, from.row, from.tile};
     }
@@ -84,8 +83,8 @@ static component *list_operand(const frame *f, int k, const uint32_t *block, siz
 
 static const int64_t *index_of(const work *q, int k)
 {
-    const frame *f = q->f;
-    return k == 0 && f->in_place[0] && f->r->ix ? f->r->ix + q->g * T : NULL;
+    const int64_t *list = operand_list(q->f, k);
+    return list ? list + q->g * T : NULL;
 }
 
 static int source_operand(const work *q)

@@ -18,7 +18,7 @@ typedef struct frame {
     bool sum;         /* one row of z for all */
     bool sum_direct;  /* which is the caller's, where kernels add to it */
     bool back;        /* the backward pass */
-    bool second;      /* second order: gradients of weights are added up */
+    bool second;      /* second order */
     bool weighted;    /* only paths that have weights */
     bool adds;        /* z holds other terms of a sum */
     size_t term;      /* of a sum of products of signals */
@@ -89,6 +89,18 @@ V_INLINE block_lines operand_lines(const frame *f, int k, size_t i)
     return q;
 }
 
+/* The list of the rows of operand k, where they are read by one; NULL: in order. */
+V_INLINE const int64_t *operand_list(const frame *f, int k)
+{
+    return k == 0 && f->in_place[0] ? f->r->ix : NULL;
+}
+
+/* Where group g of the rows of an operand begins; of those read by a list all. */
+V_INLINE real *group_of(const frame *f, int k, block_lines from, size_t g)
+{
+    return from.v + (operand_list(f, k) ? 0 : g * T * from.row);
+}
+
 /* That of a path. */
 V_INLINE block_lines frame_lines(const frame *f, size_t path, int k)
 {
@@ -101,10 +113,12 @@ static inline bool e3tp_cg_reads_weights(const frame *f, size_t path)
     return f->plan->path[path].in_place;
 }
 
-/* Whether gradients of weights are written once each, not added up. */
+/* Whether the first source to give to a gradient of weights writes it. Else they are cleared, as
+   where no source comes: of second order all have a tangent of x or of y. */
 static inline bool e3tp_cg_overwrites(const frame *f)
 {
-    return f->direct && !f->second && !f->plan->folded;
+    const frame *t = f->tangent;
+    return f->direct && !f->plan->folded && (!f->second || t->r->x || t->r->y);
 }
 
 /* Whether kernels write the gradients of the weights of a path where the caller wants them. */

@@ -43,7 +43,9 @@ typedef struct e3tp_cg_quad_group {
      w_index  w_index[r] in place of r there; NULL: r
      v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
      x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
-              as w does, x as the job says. gw_fresh: written, else added to
+              as w does, x as the job says
+     gw_from  what the product is added to, lies as gw does; NULL: nothing
+     gw_past  gw is written past the caches
      only_gw  mix_back: adds nothing to the results */
 #define E3TP_CG_SOURCE(real)    \
     {                           \
@@ -56,8 +58,10 @@ typedef struct e3tp_cg_quad_group {
         size_t w_row;           \
         const real *x;          \
         real *gw;               \
+        const real *gw_from;    \
         size_t gw_row;          \
-        int gw_fresh, only_gw;  \
+        size_t gw_from_row;     \
+        int gw_past, only_gw;   \
     }
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;

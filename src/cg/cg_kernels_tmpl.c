@@ -259,8 +259,12 @@ V_INLINE void load_weights(const int nv, const source *s, size_t line, v_real *w
 V_INLINE void fetch_weights(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
 {
     const size_t later = r + m->prefetch;
-    if (s->w && m->prefetch && (!s->w_index || later < m->indices))
-        fetch_ahead(nv, s->w + weights_at(s, later) + at, 0);
+    if (!s->w || !m->prefetch || (s->w_index && later >= m->indices))
+        return;
+    const size_t line = weights_at(s, later) + at;
+    fetch_ahead(nv, s->w + line, 0);
+    if (s->w2)
+        fetch_ahead(nv, s->w2 + line, 0);
 }
 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
@@ -406,7 +410,9 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
         for (; t + (size_t)step <= m.tiles; t += (size_t)step)
             for (int lane = 0; lane < step * T; lane += nv * V_LANES)
                 mix_tile(only, kt, nv, &m, row, rows, t, lane, k);
-        for (; t < m.tiles; t++)
+        for (; step > PAIR && t + PAIR <= m.tiles; t += PAIR)
+            mix_tile(only, kt, PAIR, &m, row, rows, t, 0, k);
+        for (; step > 1 && t < m.tiles; t++)
             for (int lane = 0; lane < T; lane += rest * V_LANES)
                 mix_tile(only, kt, rest, &m, row, rows, t, lane, k);
     }
@@ -485,6 +491,27 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     }
 }
 
+/* nv vectors of the gradient of the weights of row r. */
+V_INLINE void put_weight_gradient(const int nv, const mix_job *m, const source *s, size_t r,
+                                  size_t at, v_real *gw)
+{
+    real *to = s->gw + r * s->gw_row + at;
+    if (s->gw_from) {
+        const real *from = s->gw_from + r * s->gw_from_row + at;
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            gw[v] += v_loadu(from + v * V_LANES);
+    }
+    if (m->prefetch && !s->gw_past)
+        fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
+    V_UNROLL
+    for (int v = 0; v < nv; v++, to += V_LANES)
+        if (s->gw_past)
+            v_streamu(to, gw[v]);
+        else
+            v_storeu(to, gw[v]);
+}
+
 /* nv vectors of a row, all results of one source. N: m->n as a literal, or 0. */
 V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_job *m,
                             const source *s, bool first, size_t row, size_t t, int lane)
@@ -501,12 +528,8 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
         for (; k < m->n; k++)
             RESULTS(1, k);
     }
-    real *to = s->gw ? s->gw + (m->first + row) * s->gw_row + t * T + (size_t)lane : NULL;
-    if (to && m->prefetch)
-        fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
-    V_UNROLL
-    for (int v = 0; v < nv && to; v++, to += V_LANES)
-        v_storeu(to, s->gw_fresh ? gw[v] : v_loadu(to) + gw[v]);
+    if (s->gw)
+        put_weight_gradient(nv, m, s, m->first + row, t * T + (size_t)lane, gw);
 }
 
 V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,

@@ -574,7 +574,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     } else {
         backward(&f);
     }
-    if (r->past)
+    if (r->past || r->gw_past)
         v_stream_end();
 }
 
@@ -584,7 +584,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     const e3tp_cg_layout *s = &plan->scratch;
     real *at = scratch;
     frame own = frame_of(plan, r, at);
-    own.back = true;
+    own.back = r->gx || r->gy || r->gw;
     own.second = true;
     own.sum = plan->direct && sums_rows(plan, r);
     own.sum_direct = own.sum && plan->whole[2];
@@ -599,7 +599,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     if (own.direct)
         own.tangent = &tangent;
     second_order(&own, &tangent);
-    if (r->past)
+    if (r->past || r->gw_past)
         v_stream_end();
 }
 

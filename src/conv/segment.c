@@ -121,6 +121,14 @@ static bool fetches_rows(const e3tp_sweep *s)
            (place_of(s, OP_W) == E3TP_AT_TYPE && c->num_types * s->row[OP_W] > most_gathered_bytes);
 }
 
+/* Whether the block writes gradients of weights of edges to the caller, and they are more than
+   caches hold. */
+static bool writes_past(const e3tp_sweep *s)
+{
+    return s->wanted[OP_W] && !e3tp_sweep_makes(s, OP_W) && is_in_order(s, OP_W) &&
+           s->call->graph->num_edges * s->row[OP_W] > E3TP_MOST_KEPT_BYTES;
+}
+
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
                          bool sums)
 {
@@ -133,6 +141,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
         s.row[k] = c->job->width[k] * s.element;
     s.rows = most_rows(&s, sums);
     s.fetches = fetches_rows(&s);
+    s.gw_past = writes_past(&s);
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
             s.list[k] = take(&s, 2 * s.rows * sizeof(int64_t));
@@ -382,8 +391,11 @@ static void run_rotated(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_s
 void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                       char *scratch)
 {
-    e3tp_block_call q = {
-        .executor = &s->call->job->executor, .pass = s->pass, .n = g->n, .more = more_places(s, g)};
+    e3tp_block_call q = {.executor = &s->call->job->executor,
+                         .pass = s->pass,
+                         .n = g->n,
+                         .gw_past = s->gw_past,
+                         .more = more_places(s, g)};
     set_operands(s, g, to, scratch, &q);
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);

@@ -22,6 +22,7 @@ typedef struct e3tp_rows {
     ptrdiff_t sx, sy, sw, sz;
     const int64_t *ix, *iy, *iw;
     bool past;    /* results are more than caches hold: best written past them */
+    bool gw_past; /* so is gw alone */
     size_t ahead; /* so many rows on from the first are those of the next call of this worker; 0:
                      not known. Where rows are not gathered */
     size_t more;  /* so many rows of that call are in ix, iy and iw behind those of this one */

@@ -215,6 +215,7 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .iy = c->rows[OP_Y],
                        .iw = c->rows[OP_W],
                        .past = c->past,
+                       .gw_past = c->gw_past,
                        .ahead = c->ahead,
                        .more = c->more};
 }
@@ -250,7 +251,7 @@ static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
     e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
     if (has_staged_weights(c)) {
         stage_weights(c, s, &r);
-        r.past = false; /* gradients of weights go to scratch */
+        r.gw_past = false; /* it goes to scratch */
         t.w = stage(c, OP_W, t.w, s);
     }
     if (e3tp_is_second_order(c->pass))

@@ -63,9 +63,12 @@ typedef struct e3tp_block_call {
     ptrdiff_t stride[OP_COUNT];
     const int32_t *index;
     const int64_t *rows[OP_Z];
-    bool past; /* as in e3tp_rows */
+    bool past, gw_past; /* as in e3tp_rows */
     size_t ahead, more;
 } e3tp_block_call;
+
+/* A core's part of a last-level cache, or a few cores' that share one, is hardly more. */
+enum { E3TP_MOST_KEPT_BYTES = 16 << 20 };
 
 /* Most rows of a call; sums: of one that sums z over them. */
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums);

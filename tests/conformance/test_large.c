@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of more rows than caches hold, whose results are written past them and whose operands are
    fetched ahead, give the bits of small calls, in every pass, on any number of threads, for arrays
-   at whole lines and elsewhere. argv[1] is the tier. */
+   at whole lines and elsewhere; so do gradients of weights of a large graph and of parts of it.
+   argv[1] is the tier. */
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "e3tp/graph.h"
 #include "suite.h"
 
 static e3tp_isa tier;
@@ -142,10 +145,81 @@ START_TEST(same_bits)
 }
 END_TEST
 
+/* ---- graphs ---- */
+
+enum { NODES = 40, EDGES = 6000, PART = 500 };
+
+typedef struct layer {
+    e3tp_conv *conv;
+    int32_t receiver[EDGES], sender[EDGES];
+    float *in[INPUTS];
+    size_t width[4];
+} layer;
+
+static void make_layer(layer *q, const e3tp_plan *p)
+{
+    const e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    ck_assert_int_eq(e3tp_conv_create(&q->conv, p, &d, NULL, 0), E3TP_OK);
+    for (int32_t e = 0; e < EDGES; e++) {
+        q->receiver[e] = e * NODES / EDGES;
+        q->sender[e] = e * 7 % NODES;
+    }
+    for (int k = 0; k < 4; k++)
+        q->width[k] = e3tp_plan_width(p, (e3tp_operand)k);
+    for (int i = 0; i < INPUTS; i++) {
+        const bool of_edges = of_input[i] == E3TP_Y || of_input[i] == E3TP_W;
+        q->in[i] = random_floats((of_edges ? EDGES : NODES) * q->width[of_input[i]], 40u + i);
+    }
+}
+
+/* Of edges first .. first + n - 1, as a graph. */
+static void weight_gradients(const layer *q, size_t first, size_t n, float *gw, float *hw)
+{
+    const size_t y = first * q->width[E3TP_Y], w = first * q->width[E3TP_W];
+    e3tp_graph *g;
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, q->receiver + first, q->sender + first, n,
+                                       NODES, NODES, NULL, 0),
+                     E3TP_OK);
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = q->in[X], b.y = q->in[Y] + y, b.w = q->in[W] + w, b.gz = q->in[GZ];
+    b.ggx = q->in[GGX], b.ggy = q->in[GGY] + y, b.ggw = q->in[GGW] + w;
+    b.gw = gw + w, b.hw = hw + w;
+    ck_assert_int_eq(e3tp_conv_backward(q->conv, g, &b), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_double_backward(q->conv, g, &b), E3TP_OK);
+    e3tp_graph_destroy(g);
+}
+
+START_TEST(same_bits_of_a_graph)
+{
+    static layer q;
+    e3tp_plan *p = plan_of(&settings[0], 1 + 2 * _i);
+    make_layer(&q, p);
+    const size_t bytes = EDGES * q.width[E3TP_W] * sizeof(float);
+    float *result[4];
+    for (int i = 0; i < 4; i++) {
+        result[i] = aligned_alloc(64, bytes);
+        memset(result[i], 0xff, bytes);
+    }
+    ck_assert_uint_gt(bytes, 16 << 20);
+    weight_gradients(&q, 0, EDGES, result[0], result[1]);
+    for (size_t e = 0; e < EDGES; e += PART)
+        weight_gradients(&q, e, PART, result[2], result[3]);
+    ck_assert_msg(memcmp(result[0], result[2], bytes) == 0, "gradients");
+    ck_assert_msg(memcmp(result[1], result[3], bytes) == 0, "of second order");
+    for (int i = 0; i < INPUTS; i++)
+        free(q.in[i]);
+    for (int i = 0; i < 4; i++)
+        free(result[i]);
+    e3tp_conv_destroy(q.conv);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_argument(argc, argv);
     TCase *tests = tcase_create("large calls");
     tcase_add_loop_test(tests, same_bits, 0, (int)COUNT_OF(settings));
+    tcase_add_loop_test(tests, same_bits_of_a_graph, 0, 2);
     return run_tests(tests, "large calls", CK_NOFORK);
 }

@@ -159,8 +159,10 @@ static void NAME(make_sources)(mix_shape s, SOURCE *from)
                            .x = NAME(memory)[4] + 3 * i,
                            .gw = s.weighted ? NAME(memory)[5] + i * tiles * T : NULL,
                            .gw_row = s.count * tiles * T + 1,
-                           .gw_fresh = !s.fresh,
+                           .gw_past = i % 3 == 1,
                            .only_gw = i == 2};
+        from[i].gw_from = !s.fresh ? NULL : i % 2 ? NAME(memory)[4] + 7 : from[i].gw;
+        from[i].gw_from_row = i % 2 ? 0 : from[i].gw_row;
     }
 }
 
@@ -262,7 +264,10 @@ static void NAME(add_weight_gradients)(const MIX *m, const SOURCE *s, double *gw
             double sum = 0;
             for (size_t c = 0; c < (size_t)m->n; c++)
                 sum += (double)x[c * m->x_step] * NAME(product)(m, s, false, r, lane, c);
-            *to = sum + (s->gw_fresh ? 0 : *to);
+            const bool own = s->gw_from == s->gw;
+            *to = sum + (own          ? *to
+                         : s->gw_from ? (double)s->gw_from[r * s->gw_from_row + lane]
+                                      : 0);
         }
 }
 
