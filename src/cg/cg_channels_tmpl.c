@@ -303,18 +303,52 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     }
 }
 
+/* Paths and channels of y whose gradients are made together. */
+typedef struct overlaps {
+    source x[MOST_SOURCES], gz[MOST_SOURCES];
+    struct {
+        size_t path, v;
+    } of[MOST_SOURCES];
+    size_t count, elements;
+} overlaps;
+
+static void add_overlaps(const results *q, size_t g, overlaps *o)
+{
+    const frame *f = q->f;
+    const size_t rows = min_of(T, f->n - g * T);
+    real *D = f->turned_M;
+    if (rows < T) /* other lanes are added, too */
+        memset(D, 0, o->elements * T * sizeof(real));
+    kernels.overlap(rows, tiles_of_row(q), o->count, o->x, o->gz, D);
+    for (size_t i = 0; i < o->count; i++) {
+        add_to_gy(f, o->of[i].path, o->of[i].v, g, D);
+        D += (size_t)(o->x[i].n * o->gz[i].n) * T;
+    }
+    o->count = o->elements = 0;
+}
+
 static void y_gradients(const results *q, size_t g)
 {
     const frame *f = q->f;
+    overlaps o;
+    o.count = o.elements = 0;
     for (size_t i = 0; i < q->count; i++) {
         const size_t path = q->path[i], channels = e3tp_cg_block(f->p, path, 1)->mul;
+        const size_t size = components(q->b) * components(e3tp_cg_block(f->p, path, 2));
         for (size_t v = 0; v < channels && !e3tp_cg_rests(f, path); v++) {
-            source x, gz;
-            set_rows(&gz, f, path, 2, g);
-            if (weighted_x(f, path, v, g, &x))
-                add_to_gy(f, path, v, g * T, min_of(T, f->n - g * T), tiles_of_row(q), &x, &gz);
+            if (o.count == MOST_SOURCES || (o.elements + size) * T > f->plan->max_matrix)
+                add_overlaps(q, g, &o);
+            if (!weighted_x(f, path, v, g, &o.x[o.count]))
+                continue;
+            set_rows(&o.gz[o.count], f, path, 2, g);
+            o.of[o.count].path = path;
+            o.of[o.count].v = v;
+            o.count++;
+            o.elements += size;
         }
     }
+    if (o.count)
+        add_overlaps(q, g, &o);
 }
 
 static void run_block(const results *q)

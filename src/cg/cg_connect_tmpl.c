@@ -80,8 +80,12 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
                        .z_step = T};
     if (f->r->gx)
         kernels.mix(&m);
-    if (f->r->gy)
-        add_to_gy(f, s->path, s->v, r, n, s->tiles, &x, &g);
+    if (!f->r->gy)
+        return;
+    real *D = f->M + groups_of(f) * s->matrix;
+    memset(D, 0, s->matrix * sizeof(real));
+    kernels.overlap(n, s->tiles, 1, &x, &g, D + r % T);
+    add_to_gy(f, s->path, s->v, r / T, D);
 }
 
 /* Of row r of the weights; of their gradient, where r is the row under way. */

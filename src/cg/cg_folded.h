@@ -51,17 +51,12 @@ typedef struct e3tp_cg_component_f64 E3TP_CG_COMPONENT(double) e3tp_cg_component
 
    product     z_k (+)= sum_i M[r][i][k] x_i; fresh: written, else added to, row by row;
                from: room for n
-   overlaps    D[r][i][k] = sum over channels of x_i g_k
-   build_back  gradients of `build` (cg_kernels.h) by a gradient D of M, lanes over rows, element
-   (i, k) line N i + k: gy[j] += c w sum c_e D[i][k], gw += c sum c_e y[j] D[i][k] (NULL: not
-               wanted; w NULL: ones); entries with o = j, i = i, j = k */
+   overlaps    D[r][i][k] = sum over channels of x_i g_k */
 #define E3TP_CG_FOLDED_KERNELS(X, real, component)                                              \
     X(product, (size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index,  \
                 const component *z, size_t N, const real *M, int fresh, const real **from))     \
     X(overlaps, (size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index, \
-                 const component *g, size_t N, real *D))                                        \
-    X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,        \
-                   const real *y, const real *w, real *gy, real *gw))
+                 const component *g, size_t N, real *D))
 
 typedef struct e3tp_cg_folded_kernels_f32 {
     E3TP_CG_FOLDED_KERNELS(E3TP_CG_MEMBER, float, e3tp_cg_component_f32)

@@ -237,33 +237,6 @@ static void overlaps(size_t rows, size_t tiles, const component *x, size_t n, co
     }
 }
 
-/* ---- rows in lanes ---- */
-
-static void build_back(const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,
-                       const real *y, const real *w, real *gy, real *gw)
-{
-    for (size_t s = 0; s < ne;) {
-        const int j = e[s].o;
-        v_real sum[NV];
-        clear_sums(NV, sum);
-        for (; s < ne && e[s].o == j; s++) {
-            const v_real ce = v_set1((real)(c * e[s].c));
-            const real *d = D + ((size_t)e[s].i * N + (size_t)e[s].j) * T;
-            V_UNROLL
-            for (int v = 0; v < NV; v++)
-                sum[v] = v_fma(ce, v_load(d + v * V_LANES), sum[v]);
-        }
-        for (int v = 0; v < T; v += V_LANES) {
-            const v_real of_j = sum[v / V_LANES];
-            real *to = gy ? gy + j * T + v : NULL;
-            if (to)
-                v_store(to, v_fma(w ? v_load(w + v) : v_set1(1), of_j, v_load(to)));
-            if (gw)
-                v_store(gw + v, v_fma(v_load(y + j * T + v), of_j, v_load(gw + v)));
-        }
-    }
-}
-
 #define STRUCT_(r) e3tp_cg_folded_kernels_##r
 #define STRUCT(r) STRUCT_(r)
 #define MEMBER(name, args) .name = name,

@@ -234,12 +234,12 @@ static void add_gradients(const work *q, const frame *weights, const frame *y)
         const bool to_w = f->r->gw && y && f->p->paths[path].has_weight;
         for (size_t v = 0; v < own.b->mul; v++) {
             const size_t at = (q->g * own.b->mul + v) * own.stride;
-            kernels.build_back(t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff, q->class->n,
-                               f->M + (fold->to * q->class->n + fold->from) * T,
-                               to_w ? frame_block(y, path, 3).v + at : NULL,
-                               to_y ? weights_of(weights, path, q->g) : NULL,
-                               to_y ? own.g + at : NULL,
-                               to_w ? line_of(f, path, q->g, f->lgw) : NULL);
+            E3TP_NAME(e3tp_cg_kernels)
+                .build_back(t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff, q->class->n,
+                            f->M + (fold->to * q->class->n + fold->from) * T,
+                            to_w ? frame_block(y, path, 3).v + at : NULL,
+                            to_y ? weights_of(weights, path, q->g) : NULL, to_y ? own.g + at : NULL,
+                            to_w ? line_of(f, path, q->g, f->lgw) : NULL);
         }
     }
 }

@@ -366,7 +366,7 @@ static void choose_scratch(e3tp_cg_plan *g)
         const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
         if (g->path[i].channels) {
             const bool joined = p->paths[i].mode == E3TP_UVW;
-            g->max_matrix = most(g->max_matrix, joined ? n1 * n3 * T * groups
+            g->max_matrix = most(g->max_matrix, joined ? n1 * n3 * T * (groups + 1)
                                                        : most(MATRIX_LINES, 2 * n1 * n3) * T);
             g->max_middle = most(g->max_middle, most(n1, n3) * ((b1->mul + T - 1) / T * T) * T);
             g->max_turned = most(g->max_turned, b1->mul * bo->mul);

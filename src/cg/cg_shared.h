@@ -71,15 +71,14 @@ static inline void unpack_results(const frame *f, const e3tp_block *b, const rea
         (real *)(f->back ? f->r->gx : f->r->z) + start + row * m.row);
 }
 
-/* Adds to gy what n rows of x, from the r-th on, and of the cotangents of the products give. */
-static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t r, size_t n,
-                             size_t tiles, const source *x, const source *g)
+/* Adds to gy, for group g of the rows, what the sums D of a path over its channels give. */
+static inline void add_to_gy(const frame *f, size_t path, size_t v, size_t g, const real *D)
 {
     const e3tp_cg_triple *t = &f->plan->triples[f->plan->path[path].triple];
     const tiles_of y = frame_block(f, path, 3);
     E3TP_NAME(e3tp_cg_kernels)
-        .mix_y(n, tiles, x, g, t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff,
-               y.g + (r / T * y.b->mul + v) * y.stride + r % T);
+        .build_back(t->to[E3TP_CG_TO_Y], t->n, f->p->paths[path].coeff, 2 * (size_t)t->l[2] + 1, D,
+                    NULL, NULL, y.g + (g * y.b->mul + v) * y.stride, NULL);
 }
 
 #endif

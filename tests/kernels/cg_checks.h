@@ -18,6 +18,12 @@ static REAL *NAME(integers)(size_t which)
     return NAME(memory)[which];
 }
 
+static void NAME(fill)(void)
+{
+    for (size_t i = 0; i < ARRAYS; i++)
+        NAME(integers)(i);
+}
+
 /* What array `which` should hold after a call: starts as it is. */
 static double *NAME(expect)(size_t which)
 {
@@ -133,6 +139,29 @@ static void NAME(check_build)(const KERNELS *k, int o_step, int i_step, bool wei
     NAME(same)(1, want, "build");
 }
 
+/* wanted: bits of gy and gw. */
+static void NAME(check_build_back)(const KERNELS *k, bool weighted, int wanted)
+{
+    const size_t T = NAME(T);
+    static double gy[ELEMENTS];
+    NAME(fill)();
+    const REAL *D = NAME(memory)[0], *y = NAME(memory)[1], *w = NAME(memory)[2];
+    memcpy(gy, NAME(expect)(3), sizeof gy);
+    double *gw = NAME(expect)(4);
+    for (size_t s = 0; s < ENTRIES; s++)
+        for (size_t v = 0; v < T; v++) {
+            const size_t at = (size_t)entries[s].o * T + v;
+            const double d =
+                2 * entries[s].c * (double)D[(size_t)(entries[s].i * 11 + entries[s].j) * T + v];
+            gy[at] += wanted & 1 ? d * (weighted ? (double)w[v] : 1) : 0;
+            gw[v] += wanted & 2 ? d * (double)y[at] : 0;
+        }
+    k->build_back(entries, ENTRIES, 2, 11, D, wanted & 2 ? y : NULL, weighted ? w : NULL,
+                  wanted & 1 ? NAME(memory)[3] : NULL, wanted & 2 ? NAME(memory)[4] : NULL);
+    NAME(same)(3, gy, "build_back, gy");
+    NAME(same)(4, gw, "build_back, gw");
+}
+
 /* Rows of weights that every other source has, of 8 at least. */
 static const int64_t NAME(picks)[] = {5, 0, 3, 7, 1, 1, 6, 2, 4, 7, 3, 5, 0, 2, 6, 4};
 
@@ -233,12 +262,6 @@ static void NAME(begin_results)(const MIX *m, double *z)
                 z[row * m->z_row + lane / T * m->z_tile + k * m->z_step + lane % T] = 0;
 }
 
-static void NAME(fill)(void)
-{
-    for (size_t i = 0; i < ARRAYS; i++)
-        NAME(integers)(i);
-}
-
 static void NAME(check_mix)(const KERNELS *k, mix_shape s)
 {
     SOURCE from[MOST_SOURCES];
@@ -294,27 +317,28 @@ static void NAME(check_mix_back)(const KERNELS *k, mix_shape s, bool z_wanted)
     NAME(same)(5, gw, "mix_back, gw");
 }
 
-/* The table's o is of y, i of v, j of g. */
-static void NAME(check_mix_y)(const KERNELS *k, mix_shape s)
+static void NAME(check_overlap)(const KERNELS *k, mix_shape s)
 {
     const size_t T = NAME(T);
-    SOURCE from[2];
+    SOURCE from[2 * MOST_SOURCES];
     NAME(fill)();
-    s.count = 2;
     NAME(make_sources)(s, from);
-    from[0].n = 3;
-    from[0].w_index = NAME(picks);
-    from[1].n = 5;
-    double *want = NAME(expect)(6);
-    for (size_t r = 0; r < s.rows; r++)
-        for (size_t lane = 0; lane < s.tiles * T; lane++)
-            for (size_t e = 0; e < ENTRIES; e++)
-                want[(size_t)entries[e].o * T + r] +=
-                    2 * entries[e].c *
-                    NAME(operand)(&from[0], true, r, lane, (size_t)entries[e].i) *
-                    NAME(operand)(&from[1], false, r, lane, (size_t)entries[e].j);
-    k->mix_y(s.rows, s.tiles, &from[0], &from[1], entries, ENTRIES, 2, NAME(memory)[6]);
-    NAME(same)(6, want, "mix_y");
+    NAME(make_sources)(s, from + s.count);
+    double *want = NAME(expect)(6), *D = want;
+    for (size_t p = 0; p < s.count; p++) {
+        SOURCE *v = &from[p], *g = &from[s.count + p];
+        g->n = 1 + (s.n + 3 * (int)p) % 8;
+        for (int i = 0; i < v->n; i++)
+            for (int c = 0; c < g->n; c++, D += T)
+                for (size_t r = 0; r < s.rows; r++) {
+                    D[r] = 0;
+                    for (size_t lane = 0; lane < s.tiles * T; lane++)
+                        D[r] += NAME(operand)(v, true, r, lane, (size_t)i) *
+                                NAME(operand)(g, false, r, lane, (size_t)c);
+                }
+    }
+    k->overlap(s.rows, s.tiles, s.count, from, from + s.count, NAME(memory)[6]);
+    NAME(same)(6, want, "overlap");
 }
 
 /* ---- all channels with all ---- */
@@ -376,7 +400,7 @@ static void NAME(check_shapes)(const KERNELS *k)
         for (int i = 0; i < 8; i++) {
             const mix_shape s = {.first = i % 2 ? T - rows[i / 2] : 0,
                                  .rows = rows[i / 2],
-                                 .tiles = (size_t)(n + i) % 3 + 1,
+                                 .tiles = (size_t)(n + i) % 7 + 1,
                                  .count = (size_t)(n + i / 2) % (MOST_SOURCES + 1),
                                  .n = n,
                                  .sum = i % 3 == 2,
@@ -388,8 +412,9 @@ static void NAME(check_shapes)(const KERNELS *k)
             mix_shape back = s;
             back.sum = back.paired = 0;
             back.count += !back.count;
-            NAME(check_mix_back)(k, back, i % 4 != 1);
-            NAME(check_mix_y)(k, s);
+            if (n % 2)
+                NAME(check_mix_back)(k, back, i % 4 != 1);
+            NAME(check_overlap)(k, s);
         }
 }
 
@@ -406,6 +431,8 @@ static size_t NAME(check_kernels)(const KERNELS *k)
         NAME(check_build)(k, 5, 1, i);
         NAME(check_build)(k, 1, 7, i);
     }
+    for (int i = 0; i < 8; i++)
+        NAME(check_build_back)(k, i & 4, i & 3);
     NAME(check_shapes)(k);
     for (int i = 0; i < 9; i++)
         for (int n3 = 1; n3 <= 9; n3 += 2) {
@@ -415,7 +442,7 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             (k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3, true);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2, n3 % 4 == 1);
         }
-    return 12; /* those above */
+    return 13; /* those above */
 }
 
 #undef NAME

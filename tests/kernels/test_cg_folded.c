@@ -16,11 +16,6 @@ static e3tp_tier tier;
 /* Elements: 7 rows of 21 components of 5 tiles, twice as far apart; whole lines. */
 enum { ARRAYS = 5, MOST_COMPONENTS = 24, ELEMENTS = 7 * 22 * (5 * 2 + 1) * 16 };
 
-/* Indices of x (0..2), z (0..4) and y (0..6, one of them nowhere). */
-enum { ENTRIES = 6 };
-static const e3tp_cg_entry entries[ENTRIES] = {{0, 0, 0, 1},  {2, 4, 0, -2}, {1, 3, 1, 3},
-                                               {0, 4, 3, -1}, {1, 2, 3, 2},  {2, 1, 6, 1}};
-
 typedef struct folded_shape {
     size_t rows, tiles, n, N;
     bool even, gathered, fresh;
