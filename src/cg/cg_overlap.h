@@ -5,6 +5,8 @@
 #ifndef E3TP_CG_OVERLAP_H
 #define E3TP_CG_OVERLAP_H
 
+#include "cg/cg_mix.h"
+
 enum {
     MOST_ROWS = 3, /* of elements whose sums are in registers at a time */
     MOST_COLUMNS = NV == 1 ? 7 : 4,

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels `mix` and `mix_back`, a part of cg_kernels_tmpl.c: sums over sources in registers,
+   with literal numbers of components, results and vectors. */
+#ifndef E3TP_CG_MIX_H
+#define E3TP_CG_MIX_H
+
+/* Kernels take two vectors for each broadcast, or four where results are few: parts of one tile or
+   of several. Where a tile is one vector there are registers for more results. */
+enum {
+    PAIR = 2,
+    PAIR_TILES = NV == 1 ? 2 : 1,
+    MOST_RESULTS = NV == 1 ? 9 : 5,
+    MOST_VECTORS = 4,
+    SUMS = 20
+};
+
+/* How many vectors for kt results. */
+V_INLINE int vectors_for(const int kt)
+{
+    return kt <= (NV == 1 ? 5 : 1) ? MOST_VECTORS : PAIR;
+}
+
+/* nv vectors of a line; NULL: ones. */
+V_INLINE void load_line(const int nv, const real *w, v_real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < nv; v++)
+        to[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
+}
+
+/* nv vectors of weights, or of their gradients, that a later row will want. Weights only to the
+   second-level cache: they come to be used when all else of this row has been, and would drive that
+   from the first. */
+V_INLINE void fetch_ahead(const int nv, const real *line, const int to_write)
+{
+    V_UNROLL
+    for (int v = 0; v < nv; v += NV) /* a line each */
+        if (to_write)
+            __builtin_prefetch(line + v * V_LANES, 1);
+        else
+            __builtin_prefetch(line + v * V_LANES, 0, 2);
+}
+
+/* Where the weights of row r are. */
+V_INLINE size_t weights_at(const source *s, size_t r)
+{
+    return (s->w_index ? (size_t)s->w_index[r] : r) * s->w_row;
+}
+
+/* Weights of a source, and with w2 given the second ones where they are there. */
+V_INLINE void load_weights(const int nv, const source *s, size_t line, v_real *w, v_real *w2)
+{
+    load_line(nv, s->w ? s->w + line : NULL, w);
+    if (w2)
+        clear_sums(nv, w2);
+    if (w2 && s->v2)
+        load_line(nv, s->w2 + line, w2);
+}
+
+/* Those of the row that m->prefetch says. */
+V_INLINE void fetch_weights(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
+{
+    const size_t later = r + m->prefetch;
+    if (!s->w || !m->prefetch || (s->w_index && later >= m->indices))
+        return;
+    const size_t line = weights_at(s, later) + at;
+    fetch_ahead(nv, s->w + line, 0);
+    if (s->w2)
+        fetch_ahead(nv, s->w2 + line, 0);
+}
+
+/* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
+typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
+
+/* nv vectors from element `at` of v on. */
+V_INLINE void operand(const weighing how, const int nv, const source *s, size_t at, const v_real *w,
+                      const v_real *w2, v_real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        to[v] = v_loadu(s->v + at + vector_at(v, s->tile));
+        to[v] = how == PLAIN ? to[v] : to[v] * w[v];
+    }
+    if (how != PAIRED || !s->v2)
+        return;
+    V_UNROLL
+    for (int v = 0; v < nv; v++)
+        to[v] = v_fma(v_loadu(s->v2 + at + vector_at(v, s->tile)), w2[v], to[v]);
+}
+
+/* acc += M a for kt results and nv vectors, over n components; all but n are literals, n may be. */
+V_INLINE void multiply(const weighing how, const int n, const int kt, const int nv, const source *s,
+                       size_t at, const real *M, size_t m_step, const v_real *w, const v_real *w2,
+                       v_real *acc)
+{
+    V_UNROLL
+    for (int i = 0; i < n; i++, at += s->step, M += m_step) {
+        v_real a[MOST_VECTORS];
+        operand(how, nv, s, at, w, w2, a);
+        V_UNROLL
+        for (int q = 0; q < kt; q++) {
+            const v_real c = v_set1(M[q * T]);
+            V_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+        }
+    }
+}
+
+/* CALL(n) with the common numbers of components as literals; the others one by one: CALL(0). */
+#define BY_COMPONENTS(n, CALL) \
+    switch (n) {               \
+    case 1:                    \
+        CALL(1);               \
+        break;                 \
+    case 3:                    \
+        CALL(3);               \
+        break;                 \
+    case 5:                    \
+        CALL(5);               \
+        break;                 \
+    case 7:                    \
+        CALL(7);               \
+        break;                 \
+    default:                   \
+        CALL(0);               \
+    }
+
+/* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0. */
+V_INLINE void add_source(const weighing how, const int n, const int kt, const int nv,
+                         const source *s, int N, size_t r, size_t t, int k, int lane,
+                         const v_real *w, const v_real *w2, v_real *acc)
+{
+    const real *M = s->M + (size_t)(k * T) + r;
+    const size_t m_step = (size_t)(N * T);
+    size_t at = (s->index ? (size_t)s->index[r] : r) * s->row + t * s->tile + (size_t)lane;
+    if (n > 0)
+        multiply(how, n, kt, nv, s, at, M, m_step, w, w2, acc);
+    for (int i = 0; n == 0 && i < s->n; i++, at += s->step, M += m_step)
+        multiply(how, 1, kt, nv, s, at, M, m_step, w, w2, acc);
+}
+
+enum { ANY = -1, ANY_PAIRED = -2 };
+
+/* Lines of operand k of a later row, to the second-level cache. */
+V_INLINE void fetch_operand(const mix_job *m, int k, size_t row)
+{
+    const real *from = m->fetch[k] + row * m->fetch_row[k];
+    for (size_t i = 0; i < m->fetch_lines[k]; i++)
+        __builtin_prefetch(from + i * T, 0, 2);
+}
+
+/* Those that row r fetches. */
+static void fetch_operands(const mix_job *m, size_t r)
+{
+    if (m->fetch_index)
+        for (size_t i = r; i < m->fetch_indices; i += m->fetch_apart)
+            fetch_operand(m, 0, (size_t)m->fetch_index[i]);
+    else
+        fetch_operand(m, 0, r);
+    fetch_operand(m, 1, r);
+}
+
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
+   source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
+V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
+                       size_t rows, size_t t, int lane, int k)
+{
+    const size_t at = t * T + (size_t)lane;
+    const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
+    const bool fetches = m->fetch[0] && k == 0 && at == 0;
+    v_real acc[SUMS], w[MOST_VECTORS], w2[MOST_VECTORS];
+    clear_sums(kt * nv, acc);
+    for (size_t r = m->first + row; r < m->first + row + rows; r++) {
+        if (fetches)
+            fetch_operands(m, r);
+        for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
+            load_weights(nv, s, weights_at(s, r) + at, w, how == PAIRED ? w2 : NULL);
+            if (k == 0)
+                fetch_weights(nv, m, s, r, at);
+#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, t, k, lane, w, w2, acc)
+            if (only >= 0)
+                ADD(only);
+            else
+                BY_COMPONENTS(s->n, ADD)
+        }
+    }
+    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    V_UNROLL
+    for (int q = 0; q < kt; q++, z += m->z_step)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        real *to = z + vector_at(v, m->z_tile);
+        v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
+    }
+}
+
+V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
+{
+    source s;
+    mix_job m = *job;
+    if (only >= 0) {
+        s = *m.from;
+        m.from = &s;
+    }
+    const int nv = vectors_for(kt), rest = NV == 1 ? 1 : PAIR;
+    const int step = nv > NV ? nv / NV : 1;
+    const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
+    for (size_t row = 0; row < m.rows; row += together) {
+        size_t t = 0;
+        for (; t + (size_t)step <= m.tiles; t += (size_t)step)
+            for (int lane = 0; lane < step * T; lane += nv * V_LANES)
+                mix_tile(only, kt, nv, &m, row, together, t, lane, k);
+        for (; step > PAIR && t + PAIR <= m.tiles; t += PAIR)
+            mix_tile(only, kt, PAIR, &m, row, together, t, 0, k);
+        for (; step > 1 && t < m.tiles; t++)
+            for (int lane = 0; lane < T; lane += rest * V_LANES)
+                mix_tile(only, kt, rest, &m, row, together, t, lane, k);
+    }
+}
+
+/* Results k .. k + kt - 1; kt a literal. */
+V_INLINE void mix_results(const int kt, const mix_job *m, int k)
+{
+#define ONLY(literal) mix_tiles(literal, kt, m, k)
+    /* Sums of more components are as fast by ANY. */
+    const bool one = m->count == 1 && (!m->sum || m->from->n <= 3);
+    if (m->paired)
+        ONLY(ANY_PAIRED);
+    else if (one)
+        BY_COMPONENTS(m->from->n, ONLY)
+    else
+        ONLY(ANY);
+}
+
+/* How many of n results, an odd number of them or what is left of one, are taken at once: as many
+   as registers hold, no single one left over; four only where tiles have several vectors. */
+V_INLINE int results_of(int n)
+{
+    static const int8_t two[] = {0, 1, 1, 3, 4, 5, 3, 4, 5, 5, 5, 5, 5, 5},
+                        one[] = {0, 1, 1, 3, 1, 5, 3, 7, 5, 9, 5, 5, 9, 7};
+    return n > 13 ? MOST_RESULTS : (NV == 1 ? one : two)[n];
+}
+
+static void mix(const mix_job *m)
+{
+#define TAKE(kt)                                           \
+    case kt:                                               \
+        if ((kt) <= MOST_RESULTS && (NV > 1 || (kt) != 4)) \
+            mix_results(kt, m, k);                         \
+        break;
+    for (int k = 0, now; k < m->n; k += now)
+        switch (now = results_of(m->n - k)) {
+            TAKE(1)
+            TAKE(3)
+            TAKE(4)
+            TAKE(5)
+            TAKE(7)
+            TAKE(9)
+        }
+}
+
+/* nv vectors of a tile of a row, results k .. k + kt - 1 of one source: their share of gw, and z +=
+   w u. */
+V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mix_job *m,
+                               const source *s, bool first, size_t row, size_t t, int k, int lane,
+                               v_real *gw)
+{
+    const size_t r = m->first + row;
+    const real *x = s->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
+    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    v_real u[SUMS];
+    clear_sums(kt * nv, u);
+    add_source(PLAIN, n, kt, nv, s, m->n, r, t, k, lane, NULL, NULL, u);
+    if (s->gw) {
+        V_UNROLL
+        for (int q = 0; q < kt; q++, x += m->x_step)
+            V_UNROLL
+        for (int v = 0; v < nv; v++)
+            gw[v] = v_fma(v_loadu(x + vector_at(v, m->x_tile)), u[q * nv + v], gw[v]);
+    }
+    if (!m->z || s->only_gw)
+        return;
+    v_real w[PAIR];
+    load_weights(nv, s, weights_at(s, r) + t * T + (size_t)lane, w, NULL);
+    if (k == 0)
+        fetch_weights(nv, m, s, r, t * T + (size_t)lane);
+    V_UNROLL
+    for (int q = 0; q < kt; q++, z += m->z_step)
+        V_UNROLL
+    for (int v = 0; v < nv; v++) {
+        real *to = z + vector_at(v, m->z_tile);
+        v_storeu(to, first ? w[v] * u[q * nv + v] : v_fma(w[v], u[q * nv + v], v_loadu(to)));
+    }
+}
+
+/* nv vectors of the gradient of the weights of row r. */
+V_INLINE void put_weight_gradient(const int nv, const mix_job *m, const source *s, size_t r,
+                                  size_t at, v_real *gw)
+{
+    real *to = s->gw + r * s->gw_row + at;
+    if (s->gw_from) {
+        const real *from = s->gw_from + r * s->gw_from_row + at;
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            gw[v] += v_loadu(from + v * V_LANES);
+    }
+    if (m->prefetch && !s->gw_past)
+        fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
+    V_UNROLL
+    for (int v = 0; v < nv; v++, to += V_LANES)
+        if (s->gw_past)
+            v_streamu(to, gw[v]);
+        else
+            v_storeu(to, gw[v]);
+}
+
+/* nv vectors of a row, all results of one source. N: m->n as a literal, or 0 where it is 9 or more.
+ */
+V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_job *m,
+                            const source *s, bool first, size_t row, size_t t, int lane)
+{
+    v_real gw[PAIR];
+    clear_sums(nv, gw);
+#define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, t, k, lane, gw)
+    if (N > MOST_RESULTS) {
+        RESULTS(4, 0);
+        RESULTS(N - 4, 4);
+    } else if (N > 0) {
+        RESULTS(N, 0);
+    } else if (m->n == MOST_RESULTS) {
+        RESULTS(MOST_RESULTS, 0);
+    } else {
+        int k = 0;
+        for (; (m->n - k) % 3; k += 5) /* at most twice */
+            RESULTS(5, k);
+        for (; k < m->n; k += 3)
+            RESULTS(3, k);
+    }
+    if (s->gw)
+        put_weight_gradient(nv, m, s, m->first + row, t * T + (size_t)lane, gw);
+}
+
+V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,
+                           size_t row)
+{
+    size_t t = 0;
+    for (; t + PAIR_TILES <= m->tiles; t += PAIR_TILES)
+        for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
+            mix_back_tile(n, N, PAIR, m, s, first, row, t, lane);
+    if (t < m->tiles)
+        mix_back_tile(n, N, 1, m, s, first, row, t, 0);
+}
+
+/* Of 9 results and more, loops over components are not unrolled: 1.03 times slower, in a fifth of
+   the code. */
+V_INLINE void mix_back_rows(const int N, const mix_job *job)
+{
+    const mix_job m = *job;
+#define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
+    for (size_t row = 0; row < m.rows; row++) {
+        fetch_operands(&m, m.first + row);
+        for (size_t i = 0; i < m.count; i++) {
+            const source s = m.from[i];
+            if (N == 0)
+                ROW(0);
+            else
+                BY_COMPONENTS(s.n, ROW)
+        }
+    }
+}
+
+static void mix_back(const mix_job *m)
+{
+#define ROWS(literal) mix_back_rows(literal, m)
+    BY_COMPONENTS(m->n, ROWS)
+}
+
+#endif
