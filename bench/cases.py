@@ -10,8 +10,9 @@ memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
-function to the third, square the Gaunt product of a function with itself, filter that of all channels with one y, zonal
-with a y about the pole, sum0 and sum1 sums of four products, with factors of z of their own or the same for all. kinds
+function to the third, square the Gaunt product of a function with itself, filter that and the complete one of all
+channels with one y, zonal with a y about the pole, sum0 and sum1 sums of four products, with factors of z of their own
+or the same for all. kinds
 is every product of signals beside the others, spread some of them on one and two threads; pareto what they cost as
 their rank grows.
 """
@@ -102,10 +103,11 @@ def squares(top):
 
 
 def filters(top):
-    """Gaunt products of all channels with one y, the filter of a convolution."""
-    for L in range(2, min(top, 6) + 1, 2):
-        run = "channels=128 cy=1 batch=8 dtype=f32 pass=fwd,bwd layout=ir_mul threads=1"
-        yield f"op=gaunt name=filter.{L} l1={L} l2={L} l3={L} {run} method=cg,grid,auto"
+    """Products of all channels with one y, the filter of a convolution, where methods cross."""
+    degrees = [L for L in (2, 4, 5, 6, 7, 8) if L <= top]
+    for op, L, isa in itertools.product(("gaunt", "complete"), degrees, tiers()[:2]):
+        run = f"channels=128 cy=1 batch=8 dtype=f32 pass=fwd,bwd layout=ir_mul threads=1 isa={isa}"
+        yield f"op={op} name=filter.{L} l1={L} l2={L} l3={L} {run} method=cg,grid,auto"
 
 
 def zonals(top):

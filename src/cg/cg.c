@@ -89,7 +89,7 @@ static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_t
 
 /* Folded: what a matrix costs to make besides its flops, per non-zero; lines are read where they
    are, backward takes the overlaps besides. Measured on signals of one y, L = 2..8. */
-static const double seconds_per_folded_nonzero = 0.5e-9, seconds_per_folded_element = 0.12e-9,
+static const double seconds_per_folded_nonzero = 0.5e-9, seconds_per_folded_element = 0.09e-9,
                     folded_backward = 2.5;
 
 static double folded_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)

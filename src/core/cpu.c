@@ -60,13 +60,12 @@ static bool has(unsigned reg, unsigned bits)
     return (reg & bits) == bits;
 }
 
-/* AMD's leaf of performance hints, bit FP512 (AMD64 manual vol. 3, E.4.21); others have no such
- * leaf.
- */
+/* AMD's leaf of performance hints, bit FP256: data paths of 256 bits (AMD64 manual vol. 3, E.4.21);
+   others have no such leaf. Bit FP512 would tell as well, but hypervisors hide it. */
 static bool splits_512(void)
 {
     unsigned a, b, c, d;
-    return __get_cpuid(0x8000001a, &a, &b, &c, &d) && a != 0 && !has(a, 1u << 3);
+    return __get_cpuid(0x8000001a, &a, &b, &c, &d) && has(a, 1u << 2);
 }
 
 /* Bits: Intel SDM vol. 1, 14.3 (AVX, FMA), 15.2 (AVX-512), and XCR0 in vol. 3, 2.6. */

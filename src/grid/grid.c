@@ -26,10 +26,10 @@ static bool is_exact(const e3tp_problem *p)
     return s.n_theta >= s.least_theta && s.n_phi >= s.least_phi;
 }
 
-/* Lines of multiply-adds per second on a core of about 3.5 GHz, and how much more in the dense
-   form; calibration: bench, Gaunt products of 128 channels, L = 1..8. */
+/* Lines of multiply-adds per second on a core of about 3.5 GHz, and how much more of signals;
+   calibration: bench, Gaunt products of 128 channels, L = 1..10. */
 static const double speed[E3TP_TIER_COUNT] = {1.0e9, 2.0e9, 3.4e9, 1.0e9};
-static const double speed_of_dense = 1.3,
+static const double speed_of_signals = 1.3,
                     speed_of_terms = 0.9; /* several: more than a cache holds */
 static const double seconds_per_packed_line = 1.9e-9, seconds_per_tile = 120e-9;
 
@@ -41,8 +41,8 @@ static double signal_cost(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
         return 1e30;
     const int back = pass == E3TP_BACKWARD;
     const bool single = p->op == E3TP_OP_GAUNT || p->op == E3TP_OP_GAUNT_POWER;
-    const double rate = e3tp_tier_speed(speed, tier) * (w.dense ? speed_of_dense : 1) *
-                        (single ? 1 : speed_of_terms);
+    const double rate =
+        e3tp_tier_speed(speed, tier) * speed_of_signals * (single ? 1 : speed_of_terms);
     return e3tp_signal_seconds(p, pass, w.lines[back] / rate);
 }
 

@@ -152,7 +152,6 @@ bool e3tp_grid_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tier tier
     const e3tp_fold_tables t = e3tp_grid_choose_form(&b, add_transforms, &g);
     for (int back = 0; back < 2; back++)
         w->lines[back] = share(&g, back) * e3tp_fold_work(&t) + count_work(&g, back);
-    w->dense = !b.separable;
     return true;
 }
 

@@ -77,7 +77,6 @@ typedef struct e3tp_grid_plan {
 /* What one lane tile costs, in multiply-adds of whole lines, forward and backward. */
 typedef struct e3tp_grid_work {
     double lines[2];
-    bool dense;
 } e3tp_grid_work;
 
 static inline bool e3tp_grid_has_fields(const e3tp_problem *p)

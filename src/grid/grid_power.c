@@ -79,7 +79,6 @@ bool e3tp_grid_power_estimate(e3tp_grid_work *w, const e3tp_problem *p, e3tp_tie
         w->lines[pass] = overhead * transform_share(p, (e3tp_pass)pass, of[0].fma, of[2].fma) +
                          samples_share(p, (e3tp_pass)pass, turn_work, power_work) *
                              (double)e3tp_grid_points(&shape);
-    w->dense = !b.separable;
     return true;
 }
 
