@@ -12,9 +12,8 @@ uuu, uvu and signal stay in the cache: the share of the machine's peak that kern
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
 function to the third, square the Gaunt product of a function with itself, filter that and the complete one of all
 channels with one y, zonal with a y about the pole, sum0 and sum1 sums of four products, with factors of z of their own
-or the same for all. kinds
-is every product of signals beside the others, spread some of them on one and two threads; pareto what they cost as
-their rank grows.
+or the same for all. kinds is every product of signals beside the others, spread some of them on one and two threads;
+pareto what they cost as their rank grows.
 """
 
 import argparse
