@@ -7,6 +7,7 @@
 
 #include "cg/cg_sums.h"
 #include "simd/transpose.h"
+#include "tile/tile.h"
 
 enum { T = 64 / sizeof(real), NV = TILE_VECS };
 

@@ -62,12 +62,6 @@ V_INLINE void overlap_part(const bool paired, const int ni, const int nk, const 
         D[(i + p) * columns + k + c] = acc[p * nk + c];
 }
 
-/* As e3tp_cut, but for many pieces, in less code. */
-V_INLINE int part_of(int left, int most)
-{
-    return left <= most ? left : left <= 2 * most ? (left + 1) / 2 : most;
-}
-
 V_INLINE void overlap_rows(const bool paired, const int ni, const overlap_row *q, int i, v_real *D)
 {
 #define COLUMNS(nk)                                   \
@@ -76,7 +70,7 @@ V_INLINE void overlap_rows(const bool paired, const int ni, const overlap_row *q
             overlap_part(paired, ni, nk, q, i, k, D); \
         break;
     for (int k = 0, now; k < q->g->n; k += now)
-        switch (now = part_of(q->g->n - k, MOST_COLUMNS)) {
+        switch (now = (int)e3tp_cut((size_t)(q->g->n - k), MOST_COLUMNS)) {
             COLUMNS(1)
             COLUMNS(2)
             COLUMNS(3)
@@ -90,7 +84,7 @@ V_INLINE void overlap_rows(const bool paired, const int ni, const overlap_row *q
 V_INLINE void overlap_pair(const bool paired, const overlap_row *q, v_real *D)
 {
     for (int i = 0, now; i < q->v->n; i += now)
-        switch (now = part_of(q->v->n - i, MOST_ROWS)) {
+        switch (now = (int)e3tp_cut((size_t)(q->v->n - i), MOST_ROWS)) {
         case 1:
             overlap_rows(paired, 1, q, i, D);
             break;
@@ -102,7 +96,8 @@ V_INLINE void overlap_pair(const bool paired, const overlap_row *q, v_real *D)
         }
 }
 
-/* The sums of n vectors, with room for some more, to one lane of as many lines. */
+/* The sums of n vectors, with room for some more, to one lane of as many lines. All by sum_lanes
+   first is 1.3 times slower. */
 V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
 {
     real sum[V_BYTES / sizeof(real)];
