@@ -218,7 +218,8 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
 static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
 {
     const frame *f = q->f;
-    mix_job m = {.tiles = tiles_of_row(q),
+    mix_job m = {.tiles = q->b->mul / T,
+                 .rest = (int)(q->b->mul % T),
                  .count = t->count,
                  .from = t->from,
                  .n = (int)components(q->b),
@@ -319,7 +320,7 @@ static void add_overlaps(const results *q, size_t g, overlaps *o)
     real *D = f->turned_M;
     if (rows < T) /* other lanes are added, too */
         memset(D, 0, o->elements * T * sizeof(real));
-    kernels.overlap(rows, tiles_of_row(q), o->count, o->x, o->gz, D);
+    kernels.overlap(rows, q->b->mul / T, (int)(q->b->mul % T), o->count, o->x, o->gz, D);
     for (size_t i = 0; i < o->count; i++) {
         add_to_gy(f, o->of[i].path, o->of[i].v, g, D);
         D += (size_t)(o->x[i].n * o->gz[i].n) * T;

@@ -21,80 +21,144 @@ V_INLINE real *place(const component *c, size_t row, size_t tile)
 
 /* ---- product ---- */
 
-/* Sums in registers: so many results by two vectors, by four where they are few. */
-enum { PAIR = 2, FOUR = 4, MOST_RESULTS = NV == 1 ? 12 : 6, FEW_RESULTS = NV == 1 ? 5 : 3 };
+/* Sums in registers: so many results by two vectors, by four where they are few; of the rest of a
+   row by those of REST. */
+enum {
+    PAIR = 2,
+    FOUR = 4,
+    MOST_RESULTS = NV == 1 ? 12 : 6,
+    FEW_RESULTS = NV == 1 ? 5 : 3,
+    REST_RESULTS = 4
+};
 
 /* A row. */
 typedef struct product_job {
-    size_t tiles, n, N;
+    size_t tiles;
+    int rest;
+    size_t n, N;
     const component *x, *z;
     const real *const *from; /* tile 0 of the components of x */
     size_t row;
     bool fresh;
 } product_job;
 
-/* K results of nv vectors of tile t on, which go to tiles of `to`; K, nv literals. */
-V_INLINE void product_tile(const int K, const int nv, const product_job *j, size_t t, int lane,
+/* K results of nv vectors, which go to tiles of `to`; K, nv literals. */
+V_INLINE void product_tile(const int K, const int nv, const product_job *j, row_place at,
                            const component *to, const real *M)
 {
+    const int vectors = vectors_of(nv);
     v_real acc[MOST_RESULTS * PAIR];
-    clear_sums(K * nv, acc);
+    clear_sums(K * vectors, acc);
     for (size_t i = 0; i < j->n; i++, M += j->N) {
         const size_t step = j->x[i].tile;
-        const real *x = j->from[i] + t * step + lane;
+        const real *x = j->from[i] + at.t * step + at.lane;
         v_real a[FOUR];
         V_UNROLL
-        for (int v = 0; v < nv; v++)
-            a[v] = v_loadu(x + vector_at(v, step));
+        for (int v = 0; v < vectors; v++)
+            a[v] = load_vector(nv, x + vector_at(v, step), at, v);
         V_UNROLL
         for (int q = 0; q < K; q++) {
             v_real c = v_set1(M[q]);
             V_PIN(c);
             V_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+            for (int v = 0; v < vectors; v++)
+                acc[q * vectors + v] = v_fma(c, a[v], acc[q * vectors + v]);
         }
     }
     V_UNROLL
     for (int q = 0; q < K; q++) {
-        real *z = to[q].v + t * to[q].tile + lane;
+        real *z = to[q].v + at.t * to[q].tile + at.lane;
         V_UNROLL
-        for (int v = 0; v < nv; v++) {
-            real *at = z + vector_at(v, to[q].tile);
-            v_storeu(at, j->fresh ? acc[q * nv + v] : v_loadu(at) + acc[q * nv + v]);
+        for (int v = 0; v < vectors; v++) {
+            real *p = z + vector_at(v, to[q].tile);
+            const v_real sum = acc[q * vectors + v];
+            store_vector(nv, p, at, v, j->fresh ? sum : load_vector(nv, p, at, v) + sum);
         }
     }
 }
 
-/* K results from the k-th on. */
-V_INLINE void product_results(const int K, const product_job *j, size_t k, const real *M)
+/* The tiles of K results from the k-th on. */
+V_INLINE void list_tiles(const int K, const product_job *j, size_t k, component *to)
 {
-    const int nv = K <= FEW_RESULTS ? FOUR : PAIR, rest = NV == 1 ? 1 : PAIR;
-    const size_t step = nv > NV ? (size_t)(nv / NV) : 1;
-    component to[MOST_RESULTS];
     for (int q = 0; q < K; q++)
         to[q] = (component){place(&j->z[k + (size_t)q], j->row, 0), 0, j->z[k + (size_t)q].tile};
+}
+
+/* K results from the k-th on, whole tiles. */
+V_INLINE void product_results(const int K, const product_job *j, size_t k, const real *M)
+{
+    const int nv = K <= FEW_RESULTS ? FOUR : PAIR, single = NV == 1 ? 1 : PAIR;
+    const size_t step = nv > NV ? (size_t)(nv / NV) : 1;
+    component to[MOST_RESULTS];
+    list_tiles(K, j, k, to);
     size_t t = 0;
     for (; t + step <= j->tiles; t += step)
         for (int lane = 0; lane < (int)step * T; lane += nv * V_LANES)
-            product_tile(K, nv, j, t, lane, to, M + k);
+            product_tile(K, nv, j, tile_place(t, lane), to, M + k);
     for (; t < j->tiles; t++)
-        for (int lane = 0; lane < T; lane += rest * V_LANES)
-            product_tile(K, rest, j, t, lane, to, M + k);
+        for (int lane = 0; lane < T; lane += single * V_LANES)
+            product_tile(K, single, j, tile_place(t, lane), to, M + k);
 }
 
-static void product(size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index,
-                    const component *z, size_t N, const real *M, int fresh, const real **from)
+/* The same of the rest of the row. */
+V_INLINE void product_rest(const int K, const product_job *j, size_t k, const real *M)
+{
+    component to[REST_RESULTS];
+    list_tiles(K, j, k, to);
+    for (int i = 0; i * REST_LANES < j->rest; i++)
+        product_tile(K, REST, j, rest_at(j->tiles, j->rest, i), to, M + k);
+}
+
+/* Where the components of x begin. */
+V_INLINE void list_sources(const product_job *j, const int64_t *index, const real **from)
+{
+    for (size_t i = 0; i < j->n; i++)
+        from[i] = place(&j->x[i], index ? (size_t)index[j->row] : j->row, 0);
+}
+
+V_INLINE void product_row_rest(const product_job *j, const real *M)
+{
+    for (size_t k = 0, now; k < j->N; k += now)
+        switch (now = e3tp_cut(j->N - k, REST_RESULTS)) {
+        case 4:
+            product_rest(4, j, k, M);
+            break;
+        case 3:
+            product_rest(3, j, k, M);
+            break;
+        case 2:
+            product_rest(2, j, k, M);
+            break;
+        default:
+            product_rest(1, j, k, M);
+        }
+}
+
+/* Not part of `product`, whose loops want all registers. */
+static __attribute__((noinline)) void
+product_rests(size_t rows, product_job j, const int64_t *index, const real *M, const real **from)
+{
+    for (j.row = 0; j.row < rows; j.row++, M += j.n * j.N) {
+        list_sources(&j, index, from);
+        product_row_rest(&j, M);
+    }
+}
+
+static void product(size_t rows, size_t tiles, int rest, const component *x, size_t n,
+                    const int64_t *index, const component *z, size_t N, const real *M, int fresh,
+                    const real **from)
 {
 #define RESULTS(K)                        \
     case K:                               \
         if ((K) <= MOST_RESULTS)          \
             product_results(K, &j, k, M); \
         break;
+    join_rest(false, &tiles, &rest);
+    if (rest)
+        product_rests(rows, (product_job){tiles, rest, n, N, x, z, from, 0, fresh}, index, M, from);
     for (size_t r = 0; r < rows; r++, M += n * N) {
-        const product_job j = {tiles, n, N, x, z, from, r, fresh};
-        for (size_t i = 0; i < n; i++)
-            from[i] = place(&x[i], index ? (size_t)index[r] : r, 0);
+        const product_job j = {tiles, rest, n, N, x, z, from, r, fresh};
+        list_sources(&j, index, from);
         for (size_t k = 0, now; k < N; k += now)
             switch (now = e3tp_cut(N - k, MOST_RESULTS)) {
                 RESULTS(1)

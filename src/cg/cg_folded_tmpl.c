@@ -20,7 +20,8 @@ typedef struct work {
     component *sources, *results; /* sources with room for as many tangents behind them */
     const real **at;              /* room for one of each */
     size_t n;                     /* sources that matrices have: with tangents */
-    size_t tiles, g, rows;        /* of a row; the group of T rows and those of it that are there */
+    size_t mul, tiles;            /* of a row */
+    size_t g, rows;               /* the group of T rows and those of it that are there */
 } work;
 
 static const uint32_t *blocks_from(const work *q, size_t first)
@@ -199,8 +200,8 @@ static void multiply(work *q)
         component *x = q->sources;
         for (size_t i = 0; i < q->n && !index && row; i++)
             x[i].v += part * x[i].row;
-        kernels.product(rows, q->tiles, x, q->n, index ? index + row : NULL, q->results, N,
-                        f->turned_M + row * q->n * N, fresh, q->at);
+        kernels.product(rows, q->mul / T, (int)(q->mul % T), x, q->n, index ? index + row : NULL,
+                        q->results, N, f->turned_M + row * q->n * N, fresh, q->at);
         if (staged)
             unpack_staged(q, row, rows);
     }
@@ -216,7 +217,8 @@ static void make_overlaps(const work *q, const frame *x)
     component *of_x = q->results, *of_g = q->sources;
     list_operand(x, 0, blocks_from(q, q->class->results), q->class->nresults, q->g, of_x);
     list_operand(f, 2, blocks_from(q, q->class->sources), q->class->nsources, q->g, of_g);
-    kernels.overlaps(q->rows, q->tiles, of_x, n, index_of(q, 0), of_g, N, f->turned_M);
+    kernels.overlaps(q->rows, q->tiles, of_x, n, index_of(q, 0), of_g, N,
+                     f->turned_M);
     const e3tp_tile_map m = turn_map(q, n * N);
     tile_kernels.pack(&m, E3TP_LANES_CHANNELS, f->turned_M, f->M, m.d * T);
 }
@@ -280,7 +282,8 @@ void E3TP_NAME(e3tp_cg_folded)(const frame *f)
     for (size_t i = 0; i < q.folds->nclasses; i++) {
         q.class = &q.folds->classes[i];
         const uint32_t result = blocks_from(&q, q.class->results)[0];
-        q.tiles = (f->p->blocks[f->back ? 0 : 2][result].mul + T - 1) / T;
+        q.mul = f->p->blocks[f->back ? 0 : 2][result].mul;
+        q.tiles = (q.mul + T - 1) / T;
         q.results = at;
         q.sources = at + q.class->N;
         q.at = (const real **)(q.sources + 2 * q.class->n);

@@ -69,6 +69,7 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
 /* Rows first .. first + rows - 1 of `count` sources to a block of n components: component k of tile
    t of the i-th of these rows at z + i * z_row + t * z_tile + k * z_step, any alignment.
 
+     rest      lanes of one tile more, that nothing is read or written beyond: 0 .. T - 1
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
      paired    some sources have v2; not for mix_back
@@ -85,6 +86,7 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
         size_t first, rows, tiles, count, prefetch; \
         size_t indices;                             \
         const source *from;                         \
+        int rest;                                   \
         int n, sum, fresh, paired;                  \
         real *z;                                    \
         size_t z_row, z_tile, z_step;               \
@@ -135,8 +137,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
               const real *w, real *M))                                                             \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
-    X(overlap,                                                                                     \
-      (size_t rows, size_t tiles, size_t pairs, const source *v, const source *g, real *D))        \
+    X(overlap, (size_t rows, size_t tiles, int rest, size_t pairs, const source *v,                \
+                const source *g, real *D))                                                         \
     X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,           \
                    const real *y, const real *w, real *gy, real *gw))                              \
     X(connect,                                                                                     \

@@ -20,12 +20,17 @@ V_INLINE int vectors_for(const int kt)
     return kt <= (NV == 1 ? 5 : 1) ? MOST_VECTORS : PAIR;
 }
 
+V_INLINE size_t lane_of(row_place at)
+{
+    return at.t * T + (size_t)at.lane;
+}
+
 /* nv vectors of a line; NULL: ones. */
-V_INLINE void load_line(const int nv, const real *w, v_real *to)
+V_INLINE void load_line(const int nv, const real *w, row_place at, v_real *to)
 {
     V_UNROLL
-    for (int v = 0; v < nv; v++)
-        to[v] = w ? v_loadu(w + v * V_LANES) : v_set1(1);
+    for (int v = 0; v < vectors_of(nv); v++)
+        to[v] = w ? load_vector(nv, w + v * V_LANES, at, v) : v_set1(1);
 }
 
 /* nv vectors of weights, or of their gradients, that a later row will want. Weights only to the
@@ -34,7 +39,7 @@ V_INLINE void load_line(const int nv, const real *w, v_real *to)
 V_INLINE void fetch_ahead(const int nv, const real *line, const int to_write)
 {
     V_UNROLL
-    for (int v = 0; v < nv; v += NV) /* a line each */
+    for (int v = 0; v < vectors_of(nv); v += NV) /* a line each */
         if (to_write)
             __builtin_prefetch(line + v * V_LANES, 1);
         else
@@ -48,13 +53,14 @@ V_INLINE size_t weights_at(const source *s, size_t r)
 }
 
 /* Weights of a source, and with w2 given the second ones where they are there. */
-V_INLINE void load_weights(const int nv, const source *s, size_t line, v_real *w, v_real *w2)
+V_INLINE void load_weights(const int nv, const source *s, size_t line, row_place at, v_real *w,
+                           v_real *w2)
 {
-    load_line(nv, s->w ? s->w + line : NULL, w);
+    load_line(nv, s->w ? s->w + line : NULL, at, w);
     if (w2)
-        clear_sums(nv, w2);
+        clear_sums(vectors_of(nv), w2);
     if (w2 && s->v2)
-        load_line(nv, s->w2 + line, w2);
+        load_line(nv, s->w2 + line, at, w2);
 }
 
 /* Those of the row that m->prefetch says. */
@@ -72,37 +78,38 @@ V_INLINE void fetch_weights(const int nv, const mix_job *m, const source *s, siz
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
 typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
 
-/* nv vectors from element `at` of v on. */
-V_INLINE void operand(const weighing how, const int nv, const source *s, size_t at, const v_real *w,
-                      const v_real *w2, v_real *to)
+/* nv vectors from element e of v on. */
+V_INLINE void operand(const weighing how, const int nv, const source *s, size_t e, row_place at,
+                      const v_real *w, const v_real *w2, v_real *to)
 {
     V_UNROLL
-    for (int v = 0; v < nv; v++) {
-        to[v] = v_loadu(s->v + at + vector_at(v, s->tile));
+    for (int v = 0; v < vectors_of(nv); v++) {
+        to[v] = load_vector(nv, s->v + e + vector_at(v, s->tile), at, v);
         to[v] = how == PLAIN ? to[v] : to[v] * w[v];
     }
     if (how != PAIRED || !s->v2)
         return;
     V_UNROLL
-    for (int v = 0; v < nv; v++)
-        to[v] = v_fma(v_loadu(s->v2 + at + vector_at(v, s->tile)), w2[v], to[v]);
+    for (int v = 0; v < vectors_of(nv); v++)
+        to[v] = v_fma(load_vector(nv, s->v2 + e + vector_at(v, s->tile), at, v), w2[v], to[v]);
 }
 
 /* acc += M a for kt results and nv vectors, over n components; all but n are literals, n may be. */
 V_INLINE void multiply(const weighing how, const int n, const int kt, const int nv, const source *s,
-                       size_t at, const real *M, size_t m_step, const v_real *w, const v_real *w2,
-                       v_real *acc)
+                       size_t e, row_place at, const real *M, size_t m_step, const v_real *w,
+                       const v_real *w2, v_real *acc)
 {
+    const int vectors = vectors_of(nv);
     V_UNROLL
-    for (int i = 0; i < n; i++, at += s->step, M += m_step) {
+    for (int i = 0; i < n; i++, e += s->step, M += m_step) {
         v_real a[MOST_VECTORS];
-        operand(how, nv, s, at, w, w2, a);
+        operand(how, nv, s, e, at, w, w2, a);
         V_UNROLL
         for (int q = 0; q < kt; q++) {
             const v_real c = v_set1(M[q * T]);
             V_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, a[v], acc[q * nv + v]);
+            for (int v = 0; v < vectors; v++)
+                acc[q * vectors + v] = v_fma(c, a[v], acc[q * vectors + v]);
         }
     }
 }
@@ -128,16 +135,16 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
 
 /* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0. */
 V_INLINE void add_source(const weighing how, const int n, const int kt, const int nv,
-                         const source *s, int N, size_t r, size_t t, int k, int lane,
-                         const v_real *w, const v_real *w2, v_real *acc)
+                         const source *s, int N, size_t r, row_place at, int k, const v_real *w,
+                         const v_real *w2, v_real *acc)
 {
     const real *M = s->M + (size_t)(k * T) + r;
     const size_t m_step = (size_t)(N * T);
-    size_t at = (s->index ? (size_t)s->index[r] : r) * s->row + t * s->tile + (size_t)lane;
+    size_t e = (s->index ? (size_t)s->index[r] : r) * s->row + at.t * s->tile + (size_t)at.lane;
     if (n > 0)
-        multiply(how, n, kt, nv, s, at, M, m_step, w, w2, acc);
-    for (int i = 0; n == 0 && i < s->n; i++, at += s->step, M += m_step)
-        multiply(how, 1, kt, nv, s, at, M, m_step, w, w2, acc);
+        multiply(how, n, kt, nv, s, e, at, M, m_step, w, w2, acc);
+    for (int i = 0; n == 0 && i < s->n; i++, e += s->step, M += m_step)
+        multiply(how, 1, kt, nv, s, e, at, M, m_step, w, w2, acc);
 }
 
 enum { ANY = -1, ANY_PAIRED = -2 };
@@ -164,59 +171,80 @@ static void fetch_operands(const mix_job *m, size_t r)
 /* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
    source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
-                       size_t rows, size_t t, int lane, int k)
+                       size_t rows, row_place at, int k)
 {
-    const size_t at = t * T + (size_t)lane;
+    const int vectors = vectors_of(nv);
     const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
-    const bool fetches = m->fetch[0] && k == 0 && at == 0;
+    const bool fetches = m->fetch[0] && k == 0 && lane_of(at) == 0;
     v_real acc[SUMS], w[MOST_VECTORS], w2[MOST_VECTORS];
-    clear_sums(kt * nv, acc);
+    clear_sums(kt * vectors, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++) {
         if (fetches)
             fetch_operands(m, r);
         for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
-            load_weights(nv, s, weights_at(s, r) + at, w, how == PAIRED ? w2 : NULL);
+            load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, how == PAIRED ? w2 : NULL);
             if (k == 0)
-                fetch_weights(nv, m, s, r, at);
-#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, t, k, lane, w, w2, acc)
+                fetch_weights(nv, m, s, r, lane_of(at));
+#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
             if (only >= 0)
                 ADD(only);
+            else if (nv == REST)
+                ADD(0);
             else
                 BY_COMPONENTS(s->n, ADD)
         }
     }
-    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
-    for (int v = 0; v < nv; v++) {
+    for (int v = 0; v < vectors; v++) {
         real *to = z + vector_at(v, m->z_tile);
-        v_storeu(to, m->fresh ? acc[q * nv + v] : v_loadu(to) + acc[q * nv + v]);
+        const v_real sum = acc[q * vectors + v];
+        store_vector(nv, to, at, v, m->fresh ? sum : load_vector(nv, to, at, v) + sum);
     }
+}
+
+/* Rows that go to one. */
+V_INLINE size_t rows_together(const mix_job *m)
+{
+    return m->sum ? m->rows : 1;
 }
 
 V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
     source s;
     mix_job m = *job;
+    join_rest(only == ANY_PAIRED, &m.tiles, &m.rest);
     if (only >= 0) {
         s = *m.from;
         m.from = &s;
     }
-    const int nv = vectors_for(kt), rest = NV == 1 ? 1 : PAIR;
-    const int step = nv > NV ? nv / NV : 1;
-    const size_t together = m.sum ? m.rows : 1; /* rows that go to one */
+    const int nv = vectors_for(kt), single = NV == 1 ? 1 : PAIR, step = nv > NV ? nv / NV : 1;
+    const size_t together = rows_together(&m);
+    const bool takes_odd = NV == 1 && only == ANY_PAIRED; /* mix_rest does */
     for (size_t row = 0; row < m.rows; row += together) {
         size_t t = 0;
         for (; t + (size_t)step <= m.tiles; t += (size_t)step)
             for (int lane = 0; lane < step * T; lane += nv * V_LANES)
-                mix_tile(only, kt, nv, &m, row, together, t, lane, k);
+                mix_tile(only, kt, nv, &m, row, together, tile_place(t, lane), k);
         for (; step > PAIR && t + PAIR <= m.tiles; t += PAIR)
-            mix_tile(only, kt, PAIR, &m, row, together, t, 0, k);
-        for (; step > 1 && t < m.tiles; t++)
-            for (int lane = 0; lane < T; lane += rest * V_LANES)
-                mix_tile(only, kt, rest, &m, row, together, t, lane, k);
+            mix_tile(only, kt, PAIR, &m, row, together, tile_place(t, 0), k);
+        for (; step > 1 && !takes_odd && t < m.tiles; t++)
+            for (int lane = 0; lane < T; lane += single * V_LANES)
+                mix_tile(only, kt, single, &m, row, together, tile_place(t, lane), k);
     }
+}
+
+/* One form for all jobs; of paired ones an odd tile too. */
+V_INLINE void mix_rest(const int kt, const mix_job *job, int k)
+{
+    mix_job m = *job;
+    join_rest(m.paired, &m.tiles, &m.rest);
+    const size_t together = rows_together(&m);
+    for (size_t row = 0; row < m.rows; row += together)
+        for (int i = 0; i * REST_LANES < m.rest; i++)
+            mix_tile(ANY_PAIRED, kt, REST, &m, row, together, rest_at(m.tiles, m.rest, i), k);
 }
 
 /* Results k .. k + kt - 1; kt a literal. */
@@ -231,6 +259,8 @@ V_INLINE void mix_results(const int kt, const mix_job *m, int k)
         BY_COMPONENTS(m->from->n, ONLY)
     else
         ONLY(ANY);
+    if (m->rest || m->paired)
+        mix_rest(kt, m, k);
 }
 
 /* How many of n results, an odd number of them or what is left of one, are taken at once: as many
@@ -263,66 +293,70 @@ static void mix(const mix_job *m)
 /* nv vectors of a tile of a row, results k .. k + kt - 1 of one source: their share of gw, and z +=
    w u. */
 V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mix_job *m,
-                               const source *s, bool first, size_t row, size_t t, int k, int lane,
+                               const source *s, bool first, size_t row, row_place at, int k,
                                v_real *gw)
 {
+    const int vectors = vectors_of(nv);
     const size_t r = m->first + row;
-    const real *x = s->x + r * m->x_row + t * m->x_tile + (size_t)k * m->x_step + lane;
-    real *z = m->z + row * m->z_row + t * m->z_tile + (size_t)k * m->z_step + lane;
+    const real *x = s->x + r * m->x_row + at.t * m->x_tile + (size_t)k * m->x_step + at.lane;
+    real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
     v_real u[SUMS];
-    clear_sums(kt * nv, u);
-    add_source(PLAIN, n, kt, nv, s, m->n, r, t, k, lane, NULL, NULL, u);
+    clear_sums(kt * vectors, u);
+    add_source(PLAIN, n, kt, nv, s, m->n, r, at, k, NULL, NULL, u);
     if (s->gw) {
         V_UNROLL
         for (int q = 0; q < kt; q++, x += m->x_step)
             V_UNROLL
-        for (int v = 0; v < nv; v++)
-            gw[v] = v_fma(v_loadu(x + vector_at(v, m->x_tile)), u[q * nv + v], gw[v]);
+        for (int v = 0; v < vectors; v++)
+            gw[v] = v_fma(load_vector(nv, x + vector_at(v, m->x_tile), at, v), u[q * vectors + v],
+                          gw[v]);
     }
     if (!m->z || s->only_gw)
         return;
     v_real w[PAIR];
-    load_weights(nv, s, weights_at(s, r) + t * T + (size_t)lane, w, NULL);
+    load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, NULL);
     if (k == 0)
-        fetch_weights(nv, m, s, r, t * T + (size_t)lane);
+        fetch_weights(nv, m, s, r, lane_of(at));
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
-    for (int v = 0; v < nv; v++) {
+    for (int v = 0; v < vectors; v++) {
         real *to = z + vector_at(v, m->z_tile);
-        v_storeu(to, first ? w[v] * u[q * nv + v] : v_fma(w[v], u[q * nv + v], v_loadu(to)));
+        const v_real uq = u[q * vectors + v];
+        store_vector(nv, to, at, v,
+                     first ? w[v] * uq : v_fma(w[v], uq, load_vector(nv, to, at, v)));
     }
 }
 
 /* nv vectors of the gradient of the weights of row r. */
 V_INLINE void put_weight_gradient(const int nv, const mix_job *m, const source *s, size_t r,
-                                  size_t at, v_real *gw)
+                                  row_place at, v_real *gw)
 {
-    real *to = s->gw + r * s->gw_row + at;
+    real *to = s->gw + r * s->gw_row + lane_of(at);
     if (s->gw_from) {
-        const real *from = s->gw_from + r * s->gw_from_row + at;
+        const real *from = s->gw_from + r * s->gw_from_row + lane_of(at);
         V_UNROLL
-        for (int v = 0; v < nv; v++)
-            gw[v] += v_loadu(from + v * V_LANES);
+        for (int v = 0; v < vectors_of(nv); v++)
+            gw[v] += load_vector(nv, from + v * V_LANES, at, v);
     }
     if (m->prefetch && !s->gw_past)
         fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
     V_UNROLL
-    for (int v = 0; v < nv; v++, to += V_LANES)
-        if (s->gw_past)
+    for (int v = 0; v < vectors_of(nv); v++, to += V_LANES)
+        if (s->gw_past && nv != REST)
             v_streamu(to, gw[v]);
         else
-            v_storeu(to, gw[v]);
+            store_vector(nv, to, at, v, gw[v]);
 }
 
 /* nv vectors of a row, all results of one source. N: m->n as a literal, or 0 where it is 9 or more.
  */
 V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_job *m,
-                            const source *s, bool first, size_t row, size_t t, int lane)
+                            const source *s, bool first, size_t row, row_place at)
 {
     v_real gw[PAIR];
-    clear_sums(nv, gw);
-#define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, t, k, lane, gw)
+    clear_sums(vectors_of(nv), gw);
+#define RESULTS(kt, k) mix_back_results(n, kt, nv, m, s, first, row, at, k, gw)
     if (N > MOST_RESULTS) {
         RESULTS(4, 0);
         RESULTS(N - 4, 4);
@@ -338,7 +372,7 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
             RESULTS(3, k);
     }
     if (s->gw)
-        put_weight_gradient(nv, m, s, m->first + row, t * T + (size_t)lane, gw);
+        put_weight_gradient(nv, m, s, m->first + row, at, gw);
 }
 
 V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,
@@ -347,25 +381,29 @@ V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const sou
     size_t t = 0;
     for (; t + PAIR_TILES <= m->tiles; t += PAIR_TILES)
         for (int lane = 0; lane < T * PAIR_TILES; lane += PAIR * V_LANES)
-            mix_back_tile(n, N, PAIR, m, s, first, row, t, lane);
-    if (t < m->tiles)
-        mix_back_tile(n, N, 1, m, s, first, row, t, 0);
+            mix_back_tile(n, N, PAIR, m, s, first, row, tile_place(t, lane));
+    if (PAIR_TILES > 1 && t < m->tiles)
+        mix_back_tile(n, N, 1, m, s, first, row, tile_place(t, 0));
 }
 
 /* Of 9 results and more, loops over components are not unrolled: 1.03 times slower, in a fifth of
    the code. */
 V_INLINE void mix_back_rows(const int N, const mix_job *job)
 {
-    const mix_job m = *job;
-#define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
+    mix_job m = *job;
+    join_rest(false, &m.tiles, &m.rest);
+#define ROW(literal) mix_back_row(literal, N, &m, &s, first, row)
     for (size_t row = 0; row < m.rows; row++) {
         fetch_operands(&m, m.first + row);
         for (size_t i = 0; i < m.count; i++) {
             const source s = m.from[i];
+            const bool first = m.fresh && i == 0;
             if (N == 0)
                 ROW(0);
             else
                 BY_COMPONENTS(s.n, ROW)
+            for (int v = 0; v * REST_LANES < m.rest; v++)
+                mix_back_tile(0, N, REST, &m, &s, first, row, rest_at(m.tiles, m.rest, v));
         }
     }
 }

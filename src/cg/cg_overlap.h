@@ -96,6 +96,26 @@ V_INLINE void overlap_pair(const bool paired, const overlap_row *q, v_real *D)
         }
 }
 
+/* A vector of the rest of a row, so many lanes of it, added to D in memory. */
+V_INLINE void overlap_rest(const overlap_row *q, int lane, int lanes, v_real *D)
+{
+    const size_t first = q->tiles * q->v->tile + (size_t)lane;
+    const real *a = q->a + first, *a2 = q->a2 ? q->a2 + first : NULL,
+               *b = q->b + q->tiles * q->g->tile + lane;
+    const v_real w = v_load_n(q->w + q->tiles * q->w_step + lane, lanes);
+    v_real w2 = v_zero();
+    if (a2)
+        w2 = v_load_n(q->w2 + q->tiles * T + lane, lanes);
+    for (int i = 0; i < q->v->n; i++) {
+        const size_t step = (size_t)i * q->v->step;
+        v_real x = w * v_load_n(a + step, lanes);
+        if (a2)
+            x = v_fma(w2, v_load_n(a2 + step, lanes), x);
+        for (int k = 0; k < q->g->n; k++, D++)
+            *D = v_fma(x, v_load_n(b + (size_t)k * q->g->step, lanes), *D);
+    }
+}
+
 /* The sums of n vectors, with room for some more, to one lane of as many lines. All by sum_lanes
    first is 1.3 times slower. */
 V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
@@ -124,8 +144,8 @@ V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g,
                          .w_step = v->w ? T : 0};
 }
 
-static void overlap(size_t rows, size_t tiles, size_t pairs, const source *v, const source *g,
-                    real *D)
+static void overlap(size_t rows, size_t tiles, int rest, size_t pairs, const source *v,
+                    const source *g, real *D)
 {
     _Alignas(64) real ones[T];
     v_real lanes[MOST_ELEMENTS + TOGETHER + V_BYTES / sizeof(real)];
@@ -140,6 +160,8 @@ static void overlap(size_t rows, size_t tiles, size_t pairs, const source *v, co
                 overlap_pair(true, &q, lanes + n);
             else
                 overlap_pair(false, &q, lanes + n);
+            for (int at = 0; at < rest; at += V_LANES)
+                overlap_rest(&q, at, rest - at < V_LANES ? rest - at : V_LANES, lanes + n);
             n += (size_t)(v[p].n * g[p].n);
             if (n < TOGETHER && p + 1 < pairs)
                 continue;

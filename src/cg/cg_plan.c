@@ -137,12 +137,10 @@ static bool is_shared(const e3tp_cg_plan *g, size_t path)
     return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
 }
 
-/* Whole tiles of channels, one channel of y: the weights of a row are lines as they are. */
+/* One channel of y: the weights of a row are lines as they are. */
 static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
 {
-    const e3tp_problem *p = g->problem;
-    return is_shared(g, path) && e3tp_cg_block(p, path, 1)->mul == 1 &&
-           e3tp_cg_block(p, path, 0)->mul % e3tp_tile_lanes(p) == 0;
+    return is_shared(g, path) && e3tp_cg_block(g->problem, path, 1)->mul == 1;
 }
 
 bool e3tp_cg_is_folded(const e3tp_problem *p)
@@ -204,7 +202,7 @@ static e3tp_status make_lists(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_mes
 {
     const e3tp_problem *p = g->problem;
     for (int k = 0; k < 3; k += 2) {
-        g->whole[k] = p->layout[k] == E3TP_IR_MUL;
+        g->ir_mul[k] = g->whole[k] = p->layout[k] == E3TP_IR_MUL;
         for (size_t i = 0; i < p->nblocks[k]; i++)
             g->whole[k] = g->whole[k] && p->blocks[k][i].mul % e3tp_tile_lanes(p) == 0;
     }

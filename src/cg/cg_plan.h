@@ -81,8 +81,8 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;   /* folded: the first is its number among weighted paths */
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool in_place; /* the caller's weights serve as lines */
-    bool joined;   /* lanes over rows: weights that all rows share join channels, no lines */
+    bool in_place;                  /* the caller's weights serve as lines */
+    bool joined; /* lanes over rows: weights that all rows share join channels, no lines */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -136,7 +136,7 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_classes folds[2]; /* folded: to z, to gx */
     size_t folded_weights;    /* folded: of a row, one for each weighted path */
     size_t max_components;    /* elements of the lists of components that kernels take */
-    bool whole[3];            /* operands in IR_MUL, blocks of whole tiles (of x and z) */
+    bool ir_mul[3], whole[3]; /* x and z: layout IR_MUL; and blocks of whole tiles */
     e3tp_cg_whole_product whole_product;
     size_t max_matrix; /* elements of matrices at a time: the largest path's at least */
     size_t max_middle; /* elements of what a path keeps between its two steps */

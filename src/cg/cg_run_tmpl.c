@@ -530,11 +530,15 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
     return f;
 }
 
+/* Overlaps of folded paths load a vector for each multiplication or two: lines that no whole tiles
+   make up, whose vectors lie in two lines of the cache, are packed for them. */
 static void set_direct(frame *f, bool direct)
 {
     f->direct = direct;
-    f->in_place[0] = direct && f->plan->whole[0] && !(f->r->ix && f->back);
-    f->in_place[2] = direct && f->plan->whole[2];
+    const bool overlaps = f->back && f->plan->folded;
+    const bool *reads = overlaps ? f->plan->whole : f->plan->ir_mul;
+    f->in_place[0] = direct && reads[0] && !(f->r->ix && f->back);
+    f->in_place[2] = direct && reads[2];
     f->one_gz = direct && f->back && f->r->sz == 0;
     f->z_past = f->r->past && ((uintptr_t)f->r->z | (uintptr_t)f->r->sz * sizeof(real)) % 64 == 0;
 }
@@ -564,7 +568,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
 {
     frame f = frame_of(plan, r, scratch);
     f.sum = pass == E3TP_FORWARD && sums_rows(plan, r);
-    f.sum_direct = f.sum && plan->direct && plan->whole[2];
+    f.sum_direct = f.sum && plan->direct && plan->ir_mul[2];
     f.back = pass == E3TP_BACKWARD;
     set_own(&f, scratch);
     set_direct(&f, plan->direct && (!f.sum || f.sum_direct));
@@ -587,7 +591,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     own.back = r->gx || r->gy || r->gw;
     own.second = true;
     own.sum = plan->direct && sums_rows(plan, r);
-    own.sum_direct = own.sum && plan->whole[2];
+    own.sum_direct = own.sum && plan->ir_mul[2];
     set_direct(&own, plan->direct);
     frame tangent = own;
     e3tp_rows rows = *r;

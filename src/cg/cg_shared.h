@@ -43,7 +43,7 @@ static inline void build_matrix(const frame *f, size_t path, size_t v, size_t g,
 static inline bool stages_results(const frame *f)
 {
     const int k = f->back ? 0 : 2;
-    return e3tp_cg_leaves_unpacked(f, k) && (!f->plan->whole[k] || (k == 2 && f->z_past));
+    return e3tp_cg_leaves_unpacked(f, k) && (!f->plan->ir_mul[k] || (k == 2 && f->z_past));
 }
 
 /* Where block i of z, in the backward pass of gx, goes otherwise. */

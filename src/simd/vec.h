@@ -113,33 +113,78 @@ V_INLINE void v_streamu(real *p, v_real v)
         v_stream(p, v);
 }
 
-/* The first n lanes (0 <= n <= V_LANES), zero elsewhere; reads and writes nothing beyond. */
-V_INLINE v_real v_load_n(const real *p, int n)
+/* The first n lanes of a vector, 0 <= n <= V_LANES, as loads and stores take them. */
+#if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
+typedef __mmask8 v_lanes;
+#elif defined(E3TP_TIER_AVX512)
+typedef __mmask16 v_lanes;
+#elif defined(E3TP_TIER_AVX2)
+typedef __m256i v_lanes;
+#else
+typedef int v_lanes;
+#endif
+V_INLINE v_lanes v_first(int n)
+{
+#if defined(E3TP_TIER_AVX512)
+    return (v_lanes)((1u << n) - 1);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+#elif defined(E3TP_TIER_AVX2)
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#else
+    return n;
+#endif
+}
+
+/* Those lanes, zero elsewhere; reads and writes nothing beyond. Without masks they are too long to
+   stand where they are called. */
+#if V_BYTES > 16
+#define V_MASKED V_INLINE
+#else
+#define V_MASKED static __attribute__((noinline, unused))
+#endif
+V_MASKED v_real v_load_lanes(const real *p, v_lanes which)
 {
 #if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
-    return (v_real)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+    return (v_real)_mm512_maskz_loadu_pd(which, p);
 #elif defined(E3TP_TIER_AVX512)
-    return (v_real)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+    return (v_real)_mm512_maskz_loadu_ps(which, p);
 #elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
-    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
-    return (v_real)_mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), lane));
+    return (v_real)_mm256_maskload_pd(p, which);
 #elif defined(E3TP_TIER_AVX2)
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return (v_real)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane));
+    return (v_real)_mm256_maskload_ps(p, which);
 #else
     v_real v = {0};
     for (int i = 0; i < V_LANES; i++)
-        if (i < n)
+        if (i < which)
             v[i] = p[i];
     return v;
 #endif
 }
-V_INLINE void v_store_n(real *p, v_real v, int n)
+V_MASKED void v_store_lanes(real *p, v_real v, v_lanes which)
 {
 #if defined(E3TP_TIER_AVX512) && defined(E3TP_REAL_F64)
-    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+    _mm512_mask_storeu_pd(p, which, (__m512d)v);
 #elif defined(E3TP_TIER_AVX512)
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+    _mm512_mask_storeu_ps(p, which, (__m512)v);
+#elif defined(E3TP_TIER_AVX2) && defined(E3TP_REAL_F64)
+    _mm256_maskstore_pd(p, which, (__m256d)v);
+#elif defined(E3TP_TIER_AVX2)
+    _mm256_maskstore_ps(p, which, (__m256)v);
+#else
+    memcpy(p, &v, (size_t)which * sizeof(real));
+#endif
+}
+
+/* The same of the first n lanes. */
+V_INLINE v_real v_load_n(const real *p, int n)
+{
+    return v_load_lanes(p, v_first(n));
+}
+V_INLINE void v_store_n(real *p, v_real v, int n)
+{
+#if defined(E3TP_TIER_AVX512)
+    v_store_lanes(p, v, v_first(n));
 #else
     memcpy(p, &v, (size_t)n * sizeof(real));
 #endif

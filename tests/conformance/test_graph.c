@@ -353,12 +353,14 @@ START_TEST(against_a_loop)
 }
 END_TEST
 
-/* ---- layers: one weight per path; messages so long that more rows are summed at a time than have
-   results of their own ---- */
+/* ---- layers: one weight per path; channels of whole tiles, and not; messages so long that more
+   rows are summed at a time than have results of their own ---- */
 
-static e3tp_plan *layer(int by_path, e3tp_layout layout)
+static const char whole_tiles[] = "96x0e+96x1o", other_tiles[] = "89x0e+27x1o";
+
+static e3tp_plan *layer(const char *x, int by_path, e3tp_layout layout)
 {
-    e3tp_desc *d = layer_desc("96x0e+96x1o", "0e+1o+2e+3o", layout);
+    e3tp_desc *d = layer_desc(x, "0e+1o+2e+3o", layout);
     if (by_path)
         e3tp_desc_set_weight_shape(d, E3TP_WEIGHT_BY_PATH);
     e3tp_desc_set_dtype(d, E3TP_F64);
@@ -369,13 +371,15 @@ static e3tp_plan *layer(int by_path, e3tp_layout layout)
 
 START_TEST(layers)
 {
-    e3tp_plan *p = layer(_i % 2, _i / 2 % 2 ? E3TP_IR_MUL : E3TP_MUL_IR);
+    const setting *s = &settings[_i / 8];
+    e3tp_plan *p = layer(_i / 4 % 2 ? other_tiles : whole_tiles, _i % 2,
+                         _i / 2 % 2 ? E3TP_IR_MUL : E3TP_MUL_IR);
     double *got[OUTPUTS], *want[OUTPUTS];
-    fixture f = fixture_of(p, &settings[_i / 4]);
+    fixture f = fixture_of(p, s);
     make_results(&f, got, false);
     make_results(&f, want, true);
     reference(&f, want);
-    convolve(&f, settings[_i / 4].made, got);
+    convolve(&f, s->made, got);
     compare(&f, got, want, "a layer");
     for (int o = 0; o < OUTPUTS; o++)
         free(got[o]), free(want[o]);
@@ -485,7 +489,7 @@ START_TEST(far_rows)
     static const int32_t receivers[FEW] = {0, 1, 1, 2}, near[FEW] = {0, 1, 2, 1},
                          far[FEW] = {0, FAR / 2, FAR - 1, FAR / 2};
     static const size_t rows[3] = {0, FAR / 2, FAR - 1};
-    e3tp_plan *p = layer(0, E3TP_IR_MUL);
+    e3tp_plan *p = layer(whole_tiles, 0, E3TP_IR_MUL);
     const size_t wx = e3tp_plan_width(p, E3TP_X), wy = e3tp_plan_width(p, E3TP_Y),
                  ww = e3tp_plan_width(p, E3TP_W), nz = 3 * e3tp_plan_width(p, E3TP_Z),
                  bytes = FAR * wx * sizeof(double);
@@ -520,7 +524,7 @@ START_TEST(updates)
 {
     static const int32_t first[2] = {0, 1}, receivers[3] = {2, 0, 2}, senders[3] = {1, 1, 0},
                          bad[3] = {0, 1, 3};
-    e3tp_plan *p = layer(0, E3TP_MUL_IR);
+    e3tp_plan *p = layer(whole_tiles, 0, E3TP_MUL_IR);
     const size_t nz = 3 * e3tp_plan_width(p, E3TP_Z);
     double *x = numbers(3 * e3tp_plan_width(p, E3TP_X)),
            *y = numbers(3 * e3tp_plan_width(p, E3TP_Y)),
@@ -555,7 +559,7 @@ END_TEST
 
 START_TEST(no_edges)
 {
-    e3tp_plan *p = layer(0, E3TP_MUL_IR);
+    e3tp_plan *p = layer(whole_tiles, 0, E3TP_MUL_IR);
     e3tp_graph *g;
     e3tp_conv *c;
     const size_t nz = 3 * e3tp_plan_width(p, E3TP_Z), nx = 2 * e3tp_plan_width(p, E3TP_X);
@@ -593,7 +597,7 @@ int main(int argc, char **argv)
     tier = tier_argument(argc, argv);
     TCase *t = tcase_create("graph");
     tcase_add_loop_test(t, against_a_loop, 0, COUNT_OF(settings));
-    tcase_add_loop_test(t, layers, 0, 4 * COUNT_OF(settings));
+    tcase_add_loop_test(t, layers, 0, 8 * COUNT_OF(settings));
     tcase_add_loop_test(t, half_weights, 0, COUNT_OF(settings));
     tcase_add_test(t, far_rows);
     tcase_add_test(t, updates);

@@ -201,7 +201,8 @@ static MIX NAME(job)(mix_shape s, const SOURCE *from)
     const size_t row = s.packed ? tiles * (n + 1) * T : tiles * n * T + 1;
     const MIX m = {.first = s.first,
                    .rows = s.rows,
-                   .tiles = tiles,
+                   .tiles = s.lanes / T,
+                   .rest = (int)(s.lanes % T),
                    .count = s.count,
                    .from = from,
                    .n = s.n,
@@ -246,7 +247,7 @@ static void NAME(add_products)(const MIX *m, const SOURCE *s, double *z)
 {
     const size_t T = NAME(T);
     for (size_t row = 0; row < m->rows; row++)
-        for (size_t lane = 0; lane < m->tiles * T; lane++)
+        for (size_t lane = 0; lane < m->tiles * T + (size_t)m->rest; lane++)
             for (size_t k = 0; k < (size_t)m->n; k++)
                 z[row * m->z_row + lane / T * m->z_tile + k * m->z_step + lane % T] +=
                     NAME(product)(m, s, true, m->first + row, lane, k);
@@ -257,7 +258,7 @@ static void NAME(begin_results)(const MIX *m, double *z)
 {
     const size_t T = NAME(T);
     for (size_t row = 0; row < m->rows && m->fresh; row++)
-        for (size_t lane = 0; lane < m->tiles * T; lane++)
+        for (size_t lane = 0; lane < m->tiles * T + (size_t)m->rest; lane++)
             for (size_t k = 0; k < (size_t)m->n; k++)
                 z[row * m->z_row + lane / T * m->z_tile + k * m->z_step + lane % T] = 0;
 }
@@ -280,7 +281,7 @@ static void NAME(add_weight_gradients)(const MIX *m, const SOURCE *s, double *gw
 {
     const size_t T = NAME(T);
     for (size_t row = 0; row < m->rows; row++)
-        for (size_t lane = 0; lane < m->tiles * T; lane++) {
+        for (size_t lane = 0; lane < m->tiles * T + (size_t)m->rest; lane++) {
             const size_t r = m->first + row;
             const REAL *x = s->x + r * m->x_row + lane / T * m->x_tile + lane % T;
             double *to = gw + (s->gw - NAME(memory)[5]) + r * s->gw_row + lane;
@@ -332,12 +333,13 @@ static void NAME(check_overlap)(const KERNELS *k, mix_shape s)
             for (int c = 0; c < g->n; c++, D += T)
                 for (size_t r = 0; r < s.rows; r++) {
                     D[r] = 0;
-                    for (size_t lane = 0; lane < s.tiles * T; lane++)
+                    for (size_t lane = 0; lane < s.lanes; lane++)
                         D[r] += NAME(operand)(v, true, r, lane, (size_t)i) *
                                 NAME(operand)(g, false, r, lane, (size_t)c);
                 }
     }
-    k->overlap(s.rows, s.tiles, s.count, from, from + s.count, NAME(memory)[6]);
+    k->overlap(s.rows, s.lanes / T, (int)(s.lanes % T), s.count, from, from + s.count,
+               NAME(memory)[6]);
     NAME(same)(6, want, "overlap");
 }
 
@@ -401,6 +403,8 @@ static void NAME(check_shapes)(const KERNELS *k)
             const mix_shape s = {.first = i % 2 ? T - rows[i / 2] : 0,
                                  .rows = rows[i / 2],
                                  .tiles = (size_t)(n + i) % 7 + 1,
+                                 .lanes = ((size_t)(n + i) % 7 + 1) * T -
+                                          (size_t)(i + n * 5) % T * (size_t)(i % 3 == 1),
                                  .count = (size_t)(n + i / 2) % (MOST_SOURCES + 1),
                                  .n = n,
                                  .sum = i % 3 == 2,

@@ -61,15 +61,15 @@ static void NAME(check_product)(const KERNELS *k, folded_shape s)
     double *want = NAME(expect)(1);
     for (size_t r = 0; r < s.rows; r++)
         for (size_t c = 0; c < s.N; c++)
-            for (size_t lane = 0; lane < s.tiles * T; lane++) {
+            for (size_t lane = 0; lane < s.lanes; lane++) {
                 double *to = &want[NAME(at)(1, &z[c], r, lane)];
                 *to = s.fresh ? 0 : *to;
                 for (size_t i = 0; i < s.n; i++)
                     *to += (double)M[(r * s.n + i) * s.N + c] *
                            (double)NAME(memory)[0][NAME(at)(0, &x[i], row_of(s, r), lane)];
             }
-    k->product(s.rows, s.tiles, x, s.n, s.gathered ? rows_gathered : NULL, z, s.N, M, s.fresh,
-               room);
+    k->product(s.rows, s.lanes / T, (int)(s.lanes % T), x, s.n, s.gathered ? rows_gathered : NULL,
+               z, s.N, M, s.fresh, room);
     NAME(same)(1, want, "product");
 }
 
@@ -98,10 +98,13 @@ static void NAME(check_overlaps)(const KERNELS *k, folded_shape s)
 /* Returns how many kernels ran. */
 static size_t NAME(check_kernels)(const KERNELS *k)
 {
+    const size_t T = 64 / sizeof(REAL);
     for (size_t N = 1; N <= 21; N++)
         for (unsigned i = 0; i < 8; i++) {
             const folded_shape s = {.rows = 1 + (N + i) % 4,
                                     .tiles = 1 + (N * 3 + i) % 5,
+                                    .lanes =
+                                        (1 + (N * 3 + i) % 5) * T - (i % 3 == 1) * ((N + i) % T),
                                     .n = (N + 3 * i) % 11,
                                     .N = N,
                                     .even = i & 1,

@@ -17,7 +17,7 @@ static e3tp_tier tier;
 enum { ARRAYS = 5, MOST_COMPONENTS = 24, ELEMENTS = 7 * 22 * (5 * 2 + 1) * 16 };
 
 typedef struct folded_shape {
-    size_t rows, tiles, n, N;
+    size_t rows, tiles, lanes, n, N; /* tiles: room for those lanes; overlaps take all */
     bool even, gathered, fresh;
 } folded_shape;
 

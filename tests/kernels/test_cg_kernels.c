@@ -31,7 +31,7 @@ static const e3tp_cg_quad_group quad_groups[QUAD_GROUPS] = {{0, 6, {1, 2, 3, 4, 
                                                             {5, 1, {6, 7, 7, 7, 8, 8}}};
 
 typedef struct mix_shape {
-    size_t first, rows, tiles, count;
+    size_t first, rows, tiles, lanes, count; /* tiles: room for those lanes */
     int n, sum, weighted, packed, fresh, paired;
 } mix_shape;
 
