@@ -7,7 +7,11 @@
 #include "core/sums.h"
 #include "problem/packed.h"
 
-enum { TABLE_BYTES = 512 };
+enum {
+    TABLE_BYTES = 512,
+    STRIP = 8,      /* pieces of a window, whose places are sorted by the rows of a table */
+    PIECES_EACH = 4 /* for a worker, where what a strip has for a table waits for few of them */
+};
 
 static size_t take(size_t *total, size_t bytes)
 {
@@ -23,9 +27,10 @@ typedef struct windows_task {
     size_t wide[OP_COUNT]; /* and of what adds up in double beside the caller's */
     size_t message_bytes, wide_bytes;
     char *messages, *sums, *wides, *scratch;
-    size_t first, end;      /* pieces of the window under way */
-    const uint16_t *by_row; /* its places by the row of a spline's table; NULL: as they come */
-    const uint16_t *by_type;
+    size_t first, end;       /* pieces of the window under way, */
+    size_t at, to, together; /* and of some strips of it: those whose gradients are kept at once */
+    const uint16_t *by_row;  /* places of each strip by the row of a spline's table, */
+    const uint16_t *by_type; /* and of the window by types */
     atomic_size_t next;
 } windows_task;
 
@@ -99,18 +104,31 @@ static bool sorts_places(const e3tp_sweep *s)
     return e3tp_sweep_has_table(s) && s->call->job->maker.spline && !e3tp_sweep_is_wide(s);
 }
 
-static void lay_out_table(windows_task *t, size_t window)
+/* So few strips that their gradients stay in the caches of as many workers (of a whole window:
+   training on forces 1.15 times slower); what a strip has for a table is added strip by strip in
+   any case. */
+static size_t pieces_together(const e3tp_sweep *s, size_t workers)
+{
+    size_t pieces = STRIP;
+    while (pieces < E3TP_PIECES && pieces < PIECES_EACH * workers)
+        pieces *= 2;
+    return e3tp_sweep_has_table(s) ? pieces : E3TP_PIECES;
+}
+
+static void lay_out_table(windows_task *t, size_t edges, size_t workers)
 {
     const e3tp_sweep *s = t->sweep;
+    t->together = pieces_together(s, workers);
+    const size_t most = t->together * E3TP_PIECE, places = edges < most ? edges : most;
     const size_t terms = e3tp_maker_terms(&s->call->job->maker);
     for (int i = 0; i < 2; i++) {
-        const size_t rows = e3tp_sweep_keeps_pair(s, i) ? window : 0;
+        const size_t rows = e3tp_sweep_keeps_pair(s, i) ? places : 0;
         t->factors[i] = take(&t->message_bytes, rows * terms * s->element);
         t->gradient[i] = take(&t->message_bytes, rows * s->row[OP_W]);
     }
-    t->table_row = take(&t->message_bytes, e3tp_sweep_has_table(s) ? window * sizeof(size_t) : 0);
+    t->table_row = take(&t->message_bytes, e3tp_sweep_has_table(s) ? places * sizeof(size_t) : 0);
     for (int i = 0; i < 2; i++)
-        t->order[i] = take(&t->message_bytes, sorts_places(s) ? window * sizeof(uint16_t) : 0);
+        t->order[i] = take(&t->message_bytes, sorts_places(s) ? places * sizeof(uint16_t) : 0);
 }
 
 static void lay_out_types(windows_task *t, size_t window)
@@ -121,7 +139,7 @@ static void lay_out_types(windows_task *t, size_t window)
         t->type_order[i] = take(&t->message_bytes, n * sizeof(uint16_t));
 }
 
-static void lay_out(windows_task *t)
+static void lay_out(windows_task *t, size_t workers)
 {
     const e3tp_sweep *s = t->sweep;
     const size_t edges = s->call->graph->num_edges,
@@ -132,7 +150,7 @@ static void lay_out(windows_task *t)
         t->wide[k] =
             take(&t->wide_bytes, e3tp_sweep_is_wide(s) ? added_count(t, k) * sizeof(double) : 0);
     }
-    lay_out_table(t, window);
+    lay_out_table(t, edges, workers);
     lay_out_types(t, window);
     const size_t fit = t->leaf_bytes ? E3TP_MOST_LEAF_BYTES / t->leaf_bytes : E3TP_PIECES;
     t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
@@ -151,7 +169,8 @@ static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to,
 
 static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
 {
-    e3tp_sinks to = {.first = t->sweep->call->graph->piece[t->first].place};
+    const e3tp_piece *piece = t->sweep->call->graph->piece;
+    e3tp_sinks to = {.first = piece[t->first].place, .table_first = piece[t->at].place};
     for (int k = 0; k < OP_COUNT; k++) {
         to.message[k] = t->messages + t->message[k];
         to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
@@ -164,7 +183,7 @@ static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
     return to;
 }
 
-/* The pieces of the window that a leaf sums over. */
+/* The pieces of the strips that a leaf sums over. */
 static void pieces_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
@@ -173,8 +192,9 @@ static void pieces_work(void *ctx, size_t worker)
         if (leaf >= t->leaves)
             return;
         const e3tp_sinks to = sinks_of(t, leaf);
-        for (size_t piece = t->first + leaf; piece < t->end; piece += t->leaves)
-            run_piece(t, piece, &to, t->scratch + worker * t->sweep->bytes);
+        for (size_t piece = t->at; piece < t->to; piece++)
+            if ((piece - t->first) % t->leaves == leaf)
+                run_piece(t, piece, &to, t->scratch + worker * t->sweep->bytes);
     }
 }
 
@@ -240,55 +260,79 @@ static size_t table_parts(const e3tp_sweep *s)
     return e3tp_sweep_has_table(s) ? (s->row[OP_W] + TABLE_BYTES - 1) / TABLE_BYTES : 0;
 }
 
-/* A part of the table's columns: every row of it gets what the window has for it.
- */
-static void add_to_table(const windows_task *t, size_t p)
+/* The columns from .. to - 1 of the table get what a strip has for them; first: its first place,
+   less that of the strips under way. */
+static void add_strip(const windows_task *t, size_t first, size_t n, size_t from, size_t to)
 {
     const e3tp_sweep *s = t->sweep;
-    const e3tp_graph *g = s->call->graph;
     const e3tp_maker *m = &s->call->job->maker;
     const bool wide = e3tp_sweep_is_wide(s);
-    const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element,
-                 from = p * columns, to = width - from < columns ? width : from + columns;
-    const e3tp_expand e = {g->piece[t->end].place - g->piece[t->first].place,
-                           e3tp_maker_terms(m),
-                           width,
-                           t->messages + t->factors[0],
-                           (const size_t *)(const void *)(t->messages + t->table_row),
-                           t->by_row};
-    const char *gw = t->messages + t->gradient[0];
+    const size_t terms = e3tp_maker_terms(m), factors = first * terms * s->element;
+    const e3tp_expand e = {n,
+                           terms,
+                           s->call->job->width[OP_W],
+                           t->messages + t->factors[0] + factors,
+                           (const size_t *)(const void *)(t->messages + t->table_row) + first,
+                           sorts_places(s) ? t->by_row + first : NULL};
+    const char *gw = t->messages + t->gradient[0] + first * s->row[OP_W];
     if (e3tp_sweep_keeps_pair(s, 1))
-        m->expand->table_of_two(&e, t->messages + t->factors[1], gw, t->messages + t->gradient[1],
+        m->expand->table_of_two(&e, t->messages + t->factors[1] + factors, gw,
+                                t->messages + t->gradient[1] + first * s->row[OP_W],
                                 added_at(t, OP_W), wide, from, to);
     else
         m->expand->table(&e, gw, added_at(t, OP_W), wide, from, to);
 }
 
-/* Parts of senders, and of a table's columns. */
+/* The places of strip i of those under way, less their first. */
+static size_t strip_start(const windows_task *t, size_t i)
+{
+    const e3tp_piece *piece = t->sweep->call->graph->piece;
+    const size_t at = t->at + i * STRIP;
+    return piece[at < t->to ? at : t->to].place - piece[t->at].place;
+}
+
+static size_t strips(const windows_task *t)
+{
+    return (t->to - t->at + STRIP - 1) / STRIP;
+}
+
+/* Parts of the table's columns. */
+static void table_work(void *ctx, size_t worker)
+{
+    windows_task *t = ctx;
+    const e3tp_sweep *s = t->sweep;
+    const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element;
+    (void)worker;
+    for (;;) {
+        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (part >= table_parts(s))
+            return;
+        const size_t from = part * columns, to = width - from < columns ? width : from + columns;
+        for (size_t i = 0; i < strips(t); i++) {
+            const size_t first = strip_start(t, i);
+            add_strip(t, first, strip_start(t, i + 1) - first, from, to);
+        }
+    }
+}
+
+/* Parts of senders and types. */
 static void messages_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
     (void)worker;
-    const size_t parts = E3TP_PIECES + table_parts(t->sweep);
     for (;;) {
         const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (part >= parts)
+        if (part >= E3TP_PIECES)
             return;
-        if (part < E3TP_PIECES)
-            add_messages(t, part);
-        else
-            add_to_table(t, part - E3TP_PIECES);
+        add_messages(t, part);
     }
 }
 
 /* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the
-   numbers. Offsets: of the rows, and of two lists, one of which is returned. */
-static const uint16_t *sort_places(const windows_task *t, size_t n, size_t rows, size_t of_row,
-                                   const size_t of_list[2])
+   numbers. Of two lists the one that is returned has them. */
+static const uint16_t *sort_places(size_t n, size_t rows, const size_t *row, uint16_t *order,
+                                   uint16_t *next)
 {
-    const size_t *row = (const size_t *)(const void *)(t->messages + of_row);
-    uint16_t *order = (uint16_t *)(void *)(t->messages + of_list[0]),
-             *next = (uint16_t *)(void *)(t->messages + of_list[1]);
     for (size_t i = 0; i < n; i++)
         order[i] = (uint16_t)i;
     for (int byte = 0; byte == 0 || (rows - 1) >> 8 * byte; byte++) {
@@ -305,32 +349,65 @@ static const uint16_t *sort_places(const windows_task *t, size_t n, size_t rows,
     return order;
 }
 
-static void sort_window(windows_task *t)
+static uint16_t *list_at(const windows_task *t, size_t offset)
+{
+    return (uint16_t *)(void *)(t->messages + offset);
+}
+
+static void sort_strips(windows_task *t)
+{
+    const size_t *row = (const size_t *)(const void *)(t->messages + t->table_row);
+    for (size_t i = 0; i < strips(t) && sorts_places(t->sweep); i++) {
+        const size_t first = strip_start(t, i);
+        t->by_row = sort_places(strip_start(t, i + 1) - first, table_rows(t->sweep), row + first,
+                                list_at(t, t->order[0]) + first, list_at(t, t->order[1]) + first) -
+                    first; /* the same list of the two for all strips */
+    }
+}
+
+static void sort_types(windows_task *t)
 {
     const e3tp_conv_call *c = t->sweep->call;
     const size_t first = c->graph->piece[t->first].place, n = c->graph->piece[t->end].place - first;
-    if (sorts_places(t->sweep))
-        t->by_row = sort_places(t, n, table_rows(t->sweep), t->table_row, t->order);
     if (!has_many_types(t->sweep))
         return;
     size_t *type = (size_t *)(void *)(t->messages + t->type);
     for (size_t i = 0; i < n; i++)
         type[i] = (size_t)c->edge_type[c->graph->edge[first + i]];
-    t->by_type = sort_places(t, n, c->num_types, t->type, t->type_order);
+    t->by_type = sort_places(n, c->num_types, type, list_at(t, t->type_order[0]),
+                             list_at(t, t->type_order[1]));
+}
+
+static void share_out(windows_task *t, size_t workers, void (*work)(void *ctx, size_t worker))
+{
+    atomic_init(&t->next, 0);
+    e3tp_parallel_run(t->sweep->call->job->parallel, workers, work, t);
+}
+
+static void run_strips(windows_task *t, size_t workers)
+{
+    for (t->at = t->first; t->at < t->end; t->at = t->to) {
+        t->to = t->end - t->at < t->together ? t->end : t->at + t->together;
+        share_out(t, workers, pieces_work);
+        if (!e3tp_sweep_has_table(t->sweep))
+            continue;
+        sort_strips(t);
+        share_out(t, workers, table_work);
+    }
 }
 
 static void run_windows(windows_task *t, size_t workers)
 {
     const e3tp_graph *g = t->sweep->call->graph;
-    const e3tp_parallel *parallel = t->sweep->call->job->parallel;
+    bool keeps = false;
+    for (int k = 0; k < OP_COUNT; k++)
+        keeps = keeps || keeps_rows(t, k);
     for (size_t w = 0; w < e3tp_graph_windows(g); w++) {
         t->end = e3tp_graph_window(g, w, &t->first);
-        atomic_init(&t->next, 0);
-        e3tp_parallel_run(parallel, workers, pieces_work, t);
-        atomic_init(&t->next, 0);
-        sort_window(t);
-        if (t->message_bytes)
-            e3tp_parallel_run(parallel, workers, messages_work, t);
+        run_strips(t, workers);
+        sort_types(t);
+        if (keeps)
+            share_out(t, workers, messages_work);
     }
 }
 
@@ -368,14 +445,14 @@ static void deliver_sums(const windows_task *t)
 size_t e3tp_windows_bytes(const e3tp_sweep *s, size_t workers)
 {
     windows_task t = {.sweep = s};
-    lay_out(&t);
+    lay_out(&t, workers);
     return t.message_bytes + t.leaves * t.leaf_bytes + t.wide_bytes + workers * s->bytes;
 }
 
 void e3tp_windows_run(const e3tp_sweep *s, size_t workers, char *memory)
 {
     windows_task t = {.sweep = s};
-    lay_out(&t);
+    lay_out(&t, workers);
     const size_t sums = t.leaves * t.leaf_bytes;
     t.messages = memory;
     t.sums = t.messages + t.message_bytes;
