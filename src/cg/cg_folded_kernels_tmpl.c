@@ -42,6 +42,46 @@ typedef struct product_job {
     bool fresh;
 } product_job;
 
+/* acc += x M for a component of x, of tiles `step` apart: one result after the other, or one
+   vector, which takes one register less where results are fewer. */
+V_INLINE void product_by_results(const int K, const int nv, const real *x, size_t step,
+                                 row_place at, const real *M, v_real *acc)
+{
+    const int vectors = vectors_of(nv);
+    v_real a[FOUR];
+    V_UNROLL
+    for (int v = 0; v < vectors; v++)
+        a[v] = load_vector(nv, x + vector_at(v, step), at, v);
+    V_UNROLL
+    for (int q = 0; q < K; q++) {
+        v_real c = v_set1(M[q]);
+        V_PIN(c);
+        V_UNROLL
+        for (int v = 0; v < vectors; v++)
+            acc[q * vectors + v] = v_fma(c, a[v], acc[q * vectors + v]);
+    }
+}
+
+V_INLINE void product_by_vectors(const int K, const int nv, const real *x, size_t step,
+                                 row_place at, const real *M, v_real *acc)
+{
+    const int vectors = vectors_of(nv);
+    v_real c[FOUR];
+    V_UNROLL
+    for (int q = 0; q < K; q++) {
+        c[q] = v_set1(M[q]);
+        V_PIN(c[q]);
+    }
+    V_UNROLL
+    for (int v = 0; v < vectors; v++) {
+        v_real a = load_vector(nv, x + vector_at(v, step), at, v);
+        V_PIN(a);
+        V_UNROLL
+        for (int q = 0; q < K; q++)
+            acc[q * vectors + v] = v_fma(c[q], a, acc[q * vectors + v]);
+    }
+}
+
 /* K results of nv vectors, which go to tiles of `to`; K, nv literals. */
 V_INLINE void product_tile(const int K, const int nv, const product_job *j, row_place at,
                            const component *to, const real *M)
@@ -52,18 +92,10 @@ V_INLINE void product_tile(const int K, const int nv, const product_job *j, row_
     for (size_t i = 0; i < j->n; i++, M += j->N) {
         const size_t step = j->x[i].tile;
         const real *x = j->from[i] + at.t * step + at.lane;
-        v_real a[FOUR];
-        V_UNROLL
-        for (int v = 0; v < vectors; v++)
-            a[v] = load_vector(nv, x + vector_at(v, step), at, v);
-        V_UNROLL
-        for (int q = 0; q < K; q++) {
-            v_real c = v_set1(M[q]);
-            V_PIN(c);
-            V_UNROLL
-            for (int v = 0; v < vectors; v++)
-                acc[q * vectors + v] = v_fma(c, a[v], acc[q * vectors + v]);
-        }
+        if (NV > 1 && K < vectors)
+            product_by_vectors(K, nv, x, step, at, M, acc);
+        else
+            product_by_results(K, nv, x, step, at, M, acc);
     }
     V_UNROLL
     for (int q = 0; q < K; q++) {
