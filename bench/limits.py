@@ -29,6 +29,11 @@ def cases(isa):
             f"{head} name=shared.{L} in1={natural(L, 128)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
             "weights=row batch=16 layout=ir_mul threads=1 pass=fwd,bwd,dbl"
         )
+    for L in range(1, 4):
+        yield (
+            f"{head} name=rest.{L} in1={natural(L, 89)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
+            "weights=row batch=16 layout=ir_mul threads=1 pass=fwd,bwd"
+        )
     for L in range(1, 5):
         yield (
             f"{head} name=by-path.{L} in1={natural(L, 128)} in2={natural(L, 1)} mode=uvu paths=all sep=0 lmax_out={L} "
@@ -65,6 +70,14 @@ def to_forward(rows, setting, which):
         for r in g.pick(rows, "product", setting, **{"pass": which})
         if r["name"] in forward
     ]
+
+
+def to_whole_tiles(rows):
+    """Rows of channels that fill no whole tiles with the key ratio: its time for a channel over that of 128."""
+    key = lambda r: (g.setting_of(r)[1], r["pass"])  # noqa: E731
+    whole = {key(r): r["ns_per_item"] / 128 for r in g.pick(rows, "product", "shared")}
+    rest = g.pick(rows, "product", "rest")
+    return [{**r, "ratio": r["ns_per_item"] / 89 / whole[key(r)]} for r in rest if key(r) in whole]
 
 
 def nearer_ceiling(row):
@@ -123,6 +136,8 @@ def table(rows):
     for degrees, floor, goal in SHARED:
         what = f"uvu, 128 channels, a weight for each, L = {listed(degrees)}: of peak"
         add(what, of("shared", degrees, **{"pass": "fwd"}), g.share, floor, goal)
+    what = "uvu, 89 channels, forward and backward, L = 1, 2, 3: times a channel of 128"
+    add(what, to_whole_tiles(rows), ratio, 2, 1.5, higher=False)
     for degrees, floor, goal in BY_PATH:
         what = f"uvu, 128 channels, a weight for each path, L = {listed(degrees)}: of peak"
         add(what, of("by-path", degrees, **{"pass": "fwd"}), g.share, floor, goal)

@@ -320,7 +320,7 @@ static void add_overlaps(const results *q, size_t g, overlaps *o)
     real *D = f->turned_M;
     if (rows < T) /* other lanes are added, too */
         memset(D, 0, o->elements * T * sizeof(real));
-    kernels.overlap(rows, q->b->mul / T, (int)(q->b->mul % T), o->count, o->x, o->gz, D);
+    kernels.overlap(rows, q->b->mul, o->count, o->x, o->gz, D);
     for (size_t i = 0; i < o->count; i++) {
         add_to_gy(f, o->of[i].path, o->of[i].v, g, D);
         D += (size_t)(o->x[i].n * o->gz[i].n) * T;

@@ -84,7 +84,7 @@ static void multiply_rows_back(const frame *f, const shared_path *s, size_t r, s
         return;
     real *D = f->M + groups_of(f) * s->matrix;
     memset(D, 0, s->matrix * sizeof(real));
-    kernels.overlap(n, s->tiles, 0, 1, &x, &g, D + r % T);
+    kernels.overlap(n, s->tiles * T, 1, &x, &g, D + r % T);
     add_to_gy(f, s->path, s->v, r / T, D);
 }
 

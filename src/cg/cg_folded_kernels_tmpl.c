@@ -185,7 +185,7 @@ static void product(size_t rows, size_t tiles, int rest, const component *x, siz
         if ((K) <= MOST_RESULTS)          \
             product_results(K, &j, k, M); \
         break;
-    join_rest(false, &tiles, &rest);
+    join_rest(&tiles, &rest);
     if (rest)
         product_rests(rows, (product_job){tiles, rest, n, N, x, z, from, 0, fresh}, index, M, from);
     for (size_t r = 0; r < rows; r++, M += n * N) {

@@ -137,8 +137,8 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
               const real *w, real *M))                                                             \
     X(mix, (const mix_type *m))                                                                    \
     X(mix_back, (const mix_type *m))                                                               \
-    X(overlap, (size_t rows, size_t tiles, int rest, size_t pairs, const source *v,                \
-                const source *g, real *D))                                                         \
+    X(overlap,                                                                                     \
+      (size_t rows, size_t channels, size_t pairs, const source *v, const source *g, real *D))     \
     X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,           \
                    const real *y, const real *w, real *gy, real *gw))                              \
     X(connect,                                                                                     \

@@ -147,7 +147,9 @@ V_INLINE void add_source(const weighing how, const int n, const int kt, const in
         multiply(how, 1, kt, nv, s, e, at, M, m_step, w, w2, acc);
 }
 
-enum { ANY = -1, ANY_PAIRED = -2 };
+/* The sources of a sum, as a literal: one, of so many components (0: others); of 1 and of 3
+   components; as many as there are; these in pairs. */
+enum { ONE_AND_THREE = 13, ANY = -1, ANY_PAIRED = -2 };
 
 /* Lines of operand k of a later row, to the second-level cache. */
 V_INLINE void fetch_operand(const mix_job *m, int k, size_t row)
@@ -168,30 +170,44 @@ static void fetch_operands(const mix_job *m, size_t r)
     fetch_operand(m, 1, r);
 }
 
-/* nv vectors, results k .. k + kt - 1, added up over rows and sources. only: components of the one
-   source as a literal (0: others), or ANY: as many sources as there are, ANY_PAIRED: in pairs. */
+/* Adds what a source has for a row; n: its components as a literal, 0: others, or ANY. */
+V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing how,
+                         const mix_job *m, const source *s, size_t r, row_place at, int k,
+                         v_real *acc)
+{
+    v_real w[MOST_VECTORS], w2[MOST_VECTORS];
+    load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, how == PAIRED ? w2 : NULL);
+    if (k == 0)
+        fetch_weights(nv, m, s, r, lane_of(at));
+#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
+    if (n >= 0)
+        ADD(n);
+    else if (nv == REST || (nv == 1 && how == PAIRED)) /* rare: less code */
+        ADD(0);
+    else
+        BY_COMPONENTS(s->n, ADD)
+}
+
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources. */
 V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
                        size_t rows, row_place at, int k)
 {
     const int vectors = vectors_of(nv);
     const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
     const bool fetches = m->fetch[0] && k == 0 && lane_of(at) == 0;
-    v_real acc[SUMS], w[MOST_VECTORS], w2[MOST_VECTORS];
+    v_real acc[SUMS];
     clear_sums(kt * vectors, acc);
     for (size_t r = m->first + row; r < m->first + row + rows; r++) {
         if (fetches)
             fetch_operands(m, r);
-        for (const source *s = m->from; s < m->from + (only < 0 ? m->count : 1); s++) {
-            load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, how == PAIRED ? w2 : NULL);
-            if (k == 0)
-                fetch_weights(nv, m, s, r, lane_of(at));
-#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
-            if (only >= 0)
-                ADD(only);
-            else if (nv == REST)
-                ADD(0);
-            else
-                BY_COMPONENTS(s->n, ADD)
+        if (only < 0) {
+            for (const source *s = m->from; s < m->from + m->count; s++)
+                mix_source(ANY, kt, nv, how, m, s, r, at, k, acc);
+        } else if (only == ONE_AND_THREE) {
+            mix_source(1, kt, nv, how, m, &m->from[0], r, at, k, acc);
+            mix_source(3, kt, nv, how, m, &m->from[1], r, at, k, acc);
+        } else {
+            mix_source(only, kt, nv, how, m, m->from, r, at, k, acc);
         }
     }
     real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
@@ -213,16 +229,17 @@ V_INLINE size_t rows_together(const mix_job *m)
 
 V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
-    source s;
+    source own[2];
     mix_job m = *job;
-    join_rest(only == ANY_PAIRED, &m.tiles, &m.rest);
+    join_rest(&m.tiles, &m.rest);
     if (only >= 0) {
-        s = *m.from;
-        m.from = &s;
+        own[0] = m.from[0];
+        if (only == ONE_AND_THREE)
+            own[1] = m.from[1];
+        m.from = own;
     }
     const int nv = vectors_for(kt), single = NV == 1 ? 1 : PAIR, step = nv > NV ? nv / NV : 1;
     const size_t together = rows_together(&m);
-    const bool takes_odd = NV == 1 && only == ANY_PAIRED; /* mix_rest does */
     for (size_t row = 0; row < m.rows; row += together) {
         size_t t = 0;
         for (; t + (size_t)step <= m.tiles; t += (size_t)step)
@@ -230,21 +247,10 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
                 mix_tile(only, kt, nv, &m, row, together, tile_place(t, lane), k);
         for (; step > PAIR && t + PAIR <= m.tiles; t += PAIR)
             mix_tile(only, kt, PAIR, &m, row, together, tile_place(t, 0), k);
-        for (; step > 1 && !takes_odd && t < m.tiles; t++)
+        for (; step > 1 && t < m.tiles; t++)
             for (int lane = 0; lane < T; lane += single * V_LANES)
                 mix_tile(only, kt, single, &m, row, together, tile_place(t, lane), k);
     }
-}
-
-/* One form for all jobs; of paired ones an odd tile too. */
-V_INLINE void mix_rest(const int kt, const mix_job *job, int k)
-{
-    mix_job m = *job;
-    join_rest(m.paired, &m.tiles, &m.rest);
-    const size_t together = rows_together(&m);
-    for (size_t row = 0; row < m.rows; row += together)
-        for (int i = 0; i * REST_LANES < m.rest; i++)
-            mix_tile(ANY_PAIRED, kt, REST, &m, row, together, rest_at(m.tiles, m.rest, i), k);
 }
 
 /* Results k .. k + kt - 1; kt a literal. */
@@ -253,41 +259,74 @@ V_INLINE void mix_results(const int kt, const mix_job *m, int k)
 #define ONLY(literal) mix_tiles(literal, kt, m, k)
     /* Sums of more components are as fast by ANY. */
     const bool one = m->count == 1 && (!m->sum || m->from->n <= 3);
+    /* Where a tile is one vector, or a row few, there are too few visits to pay for it. */
+    const bool one_and_three = NV == 2 && kt <= 3 && m->tiles >= 4 && m->count == 2 &&
+                               m->from[0].n == 1 && m->from[1].n == 3;
     if (m->paired)
         ONLY(ANY_PAIRED);
+    else if (one_and_three)
+        ONLY(ONE_AND_THREE);
     else if (one)
         BY_COMPONENTS(m->from->n, ONLY)
     else
         ONLY(ANY);
-    if (m->rest || m->paired)
-        mix_rest(kt, m, k);
 }
 
 /* How many of n results, an odd number of them or what is left of one, are taken at once: as many
-   as registers hold, no single one left over; four only where tiles have several vectors. */
-V_INLINE int results_of(int n)
+   as registers hold, no single one left over; four only where tiles have several vectors or only
+   rests are taken, nv 2. */
+V_INLINE int results_of(const int nv, int n)
 {
     static const int8_t two[] = {0, 1, 1, 3, 4, 5, 3, 4, 5, 5, 5, 5, 5, 5},
                         one[] = {0, 1, 1, 3, 1, 5, 3, 7, 5, 9, 5, 5, 9, 7};
-    return n > 13 ? MOST_RESULTS : (NV == 1 ? one : two)[n];
+    return n > 13 ? (nv == 1 ? MOST_RESULTS : 5) : (nv == 1 ? one : two)[n];
+}
+
+/* The rest of the rows, in one form for all jobs. */
+V_INLINE void mix_rest(const int kt, const mix_job *m, int k)
+{
+    const size_t together = rows_together(m);
+    for (size_t row = 0; row < m->rows; row += together)
+        for (int i = 0; i * REST_LANES < m->rest; i++)
+            mix_tile(ANY_PAIRED, kt, REST, m, row, together, rest_at(m->tiles, m->rest, i), k);
+}
+
+#define TAKE(kt, f)  \
+    case kt:         \
+        f(kt, m, k); \
+        break;
+
+/* Not a part of `mix`, as its loops want all registers. */
+static __attribute__((noinline)) void mix_rests(const mix_job *job)
+{
+    mix_job own = *job;
+    const mix_job *m = &own;
+    join_rest(&own.tiles, &own.rest);
+    for (int k = 0, now; k < m->n; k += now)
+        switch (now = results_of(2, m->n - k)) {
+            TAKE(1, mix_rest)
+            TAKE(3, mix_rest)
+            TAKE(4, mix_rest)
+            TAKE(5, mix_rest)
+        }
 }
 
 static void mix(const mix_job *m)
 {
-#define TAKE(kt)                                           \
-    case kt:                                               \
-        if ((kt) <= MOST_RESULTS && (NV > 1 || (kt) != 4)) \
-            mix_results(kt, m, k);                         \
-        break;
     for (int k = 0, now; k < m->n; k += now)
-        switch (now = results_of(m->n - k)) {
-            TAKE(1)
-            TAKE(3)
-            TAKE(4)
-            TAKE(5)
-            TAKE(7)
-            TAKE(9)
+        switch (now = results_of(NV, m->n - k)) {
+            TAKE(1, mix_results)
+            TAKE(3, mix_results)
+            TAKE(5, mix_results)
+#if V_BYTES == 64
+            TAKE(7, mix_results)
+            TAKE(9, mix_results)
+#else
+            TAKE(4, mix_results)
+#endif
         }
+    if (m->rest)
+        mix_rests(m);
 }
 
 /* nv vectors of a tile of a row, results k .. k + kt - 1 of one source: their share of gw, and z +=
@@ -391,27 +430,43 @@ V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const sou
 V_INLINE void mix_back_rows(const int N, const mix_job *job)
 {
     mix_job m = *job;
-    join_rest(false, &m.tiles, &m.rest);
-#define ROW(literal) mix_back_row(literal, N, &m, &s, first, row)
+    join_rest(&m.tiles, &m.rest);
+#define ROW(literal) mix_back_row(literal, N, &m, &s, m.fresh &&i == 0, row)
     for (size_t row = 0; row < m.rows; row++) {
         fetch_operands(&m, m.first + row);
         for (size_t i = 0; i < m.count; i++) {
             const source s = m.from[i];
-            const bool first = m.fresh && i == 0;
             if (N == 0)
                 ROW(0);
             else
                 BY_COMPONENTS(s.n, ROW)
-            for (int v = 0; v * REST_LANES < m.rest; v++)
-                mix_back_tile(0, N, REST, &m, &s, first, row, rest_at(m.tiles, m.rest, v));
         }
     }
+}
+
+V_INLINE void mix_back_rest(const int N, const mix_job *job)
+{
+    mix_job m = *job;
+    join_rest(&m.tiles, &m.rest);
+    for (size_t row = 0; row < m.rows; row++)
+        for (size_t i = 0; i < m.count; i++)
+            for (int v = 0; v * REST_LANES < m.rest; v++)
+                mix_back_tile(0, N, REST, &m, &m.from[i], m.fresh && i == 0, row,
+                              rest_at(m.tiles, m.rest, v));
+}
+
+static __attribute__((noinline)) void mix_back_rests(const mix_job *m)
+{
+#define REST_ROWS(literal) mix_back_rest(literal, m)
+    BY_COMPONENTS(m->n, REST_ROWS)
 }
 
 static void mix_back(const mix_job *m)
 {
 #define ROWS(literal) mix_back_rows(literal, m)
     BY_COMPONENTS(m->n, ROWS)
+    if (m->rest)
+        mix_back_rests(m);
 }
 
 #endif

@@ -96,26 +96,6 @@ V_INLINE void overlap_pair(const bool paired, const overlap_row *q, v_real *D)
         }
 }
 
-/* A vector of the rest of a row, so many lanes of it, added to D in memory. */
-V_INLINE void overlap_rest(const overlap_row *q, int lane, int lanes, v_real *D)
-{
-    const size_t first = q->tiles * q->v->tile + (size_t)lane;
-    const real *a = q->a + first, *a2 = q->a2 ? q->a2 + first : NULL,
-               *b = q->b + q->tiles * q->g->tile + lane;
-    const v_real w = v_load_n(q->w + q->tiles * q->w_step + lane, lanes);
-    v_real w2 = v_zero();
-    if (a2)
-        w2 = v_load_n(q->w2 + q->tiles * T + lane, lanes);
-    for (int i = 0; i < q->v->n; i++) {
-        const size_t step = (size_t)i * q->v->step;
-        v_real x = w * v_load_n(a + step, lanes);
-        if (a2)
-            x = v_fma(w2, v_load_n(a2 + step, lanes), x);
-        for (int k = 0; k < q->g->n; k++, D++)
-            *D = v_fma(x, v_load_n(b + (size_t)k * q->g->step, lanes), *D);
-    }
-}
-
 /* The sums of n vectors, with room for some more, to one lane of as many lines. All by sum_lanes
    first is 1.3 times slower. */
 V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
@@ -127,6 +107,12 @@ V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
         for (size_t k = 0; k < (size_t)V_LANES && e + k < n; k++)
             to[(e + k) * T] = sum[k];
     }
+}
+
+V_INLINE void set_ones(real *line)
+{
+    for (int i = 0; i < T; i++)
+        line[i] = 1;
 }
 
 V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g, size_t r,
@@ -144,24 +130,51 @@ V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g,
                          .w_step = v->w ? T : 0};
 }
 
-static void overlap(size_t rows, size_t tiles, int rest, size_t pairs, const source *v,
-                    const source *g, real *D)
+/* The rest of a row of a pair, so many lanes, added to `lanes` in memory. Not a part of `overlap`,
+   as its loops want all registers. */
+static __attribute__((noinline)) void overlap_rest(size_t tiles, int rest, const source *v,
+                                                   const source *g, size_t r, v_real *lanes)
+{
+    _Alignas(64) real ones[T];
+    set_ones(ones);
+    const overlap_row q = row_of_pair(tiles, v, g, r, ones);
+    for (int lane = 0; lane < rest; lane += V_LANES) {
+        const v_lanes there = v_first(rest - lane < V_LANES ? rest - lane : V_LANES);
+        const size_t at = tiles * v->tile + (size_t)lane;
+        const real *b = q.b + tiles * g->tile + lane;
+        const v_real w = v_load_lanes(q.w + tiles * q.w_step + lane, there);
+        v_real w2 = v_zero(), *to = lanes;
+        if (q.a2)
+            w2 = v_load_lanes(q.w2 + tiles * T + lane, there);
+        for (int i = 0; i < v->n; i++) {
+            const size_t e = at + (size_t)i * v->step;
+            v_real x = w * v_load_lanes(q.a + e, there);
+            if (q.a2)
+                x = v_fma(w2, v_load_lanes(q.a2 + e, there), x);
+            for (int k = 0; k < g->n; k++, to++)
+                *to = v_fma(x, v_load_lanes(b + (size_t)k * g->step, there), *to);
+        }
+    }
+}
+
+/* No more arguments than go in registers: with those in memory there is one register less. */
+static void overlap(size_t rows, size_t channels, size_t pairs, const source *v, const source *g,
+                    real *D)
 {
     _Alignas(64) real ones[T];
     v_real lanes[MOST_ELEMENTS + TOGETHER + V_BYTES / sizeof(real)];
-    for (int i = 0; i < T; i++)
-        ones[i] = 1;
+    set_ones(ones);
     for (size_t r = 0; r < rows; r++) {
         real *to = D + r;
         size_t n = 0;
         for (size_t p = 0; p < pairs; p++) {
-            const overlap_row q = row_of_pair(tiles, &v[p], &g[p], r, ones);
+            const overlap_row q = row_of_pair(channels / T, &v[p], &g[p], r, ones);
             if (q.a2)
                 overlap_pair(true, &q, lanes + n);
             else
                 overlap_pair(false, &q, lanes + n);
-            for (int at = 0; at < rest; at += V_LANES)
-                overlap_rest(&q, at, rest - at < V_LANES ? rest - at : V_LANES, lanes + n);
+            if (channels % T)
+                overlap_rest(channels / T, (int)(channels % T), &v[p], &g[p], r, lanes + n);
             n += (size_t)(v[p].n * g[p].n);
             if (n < TOGETHER && p + 1 < pairs)
                 continue;

@@ -23,10 +23,10 @@ V_INLINE size_t vector_at(const int v, size_t tile)
 /* In place of a number of vectors: two of the rest of a row, that need not be full or there. */
 enum { REST = 0, REST_VECTORS = 2, REST_LANES = REST_VECTORS * V_LANES };
 
-/* Where tiles are vectors, an odd one is taken with the rest, if there is some or `alone`. */
-V_INLINE void join_rest(const bool alone, size_t *tiles, int *rest)
+/* Where tiles are vectors, an odd one is taken with the rest, if there is some. */
+V_INLINE void join_rest(size_t *tiles, int *rest)
 {
-    if (TILE_VECS > 1 || *tiles % 2 == 0 || (*rest == 0 && !alone))
+    if (TILE_VECS > 1 || *tiles % 2 == 0 || *rest == 0)
         return;
     *tiles -= 1;
     *rest += V_LANES;
