@@ -217,8 +217,7 @@ static void make_overlaps(const work *q, const frame *x)
     component *of_x = q->results, *of_g = q->sources;
     list_operand(x, 0, blocks_from(q, q->class->results), q->class->nresults, q->g, of_x);
     list_operand(f, 2, blocks_from(q, q->class->sources), q->class->nsources, q->g, of_g);
-    kernels.overlaps(q->rows, q->tiles, of_x, n, index_of(q, 0), of_g, N,
-                     f->turned_M);
+    kernels.overlaps(q->rows, q->tiles, of_x, n, index_of(q, 0), of_g, N, f->turned_M);
     const e3tp_tile_map m = turn_map(q, n * N);
     tile_kernels.pack(&m, E3TP_LANES_CHANNELS, f->turned_M, f->M, m.d * T);
 }

@@ -338,8 +338,7 @@ static void NAME(check_overlap)(const KERNELS *k, mix_shape s)
                                 NAME(operand)(g, false, r, lane, (size_t)c);
                 }
     }
-    k->overlap(s.rows, s.lanes, s.count, from, from + s.count,
-               NAME(memory)[6]);
+    k->overlap(s.rows, s.lanes, s.count, from, from + s.count, NAME(memory)[6]);
     NAME(same)(6, want, "overlap");
 }
 
