@@ -9,6 +9,7 @@
 #include "core/tiers.h"
 #include "problem/packed.h"
 #include "problem/signals.h"
+#include "tile/fold.h"
 
 /* What a call asks for, the same for all of its tiles. Results 0, 1, 2 are gx, gy, z; operands x,
    y, gz, of which those are needed that a wanted result is made of. shared: the operand serves
@@ -25,8 +26,8 @@ typedef struct e3tp_signal_call {
     size_t count; /* tiles at hand, one after the other: 1, or as many as the plan takes at once */
 } e3tp_signal_call;
 
-/* Most tiles that a plan takes at once. */
-enum { E3TP_SIGNAL_AT_ONCE = 2 };
+/* Most tiles that a plan takes at once: as repeats of folded transforms. */
+enum { E3TP_SIGNAL_AT_ONCE = E3TP_FOLD_PAIR };
 
 /* gy of a y common to all channels, over the tiles of a row; z with factors common to all terms,
    over these. */

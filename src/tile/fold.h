@@ -28,10 +28,13 @@ static inline size_t e3tp_fold_rows(e3tp_tier t)
     return t == E3TP_TIER_AVX512_ ? 12 : 6;
 }
 
-/* Repeats of a tile of rows that share its coefficients: two where a vector is a line. */
+/* Vectors that share a coefficient: of a line, or where a vector is a line, of repeats. */
+enum { E3TP_FOLD_PAIR = 2 };
+
+/* Repeats of a tile of rows that share its coefficients. */
 static inline size_t e3tp_fold_repeats(e3tp_tier t)
 {
-    return t == E3TP_TIER_AVX512_ ? 2 : 1;
+    return t == E3TP_TIER_AVX512_ ? E3TP_FOLD_PAIR : 1;
 }
 
 /* How rows are cut: `large` tiles of `tile` rows, then `small` tiles of one row less. */

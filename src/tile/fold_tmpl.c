@@ -8,7 +8,7 @@ enum {
     T = 64 / sizeof(real),
     LANES = V_BYTES / sizeof(real),
     LINES = V_BYTES == 64, /* a vector is a line */
-    PAIR = 2,              /* vectors that share a coefficient: of a line, or of two repeats */
+    PAIR = E3TP_FOLD_PAIR,
     ROWS = LINES ? 12 : 6,
     APART = 8 * T /* from a sample to the next */
 };

@@ -1,205 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Packing and unpacking, compiled once per tier and real. Exports one const struct. */
-#include "tile/tile.h"
-
-#include "simd/transpose.h"
-
-enum { T = 64 / sizeof(real) };
-
-/* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
-   they run on, the components of a lane fill memory up to the next lane. Those of a later row start
-   at `later`. */
-typedef struct lanes_of {
-    size_t base, step, n, later;
-    const int64_t *index;
-    bool runs;
-} lanes_of;
-
-V_INLINE size_t lane_at(const lanes_of *l, const bool indexed, size_t k)
-{
-    return l->base + (indexed ? (size_t)l->index[k] : k) * l->step;
-}
-
-/* Components first..first+w-1 of T lanes, each contiguous, w a literal, to lines so far apart. */
-V_INLINE void gather_part(const int w, const bool indexed, const lanes_of *l, const real *from,
-                          size_t first, real *to, size_t line)
-{
-    V_UNROLL
-    for (int half = 0; half < T; half += V_LANES) {
-        v_real r[V_BYTES / sizeof(real)];
-        V_UNROLL
-        for (int k = 0; k < V_LANES; k++) {
-            const real *lane = from + lane_at(l, indexed, (size_t)(half + k)) + first;
-            r[k] = w == V_LANES ? v_loadu(lane) : v_load_n(lane, w);
-        }
-        v_transpose(r);
-        V_UNROLL
-        for (int m = 0; m < w; m++)
-            v_store(to + (first + (size_t)m) * line + half, r[m]);
-    }
-}
-
-/* runs: the lanes follow one another, w elements each, so that all but the last may be stored as
-   whole vectors: what is too much is overwritten by the next lane. */
-V_INLINE void scatter_part(const int w, const bool runs, const lanes_of *l, real *to, size_t first,
-                           const real *from, size_t line)
-{
-    V_UNROLL
-    for (int half = 0; half < T; half += V_LANES) {
-        v_real r[V_BYTES / sizeof(real)];
-        V_UNROLL
-        for (int m = 0; m < V_LANES; m++)
-            r[m] = m < w ? v_load(from + (first + (size_t)m) * line + half) : v_zero();
-        v_transpose(r);
-        V_UNROLL
-        for (int k = 0; k < V_LANES; k++) {
-            real *lane = to + lane_at(l, false, (size_t)(half + k)) + first;
-            if (w == V_LANES || (runs && (T - half - k) * w >= V_LANES))
-                v_storeu(lane, r[k]);
-            else
-                v_store_n(lane, r[k], w);
-        }
-    }
-}
-
-/* CALL(w) with the literal w < V_LANES that is left over. */
-#define CASE(w, CALL)                      \
-    case w:                                \
-        if ((w) < V_LANES)                 \
-            CALL((w) < V_LANES ? (w) : 1); \
-        break;
-#define BY_REST(rest, CALL) \
-    switch (rest) {         \
-        CASE(1, CALL)       \
-        CASE(2, CALL)       \
-        CASE(3, CALL)       \
-        CASE(4, CALL)       \
-        CASE(5, CALL)       \
-        CASE(6, CALL)       \
-        CASE(7, CALL)       \
-        CASE(8, CALL)       \
-        CASE(9, CALL)       \
-        CASE(10, CALL)      \
-        CASE(11, CALL)      \
-        CASE(12, CALL)      \
-        CASE(13, CALL)      \
-        CASE(14, CALL)      \
-        CASE(15, CALL)      \
-    default:                \
-        break;              \
-    }
-
-static void gather_contiguous(const lanes_of *l, size_t d, const real *from, real *to, size_t line)
-{
-    size_t m = 0;
-#define GATHER(w) gather_part(w, false, l, from, m, to, line)
-#define GATHER_INDEXED(w) gather_part(w, true, l, from, m, to, line)
-    if (l->index) {
-        for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-            GATHER_INDEXED(V_LANES);
-        BY_REST(d - m, GATHER_INDEXED)
-        return;
-    }
-    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        GATHER(V_LANES);
-    BY_REST(d - m, GATHER)
-}
-
-static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, size_t line, real *to)
-{
-    size_t m = 0;
-#define SCATTER_RUNS(w) scatter_part(w, true, l, to, m, from, line)
-#define SCATTER(w) scatter_part(w, false, l, to, m, from, line)
-    if (l->runs && d < (size_t)V_LANES) {
-        BY_REST(d, SCATTER_RUNS)
-        return;
-    }
-    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        SCATTER(V_LANES);
-    BY_REST(d - m, SCATTER)
-}
-
-/* Any strides, any number of lanes; the others are zeroed. */
-static void gather_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
-{
-    if (l->step == 1 && !l->index) {
-        for (size_t m = 0; m < d; m++)
-            for (size_t v = 0; v < T; v += (size_t)V_LANES)
-                v_store(to + m * T + v, v_load_part(from + l->base + m * step, l->n, v));
-        return;
-    }
-    for (size_t m = 0; m < d; m++, to += T) {
-        for (size_t k = 0; k < l->n; k++)
-            to[k] = from[lane_at(l, l->index != NULL, k) + m * step];
-        for (size_t k = l->n; k < T; k++)
-            to[k] = 0;
-    }
-}
-
-static void scatter_any(const lanes_of *l, size_t step, size_t d, const real *from, real *to)
-{
-    if (l->step == 1 && !l->index) {
-        for (size_t m = 0; m < d; m++)
-            for (size_t v = 0; v < T; v += (size_t)V_LANES)
-                v_store_part(to + l->base + m * step, l->n, v, v_load(from + m * T + v));
-        return;
-    }
-    for (size_t m = 0; m < d; m++, from += T)
-        for (size_t k = 0; k < l->n; k++)
-            to[lane_at(l, l->index != NULL, k) + m * step] = from[k];
-}
-
-/* T equal lanes. */
-V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
-{
-    for (size_t m = 0; m < d; m++, to += T, from += step)
-        V_UNROLL
-    for (int v = 0; v < TILE_VECS; v++)
-        v_store(to + v * V_LANES, v_set1(*from));
-}
-
-/* A whole tile of such lanes of w components as follow; to the second-level cache, as a row or two
-   come before it. */
-V_INLINE void fetch_run(const int w, const real *from, const int to_write)
-{
-    V_UNROLL
-    for (int q = 0; q < w; q++) {
-        if (to_write)
-            __builtin_prefetch(from + q * T, 1);
-        else
-            __builtin_prefetch(from + q * T, 0, 2);
-    }
-}
-
-/* Lanes of w components each, one lane after the other, n elements in all; w a literal. */
-V_INLINE void gather_run(const int w, const real *from, size_t n, real *to)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_unzip(w, from + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, to + v, T);
-}
-
-V_INLINE void scatter_run(const int w, const bool past, real *to, size_t n, const real *from)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, past);
-}
-
-/* Whole tiles of lanes of four components each. */
-V_INLINE void gather_4(const real *from, real *to)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_unzip_4(from + 4 * v, to + v, T);
-}
-
-V_INLINE void scatter_4(real *to, const real *from)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_zip_4(from + v, T, to + 4 * v);
-}
+#include "tile/tile_lanes.h"
 
 V_INLINE size_t row_at(const e3tp_tile_map *m, size_t r)
 {
@@ -232,7 +33,8 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
 
 /* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 5 or 7 components
    that follow one another, or 4, which rows of one channel to l = 1 have; lanes of adjacent
-   components somewhere; lanes over rows whose channels are adjacent; somehow. */
+   components somewhere; lanes over rows, a component of all channels adjacent; or all components of
+   all channels; somehow. */
 typedef enum form {
     LINES,
     ONE,
@@ -242,6 +44,7 @@ typedef enum form {
     RUN_7 = 7,
     LANES,
     CHANNELS,
+    ROWS,
     ANY
 } form;
 
@@ -254,6 +57,8 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
         return ONE;
     if (!channels && m->channel == 1 && m->mul > 1 && (m->component != 1 || m->d == 1))
         return CHANNELS;
+    if (!channels && m->component == 1 && m->channel == m->d && m->mul > 1)
+        return ROWS;
     if (m->component != 1)
         return ANY;
     if (m->d == RUN_4 && !m->index && (channels ? m->channel : m->row) == m->d)
@@ -278,9 +83,11 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
         gather_any(l, m->component, m->d, from, to);
     else if (how == ONE)
         spread_lane(from + l->base, m->component, m->d, to);
-    else if (how == LANES)
-        gather_contiguous(l, m->d, from, to, T);
-    else {
+    else if (how == LANES) {
+        const real *lane[T];
+        find_lanes(l, from, lane);
+        gather_contiguous(lane, 0, m->d, to, T);
+    } else {
         fetch_run((int)how, from + l->later, 0);
         gather_run((int)how, from + l->base, T * (size_t)how, to);
     }
@@ -366,28 +173,37 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
 }
 
 /* ---- lanes over rows whose channels are adjacent: a component of all channels of T rows as that
-   many components of one, which go to tiles of their own ---- */
+   many components of one, or all components of all channels, which go to tiles of their own ---- */
 
-static void pack_channels(const e3tp_tile_map *m, const real *from, real *to, size_t stride)
+V_INLINE void pack_channels(const form how, const e3tp_tile_map *m, const real *from, real *to,
+                            size_t stride)
 {
     for (size_t r = 0; r < m->rows; r += T, to += m->mul * stride) {
         const lanes_of l = find(m, E3TP_LANES_ROWS, r, 0);
-        for (size_t k = 0; k < m->d && l.n == T; k++)
-            gather_contiguous(&l, m->mul, from + k * m->component, to + k * T, stride);
+        const real *lane[T];
+        if (l.n == T)
+            find_lanes(&l, from, lane);
+        if (how == ROWS && l.n == T)
+            gather_channels(lane, m, to, stride);
+        for (size_t k = 0; how == CHANNELS && k < m->d && l.n == T; k++)
+            gather_contiguous(lane, k * m->component, m->mul, to + k * T, stride);
         for (size_t u = 0; u < m->mul && l.n < T; u++)
-            gather_any(&l, m->component, m->d, from + u, to + u * stride);
+            gather_any(&l, m->component, m->d, from + u * m->channel, to + u * stride);
     }
 }
 
-static void unpack_channels(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+V_INLINE void unpack_channels(const form how, const e3tp_tile_map *m, const real *from,
+                              size_t stride, real *to)
 {
     for (size_t r = 0; r < m->rows; r += T, from += m->mul * stride) {
         const lanes_of l = find(m, E3TP_LANES_ROWS, r, 0);
         const bool whole = l.n == T && !l.index;
-        for (size_t k = 0; k < m->d && whole; k++)
+        if (how == ROWS && whole)
+            scatter_channels(&l, m, (real *)(uintptr_t)from, stride, to);
+        for (size_t k = 0; how == CHANNELS && k < m->d && whole; k++)
             scatter_contiguous(&l, m->mul, from + k * T, stride, to + k * m->component);
         for (size_t u = 0; u < m->mul && !whole; u++)
-            scatter_any(&l, m->component, m->d, from + u * stride, to + u);
+            scatter_any(&l, m->component, m->d, from + u * stride, to + u * m->channel);
     }
 }
 
@@ -400,8 +216,8 @@ V_INLINE bool has_rest(const e3tp_tile_map *m, e3tp_lanes lanes)
 V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, const real *from,
                       real *to, size_t stride)
 {
-    if (how == CHANNELS) {
-        pack_channels(m, from, to, stride);
+    if (how == CHANNELS || how == ROWS) {
+        pack_channels(how, m, from, to, stride);
         return;
     }
     if (how == LINES) {
@@ -421,8 +237,8 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
 V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m, e3tp_lanes lanes,
                         const real *from, size_t stride, real *to)
 {
-    if (how == CHANNELS) {
-        unpack_channels(m, from, stride, to);
+    if (how == CHANNELS || how == ROWS) {
+        unpack_channels(how, m, from, stride, to);
         return;
     }
     if (how == LINES) {
@@ -466,6 +282,9 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
         break;             \
     case CHANNELS:         \
         CALL(CHANNELS);    \
+        break;             \
+    case ROWS:             \
+        CALL(ROWS);        \
         break;             \
     case ANY:              \
         CALL(ANY);         \
