@@ -202,14 +202,14 @@ static void *factors_at(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_s
                         char *scratch, int which)
 {
     const size_t bytes = e3tp_maker_terms(maker_of(s)) * s->element;
-    return e3tp_sweep_has_table(s) ? to->factors[which] + (g->place - to->strip) * bytes
+    return e3tp_sweep_has_table(s) ? to->factors[which] + (g->place - to->table_first) * bytes
                                    : scratch + (which ? s->made.tb : s->made.b);
 }
 
 static size_t *first_rows(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sinks *to,
                           char *scratch)
 {
-    return e3tp_sweep_has_table(s) ? to->table_row + (g->place - to->strip)
+    return e3tp_sweep_has_table(s) ? to->table_row + (g->place - to->table_first)
                                    : (size_t *)(void *)(scratch + s->made.first);
 }
 
@@ -324,7 +324,7 @@ void *e3tp_made_gradient(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_
     if (k == OP_Y)
         return scratch + s->made.gy[again];
     return e3tp_sweep_keeps_pair(s, again)
-               ? to->gradient[again] + (g->place - to->strip) * s->row[OP_W]
+               ? to->gradient[again] + (g->place - to->table_first) * s->row[OP_W]
                : scratch + s->made.gw[again];
 }
 

@@ -305,9 +305,8 @@ static void *result_at(const e3tp_sweep *s, const e3tp_segment *g, int k, const 
     }
     switch (place_of(s, k)) {
     case E3TP_AT_SENDER:
-        return to->message[k] + (g->place - to->first) * bytes;
     case E3TP_AT_TYPE:
-        return to->message[k] + (g->place - to->strip) * bytes;
+        return to->message[k] + (g->place - to->first) * bytes;
     case E3TP_AT_RECEIVER:
         return out + g->receiver * bytes;
     case E3TP_AT_EDGE:

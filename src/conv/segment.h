@@ -43,8 +43,8 @@ enum { E3TP_MOST_LEAF_BYTES = 16 << 20 };
 
 /* Where results go that are not written to the caller's rows. */
 typedef struct e3tp_sinks {
-    size_t first, strip;     /* the places that what waits for the window, and for strips of it,
-                                begins with: SENDER; TYPE of many types, and what is there of a table */
+    size_t first;            /* the place that the messages begin with, */
+    size_t table_first;      /* and the one that what is there of a table does */
     char *message[OP_COUNT]; /* SENDER, and TYPE of many types: a row for each place */
     char *sum[OP_COUNT];     /* TYPE, SHARED, and RECEIVER where sums are wide: added to */
     /* Of a table: for each place factors and a gradient by w, [1] only where factors have tangents,

@@ -10,7 +10,7 @@
 enum {
     TABLE_BYTES = 512,
     STRIP = 8,      /* pieces of a window, whose places are sorted by the rows of a table */
-    PIECES_EACH = 4 /* for a worker, where few strips are kept */
+    PIECES_EACH = 4 /* for a worker, where what a strip has for a table waits for few of them */
 };
 
 static size_t take(size_t *total, size_t bytes)
@@ -30,7 +30,7 @@ typedef struct windows_task {
     size_t first, end;       /* pieces of the window under way, */
     size_t at, to, together; /* and of some strips of it: those whose gradients are kept at once */
     const uint16_t *by_row;  /* places of each strip by the row of a spline's table, */
-    const uint16_t *by_type; /* and of all these by types */
+    const uint16_t *by_type; /* and of the window by types */
     atomic_size_t next;
 } windows_task;
 
@@ -42,6 +42,12 @@ static e3tp_place place_of(const windows_task *t, int k)
 static bool goes_to_senders(const windows_task *t, int k)
 {
     return t->sweep->wanted[k] && place_of(t, k) == E3TP_AT_SENDER;
+}
+
+/* Whether a row of result k is kept for each edge of the window. */
+static bool keeps_rows(const windows_task *t, int k)
+{
+    return goes_to_senders(t, k) || e3tp_sweep_has_many_types(t->sweep, k);
 }
 
 static bool has_many_types(const e3tp_sweep *s)
@@ -98,20 +104,22 @@ static bool sorts_places(const e3tp_sweep *s)
     return e3tp_sweep_has_table(s) && s->call->job->maker.spline && !e3tp_sweep_is_wide(s);
 }
 
-/* So few strips that the gradients of tables and of many types stay in the caches of as many
-   workers (of a whole window: training on forces 1.15 times slower); what a strip has for a table
-   is added strip by strip in any case. */
+/* So few strips that their gradients stay in the caches of as many workers (of a whole window:
+   training on forces 1.15 times slower); what a strip has for a table is added strip by strip in
+   any case. */
 static size_t pieces_together(const e3tp_sweep *s, size_t workers)
 {
     size_t pieces = STRIP;
     while (pieces < E3TP_PIECES && pieces < PIECES_EACH * workers)
         pieces *= 2;
-    return e3tp_sweep_has_table(s) || has_many_types(s) ? pieces : E3TP_PIECES;
+    return e3tp_sweep_has_table(s) ? pieces : E3TP_PIECES;
 }
 
-static void lay_out_table(windows_task *t, size_t places)
+static void lay_out_table(windows_task *t, size_t edges, size_t workers)
 {
     const e3tp_sweep *s = t->sweep;
+    t->together = pieces_together(s, workers);
+    const size_t most = t->together * E3TP_PIECE, places = edges < most ? edges : most;
     const size_t terms = e3tp_maker_terms(&s->call->job->maker);
     for (int i = 0; i < 2; i++) {
         const size_t rows = e3tp_sweep_keeps_pair(s, i) ? places : 0;
@@ -123,9 +131,9 @@ static void lay_out_table(windows_task *t, size_t places)
         t->order[i] = take(&t->message_bytes, sorts_places(s) ? places * sizeof(uint16_t) : 0);
 }
 
-static void lay_out_types(windows_task *t, size_t places)
+static void lay_out_types(windows_task *t, size_t window)
 {
-    const size_t n = has_many_types(t->sweep) ? places : 0;
+    const size_t n = has_many_types(t->sweep) ? window : 0;
     t->type = take(&t->message_bytes, n * sizeof(size_t));
     for (int i = 0; i < 2; i++)
         t->type_order[i] = take(&t->message_bytes, n * sizeof(uint16_t));
@@ -134,21 +142,16 @@ static void lay_out_types(windows_task *t, size_t places)
 static void lay_out(windows_task *t, size_t workers)
 {
     const e3tp_sweep *s = t->sweep;
-    t->together = pieces_together(s, workers);
-    const size_t edges = s->call->graph->num_edges, most = t->together * E3TP_PIECE,
-                 window = edges < E3TP_WINDOW ? edges : E3TP_WINDOW,
-                 places = edges < most ? edges : most;
+    const size_t edges = s->call->graph->num_edges,
+                 window = edges < E3TP_WINDOW ? edges : E3TP_WINDOW;
     for (int k = 0; k < OP_COUNT; k++) {
-        const size_t rows = goes_to_senders(t, k)             ? window
-                            : e3tp_sweep_has_many_types(s, k) ? places
-                                                              : 0;
-        t->message[k] = take(&t->message_bytes, rows * s->row[k]);
+        t->message[k] = take(&t->message_bytes, keeps_rows(t, k) ? window * s->row[k] : 0);
         t->sum[k] = take(&t->leaf_bytes, sum_count(t, k) * e3tp_sweep_sum_element(s));
         t->wide[k] =
             take(&t->wide_bytes, e3tp_sweep_is_wide(s) ? added_count(t, k) * sizeof(double) : 0);
     }
-    lay_out_table(t, places);
-    lay_out_types(t, places);
+    lay_out_table(t, edges, workers);
+    lay_out_types(t, window);
     const size_t fit = t->leaf_bytes ? E3TP_MOST_LEAF_BYTES / t->leaf_bytes : E3TP_PIECES;
     t->leaves = fit < 1 ? 1 : fit < E3TP_PIECES ? fit : E3TP_PIECES;
 }
@@ -167,7 +170,7 @@ static void run_piece(const windows_task *t, size_t piece, const e3tp_sinks *to,
 static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
 {
     const e3tp_piece *piece = t->sweep->call->graph->piece;
-    e3tp_sinks to = {.first = piece[t->first].place, .strip = piece[t->at].place};
+    e3tp_sinks to = {.first = piece[t->first].place, .table_first = piece[t->at].place};
     for (int k = 0; k < OP_COUNT; k++) {
         to.message[k] = t->messages + t->message[k];
         to.sum[k] = t->sums + leaf * t->leaf_bytes + t->sum[k];
@@ -180,19 +183,14 @@ static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
     return to;
 }
 
-/* The next part of those that workers share out; false: there is none. */
-static bool next_part(windows_task *t, size_t parts, size_t *part)
-{
-    *part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-    return *part < parts;
-}
-
 /* The pieces of the strips that a leaf sums over. */
 static void pieces_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
-    size_t leaf;
-    while (next_part(t, t->leaves, &leaf)) {
+    for (;;) {
+        const size_t leaf = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (leaf >= t->leaves)
+            return;
         const e3tp_sinks to = sinks_of(t, leaf);
         for (size_t piece = t->at; piece < t->to; piece++)
             if ((piece - t->first) % t->leaves == leaf)
@@ -200,8 +198,7 @@ static void pieces_work(void *ctx, size_t worker)
     }
 }
 
-/* The n places of a window, or of strips, by the row of a result that they add to, and the number
-   of that row. */
+/* A window's n places by the row of a result that they add to, and the number of that row. */
 typedef struct ordered {
     const uint16_t *list;
     size_t n;
@@ -217,12 +214,10 @@ static size_t row_of(const ordered *o, size_t i)
 static ordered order_of(const windows_task *t, int k)
 {
     const e3tp_graph *g = t->sweep->call->graph;
-    const size_t first = g->piece[t->first].place;
+    const size_t first = g->piece[t->first].place, n = g->piece[t->end].place - first;
     if (goes_to_senders(t, k))
-        return (ordered){g->by_sender + first, g->piece[t->end].place - first, g->sender + first,
-                         NULL};
-    return (ordered){t->by_type, g->piece[t->to].place - g->piece[t->at].place, NULL,
-                     (const size_t *)(const void *)(t->messages + t->type)};
+        return (ordered){g->by_sender + first, n, g->sender + first, NULL};
+    return (ordered){t->by_type, n, NULL, (const size_t *)(const void *)(t->messages + t->type)};
 }
 
 /* Where part p begins: not between two places of one row. */
@@ -246,13 +241,16 @@ static void add_message(const windows_task *t, int k, size_t at, size_t row)
         e3tp_sum_add(s->element, (char *)added_at(t, k) + row * s->row[k], from, width);
 }
 
-/* Part p of the messages of result k. */
-static void add_messages(const windows_task *t, int k, size_t p)
+static void add_messages(const windows_task *t, size_t p)
 {
-    const ordered o = order_of(t, k);
-    const size_t end = part_start(&o, p + 1);
-    for (size_t i = part_start(&o, p); i < end; i++)
-        add_message(t, k, o.list[i], row_of(&o, i));
+    for (int k = 0; k < OP_COUNT; k++) {
+        if (!keeps_rows(t, k))
+            continue;
+        const ordered o = order_of(t, k);
+        const size_t end = part_start(&o, p + 1);
+        for (size_t i = part_start(&o, p); i < end; i++)
+            add_message(t, k, o.list[i], row_of(&o, i));
+    }
 }
 
 /* Columns of a table are cut so that a part of all its rows stays in the second-level cache, and
@@ -304,9 +302,11 @@ static void table_work(void *ctx, size_t worker)
     windows_task *t = ctx;
     const e3tp_sweep *s = t->sweep;
     const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element;
-    size_t part;
     (void)worker;
-    while (next_part(t, table_parts(s), &part)) {
+    for (;;) {
+        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (part >= table_parts(s))
+            return;
         const size_t from = part * columns, to = width - from < columns ? width : from + columns;
         for (size_t i = 0; i < strips(t); i++) {
             const size_t first = strip_start(t, i);
@@ -315,27 +315,17 @@ static void table_work(void *ctx, size_t worker)
     }
 }
 
-/* Parts of senders, and of types. */
-static void senders_work(void *ctx, size_t worker)
+/* Parts of senders and types. */
+static void messages_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
-    size_t part;
     (void)worker;
-    while (next_part(t, E3TP_PIECES, &part))
-        for (int k = 0; k < OP_COUNT; k++)
-            if (goes_to_senders(t, k))
-                add_messages(t, k, part);
-}
-
-static void types_work(void *ctx, size_t worker)
-{
-    windows_task *t = ctx;
-    size_t part;
-    (void)worker;
-    while (next_part(t, E3TP_PIECES, &part))
-        for (int k = 0; k < OP_Z; k++)
-            if (e3tp_sweep_has_many_types(t->sweep, k))
-                add_messages(t, k, part);
+    for (;;) {
+        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+        if (part >= E3TP_PIECES)
+            return;
+        add_messages(t, part);
+    }
 }
 
 /* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the
@@ -378,7 +368,9 @@ static void sort_strips(windows_task *t)
 static void sort_types(windows_task *t)
 {
     const e3tp_conv_call *c = t->sweep->call;
-    const size_t first = c->graph->piece[t->at].place, n = c->graph->piece[t->to].place - first;
+    const size_t first = c->graph->piece[t->first].place, n = c->graph->piece[t->end].place - first;
+    if (!has_many_types(t->sweep))
+        return;
     size_t *type = (size_t *)(void *)(t->messages + t->type);
     for (size_t i = 0; i < n; i++)
         type[i] = (size_t)c->edge_type[c->graph->edge[first + i]];
@@ -397,28 +389,25 @@ static void run_strips(windows_task *t, size_t workers)
     for (t->at = t->first; t->at < t->end; t->at = t->to) {
         t->to = t->end - t->at < t->together ? t->end : t->at + t->together;
         share_out(t, workers, pieces_work);
-        if (e3tp_sweep_has_table(t->sweep)) {
-            sort_strips(t);
-            share_out(t, workers, table_work);
-        }
-        if (has_many_types(t->sweep)) {
-            sort_types(t);
-            share_out(t, workers, types_work);
-        }
+        if (!e3tp_sweep_has_table(t->sweep))
+            continue;
+        sort_strips(t);
+        share_out(t, workers, table_work);
     }
 }
 
 static void run_windows(windows_task *t, size_t workers)
 {
     const e3tp_graph *g = t->sweep->call->graph;
-    bool senders = false;
+    bool keeps = false;
     for (int k = 0; k < OP_COUNT; k++)
-        senders = senders || goes_to_senders(t, k);
+        keeps = keeps || keeps_rows(t, k);
     for (size_t w = 0; w < e3tp_graph_windows(g); w++) {
         t->end = e3tp_graph_window(g, w, &t->first);
         run_strips(t, workers);
-        if (senders)
-            share_out(t, workers, senders_work);
+        sort_types(t);
+        if (keeps)
+            share_out(t, workers, messages_work);
     }
 }
 

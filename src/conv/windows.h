@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The walk over windows of edges, for results that are not receivers': workers take pieces of a
-   window. A row of the gradient of a sender is kept for each edge of the window and then added to
-   the sender, in the order of places; so are, for some strips of the window at a time, those of an
-   operand of many types, and what a table gets. Sums over few types, and shared ones, go to leaves
-   that are added at the end. What a piece, a strip, a sender, a type or a leaf gets is in an order
-   that graph, plan and types alone fix. */
+   window. A row of the gradient of a sender, or of an operand of many types, is kept for each edge
+   of the window and then added to the senders or types, in the order of places; what a table gets
+   likewise, strip by strip of the window; sums over few types, and shared ones, go to leaves that
+   are added at the end. What a piece, a strip, a sender, a type or a leaf gets is in an order that
+   graph, plan and types alone fix. */
 #ifndef E3TP_CONV_WINDOWS_H
 #define E3TP_CONV_WINDOWS_H
 
