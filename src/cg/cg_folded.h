@@ -49,15 +49,13 @@ typedef struct e3tp_cg_component_f64 E3TP_CG_COMPONENT(double) e3tp_cg_component
 /* Rows 0 .. rows - 1, all tiles of each; n components of x, those of row r at index[r] (NULL: r); N
    of z, g.
 
-   product     z_k (+)= sum_i M[r][i][k] x_i; fresh: written, else added to, row by row; of one tile
-               more `rest` lanes (0 .. T - 1), beyond which nothing is read or written; from: room
-               for n
+   product     z_k (+)= sum_i M[r][i][k] x_i; fresh: written, else added to, row by row; of channels
+               that fill no tile nothing is read or written beyond the last; from: room for n
    overlaps    D[r][i][k] = sum over channels of x_i g_k */
-#define E3TP_CG_FOLDED_KERNELS(X, real, component)                                              \
-    X(product,                                                                                  \
-      (size_t rows, size_t tiles, int rest, const component *x, size_t n, const int64_t *index, \
-       const component *z, size_t N, const real *M, int fresh, const real **from))              \
-    X(overlaps, (size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index, \
+#define E3TP_CG_FOLDED_KERNELS(X, real, component)                                                \
+    X(product, (size_t rows, size_t channels, const component *x, size_t n, const int64_t *index, \
+                const component *z, size_t N, const real *M, int fresh, const real **from))       \
+    X(overlaps, (size_t rows, size_t tiles, const component *x, size_t n, const int64_t *index,   \
                  const component *g, size_t N, real *D))
 
 typedef struct e3tp_cg_folded_kernels_f32 {

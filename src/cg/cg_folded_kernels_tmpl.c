@@ -176,7 +176,7 @@ product_rests(size_t rows, product_job j, const int64_t *index, const real *M, c
     }
 }
 
-static void product(size_t rows, size_t tiles, int rest, const component *x, size_t n,
+static void product(size_t rows, size_t channels, const component *x, size_t n,
                     const int64_t *index, const component *z, size_t N, const real *M, int fresh,
                     const real **from)
 {
@@ -185,6 +185,8 @@ static void product(size_t rows, size_t tiles, int rest, const component *x, siz
         if ((K) <= MOST_RESULTS)          \
             product_results(K, &j, k, M); \
         break;
+    size_t tiles = channels / T;
+    int rest = (int)(channels % T);
     join_rest(&tiles, &rest);
     if (rest)
         product_rests(rows, (product_job){tiles, rest, n, N, x, z, from, 0, fresh}, index, M, from);

@@ -200,8 +200,8 @@ static void multiply(work *q)
         component *x = q->sources;
         for (size_t i = 0; i < q->n && !index && row; i++)
             x[i].v += part * x[i].row;
-        kernels.product(rows, q->mul / T, (int)(q->mul % T), x, q->n, index ? index + row : NULL,
-                        q->results, N, f->turned_M + row * q->n * N, fresh, q->at);
+        kernels.product(rows, q->mul, x, q->n, index ? index + row : NULL, q->results, N,
+                        f->turned_M + row * q->n * N, fresh, q->at);
         if (staged)
             unpack_staged(q, row, rows);
     }

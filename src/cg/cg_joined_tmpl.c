@@ -151,7 +151,7 @@ static void join_tile(const join *j, size_t t)
 {
     make_products(j, t);
     list_z(j, t);
-    folded.product(1, components(j), 0, j->pairs, j->n, NULL, j->z, j->mo, weights_of(j), 0,
+    folded.product(1, components(j) * T, j->pairs, j->n, NULL, j->z, j->mo, weights_of(j), 0,
                    j->room);
 }
 
@@ -181,7 +181,7 @@ static void join_back(const join *j, size_t t)
     const size_t each = components(j) * T;
     list_z(j, t);
     list(j->pairs, j->n, f->gmid, each);
-    folded.product(1, components(j), 0, j->z, j->mo, NULL, j->pairs, j->n, f->turned, 1, j->room);
+    folded.product(1, components(j) * T, j->z, j->mo, NULL, j->pairs, j->n, f->turned, 1, j->room);
     for (size_t i = 0, now; i < j->n; i += now) {
         const walk way = strip_from(j, j->first + i, j->n - i, t);
         products_back(f, j->target, j->m, &way, (line_up){f->gmid + i * each, each});

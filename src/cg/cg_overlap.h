@@ -109,12 +109,6 @@ V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
     }
 }
 
-V_INLINE void set_ones(real *line)
-{
-    for (int i = 0; i < T; i++)
-        line[i] = 1;
-}
-
 V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g, size_t r,
                                  const real *ones)
 {
@@ -135,14 +129,12 @@ V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g,
 static __attribute__((noinline)) void overlap_rest(size_t tiles, int rest, const source *v,
                                                    const source *g, size_t r, v_real *lanes)
 {
-    _Alignas(64) real ones[T];
-    set_ones(ones);
-    const overlap_row q = row_of_pair(tiles, v, g, r, ones);
+    const overlap_row q = row_of_pair(tiles, v, g, r, NULL);
     for (int lane = 0; lane < rest; lane += V_LANES) {
         const v_lanes there = v_first(rest - lane < V_LANES ? rest - lane : V_LANES);
         const size_t at = tiles * v->tile + (size_t)lane;
         const real *b = q.b + tiles * g->tile + lane;
-        const v_real w = v_load_lanes(q.w + tiles * q.w_step + lane, there);
+        const v_real w = q.w ? v_load_lanes(q.w + tiles * T + lane, there) : v_set1(1);
         v_real w2 = v_zero(), *to = lanes;
         if (q.a2)
             w2 = v_load_lanes(q.w2 + tiles * T + lane, there);
@@ -163,7 +155,8 @@ static void overlap(size_t rows, size_t channels, size_t pairs, const source *v,
 {
     _Alignas(64) real ones[T];
     v_real lanes[MOST_ELEMENTS + TOGETHER + V_BYTES / sizeof(real)];
-    set_ones(ones);
+    for (int i = 0; i < T; i++)
+        ones[i] = 1;
     for (size_t r = 0; r < rows; r++) {
         real *to = D + r;
         size_t n = 0;

@@ -81,8 +81,8 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;   /* folded: the first is its number among weighted paths */
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool in_place;                  /* the caller's weights serve as lines */
-    bool joined; /* lanes over rows: weights that all rows share join channels, no lines */
+    bool in_place; /* the caller's weights serve as lines */
+    bool joined;   /* lanes over rows: weights that all rows share join channels, no lines */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */

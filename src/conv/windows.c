@@ -183,14 +183,19 @@ static e3tp_sinks sinks_of(const windows_task *t, size_t leaf)
     return to;
 }
 
+/* The next part of those that workers share out; false: there is none. */
+static bool next_part(windows_task *t, size_t parts, size_t *part)
+{
+    *part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+    return *part < parts;
+}
+
 /* The pieces of the strips that a leaf sums over. */
 static void pieces_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
-    for (;;) {
-        const size_t leaf = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (leaf >= t->leaves)
-            return;
+    size_t leaf;
+    while (next_part(t, t->leaves, &leaf)) {
         const e3tp_sinks to = sinks_of(t, leaf);
         for (size_t piece = t->at; piece < t->to; piece++)
             if ((piece - t->first) % t->leaves == leaf)
@@ -302,11 +307,9 @@ static void table_work(void *ctx, size_t worker)
     windows_task *t = ctx;
     const e3tp_sweep *s = t->sweep;
     const size_t width = s->call->job->width[OP_W], columns = TABLE_BYTES / s->element;
+    size_t part;
     (void)worker;
-    for (;;) {
-        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (part >= table_parts(s))
-            return;
+    while (next_part(t, table_parts(s), &part)) {
         const size_t from = part * columns, to = width - from < columns ? width : from + columns;
         for (size_t i = 0; i < strips(t); i++) {
             const size_t first = strip_start(t, i);
@@ -319,13 +322,10 @@ static void table_work(void *ctx, size_t worker)
 static void messages_work(void *ctx, size_t worker)
 {
     windows_task *t = ctx;
+    size_t part;
     (void)worker;
-    for (;;) {
-        const size_t part = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
-        if (part >= E3TP_PIECES)
-            return;
+    while (next_part(t, E3TP_PIECES, &part))
         add_messages(t, part);
-    }
 }
 
 /* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the

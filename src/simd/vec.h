@@ -176,7 +176,8 @@ V_MASKED void v_store_lanes(real *p, v_real v, v_lanes which)
 #endif
 }
 
-/* The same of the first n lanes. */
+/* The same of the first n lanes: where there are no mask registers, stores by parts, as n is a
+   literal in most calls. */
 V_INLINE v_real v_load_n(const real *p, int n)
 {
     return v_load_lanes(p, v_first(n));

@@ -129,11 +129,13 @@ static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, si
     BY_REST(d - m, SCATTER)
 }
 
-/* Elements first .. first + w - 1 of lanes of `channels` adjacent ones, whose tiles are so far
-   apart: the lines that they go to. */
-V_INLINE void find_lines(const e3tp_tile_map *m, size_t first, int w, real *tiles, size_t stride,
-                         real **line)
+/* The lines that elements first .. first + w - 1 of adjacent channels have in their tiles, so far
+   apart; w, at most a vector, is returned. */
+V_INLINE int find_lines(const e3tp_tile_map *m, size_t first, real *tiles, size_t stride,
+                        real **line)
 {
+    const size_t left = m->mul * m->d - first;
+    const int w = left < (size_t)V_LANES ? (int)left : V_LANES;
     size_t u = first / m->d, k = first % m->d;
     for (int i = 0; i < w; i++) {
         line[i] = tiles + u * stride + k * T;
@@ -141,18 +143,17 @@ V_INLINE void find_lines(const e3tp_tile_map *m, size_t first, int w, real *tile
         if (k == m->d)
             k = 0, u++;
     }
+    return w;
 }
 
 /* Vectors of adjacent channels at a time, whatever their components. */
 static void gather_channels(const real *const *lane, const e3tp_tile_map *m, real *to,
                             size_t stride)
 {
-    const size_t n = m->mul * m->d;
-    for (size_t first = 0; first < n; first += (size_t)V_LANES) {
-        const int w = n - first < (size_t)V_LANES ? (int)(n - first) : V_LANES;
-        const v_lanes there = v_first(w);
+    for (size_t first = 0; first < m->mul * m->d; first += (size_t)V_LANES) {
         real *line[V_BYTES / sizeof(real)];
-        find_lines(m, first, w, to, stride, line);
+        const int w = find_lines(m, first, to, stride, line);
+        const v_lanes there = v_first(w);
         for (int half = 0; half < T; half += V_LANES) {
             v_real r[V_BYTES / sizeof(real)];
             V_UNROLL
@@ -170,12 +171,10 @@ static void gather_channels(const real *const *lane, const e3tp_tile_map *m, rea
 static void scatter_channels(const lanes_of *l, const e3tp_tile_map *m, real *from, size_t stride,
                              real *to)
 {
-    const size_t n = m->mul * m->d;
-    for (size_t first = 0; first < n; first += (size_t)V_LANES) {
-        const int w = n - first < (size_t)V_LANES ? (int)(n - first) : V_LANES;
-        const v_lanes there = v_first(w);
+    for (size_t first = 0; first < m->mul * m->d; first += (size_t)V_LANES) {
         real *line[V_BYTES / sizeof(real)];
-        find_lines(m, first, w, from, stride, line);
+        const int w = find_lines(m, first, from, stride, line);
+        const v_lanes there = v_first(w);
         for (int half = 0; half < T; half += V_LANES) {
             v_real r[V_BYTES / sizeof(real)];
             V_UNROLL

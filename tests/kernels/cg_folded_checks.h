@@ -51,7 +51,6 @@ static size_t NAME(at)(size_t which, const COMPONENT *c, size_t row, size_t lane
 
 static void NAME(check_product)(const KERNELS *k, folded_shape s)
 {
-    const size_t T = 64 / sizeof(REAL);
     COMPONENT x[MOST_COMPONENTS], z[MOST_COMPONENTS];
     const REAL *room[MOST_COMPONENTS];
     NAME(fill)();
@@ -68,8 +67,8 @@ static void NAME(check_product)(const KERNELS *k, folded_shape s)
                     *to += (double)M[(r * s.n + i) * s.N + c] *
                            (double)NAME(memory)[0][NAME(at)(0, &x[i], row_of(s, r), lane)];
             }
-    k->product(s.rows, s.lanes / T, (int)(s.lanes % T), x, s.n, s.gathered ? rows_gathered : NULL,
-               z, s.N, M, s.fresh, room);
+    k->product(s.rows, s.lanes, x, s.n, s.gathered ? rows_gathered : NULL, z, s.N, M, s.fresh,
+               room);
     NAME(same)(1, want, "product");
 }
 
