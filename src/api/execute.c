@@ -290,7 +290,8 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
                          .n = left < j->k.block ? left : j->k.block,
                          .index = c->b->index ? c->b->index + row : NULL,
                          .past = j->past,
-                         .gw_past = j->past};
+                         .gw_past = j->past,
+                         .w_streams = j->past && !c->b->index};
     if (j->past && left > (j->workers + 1) * j->k.block)
         q.ahead = j->workers * j->k.block;
     for (int k = 0; k < OP_COUNT; k++) {

@@ -10,7 +10,6 @@
 
 enum {
     MOST_SOURCES = 64,
-    LEAST_LINES = 2, /* of gathered rows, for each block of results */
     AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
 };
 
@@ -36,6 +35,11 @@ typedef struct batch {
     real *M; /* where the next matrix goes */
 } batch;
 
+static size_t rows_of_group(const frame *f, size_t g)
+{
+    return min_of(T, f->n - g * T);
+}
+
 static size_t tiles_of_row(const results *q)
 {
     return (q->b->mul + T - 1) / T;
@@ -59,8 +63,26 @@ static real *line_of(const frame *f, size_t path, size_t v, bool in_place, bool 
     return (real *)(uintptr_t)(in_place ? callers + c->w_offset : lines + before * T);
 }
 
-/* Weights from a row on, or with an index of the rows from there on. NULL: ones. */
-static const real *weights_of(const frame *f, size_t path, size_t v, size_t row, source *s)
+/* Weights of a path to be fetched while those of group g are read. Sums go tile by tile over the
+   rows of a group: they fetch what follows in memory in its order, each path its share. */
+static void fetch_weights(const frame *f, size_t path, size_t g, source *s)
+{
+    const e3tp_rows *r = f->r;
+    const size_t offset = f->p->paths[path].w_offset, rows = rows_of_group(f, g);
+    const size_t ahead = f->sum ? T : AHEAD, from = g * T + ahead;
+    const size_t beyond = from >= f->n && r->ahead ? r->ahead - f->n : 0;
+    if (!r->w_streams)
+        return;
+    if (!s->w_index && s->w_row == f->p->weight_numel) {
+        s->fetch = (const real *)r->w + (from + beyond) * s->w_row + offset * (f->sum ? rows : 1);
+    } else if (s->w_index && from + rows <= f->n + r->more) {
+        s->fetch = (const real *)r->w + offset;
+        s->fetch_index = s->w_index + ahead;
+    }
+}
+
+/* Weights of group g, or with an index of the rows from there on. NULL: ones. */
+static const real *weights_of(const frame *f, size_t path, size_t v, size_t g, source *s)
 {
     if (!f->p->paths[path].has_weight)
         return NULL;
@@ -68,8 +90,10 @@ static const real *weights_of(const frame *f, size_t path, size_t v, size_t row,
     const real *first =
         line_of(f, path, v, in_place, e3tp_cg_one_line(f), f->r->w, f->lw, &s->w_row);
     const bool gathered = in_place && f->r->iw;
-    s->w_index = gathered ? f->r->iw + row : NULL;
-    return gathered ? first : first + row * s->w_row;
+    s->w_index = gathered ? f->r->iw + g * T : NULL;
+    if (in_place)
+        fetch_weights(f, path, g, s);
+    return gathered ? first : first + g * T * s->w_row;
 }
 
 /* A part of what goes to gx and gw: the frames that y, weights (NULL: nothing to gx) and x (NULL:
@@ -120,10 +144,10 @@ static bool weighted_x(const frame *f, size_t path, size_t v, size_t g, source *
     const frame *t = f->tangent;
     const bool dx = t && t->r->x, dw = t && t->r->w && f->p->paths[path].has_weight;
     set_rows(s, dx ? t : f, path, 0, g);
-    s->w = weights_of(dw && !dx ? t : f, path, v, g * T, s);
+    s->w = weights_of(dw && !dx ? t : f, path, v, g, s);
     if (dx && dw) {
         s->v2 = group_of(f, 0, frame_lines(f, path, 0), g);
-        s->w2 = weights_of(t, path, v, g * T, s);
+        s->w2 = weights_of(t, path, v, g, s);
     }
     return !t || dx || dw;
 }
@@ -155,7 +179,7 @@ static void enter_forward(const results *q, batch *t, size_t path, size_t v, siz
         return;
     source *s = next_source(t);
     set_rows(s, f, path, 0, g);
-    s->w = weights_of(f, path, v, g * T, s);
+    s->w = weights_of(f, path, v, g, s);
     enter(q, t, tangent, path, v, g);
 }
 
@@ -166,7 +190,7 @@ static void enter_part(const results *q, batch *t, const part *e, size_t path, s
     set_rows(s, f, path, 2, g);
     s->only_gw = !e->weights;
     if (e->weights)
-        s->w = weights_of(e->weights, path, v, g * T, s);
+        s->w = weights_of(e->weights, path, v, g, s);
     if (e->x) {
         s->x = group_of(e->x, 0, frame_lines(e->x, path, 0), g);
         if (f->r->gw && f->p->paths[path].has_weight)
@@ -221,6 +245,7 @@ static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
     mix_job m = {.tiles = q->b->mul / T,
                  .rest = (int)(q->b->mul % T),
                  .count = t->count,
+                 .group = rows_of_group(f, g),
                  .from = t->from,
                  .n = (int)components(q->b),
                  .sum = f->sum,
@@ -230,31 +255,11 @@ static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
                  .z_step = q->to.step};
     for (size_t i = 0; i < t->count; i++)
         m.paired = m.paired || t->from[i].v2;
-    if (f->r->sw) {
-        m.prefetch = f->sum ? T : AHEAD;
-        m.indices = f->n - g * T + f->r->more;
-    }
     if (f->back && q->count) {
         const block_lines x = frame_lines(f, q->path[0], 0);
         m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
     }
     return m;
-}
-
-/* Whether lines of the next call's rows are fetched: those of gathered rows where there are some
-   for each block of results, as products to many blocks wait for arithmetic, which fetching delays.
- */
-static bool fetches_next(const e3tp_rows *r, bool listed, size_t lines, size_t blocks)
-{
-    return listed ? r->more && lines >= LEAST_LINES * blocks : r->ahead;
-}
-
-/* Rows that are gathered have those of the next call behind them. */
-static void fetch_listed(const frame *f, size_t g, mix_job *m)
-{
-    m->fetch_index = f->r->ix + f->n + g * T;
-    m->fetch_indices = f->r->more > g * T ? f->r->more - g * T : 0;
-    m->fetch_apart = f->n;
 }
 
 /* Lines of x and gz that the next call reads: this block of results fetches its share. */
@@ -267,17 +272,12 @@ static void fetch_later(const results *q, size_t g, mix_job *m)
     for (int k = 0; k < (f->back ? 3 : 1); k += 2) {
         const ptrdiff_t row = k == 0 ? r->sx : r->sz;
         const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
-        const bool listed = k == 0 && r->ix;
-        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST ||
-            !fetches_next(r, listed, lines, blocks))
+        if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !r->ahead || (k == 0 && r->ix))
             continue;
-        m->fetch[k / 2] = (const real *)(k == 0 ? r->x : r->gz) + from * T;
+        m->fetch[k / 2] =
+            (const real *)(k == 0 ? r->x : r->gz) + from * T + (g * T + r->ahead) * (size_t)row;
         m->fetch_row[k / 2] = (size_t)row;
         m->fetch_lines[k / 2] = (block + 1) * lines / blocks - from;
-        if (listed)
-            fetch_listed(f, g, m);
-        else
-            m->fetch[k / 2] += (g * T + r->ahead) * (size_t)row;
     }
 }
 
@@ -285,7 +285,7 @@ static void fetch_later(const results *q, size_t g, mix_job *m)
 static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
 {
     const frame *f = q->f;
-    const size_t rows = min_of(T, f->n - g * T);
+    const size_t rows = rows_of_group(f, g);
     const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t at_once = q->staged && first && last ? min_of(room, rows) : rows;
     mix_job m = job_of(q, t, g, first);
@@ -316,7 +316,7 @@ typedef struct overlaps {
 static void add_overlaps(const results *q, size_t g, overlaps *o)
 {
     const frame *f = q->f;
-    const size_t rows = min_of(T, f->n - g * T);
+    const size_t rows = rows_of_group(f, g);
     real *D = f->turned_M;
     if (rows < T) /* other lanes are added, too */
         memset(D, 0, o->elements * T * sizeof(real));
@@ -352,20 +352,18 @@ static void y_gradients(const results *q, size_t g)
         add_overlaps(q, g, &o);
 }
 
-static void run_block(const results *q)
+static void run_group(const results *q, size_t g)
 {
     batch t;
-    for (size_t g = 0; g < groups_of(q->f); g++) {
-        cursor c = {0, 0};
-        bool first = true;
-        do {
-            gather(q, g, &c, &t);
-            run_batch(q, &t, g, first, c.at == q->count);
-            first = false;
-        } while (c.at < q->count);
-        if (q->f->back && q->f->r->gy)
-            y_gradients(q, g);
-    }
+    cursor c = {0, 0};
+    bool first = true;
+    do {
+        gather(q, g, &c, &t);
+        run_batch(q, &t, g, first, c.at == q->count);
+        first = false;
+    } while (c.at < q->count);
+    if (q->f->back && q->f->r->gy)
+        y_gradients(q, g);
 }
 
 /* Block i of z or gx: packed, the caller's, or staged. */
@@ -386,12 +384,14 @@ static results results_of(const frame *f, size_t i)
     return q;
 }
 
+/* Group by group, as weights are fetched in the order of rows. */
 void E3TP_NAME(e3tp_cg_channels)(const frame *f)
 {
     const size_t blocks = f->p->nblocks[f->back ? 0 : 2];
-    for (size_t i = 0; i < blocks; i++) {
-        const results q = results_of(f, i);
-        if (q.count || q.fresh)
-            run_block(&q);
-    }
+    for (size_t g = 0; g < groups_of(f); g++)
+        for (size_t i = 0; i < blocks; i++) {
+            const results q = results_of(f, i);
+            if (q.count || q.fresh)
+                run_group(&q, g);
+        }
 }

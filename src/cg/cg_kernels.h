@@ -42,26 +42,31 @@ typedef struct e3tp_cg_quad_group {
      w        line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
      w_index  w_index[r] in place of r there; NULL: r
      v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
+     fetch    what comes to be read later, fetched as weights are read, as much as these: line t of
+              row r at fetch + r * w_row + t * T, with fetch_index[r] in place of r if that is not
+              NULL, else of sums all lines of the group one after the other; NULL: nothing
      x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
               as w does, x as the job says
      gw_from  what the product is added to, lies as gw does; NULL: nothing
      gw_past  gw is written past the caches
      only_gw  mix_back: adds nothing to the results */
-#define E3TP_CG_SOURCE(real)    \
-    {                           \
-        const real *v, *v2;     \
-        const int64_t *index;   \
-        size_t row, tile, step; \
-        int n;                  \
-        const real *M, *w, *w2; \
-        const int64_t *w_index; \
-        size_t w_row;           \
-        const real *x;          \
-        real *gw;               \
-        const real *gw_from;    \
-        size_t gw_row;          \
-        size_t gw_from_row;     \
-        int gw_past, only_gw;   \
+#define E3TP_CG_SOURCE(real)        \
+    {                               \
+        const real *v, *v2;         \
+        const int64_t *index;       \
+        size_t row, tile, step;     \
+        int n;                      \
+        const real *M, *w, *w2;     \
+        const real *fetch;          \
+        const int64_t *fetch_index; \
+        const int64_t *w_index;     \
+        size_t w_row;               \
+        const real *x;              \
+        real *gw;                   \
+        const real *gw_from;        \
+        size_t gw_row;              \
+        size_t gw_from_row;         \
+        int gw_past, only_gw;       \
     }
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
@@ -73,28 +78,21 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
      paired    some sources have v2; not for mix_back
-     prefetch  weights, and mix_back: their gradients, of so many rows further on are fetched (0:
-               none)
-     indices   elements of each w_index, rows to be fetched among them
+     group     rows of the group that `first` counts from
      x_row, x_tile, x_step  of all x, rows as of v
      fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
-               with each row
-     fetch_index  of fetch[0], of so many rows: with row r those of the rows fetch_index[r], [r +
-               fetch_apart], .., are; NULL: as for fetch[1] */
-#define E3TP_CG_MIX(real, source)                   \
-    {                                               \
-        size_t first, rows, tiles, count, prefetch; \
-        size_t indices;                             \
-        const source *from;                         \
-        int rest;                                   \
-        int n, sum, fresh, paired;                  \
-        real *z;                                    \
-        size_t z_row, z_tile, z_step;               \
-        size_t x_row, x_tile, x_step;               \
-        const real *fetch[2];                       \
-        size_t fetch_row[2], fetch_lines[2];        \
-        const int64_t *fetch_index;                 \
-        size_t fetch_indices, fetch_apart;          \
+               with each row */
+#define E3TP_CG_MIX(real, source)                \
+    {                                            \
+        size_t first, rows, tiles, count, group; \
+        const source *from;                      \
+        int rest;                                \
+        int n, sum, fresh, paired;               \
+        real *z;                                 \
+        size_t z_row, z_tile, z_step;            \
+        size_t x_row, x_tile, x_step;            \
+        const real *fetch[2];                    \
+        size_t fetch_row[2], fetch_lines[2];     \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

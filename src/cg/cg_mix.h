@@ -33,19 +33,6 @@ V_INLINE void load_line(const int nv, const real *w, row_place at, v_real *to)
         to[v] = w ? load_vector(nv, w + v * V_LANES, at, v) : v_set1(1);
 }
 
-/* nv vectors of weights, or of their gradients, that a later row will want. Weights only to the
-   second-level cache: they come to be used when all else of this row has been, and would drive that
-   from the first. */
-V_INLINE void fetch_ahead(const int nv, const real *line, const int to_write)
-{
-    V_UNROLL
-    for (int v = 0; v < vectors_of(nv); v += NV) /* a line each */
-        if (to_write)
-            __builtin_prefetch(line + v * V_LANES, 1);
-        else
-            __builtin_prefetch(line + v * V_LANES, 0, 2);
-}
-
 /* Where the weights of row r are. */
 V_INLINE size_t weights_at(const source *s, size_t r)
 {
@@ -63,16 +50,20 @@ V_INLINE void load_weights(const int nv, const source *s, size_t line, row_place
         load_line(nv, s->w2 + line, at, w2);
 }
 
-/* Those of the row that m->prefetch says. */
-V_INLINE void fetch_weights(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
+/* nv vectors that come to be read later, while as many weights are. Only to the second-level cache,
+   as they would drive what is in use from the first. */
+V_INLINE void fetch_later(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
 {
-    const size_t later = r + m->prefetch;
-    if (!s->w || !m->prefetch || (s->w_index && later >= m->indices))
+    if (!s->fetch)
         return;
-    const size_t line = weights_at(s, later) + at;
-    fetch_ahead(nv, s->w + line, 0);
-    if (s->w2)
-        fetch_ahead(nv, s->w2 + line, 0);
+    const real *line = s->fetch;
+    if (m->sum && !s->fetch_index)
+        line += at * m->group + r * (size_t)(vectors_of(nv) * V_LANES);
+    else
+        line += at + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row;
+    V_UNROLL
+    for (int v = 0; v < vectors_of(nv); v += NV)
+        __builtin_prefetch(line + v * V_LANES, 0, 2);
 }
 
 /* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
@@ -151,23 +142,12 @@ V_INLINE void add_source(const weighing how, const int n, const int kt, const in
    components; as many as there are; these in pairs. */
 enum { ONE_AND_THREE = 13, ANY = -1, ANY_PAIRED = -2 };
 
-/* Lines of operand k of a later row, to the second-level cache. */
-V_INLINE void fetch_operand(const mix_job *m, int k, size_t row)
-{
-    const real *from = m->fetch[k] + row * m->fetch_row[k];
-    for (size_t i = 0; i < m->fetch_lines[k]; i++)
-        __builtin_prefetch(from + i * T, 0, 2);
-}
-
-/* Those that row r fetches. */
+/* Lines of operands of a later row, to the second-level cache. */
 static void fetch_operands(const mix_job *m, size_t r)
 {
-    if (m->fetch_index)
-        for (size_t i = r; i < m->fetch_indices; i += m->fetch_apart)
-            fetch_operand(m, 0, (size_t)m->fetch_index[i]);
-    else
-        fetch_operand(m, 0, r);
-    fetch_operand(m, 1, r);
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < m->fetch_lines[k]; i++)
+            __builtin_prefetch(m->fetch[k] + r * m->fetch_row[k] + i * T, 0, 2);
 }
 
 /* Adds what a source has for a row; n: its components as a literal, 0: others, or ANY. */
@@ -178,7 +158,7 @@ V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing
     v_real w[MOST_VECTORS], w2[MOST_VECTORS];
     load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, how == PAIRED ? w2 : NULL);
     if (k == 0)
-        fetch_weights(nv, m, s, r, lane_of(at));
+        fetch_later(nv, m, s, r, lane_of(at));
 #define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
     if (n >= 0)
         ADD(n);
@@ -355,7 +335,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     v_real w[PAIR];
     load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, NULL);
     if (k == 0)
-        fetch_weights(nv, m, s, r, lane_of(at));
+        fetch_later(nv, m, s, r, lane_of(at));
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL
@@ -368,8 +348,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
 }
 
 /* nv vectors of the gradient of the weights of row r. */
-V_INLINE void put_weight_gradient(const int nv, const mix_job *m, const source *s, size_t r,
-                                  row_place at, v_real *gw)
+V_INLINE void put_weight_gradient(const int nv, const source *s, size_t r, row_place at, v_real *gw)
 {
     real *to = s->gw + r * s->gw_row + lane_of(at);
     if (s->gw_from) {
@@ -378,8 +357,6 @@ V_INLINE void put_weight_gradient(const int nv, const mix_job *m, const source *
         for (int v = 0; v < vectors_of(nv); v++)
             gw[v] += load_vector(nv, from + v * V_LANES, at, v);
     }
-    if (m->prefetch && !s->gw_past)
-        fetch_ahead(nv, to + m->prefetch * s->gw_row, 1);
     V_UNROLL
     for (int v = 0; v < vectors_of(nv); v++, to += V_LANES)
         if (s->gw_past && nv != REST)
@@ -411,7 +388,7 @@ V_INLINE void mix_back_tile(const int n, const int N, const int nv, const mix_jo
             RESULTS(3, k);
     }
     if (s->gw)
-        put_weight_gradient(nv, m, s, m->first + row, at, gw);
+        put_weight_gradient(nv, s, m->first + row, at, gw);
 }
 
 V_INLINE void mix_back_row(const int n, const int N, const mix_job *m, const source *s, bool first,

@@ -304,7 +304,7 @@ static void choose_rows(e3tp_cg_plan *g)
     g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
     fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
     fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
-    g->sum_rows = most(fit, g->block_rows);
+    g->sum_rows = most((fit + T - 1) / T * T, g->block_rows);
 }
 
 /* Tiles whose operands stay in a first-level cache of 32 KB, if they are enough to pay for the

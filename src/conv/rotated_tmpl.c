@@ -65,7 +65,7 @@ static void backward_row(const frame *f, size_t r)
 /* Gathered rows lie anywhere: while one is at work the next one is fetched. */
 static void fetch_next(const e3tp_block_call *q, size_t width, size_t r)
 {
-    if (!q->rows[OP_X] || r + 1 >= q->n + q->more)
+    if (!q->rows[OP_X] || r + 1 == q->n)
         return;
     const real *row = row_of(q, OP_X, q->in[OP_X], r + 1);
     for (size_t i = 0; i < width; i += T)

@@ -7,10 +7,9 @@
 #include "core/sums.h"
 #include "problem/packed.h"
 
-enum { MOST_SEGMENT = 256 };
-/* Weights that are made stay in the second-level cache until they are read; gathered rows, if all
-   of them take no more. */
-static const size_t most_made_bytes = (size_t)1 << 18, most_gathered_bytes = (size_t)1 << 19;
+enum { MOST_SEGMENT = 256, MOST_LATER = 16 };
+/* Weights that are made stay in the second-level cache until they are read. */
+static const size_t most_made_bytes = (size_t)1 << 18;
 
 /* ---- layout ---- */
 
@@ -109,24 +108,14 @@ static size_t block_scratch(const e3tp_sweep *s)
     return again > own ? again : own;
 }
 
-/* Whether it pays to fetch rows before they are gathered, of x by sender or of w by type: not where
-   making weights is what takes the time. */
-static bool fetches_rows(const e3tp_sweep *s)
+/* Whether weights of edges or types are the caller's, and more than caches hold. */
+static bool are_weights_far(const e3tp_sweep *s)
 {
-    const e3tp_conv_call *c = s->call;
-    if (e3tp_sweep_makes(s, OP_W) || c->make_weights)
-        return false;
-    return (place_of(s, OP_X) == E3TP_AT_SENDER &&
-            c->graph->num_senders * s->row[OP_X] > most_gathered_bytes) ||
-           (place_of(s, OP_W) == E3TP_AT_TYPE && c->num_types * s->row[OP_W] > most_gathered_bytes);
-}
-
-/* Whether the block writes gradients of weights of edges to the caller, and they are more than
-   caches hold. */
-static bool writes_past(const e3tp_sweep *s)
-{
-    return s->wanted[OP_W] && !e3tp_sweep_makes(s, OP_W) && is_in_order(s, OP_W) &&
-           s->call->graph->num_edges * s->row[OP_W] > E3TP_MOST_KEPT_BYTES;
+    const e3tp_place at = place_of(s, OP_W);
+    const size_t rows = at == E3TP_AT_EDGE   ? s->call->graph->num_edges
+                        : at == E3TP_AT_TYPE ? s->call->num_types
+                                             : 0;
+    return !e3tp_sweep_makes(s, OP_W) && rows * s->row[OP_W] > E3TP_MOST_KEPT_BYTES;
 }
 
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
@@ -140,11 +129,10 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
     s.rows = most_rows(&s, sums);
-    s.fetches = fetches_rows(&s);
-    s.gw_past = writes_past(&s);
+    s.w_far = are_weights_far(&s);
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
-            s.list[k] = take(&s, 2 * s.rows * sizeof(int64_t));
+            s.list[k] = take(&s, (s.rows + MOST_LATER) * sizeof(int64_t));
         s.kept[k] = take(&s, wanted[k] && is_kept(&s, k) ? s.rows * s.row[k] : 0);
     }
     s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
@@ -174,12 +162,11 @@ void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char
 
 /* ---- operands ---- */
 
-/* Places behind those of a segment that its lists name too, where they are fetched: they are the
-   next one's. */
-static size_t more_places(const e3tp_sweep *s, const e3tp_segment *g)
+/* Places behind those of a segment that its list of weights names too. */
+static size_t later_places(const e3tp_sweep *s, const e3tp_segment *g)
 {
-    const size_t left = s->fetches ? s->call->graph->num_edges - g->place - g->n : 0;
-    return left < s->rows ? left : s->rows;
+    const size_t left = s->call->graph->num_edges - g->place - g->n;
+    return left < MOST_LATER ? left : MOST_LATER;
 }
 
 /* The rows of operand k: one or those in order from the returned row on, or those of a list. */
@@ -187,7 +174,6 @@ static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *s
                       const int64_t **list)
 {
     const e3tp_graph *graph = s->call->graph;
-    const size_t listed = g->n + more_places(s, g);
     int64_t *own = k < OP_Z ? (int64_t *)(void *)(scratch + s->list[k]) : NULL;
     *list = NULL;
     switch (place_of(s, k)) {
@@ -201,11 +187,11 @@ static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *s
         *list = graph->edge + g->place;
         return 0;
     case E3TP_AT_SENDER:
-        for (size_t i = 0; i < listed; i++)
+        for (size_t i = 0; i < g->n; i++)
             own[i] = graph->sender[g->place + i];
         break;
     case E3TP_AT_TYPE:
-        for (size_t i = 0; i < listed; i++)
+        for (size_t i = 0; i < g->n + later_places(s, g); i++)
             own[i] = s->call->edge_type[graph->edge[g->place + i]];
         break;
     }
@@ -394,8 +380,9 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
     e3tp_block_call q = {.executor = &s->call->job->executor,
                          .pass = s->pass,
                          .n = g->n,
-                         .gw_past = s->gw_past,
-                         .more = more_places(s, g)};
+                         .gw_past = s->w_far && is_in_order(s, OP_W) && s->wanted[OP_W],
+                         .w_streams = s->w_far && !has_own_weights(s),
+                         .more = later_places(s, g)};
     set_operands(s, g, to, scratch, &q);
     for (int k = 0; k < OP_COUNT; k++)
         q.out[k] = result_at(s, g, k, to, scratch);

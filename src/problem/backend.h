@@ -21,11 +21,13 @@ typedef struct e3tp_rows {
     void *z, *gx, *gy, *gw;
     ptrdiff_t sx, sy, sw, sz;
     const int64_t *ix, *iy, *iw;
-    bool past;    /* results are more than caches hold: best written past them */
-    bool gw_past; /* so is gw alone */
-    size_t ahead; /* so many rows on from the first are those of the next call of this worker; 0:
-                     not known. Where rows are not gathered */
-    size_t more;  /* so many rows of that call are in ix, iy and iw behind those of this one */
+    bool past;      /* results are more than caches hold: best written past them */
+    bool gw_past;   /* so is gw alone */
+    size_t ahead;   /* so many rows on from the first are those of the next call of this worker; 0:
+                       not known. Where rows are not gathered */
+    bool w_streams; /* weights come from memory and are best fetched before: behind those of this
+                       call are the next one's, if `ahead` does not say more */
+    size_t more;    /* so many later rows are in iw behind those of this call */
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)

@@ -217,6 +217,7 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .past = c->past,
                        .gw_past = c->gw_past,
                        .ahead = c->ahead,
+                       .w_streams = c->w_streams,
                        .more = c->more};
 }
 
@@ -251,7 +252,7 @@ static void run_by_backend(const e3tp_block_call *c, stack *s, void *scratch)
     e3tp_tangents t = {c->t[OP_X], c->t[OP_Y], c->t[OP_W]};
     if (has_staged_weights(c)) {
         stage_weights(c, s, &r);
-        r.gw_past = false; /* it goes to scratch */
+        r.gw_past = r.w_streams = false; /* they go to and come from scratch */
         t.w = stage(c, OP_W, t.w, s);
     }
     if (e3tp_is_second_order(c->pass))

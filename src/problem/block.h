@@ -52,8 +52,8 @@ static inline bool e3tp_op_batch_last(const e3tp_executor *p, int k)
      JVP              in x, y, w, t = tangents            out hz
    A NULL tangent is zero, a NULL result is not wanted. index: rows of the table w, from the table's
    first row; the gradient of w is then added to the table at out[OP_W]. rows: gathered rows of x, y
-   and w (NULL: 0, 1, ...), pointers at the operand's first row, with `more` of the next call behind
-   them; gradients are not gathered. */
+   and w (NULL: 0, 1, ...), pointers at the operand's first row; gradients are not
+   gathered. */
 typedef struct e3tp_block_call {
     const e3tp_executor *executor;
     e3tp_pass pass;
@@ -63,7 +63,7 @@ typedef struct e3tp_block_call {
     ptrdiff_t stride[OP_COUNT];
     const int32_t *index;
     const int64_t *rows[OP_Z];
-    bool past, gw_past; /* as in e3tp_rows */
+    bool past, gw_past, w_streams; /* as in e3tp_rows */
     size_t ahead, more;
 } e3tp_block_call;
 

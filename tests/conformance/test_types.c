@@ -10,15 +10,15 @@
 #include "layer.h"
 #include "suite.h"
 
-enum { NODES = 40, EDGES = 4500, MANY = 70000, FETCHED = 1500 };
+enum { NODES = 40, EDGES = 4500, MANY = 70000, FETCHED = 4500, FAR = 16 << 20 };
 enum { X, Y, W, OPERANDS };
 enum { GX, GY, GW, HX, HY, HW, Z, RESULTS };
 
 static e3tp_isa tier;
 
 typedef struct setting {
-    const char *x; /* whole tiles of channels: weights are read where they are, fetched before */
-    size_t types;
+    const char *x;        /* whole tiles of channels: weights are read where they are */
+    size_t types;         /* FETCHED: weights take more than caches hold */
     bool typed[OPERANDS]; /* at types, else at edges */
     e3tp_dtype dtype, sums;
 } setting;
@@ -26,7 +26,7 @@ typedef struct setting {
 static const setting settings[] = {
     {"3x0e+3x1o", 7, {true, true, true}, E3TP_F32, E3TP_F32},
     {"16x0e+16x1o", 7, {true, false, true}, E3TP_F32, E3TP_F32},
-    {"96x0e+96x1o", FETCHED, {true, false, true}, E3TP_F32, E3TP_F32},
+    {"256x0e+256x1o", FETCHED, {true, false, true}, E3TP_F32, E3TP_F32},
     {"3x0e+3x1o", MANY, {true, true, true}, E3TP_F32, E3TP_F32},
     {"3x0e+3x1o", MANY, {false, false, true}, E3TP_F64, E3TP_F64},
     {"3x0e+3x1o", MANY, {true, false, false}, E3TP_F32, E3TP_F64},
@@ -175,6 +175,10 @@ START_TEST(sums)
     e3tp_plan *p = plan_of(s, 1);
     draw(&q, s, p);
     e3tp_plan_destroy(p);
+    if (s->types == FETCHED) {
+        ck_assert_uint_gt(EDGES * q.width[W] * q.es, FAR);
+        ck_assert_uint_gt(FETCHED * q.width[W] * q.es, FAR);
+    }
     void *of_edges[RESULTS], *out[3][RESULTS];
     convolve(&q, s, true, 1, of_edges);
     for (int threads = 1; threads <= 3; threads++)
