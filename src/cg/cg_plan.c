@@ -301,6 +301,7 @@ static void choose_rows(e3tp_cg_plan *g)
         fit = fit_rows(most_bytes, in + p->dim[2], p);
         fit = fit < 1 ? 1 : fit > ENOUGH ? ENOUGH : fit;
     }
+    fit = fit > ENOUGH ? (fit + T - 1) / T * T : fit;
     g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
     fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
     fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
