@@ -239,27 +239,28 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
 
 /* ---- results ---- */
 
-static mix_job job_of(const results *q, const batch *t, size_t g, bool first)
+/* Field by field, as set_rows does. */
+static void set_job(mix_job *m, const results *q, const batch *t, size_t g, bool first)
 {
     const frame *f = q->f;
-    mix_job m = {.tiles = q->b->mul / T,
-                 .rest = (int)(q->b->mul % T),
-                 .count = t->count,
-                 .group = rows_of_group(f, g),
-                 .from = t->from,
-                 .n = (int)components(q->b),
-                 .sum = f->sum,
-                 .fresh = q->fresh && first,
-                 .z_row = q->to.row,
-                 .z_tile = q->to.tile,
-                 .z_step = q->to.step};
+    memset(m, 0, sizeof *m);
+    m->tiles = q->b->mul / T;
+    m->rest = (int)(q->b->mul % T);
+    m->count = t->count;
+    m->group = rows_of_group(f, g);
+    m->from = t->from;
+    m->n = (int)components(q->b);
+    m->sum = f->sum;
+    m->fresh = q->fresh && first;
+    m->z_row = q->to.row;
+    m->z_tile = q->to.tile;
+    m->z_step = q->to.step;
     for (size_t i = 0; i < t->count; i++)
-        m.paired = m.paired || t->from[i].v2;
+        m->paired = m->paired || t->from[i].v2;
     if (f->back && q->count) {
         const block_lines x = frame_lines(f, q->path[0], 0);
-        m.x_row = x.row, m.x_tile = x.tile, m.x_step = x.step;
+        m->x_row = x.row, m->x_tile = x.tile, m->x_step = x.step;
     }
-    return m;
 }
 
 /* Lines of x and gz that the next call reads: this block of results fetches its share. */
@@ -288,7 +289,8 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     const size_t rows = rows_of_group(f, g);
     const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t at_once = q->staged && first && last ? min_of(room, rows) : rows;
-    mix_job m = job_of(q, t, g, first);
+    mix_job m;
+    set_job(&m, q, t, g, first);
     if (first)
         fetch_later(q, g, &m);
     for (; m.first < rows; m.first += m.rows) {
