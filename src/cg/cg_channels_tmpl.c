@@ -368,22 +368,26 @@ static void run_group(const results *q, size_t g)
         y_gradients(q, g);
 }
 
-/* Block i of z or gx: packed, the caller's, or staged. */
-static results results_of(const frame *f, size_t i)
+/* Block i of z or gx: packed, the caller's, or staged. Field by field. */
+static void set_results(results *q, const frame *f, size_t i)
 {
     const int k = f->back ? 0 : 2;
     const e3tp_cg_list *list = &f->plan->shared[f->back];
-    results q = {.f = f,
-                 .b = &f->p->blocks[k][i],
-                 .path = list->path + list->at[i],
-                 .count = list->at[i + 1] - list->at[i],
-                 .wanted = !f->back || f->r->gx};
-    q.fresh = q.wanted && e3tp_cg_leaves_unpacked(f, k);
-    q.staged = q.wanted && stages_results(f);
-    q.to = q.staged ? (block_lines){f->mid, tiles_of_row(&q) * components(q.b) * T,
-                                    components(q.b) * T, T}
-                    : result_lines(f, i);
-    return q;
+    q->f = f;
+    q->b = &f->p->blocks[k][i];
+    q->path = list->path + list->at[i];
+    q->count = list->at[i + 1] - list->at[i];
+    q->wanted = !f->back || f->r->gx;
+    q->fresh = q->wanted && e3tp_cg_leaves_unpacked(f, k);
+    q->staged = q->wanted && stages_results(f);
+    if (q->staged) {
+        q->to.v = f->mid;
+        q->to.tile = components(q->b) * T;
+        q->to.row = tiles_of_row(q) * q->to.tile;
+        q->to.step = T;
+    } else {
+        q->to = result_lines(f, i);
+    }
 }
 
 /* Group by group, as weights are fetched in the order of rows. */
@@ -392,7 +396,8 @@ void E3TP_NAME(e3tp_cg_channels)(const frame *f)
     const size_t blocks = f->p->nblocks[f->back ? 0 : 2];
     for (size_t g = 0; g < groups_of(f); g++)
         for (size_t i = 0; i < blocks; i++) {
-            const results q = results_of(f, i);
+            results q;
+            set_results(&q, f, i);
             if (q.count || q.fresh)
                 run_group(&q, g);
         }
