@@ -138,9 +138,9 @@ V_INLINE void add_source(const weighing how, const int n, const int kt, const in
         multiply(how, 1, kt, nv, s, e, at, M, m_step, w, w2, acc);
 }
 
-/* The sources of a sum, as a literal: one, of so many components (0: others); of 1 and of 3
-   components; as many as there are; these in pairs. */
-enum { ONE_AND_THREE = 13, ANY = -1, ANY_PAIRED = -2 };
+/* The sources of a sum, as a literal: one, of so many components; of 1 and of 3 components; as many
+   as there are; these in pairs. */
+enum { ONE_AND_THREE = 13, ANY = 0, ANY_PAIRED = -1 };
 
 /* Lines of operands of a later row, to the second-level cache. */
 static void fetch_operands(const mix_job *m, size_t r)
@@ -150,7 +150,7 @@ static void fetch_operands(const mix_job *m, size_t r)
             __builtin_prefetch(m->fetch[k] + r * m->fetch_row[k] + i * T, 0, 2);
 }
 
-/* Adds what a source has for a row; n: its components as a literal, 0: others, or ANY. */
+/* Adds what a source has for a row; n: its components as a literal, or ANY. */
 V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing how,
                          const mix_job *m, const source *s, size_t r, row_place at, int k,
                          v_real *acc)
@@ -160,7 +160,7 @@ V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing
     if (k == 0)
         fetch_later(nv, m, s, r, lane_of(at));
 #define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
-    if (n >= 0)
+    if (n > 0)
         ADD(n);
     else if (nv == REST || (nv == 1 && how == PAIRED)) /* rare: less code */
         ADD(0);
@@ -168,26 +168,29 @@ V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing
         BY_COMPONENTS(s->n, ADD)
 }
 
-/* nv vectors, results k .. k + kt - 1, added up over rows and sources. */
-V_INLINE void mix_tile(const int only, const int kt, const int nv, const mix_job *m, size_t row,
-                       size_t rows, row_place at, int k)
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources; placed: those of the sources
+   are at the row. */
+V_INLINE void mix_tile(const int only, const bool placed, const int kt, const int nv,
+                       const mix_job *m, const source *from, size_t row, size_t rows, row_place at,
+                       int k)
 {
     const int vectors = vectors_of(nv);
     const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
     const bool fetches = m->fetch[0] && k == 0 && lane_of(at) == 0;
     v_real acc[SUMS];
     clear_sums(kt * vectors, acc);
-    for (size_t r = m->first + row; r < m->first + row + rows; r++) {
+    const size_t first = placed ? 0 : m->first + row;
+    for (size_t r = first; r < first + (placed ? 1 : rows); r++) {
         if (fetches)
-            fetch_operands(m, r);
-        if (only < 0) {
-            for (const source *s = m->from; s < m->from + m->count; s++)
+            fetch_operands(m, placed ? m->first + row : r);
+        if (only <= 0) {
+            for (const source *s = from; s < from + m->count; s++)
                 mix_source(ANY, kt, nv, how, m, s, r, at, k, acc);
         } else if (only == ONE_AND_THREE) {
-            mix_source(1, kt, nv, how, m, &m->from[0], r, at, k, acc);
-            mix_source(3, kt, nv, how, m, &m->from[1], r, at, k, acc);
+            mix_source(1, kt, nv, how, m, &from[0], r, at, k, acc);
+            mix_source(3, kt, nv, how, m, &from[1], r, at, k, acc);
         } else {
-            mix_source(only, kt, nv, how, m, m->from, r, at, k, acc);
+            mix_source(only, kt, nv, how, m, from, r, at, k, acc);
         }
     }
     real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
@@ -207,30 +210,60 @@ V_INLINE size_t rows_together(const mix_job *m)
     return m->sum ? m->rows : 1;
 }
 
+/* A source as one of a single row, r. */
+V_INLINE source source_at(const source *s, size_t r)
+{
+    const source one = {
+        .v = s->v + (s->index ? (size_t)s->index[r] : r) * s->row,
+        .tile = s->tile,
+        .step = s->step,
+        .n = s->n,
+        .M = s->M + r,
+        .w = s->w ? s->w + weights_at(s, r) : NULL,
+        .fetch = s->fetch ? s->fetch + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row
+                          : NULL};
+    return one;
+}
+
+/* All tiles of so many rows. */
+V_INLINE void mix_rows(const int only, const bool placed, const int kt, const mix_job *m,
+                       const source *from, size_t row, size_t rows, int k)
+{
+    const int nv = vectors_for(kt), single = NV == 1 ? 1 : PAIR, step = nv > NV ? nv / NV : 1;
+    size_t t = 0;
+    for (; t + (size_t)step <= m->tiles; t += (size_t)step)
+        for (int lane = 0; lane < step * T; lane += nv * V_LANES)
+            mix_tile(only, placed, kt, nv, m, from, row, rows, tile_place(t, lane), k);
+    for (; step > PAIR && t + PAIR <= m->tiles; t += PAIR)
+        mix_tile(only, placed, kt, PAIR, m, from, row, rows, tile_place(t, 0), k);
+    for (; step > 1 && t < m->tiles; t++)
+        for (int lane = 0; lane < T; lane += single * V_LANES)
+            mix_tile(only, placed, kt, single, m, from, row, rows, tile_place(t, lane), k);
+}
+
 V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
-    source own[2];
     mix_job m = *job;
     join_rest(&m.tiles, &m.rest);
-    if (only >= 0) {
-        own[0] = m.from[0];
-        if (only == ONE_AND_THREE)
-            own[1] = m.from[1];
-        m.from = own;
+    /* Where a tile is one vector there are too few visits to pay for it. Of one source of more
+       components there are no sums. */
+    const bool may_sum = only == 1 || only == 3;
+    if (NV == 2 && only > 0 && !(may_sum && m.sum)) {
+        for (size_t row = 0; row < m.rows; row++) {
+            const source at_row[] = {source_at(&m.from[0], m.first + row),
+                                     source_at(&m.from[only == ONE_AND_THREE], m.first + row)};
+            mix_rows(only, true, kt, &m, at_row, row, 1, k);
+        }
+        return;
     }
-    const int nv = vectors_for(kt), single = NV == 1 ? 1 : PAIR, step = nv > NV ? nv / NV : 1;
+    source own;
+    if (only > 0) {
+        own = *m.from;
+        m.from = &own;
+    }
     const size_t together = rows_together(&m);
-    for (size_t row = 0; row < m.rows; row += together) {
-        size_t t = 0;
-        for (; t + (size_t)step <= m.tiles; t += (size_t)step)
-            for (int lane = 0; lane < step * T; lane += nv * V_LANES)
-                mix_tile(only, kt, nv, &m, row, together, tile_place(t, lane), k);
-        for (; step > PAIR && t + PAIR <= m.tiles; t += PAIR)
-            mix_tile(only, kt, PAIR, &m, row, together, tile_place(t, 0), k);
-        for (; step > 1 && t < m.tiles; t++)
-            for (int lane = 0; lane < T; lane += single * V_LANES)
-                mix_tile(only, kt, single, &m, row, together, tile_place(t, lane), k);
-    }
+    for (size_t row = 0; row < m.rows; row += together)
+        mix_rows(only, false, kt, &m, m.from, row, together, k);
 }
 
 /* Results k .. k + kt - 1; kt a literal. */
@@ -240,16 +273,14 @@ V_INLINE void mix_results(const int kt, const mix_job *m, int k)
     /* Sums of more components are as fast by ANY. */
     const bool one = m->count == 1 && (!m->sum || m->from->n <= 3);
     /* Where a tile is one vector, or a row few, there are too few visits to pay for it. */
-    const bool one_and_three = NV == 2 && kt <= 3 && m->tiles >= 4 && m->count == 2 &&
+    const bool one_and_three = NV == 2 && kt <= 3 && m->tiles >= 4 && !m->sum && m->count == 2 &&
                                m->from[0].n == 1 && m->from[1].n == 3;
     if (m->paired)
         ONLY(ANY_PAIRED);
     else if (one_and_three)
         ONLY(ONE_AND_THREE);
-    else if (one)
-        BY_COMPONENTS(m->from->n, ONLY)
     else
-        ONLY(ANY);
+        BY_COMPONENTS(one ? m->from->n : ANY, ONLY)
 }
 
 /* How many of n results, an odd number of them or what is left of one, are taken at once: as many
@@ -268,7 +299,8 @@ V_INLINE void mix_rest(const int kt, const mix_job *m, int k)
     const size_t together = rows_together(m);
     for (size_t row = 0; row < m->rows; row += together)
         for (int i = 0; i * REST_LANES < m->rest; i++)
-            mix_tile(ANY_PAIRED, kt, REST, m, row, together, rest_at(m->tiles, m->rest, i), k);
+            mix_tile(ANY_PAIRED, false, kt, REST, m, m->from, row, together,
+                     rest_at(m->tiles, m->rest, i), k);
 }
 
 #define TAKE(kt, f)  \
