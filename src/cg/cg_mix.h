@@ -11,7 +11,9 @@ enum {
     PAIR_TILES = NV == 1 ? 2 : 1,
     MOST_RESULTS = NV == 1 ? 9 : 5,
     MOST_VECTORS = 4,
-    SUMS = 20
+    SUMS = 20,
+    LEAST_TILES = 8, /* of a row whose sources are placed before, if they are several, */
+    MOST_PLACED = 64 /* but not more */
 };
 
 /* How many vectors for kt results. */
@@ -52,12 +54,15 @@ V_INLINE void load_weights(const int nv, const source *s, size_t line, row_place
 
 /* nv vectors that come to be read later, while as many weights are. Only to the second-level cache,
    as they would drive what is in use from the first. */
-V_INLINE void fetch_later(const int nv, const mix_job *m, const source *s, size_t r, size_t at)
+V_INLINE void fetch_later(const bool placed, const int nv, const mix_job *m, const source *s,
+                          size_t r, size_t at)
 {
     if (!s->fetch)
         return;
     const real *line = s->fetch;
-    if (m->sum && !s->fetch_index)
+    if (placed)
+        line += at;
+    else if (m->sum && !s->fetch_index)
         line += at * m->group + r * (size_t)(vectors_of(nv) * V_LANES);
     else
         line += at + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row;
@@ -124,14 +129,17 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
         CALL(0);               \
     }
 
-/* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0. */
-V_INLINE void add_source(const weighing how, const int n, const int kt, const int nv,
-                         const source *s, int N, size_t r, row_place at, int k, const v_real *w,
-                         const v_real *w2, v_real *acc)
+/* Results k .. k + kt - 1 of N. n: s->n as a literal, or 0; placed: what the source names is at the
+   row. */
+V_INLINE void add_source(const bool placed, const weighing how, const int n, const int kt,
+                         const int nv, const source *s, int N, size_t r, row_place at, int k,
+                         const v_real *w, const v_real *w2, v_real *acc)
 {
-    const real *M = s->M + (size_t)(k * T) + r;
+    const real *M = s->M + (size_t)(k * T) + (placed ? 0 : r);
     const size_t m_step = (size_t)(N * T);
-    size_t e = (s->index ? (size_t)s->index[r] : r) * s->row + at.t * s->tile + (size_t)at.lane;
+    size_t e = at.t * s->tile + (size_t)at.lane;
+    if (!placed)
+        e += (s->index ? (size_t)s->index[r] : r) * s->row;
     if (n > 0)
         multiply(how, n, kt, nv, s, e, at, M, m_step, w, w2, acc);
     for (int i = 0; n == 0 && i < s->n; i++, e += s->step, M += m_step)
@@ -151,15 +159,16 @@ static void fetch_operands(const mix_job *m, size_t r)
 }
 
 /* Adds what a source has for a row; n: its components as a literal, or ANY. */
-V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing how,
-                         const mix_job *m, const source *s, size_t r, row_place at, int k,
-                         v_real *acc)
+V_INLINE void mix_source(const int n, const bool placed, const int kt, const int nv,
+                         const weighing how, const mix_job *m, const source *s, size_t r,
+                         row_place at, int k, v_real *acc)
 {
     v_real w[MOST_VECTORS], w2[MOST_VECTORS];
-    load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, how == PAIRED ? w2 : NULL);
+    load_weights(nv, s, (placed ? 0 : weights_at(s, r)) + lane_of(at), at, w,
+                 how == PAIRED ? w2 : NULL);
     if (k == 0)
-        fetch_later(nv, m, s, r, lane_of(at));
-#define ADD(literal) add_source(how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
+        fetch_later(placed, nv, m, s, r, lane_of(at));
+#define ADD(literal) add_source(placed, how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
     if (n > 0)
         ADD(n);
     else if (nv == REST || (nv == 1 && how == PAIRED)) /* rare: less code */
@@ -168,8 +177,8 @@ V_INLINE void mix_source(const int n, const int kt, const int nv, const weighing
         BY_COMPONENTS(s->n, ADD)
 }
 
-/* nv vectors, results k .. k + kt - 1, added up over rows and sources; placed: those of the sources
-   are at the row. */
+/* nv vectors, results k .. k + kt - 1, added up over rows and sources; placed: these are at the
+   row. */
 V_INLINE void mix_tile(const int only, const bool placed, const int kt, const int nv,
                        const mix_job *m, const source *from, size_t row, size_t rows, row_place at,
                        int k)
@@ -185,12 +194,12 @@ V_INLINE void mix_tile(const int only, const bool placed, const int kt, const in
             fetch_operands(m, placed ? m->first + row : r);
         if (only <= 0) {
             for (const source *s = from; s < from + m->count; s++)
-                mix_source(ANY, kt, nv, how, m, s, r, at, k, acc);
+                mix_source(ANY, placed, kt, nv, how, m, s, r, at, k, acc);
         } else if (only == ONE_AND_THREE) {
-            mix_source(1, kt, nv, how, m, &from[0], r, at, k, acc);
-            mix_source(3, kt, nv, how, m, &from[1], r, at, k, acc);
+            mix_source(1, placed, kt, nv, how, m, &from[0], r, at, k, acc);
+            mix_source(3, placed, kt, nv, how, m, &from[1], r, at, k, acc);
         } else {
-            mix_source(only, kt, nv, how, m, from, r, at, k, acc);
+            mix_source(only, placed, kt, nv, how, m, from, r, at, k, acc);
         }
     }
     real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
@@ -210,19 +219,20 @@ V_INLINE size_t rows_together(const mix_job *m)
     return m->sum ? m->rows : 1;
 }
 
-/* A source as one of a single row, r. */
-V_INLINE source source_at(const source *s, size_t r)
+/* What a source names at row r. */
+V_INLINE void place_source(const source *s, size_t r, source *at)
 {
-    const source one = {
-        .v = s->v + (s->index ? (size_t)s->index[r] : r) * s->row,
-        .tile = s->tile,
-        .step = s->step,
-        .n = s->n,
-        .M = s->M + r,
-        .w = s->w ? s->w + weights_at(s, r) : NULL,
-        .fetch = s->fetch ? s->fetch + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row
-                          : NULL};
-    return one;
+    const size_t v = (s->index ? (size_t)s->index[r] : r) * s->row, w = weights_at(s, r);
+    at->v = s->v + v;
+    at->v2 = s->v2 ? s->v2 + v : NULL;
+    at->tile = s->tile;
+    at->step = s->step;
+    at->n = s->n;
+    at->M = s->M + r;
+    at->w = s->w ? s->w + w : NULL;
+    at->w2 = s->w2 ? s->w2 + w : NULL;
+    at->fetch =
+        s->fetch ? s->fetch + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row : NULL;
 }
 
 /* All tiles of so many rows. */
@@ -241,19 +251,33 @@ V_INLINE void mix_rows(const int only, const bool placed, const int kt, const mi
             mix_tile(only, placed, kt, single, m, from, row, rows, tile_place(t, lane), k);
 }
 
+/* Row by row, with room for the sources at a row. */
+V_INLINE void mix_placed(const int only, const int kt, const mix_job *m, size_t count, source *at,
+                         int k)
+{
+    for (size_t row = 0; row < m->rows; row++) {
+        for (size_t i = 0; i < count; i++)
+            place_source(&m->from[i], m->first + row, &at[i]);
+        mix_rows(only, true, kt, m, at, row, 1, k);
+    }
+}
+
 V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
 {
     mix_job m = *job;
     join_rest(&m.tiles, &m.rest);
     /* Where a tile is one vector there are too few visits to pay for it. Of one source of more
        components there are no sums. */
-    const bool may_sum = only == 1 || only == 3;
-    if (NV == 2 && only > 0 && !(may_sum && m.sum)) {
-        for (size_t row = 0; row < m.rows; row++) {
-            const source at_row[] = {source_at(&m.from[0], m.first + row),
-                                     source_at(&m.from[only == ONE_AND_THREE], m.first + row)};
-            mix_rows(only, true, kt, &m, at_row, row, 1, k);
-        }
+    const bool apart = NV == 2 && (only > 3 || !m.sum);
+    if (only > 0 && apart) {
+        source at[2];
+        mix_placed(only, kt, &m, only == ONE_AND_THREE ? 2 : 1, at, k);
+        return;
+    }
+    if ((only == ANY || (only < ANY && kt <= 3)) && apart && m.tiles >= LEAST_TILES &&
+        m.count <= MOST_PLACED) {
+        source at[MOST_PLACED];
+        mix_placed(only, kt, &m, m.count, at, k);
         return;
     }
     source own;
@@ -353,7 +377,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
     v_real u[SUMS];
     clear_sums(kt * vectors, u);
-    add_source(PLAIN, n, kt, nv, s, m->n, r, at, k, NULL, NULL, u);
+    add_source(false, PLAIN, n, kt, nv, s, m->n, r, at, k, NULL, NULL, u);
     if (s->gw) {
         V_UNROLL
         for (int q = 0; q < kt; q++, x += m->x_step)
@@ -367,7 +391,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     v_real w[PAIR];
     load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, NULL);
     if (k == 0)
-        fetch_later(nv, m, s, r, lane_of(at));
+        fetch_later(false, nv, m, s, r, lane_of(at));
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL

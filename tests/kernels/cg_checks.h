@@ -420,6 +420,20 @@ static void NAME(check_shapes)(const KERNELS *k)
                 NAME(check_mix_back)(k, back, i % 4 != 1);
             NAME(check_overlap)(k, s);
         }
+    /* rows long enough for their sources to be placed before */
+    for (int n = 1; n <= 5; n += 2)
+        for (int paired = 0; paired < 2; paired++)
+            NAME(check_mix)
+            (k, (mix_shape){.first = 1,
+                            .rows = 3,
+                            .tiles = 9,
+                            .lanes = 9 * T - 5 * (size_t)paired,
+                            .count = MOST_SOURCES,
+                            .n = n,
+                            .weighted = n != 3,
+                            .packed = n == 5,
+                            .fresh = paired || n == 1,
+                            .paired = paired});
 }
 
 static size_t NAME(check_kernels)(const KERNELS *k)
