@@ -291,7 +291,7 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
                          .index = c->b->index ? c->b->index + row : NULL,
                          .past = j->past,
                          .gw_past = j->past,
-                         .w_streams = j->past && !c->b->index};
+                         .w_streams = j->past};
     if (j->past && left > (j->workers + 1) * j->k.block)
         q.ahead = j->workers * j->k.block;
     for (int k = 0; k < OP_COUNT; k++) {

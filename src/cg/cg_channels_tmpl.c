@@ -240,14 +240,13 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
 /* ---- results ---- */
 
 /* Field by field, as set_rows does. */
-static void set_job(mix_job *m, const results *q, const batch *t, size_t g, bool first)
+static void set_job(mix_job *m, const results *q, const batch *t, bool first)
 {
     const frame *f = q->f;
     memset(m, 0, sizeof *m);
     m->tiles = q->b->mul / T;
     m->rest = (int)(q->b->mul % T);
     m->count = t->count;
-    m->group = rows_of_group(f, g);
     m->from = t->from;
     m->n = (int)components(q->b);
     m->sum = f->sum;
@@ -264,7 +263,7 @@ static void set_job(mix_job *m, const results *q, const batch *t, size_t g, bool
 }
 
 /* Lines of x and gz that the next call reads: this block of results fetches its share. */
-static void fetch_later(const results *q, size_t g, mix_job *m)
+static void fetch_operands(const results *q, size_t g, mix_job *m)
 {
     const frame *f = q->f;
     const e3tp_rows *r = f->r;
@@ -290,9 +289,9 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
     const size_t room = E3TP_CG_STAGED / sizeof(real) / (q->to.row + 1) + 1;
     const size_t at_once = q->staged && first && last ? min_of(room, rows) : rows;
     mix_job m;
-    set_job(&m, q, t, g, first);
+    set_job(&m, q, t, first);
     if (first)
-        fetch_later(q, g, &m);
+        fetch_operands(q, g, &m);
     for (; m.first < rows; m.first += m.rows) {
         m.rows = min_of(at_once, rows - m.first);
         if (q->wanted)

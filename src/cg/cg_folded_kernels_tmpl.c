@@ -145,7 +145,7 @@ V_INLINE void product_rest(const int K, const product_job *j, size_t k, const re
 V_INLINE void list_sources(const product_job *j, const int64_t *index, const real **from)
 {
     for (size_t i = 0; i < j->n; i++)
-        from[i] = place(&j->x[i], index ? (size_t)index[j->row] : j->row, 0);
+        from[i] = place(&j->x[i], listed(index, j->row), 0);
 }
 
 V_INLINE void product_row_rest(const product_job *j, const real *M)
@@ -318,7 +318,7 @@ static void overlaps(size_t rows, size_t tiles, const component *x, size_t n, co
 {
     const size_t step = common_step(x, n, g, N);
     for (size_t r = 0; r < rows; r++, D += n * N) {
-        const overlap_job j = {tiles, step, r, index ? (size_t)index[r] : r};
+        const overlap_job j = {tiles, step, r, listed(index, r)};
         for (size_t i = 0, ni; i < n; i += ni) {
             ni = e3tp_cut(n - i, ROWS);
             for (size_t k = 0; k < N; k += WIDE) {

@@ -44,7 +44,7 @@ typedef struct e3tp_cg_quad_group {
      v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
      fetch    what comes to be read later, fetched as weights are read, as much as these: line t of
               row r at fetch + r * w_row + t * T, with fetch_index[r] in place of r if that is not
-              NULL, else of sums all lines of the group one after the other; NULL: nothing
+              NULL, else of sums all lines of the job's rows one after the other; NULL: nothing
      x, gw    mix_back: gw is the product with x of the sums without w; gw NULL: not wanted. gw lies
               as w does, x as the job says
      gw_from  what the product is added to, lies as gw does; NULL: nothing
@@ -78,21 +78,20 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
      paired    some sources have v2; not for mix_back
-     group     rows of the group that `first` counts from
      x_row, x_tile, x_step  of all x, rows as of v
      fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
                with each row */
-#define E3TP_CG_MIX(real, source)                \
-    {                                            \
-        size_t first, rows, tiles, count, group; \
-        const source *from;                      \
-        int rest;                                \
-        int n, sum, fresh, paired;               \
-        real *z;                                 \
-        size_t z_row, z_tile, z_step;            \
-        size_t x_row, x_tile, x_step;            \
-        const real *fetch[2];                    \
-        size_t fetch_row[2], fetch_lines[2];     \
+#define E3TP_CG_MIX(real, source)            \
+    {                                        \
+        size_t first, rows, tiles, count;    \
+        const source *from;                  \
+        int rest;                            \
+        int n, sum, fresh, paired;           \
+        real *z;                             \
+        size_t z_row, z_tile, z_step;        \
+        size_t x_row, x_tile, x_step;        \
+        const real *fetch[2];                \
+        size_t fetch_row[2], fetch_lines[2]; \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

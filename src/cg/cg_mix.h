@@ -38,7 +38,7 @@ V_INLINE void load_line(const int nv, const real *w, row_place at, v_real *to)
 /* Where the weights of row r are. */
 V_INLINE size_t weights_at(const source *s, size_t r)
 {
-    return (s->w_index ? (size_t)s->w_index[r] : r) * s->w_row;
+    return listed(s->w_index, r) * s->w_row;
 }
 
 /* Weights of a source, and with w2 given the second ones where they are there. */
@@ -54,8 +54,8 @@ V_INLINE void load_weights(const int nv, const source *s, size_t line, row_place
 
 /* nv vectors that come to be read later, while as many weights are. Only to the second-level cache,
    as they would drive what is in use from the first. */
-V_INLINE void fetch_later(const bool placed, const int nv, const mix_job *m, const source *s,
-                          size_t r, size_t at)
+V_INLINE void fetch_weights(const bool placed, const int nv, const mix_job *m, const source *s,
+                            size_t r, size_t at)
 {
     if (!s->fetch)
         return;
@@ -63,9 +63,9 @@ V_INLINE void fetch_later(const bool placed, const int nv, const mix_job *m, con
     if (placed)
         line += at;
     else if (m->sum && !s->fetch_index)
-        line += at * m->group + r * (size_t)(vectors_of(nv) * V_LANES);
+        line += at * m->rows + r * (size_t)(vectors_of(nv) * V_LANES);
     else
-        line += at + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row;
+        line += at + listed(s->fetch_index, r) * s->w_row;
     V_UNROLL
     for (int v = 0; v < vectors_of(nv); v += NV)
         __builtin_prefetch(line + v * V_LANES, 0, 2);
@@ -139,7 +139,7 @@ V_INLINE void add_source(const bool placed, const weighing how, const int n, con
     const size_t m_step = (size_t)(N * T);
     size_t e = at.t * s->tile + (size_t)at.lane;
     if (!placed)
-        e += (s->index ? (size_t)s->index[r] : r) * s->row;
+        e += listed(s->index, r) * s->row;
     if (n > 0)
         multiply(how, n, kt, nv, s, e, at, M, m_step, w, w2, acc);
     for (int i = 0; n == 0 && i < s->n; i++, e += s->step, M += m_step)
@@ -167,7 +167,7 @@ V_INLINE void mix_source(const int n, const bool placed, const int kt, const int
     load_weights(nv, s, (placed ? 0 : weights_at(s, r)) + lane_of(at), at, w,
                  how == PAIRED ? w2 : NULL);
     if (k == 0)
-        fetch_later(placed, nv, m, s, r, lane_of(at));
+        fetch_weights(placed, nv, m, s, r, lane_of(at));
 #define ADD(literal) add_source(placed, how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
     if (n > 0)
         ADD(n);
@@ -222,7 +222,7 @@ V_INLINE size_t rows_together(const mix_job *m)
 /* What a source names at row r. */
 V_INLINE void place_source(const source *s, size_t r, source *at)
 {
-    const size_t v = (s->index ? (size_t)s->index[r] : r) * s->row, w = weights_at(s, r);
+    const size_t v = listed(s->index, r) * s->row, w = weights_at(s, r);
     at->v = s->v + v;
     at->v2 = s->v2 ? s->v2 + v : NULL;
     at->tile = s->tile;
@@ -231,8 +231,7 @@ V_INLINE void place_source(const source *s, size_t r, source *at)
     at->M = s->M + r;
     at->w = s->w ? s->w + w : NULL;
     at->w2 = s->w2 ? s->w2 + w : NULL;
-    at->fetch =
-        s->fetch ? s->fetch + (s->fetch_index ? (size_t)s->fetch_index[r] : r) * s->w_row : NULL;
+    at->fetch = s->fetch ? s->fetch + listed(s->fetch_index, r) * s->w_row : NULL;
 }
 
 /* All tiles of so many rows. */
@@ -274,7 +273,7 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
         mix_placed(only, kt, &m, only == ONE_AND_THREE ? 2 : 1, at, k);
         return;
     }
-    if ((only == ANY || (only < ANY && kt <= 3)) && apart && m.tiles >= LEAST_TILES &&
+    if ((only == ANY || (only == ANY_PAIRED && kt <= 3)) && apart && m.tiles >= LEAST_TILES &&
         m.count <= MOST_PLACED) {
         source at[MOST_PLACED];
         mix_placed(only, kt, &m, m.count, at, k);
@@ -391,7 +390,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     v_real w[PAIR];
     load_weights(nv, s, weights_at(s, r) + lane_of(at), at, w, NULL);
     if (k == 0)
-        fetch_later(false, nv, m, s, r, lane_of(at));
+        fetch_weights(false, nv, m, s, r, lane_of(at));
     V_UNROLL
     for (int q = 0; q < kt; q++, z += m->z_step)
         V_UNROLL

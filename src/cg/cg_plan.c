@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "core/checked.h"
 #include "so3/wigner.h"
 
 const int e3tp_cg_role[E3TP_CG_TARGETS][3] = {
@@ -301,11 +302,11 @@ static void choose_rows(e3tp_cg_plan *g)
         fit = fit_rows(most_bytes, in + p->dim[2], p);
         fit = fit < 1 ? 1 : fit > ENOUGH ? ENOUGH : fit;
     }
-    fit = fit > ENOUGH ? (fit + T - 1) / T * T : fit;
+    fit = fit > ENOUGH ? e3tp_round_up(fit, T) : fit;
     g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
     fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
     fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
-    g->sum_rows = most((fit + T - 1) / T * T, g->block_rows);
+    g->sum_rows = most(e3tp_round_up(fit, T), g->block_rows);
 }
 
 /* Tiles whose operands stay in a first-level cache of 32 KB, if they are enough to pay for the

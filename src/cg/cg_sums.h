@@ -4,6 +4,7 @@
 #define E3TP_CG_SUMS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "simd/vec.h"
 
@@ -12,6 +13,12 @@ V_INLINE void clear_sums(const int n, v_real *acc)
     V_UNROLL
     for (int q = 0; q < n; q++)
         acc[q] = v_zero();
+}
+
+/* Row r, or the one that a list has in its place. */
+V_INLINE size_t listed(const int64_t *list, size_t r)
+{
+    return list ? (size_t)list[r] : r;
 }
 
 /* From the first vector to the v-th, where tiles are so far apart. */

@@ -162,10 +162,10 @@ void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char
 
 /* ---- operands ---- */
 
-/* Places behind those of a segment that its list of weights names too. */
+/* Places behind those of a segment that its list of weights names too: to fetch what is there. */
 static size_t later_places(const e3tp_sweep *s, const e3tp_segment *g)
 {
-    const size_t left = s->call->graph->num_edges - g->place - g->n;
+    const size_t left = s->w_far ? s->call->graph->num_edges - g->place - g->n : 0;
     return left < MOST_LATER ? left : MOST_LATER;
 }
 
@@ -174,6 +174,7 @@ static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *s
                       const int64_t **list)
 {
     const e3tp_graph *graph = s->call->graph;
+    const size_t listed = g->n + (k == OP_W ? later_places(s, g) : 0);
     int64_t *own = k < OP_Z ? (int64_t *)(void *)(scratch + s->list[k]) : NULL;
     *list = NULL;
     switch (place_of(s, k)) {
@@ -187,11 +188,11 @@ static size_t rows_of(const e3tp_sweep *s, const e3tp_segment *g, int k, char *s
         *list = graph->edge + g->place;
         return 0;
     case E3TP_AT_SENDER:
-        for (size_t i = 0; i < g->n; i++)
+        for (size_t i = 0; i < listed; i++)
             own[i] = graph->sender[g->place + i];
         break;
     case E3TP_AT_TYPE:
-        for (size_t i = 0; i < g->n + later_places(s, g); i++)
+        for (size_t i = 0; i < listed; i++)
             own[i] = s->call->edge_type[graph->edge[g->place + i]];
         break;
     }

@@ -52,8 +52,8 @@ static inline bool e3tp_op_batch_last(const e3tp_executor *p, int k)
      JVP              in x, y, w, t = tangents            out hz
    A NULL tangent is zero, a NULL result is not wanted. index: rows of the table w, from the table's
    first row; the gradient of w is then added to the table at out[OP_W]. rows: gathered rows of x, y
-   and w (NULL: 0, 1, ...), pointers at the operand's first row; gradients are not
-   gathered. */
+   and w (NULL: 0, 1, ...), pointers at the operand's first row;
+   gradients are not gathered. */
 typedef struct e3tp_block_call {
     const e3tp_executor *executor;
     e3tp_pass pass;

@@ -211,7 +211,6 @@ static MIX NAME(job)(mix_shape s, const SOURCE *from)
                    .sum = s.sum,
                    .fresh = s.fresh,
                    .paired = s.paired,
-                   .group = s.first + s.rows,
                    .z = NAME(memory)[3],
                    .z_row = s.sum ? 0 : row,
                    .z_tile = s.packed ? (n + 1) * T : T,
@@ -422,18 +421,19 @@ static void NAME(check_shapes)(const KERNELS *k)
         }
     /* rows long enough for their sources to be placed before */
     for (int n = 1; n <= 5; n += 2)
-        for (int paired = 0; paired < 2; paired++)
-            NAME(check_mix)
-            (k, (mix_shape){.first = 1,
-                            .rows = 3,
-                            .tiles = 9,
-                            .lanes = 9 * T - 5 * (size_t)paired,
-                            .count = MOST_SOURCES,
-                            .n = n,
-                            .weighted = n != 3,
-                            .packed = n == 5,
-                            .fresh = paired || n == 1,
-                            .paired = paired});
+        for (int paired = 0; paired < 2; paired++) {
+            const mix_shape s = {.first = 1,
+                                 .rows = 3,
+                                 .tiles = 9,
+                                 .lanes = 9 * T - 5 * (size_t)paired,
+                                 .count = MOST_SOURCES,
+                                 .n = n,
+                                 .weighted = n != 3,
+                                 .packed = n == 5,
+                                 .fresh = paired || n == 1,
+                                 .paired = paired};
+            NAME(check_mix)(k, s);
+        }
 }
 
 static size_t NAME(check_kernels)(const KERNELS *k)

@@ -13,7 +13,7 @@ static const e3tp_cg_kernels_f64 *const f64_tiers[E3TP_TIER_COUNT] = {
     FOR_TIERS(e3tp_cg_kernels_f64)};
 static e3tp_tier tier;
 
-/* Elements: rows of 3 tiles of 13 components and two lines, 17 rows. */
+/* Elements: rows of 9 tiles of 13 components and two lines, 17 rows. */
 enum { ARRAYS = 7, ELEMENTS = 17 * 9 * 15 * 16, MOST_SOURCES = 4 };
 
 /* Indices of a (0..2), b (0..4) and the result (0..6, one of them nowhere). */
