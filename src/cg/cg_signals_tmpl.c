@@ -38,23 +38,28 @@ typedef struct part {
     bool adds; /* to gradients */
 } part;
 
-/* Of operand or result k, which `v` is. */
-static lines lines_of(const part *p, const e3tp_signal_span *s, int k, const void *v)
+/* Of operand or result k, which `v` is. Field by field, as kernels read it. */
+static void set_lines(const part *p, const e3tp_signal_span *s, int k, const void *v, lines *to)
 {
     const real *w = s->w[k];
-    return (lines){(real *)(uintptr_t)v + p->first[k] * s->step[k], s->step[k], s->tile[k],
-                   w ? w + p->degree[k] * s->w_step : NULL, s->w_step};
+    to->v = (real *)(uintptr_t)v + p->first[k] * s->step[k];
+    to->step = s->step[k];
+    to->tile = s->tile[k];
+    to->w = w ? w + p->degree[k] * s->w_step : NULL;
+    to->w_step = s->w_step;
 }
 
-static void run_part(part p, const e3tp_signal_call *call, const e3tp_signal_span *s)
+static void run_part(const part *p, const e3tp_signal_call *call, const e3tp_signal_span *s)
 {
     for (int k = 0; k < 3; k++) {
-        if (!call->wanted[k] || !(p.results >> k & 1))
+        if (!call->wanted[k] || !(p->results >> k & 1))
             continue;
-        const int a = factors[p.order][k][0], b = factors[p.order][k][1];
-        const lines x = lines_of(&p, s, a, s->in[a]), y = lines_of(&p, s, b, s->in[b]),
-                    z = lines_of(&p, s, k, s->out[k]);
-        p.kernel(s->count, &x, &y, &z, call->adds[k] || (p.adds && k < 2));
+        const int a = factors[p->order][k][0], b = factors[p->order][k][1];
+        lines x, y, z;
+        set_lines(p, s, a, s->in[a], &x);
+        set_lines(p, s, b, s->in[b], &y);
+        set_lines(p, s, k, s->out[k], &z);
+        p->kernel(s->count, &x, &y, &z, call->adds[k] || (p->adds && k < 2));
     }
 }
 
@@ -72,20 +77,17 @@ static void run_span(const void *plan, const e3tp_signal_call *call, const e3tp_
     const e3tp_cg_signal *g = plan;
     const SIGNALS(E3TP_REAL) *of = kernels[g->lmax];
     const size_t n = (size_t)g->lmax + 1;
-    const part whole = {of->gaunt, {0, 0, 0}, {0, 0, 0}, g->wide ? GRADIENTS : ALL, ROUND, false},
-               wide = {of->wide, {0, 0, 0}, {0, 0, 0}, Z, ROUND, false},
-               high = {of->high, {0, 0, n * n}, {0, 0, n}, GRADIENTS, GZ_FIRST, true},
-               bracket = {
-                   of->bracket, {1, 1, g->gaunt ? n * n : 0}, {1, 1, g->gaunt ? n : 0}, ALL, ROUND,
-                   g->gaunt};
     if (g->gaunt)
-        run_part(whole, call, s);
-    if (g->wide)
-        run_part(wide, call, s);
-    if (g->wide)
-        run_part(high, call, s);
-    if (g->bracket)
-        run_part(bracket, call, s);
+        run_part(&(part){of->gaunt, {0}, {0}, g->wide ? GRADIENTS : ALL, ROUND, false}, call, s);
+    if (g->wide) {
+        run_part(&(part){of->wide, {0}, {0}, Z, ROUND, false}, call, s);
+        run_part(&(part){of->high, {0, 0, n * n}, {0, 0, n}, GRADIENTS, GZ_FIRST, true}, call, s);
+    }
+    if (g->bracket) {
+        const size_t first = g->gaunt ? n * n : 0, degree = g->gaunt ? n : 0;
+        run_part(&(part){of->bracket, {1, 1, first}, {1, 1, degree}, ALL, ROUND, g->gaunt}, call,
+                 s);
+    }
     for (int k = 0; k < 2 && !g->gaunt; k++)
         if (call->wanted[k])
             clear(s->out[k], s->tile[k], s->count);

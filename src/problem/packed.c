@@ -42,22 +42,3 @@ void e3tp_packed_destroy(e3tp_packed *q, const e3tp_allocator *a)
     e3tp_free(a, q->stride);
     *q = (e3tp_packed){0};
 }
-
-e3tp_tile_map e3tp_layout_map(e3tp_layout layout, size_t mul, size_t d, size_t stride, size_t n,
-                              const int64_t *index, size_t *start)
-{
-    if (layout == E3TP_MUL_IR)
-        return (e3tp_tile_map){stride, d, 1, index, n, mul, d};
-    if (layout == E3TP_IR_MUL || stride == 0)
-        return (e3tp_tile_map){stride, 1, mul, index, n, mul, d};
-    *start *= stride;
-    return (e3tp_tile_map){1, stride, mul * stride, index, n, mul, d};
-}
-
-e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride,
-                               size_t n, const int64_t *index, size_t *start)
-{
-    *start = b->offset;
-    return e3tp_layout_map(p->layout[k], b->mul, 2 * (size_t)b->l + 1, (size_t)stride, n, index,
-                           start);
-}

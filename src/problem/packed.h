@@ -54,11 +54,26 @@ void e3tp_packed_destroy(e3tp_packed *q, const e3tp_allocator *a);
 /* A block of a row that begins at element *start of it, as an operand of that layout holds it: n
    rows, `stride` apart, gathered by index or not (NULL). *start becomes the elements from the
    operand's pointer to the block. */
-e3tp_tile_map e3tp_layout_map(e3tp_layout layout, size_t mul, size_t d, size_t stride, size_t n,
-                              const int64_t *index, size_t *start);
+static inline e3tp_tile_map e3tp_layout_map(e3tp_layout layout, size_t mul, size_t d, size_t stride,
+                                            size_t n, const int64_t *index, size_t *start)
+{
+    if (layout == E3TP_MUL_IR)
+        return (e3tp_tile_map){stride, d, 1, index, n, mul, d};
+    if (layout == E3TP_IR_MUL || stride == 0)
+        return (e3tp_tile_map){stride, 1, mul, index, n, mul, d};
+    *start *= stride;
+    return (e3tp_tile_map){1, stride, mul * stride, index, n, mul, d};
+}
+
 /* The same for block b of operand k. */
-e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b, ptrdiff_t stride,
-                               size_t n, const int64_t *index, size_t *start);
+static inline e3tp_tile_map e3tp_operand_map(const e3tp_problem *p, int k, const e3tp_block *b,
+                                             ptrdiff_t stride, size_t n, const int64_t *index,
+                                             size_t *start)
+{
+    *start = b->offset;
+    return e3tp_layout_map(p->layout[k], b->mul, 2 * (size_t)b->l + 1, (size_t)stride, n, index,
+                           start);
+}
 
 /* pack    n rows of operand k to `to` (64-byte aligned, q->elements)
    clear   zeroes the tiles of n rows

@@ -370,51 +370,60 @@ static bool runs_in_place(const frame *f)
            lies_in_lines(f, 1) && lies_in_lines(f, 2);
 }
 
-/* Whole tiles of row i or, with lanes over rows, of channel i, term after term. */
-static void run_span(const frame *f, size_t i, size_t whole)
+/* What all rows have in common. */
+static void set_span(const frame *f, size_t whole, e3tp_signal_span *span)
 {
-    const e3tp_problem *p = f->s->problem;
-    e3tp_signal_span span = {.count = whole, .w_step = p->channels};
+    *span = (e3tp_signal_span){.count = whole, .w_step = f->s->problem->channels};
+    for (int k = 0; k < 3; k++) {
+        span->step[k] = f->of[k].map[0].component;
+        span->tile[k] = T;
+    }
+    if (f->common) {
+        span->step[1] = T;
+        span->tile[1] = 0;
+    }
+}
+
+/* Whole tiles of row i or, with lanes over rows, of channel i, term after term. */
+static void run_span(frame *f, size_t i, e3tp_signal_span *span)
+{
     for (int k = 0; k < 3; k++) {
         const e3tp_tile_map *m = &f->of[k].map[0];
         const size_t at =
             f->of[k].start[0] + i * (f->s->lanes == E3TP_LANES_ROWS ? m->channel : m->row);
-        span.step[k] = m->component;
-        span.tile[k] = T;
-        span.in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
-        span.out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
+        span->in[k] = f->call.needed[k] ? f->from[k] + at : NULL;
+        span->out[k] = f->call.wanted[k] ? f->to[k] + at : NULL;
     }
     if (f->common) {
-        span.in[1] = f->base + f->s->in[1];
-        span.out[1] = f->base + f->s->out[1];
-        span.step[1] = T;
-        span.tile[1] = 0;
+        span->in[1] = f->base + f->s->in[1];
+        span->out[1] = f->base + f->s->out[1];
     }
     if (f->common && f->call.needed[1])
         pack_operand(f, 1, (spot){i, 1, 0, 1});
-    e3tp_signal_call call = f->call;
     for (size_t term = 0; term < f->terms; term++) {
         for (int k = 0; k < 3; k++) {
-            call.adds[k] = term > 0;
+            f->call.adds[k] = term > 0;
             if (f->factors)
-                span.w[k] =
-                    (const real *)f->r->w + i * (size_t)f->r->sw + e3tp_problem_factors(p, term, k);
+                span->w[k] = (const real *)f->r->w + i * (size_t)f->r->sw +
+                             e3tp_problem_factors(f->s->problem, term, k);
         }
-        f->s->span(f->s->plan, &call, &span, f->base);
+        f->s->span(f->s->plan, &f->call, span, f->base);
     }
     if (f->common && f->call.wanted[1])
-        unpack_common(f, (spot){i, 1, 0, whole});
+        unpack_common(f, (spot){i, 1, 0, span->count});
 }
 
 /* Lanes that fill no tile are packed. */
-static void run_in_place(const frame *f)
+static void run_in_place(frame *f)
 {
     const e3tp_signal_tiles *s = f->s;
     const size_t rows = f->r->n, C = s->problem->channels;
     const bool by_rows = s->lanes == E3TP_LANES_ROWS;
     const size_t lanes = by_rows ? rows : C, whole = lanes / T, left = lanes % T;
+    e3tp_signal_span span;
+    set_span(f, whole, &span);
     for (size_t i = 0; i < (by_rows ? C : rows) && whole; i++)
-        run_span(f, i, whole);
+        run_span(f, i, &span);
     if (!left)
         return;
     for (size_t i = 0; i < (by_rows ? C : rows); i += s->together) {
