@@ -132,7 +132,7 @@ static double general_seconds(const e3tp_plan *p)
 {
     return p->backend->method == E3TP_METHOD_CG
                ? e3tp_rotated_general_seconds(p->problem, e3tp_plan_flops(p, E3TP_FORWARD))
-               : p->seconds[0] + p->seconds[1];
+               : p->needs[E3TP_FORWARD].seconds + p->needs[E3TP_BACKWARD].seconds;
 }
 
 /* The rotated form where it is asked for, or serves and is faster. */

@@ -15,6 +15,7 @@ typedef struct call {
     e3tp_executor executor;
     e3tp_pass pass;
     const e3tp_buffers *b;
+    size_t element; /* bytes */
     const void *in[OP_COUNT], *t[OP_COUNT];
     void *out[OP_COUNT];
     ptrdiff_t stride[OP_COUNT];
@@ -43,7 +44,11 @@ static void read_pointers(call *c)
 static void read_call(call *c, const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *b)
 {
     const e3tp_problem *q = p->problem;
-    *c = (call){.plan = p, .executor = e3tp_plan_executor(p), .pass = pass, .b = b};
+    *c = (call){.plan = p,
+                .executor = e3tp_plan_executor(p),
+                .pass = pass,
+                .b = b,
+                .element = e3tp_dtype_size(q->dtype)};
     read_pointers(c);
     const ptrdiff_t given[OP_COUNT] = {b->stride_x, b->stride_y, b->stride_w, b->stride_z};
     const e3tp_operand operand[OP_COUNT] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
@@ -90,7 +95,7 @@ static size_t extent(const call *c, int k)
 {
     if (c->b->batch == 0 || c->width[k] == 0)
         return 0;
-    const size_t es = e3tp_dtype_size(c->plan->problem->dtype), s = (size_t)c->stride[k];
+    const size_t es = c->element, s = (size_t)c->stride[k];
     if (s == 0)
         return es * c->width[k];
     if (k == OP_W && c->b->index)
@@ -217,22 +222,23 @@ static size_t partial_element(const e3tp_plan *p)
 }
 
 /* summed: elements of the gradients that are summed over the batch, 0 for others. */
-static cut cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch,
-                     const size_t summed[OP_COUNT])
+static void cut_batch(const e3tp_plan *p, e3tp_pass pass, size_t batch,
+                      const size_t summed[OP_COUNT], cut *k)
 {
-    cut k = {.block = p->backend->block_rows(p->state, pass)};
-    k.blocks = (batch + k.block - 1) / k.block;
+    const size_t element = partial_element(p);
+    k->block = p->needs[pass].rows;
+    k->blocks = (batch + k->block - 1) / k->block;
+    k->leaf_bytes = 0;
     for (int i = 0; i < OP_COUNT; i++) {
-        k.partial[i] = e3tp_round_up(summed[i] * partial_element(p), 64);
-        k.leaf_bytes += k.partial[i];
+        k->partial[i] = e3tp_round_up(summed[i] * element, 64);
+        k->leaf_bytes += k->partial[i];
     }
-    k.leaves = k.blocks;
-    if (k.leaf_bytes) {
-        const size_t fit = max_partial_bytes / k.leaf_bytes;
+    k->leaves = k->blocks;
+    if (k->leaf_bytes) {
+        const size_t fit = max_partial_bytes / k->leaf_bytes;
         const size_t most = fit < 1 ? 1 : fit < MAX_LEAVES ? fit : MAX_LEAVES;
-        k.leaves = k.blocks < most ? k.blocks : most;
+        k->leaves = k->blocks < most ? k->blocks : most;
     }
-    return k;
 }
 
 typedef struct job {
@@ -249,8 +255,7 @@ static void *advance(const call *c, int k, const void *p, size_t row)
 {
     if (!p || c->stride[k] == 0 || (k == OP_W && c->b->index))
         return (void *)(uintptr_t)p;
-    const size_t es = e3tp_dtype_size(c->plan->problem->dtype);
-    return (char *)(uintptr_t)p + row * es * (c->batch_last[k] ? 1 : (size_t)c->stride[k]);
+    return (char *)(uintptr_t)p + row * c->element * (c->batch_last[k] ? 1 : (size_t)c->stride[k]);
 }
 
 static void *out_at(const job *j, int k, size_t leaf, size_t row)
@@ -267,8 +272,7 @@ static void *out_at(const job *j, int k, size_t leaf, size_t row)
 /* The sums of one block in single precision, behind the scratch of a block. */
 static float *block_sums(const job *j, int k, void *scratch)
 {
-    char *at =
-        (char *)scratch + e3tp_block_scratch(&j->c->executor, j->c->pass, j->c->b->index != NULL);
+    char *at = (char *)scratch + j->c->plan->needs[j->c->pass].scratch[j->c->b->index != NULL];
     for (int i = 0; i < k; i++)
         at += e3tp_round_up(j->summed[i] * sizeof(float), 64);
     return (float *)(void *)at;
@@ -308,14 +312,18 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
         add_block_sums(j, leaf, scratch);
 }
 
+/* The first leaf of a worker is that of its number. */
+static size_t leaf_after(job *j, size_t leaf)
+{
+    return j->workers == 1 ? leaf + 1
+                           : atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+}
+
 static void work(void *ctx, size_t worker)
 {
     job *j = ctx;
     void *scratch = j->scratch + worker * j->scratch_bytes;
-    for (;;) {
-        const size_t leaf = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (leaf >= j->k.leaves)
-            return;
+    for (size_t leaf = worker; leaf < j->k.leaves; leaf = leaf_after(j, leaf)) {
         const size_t from = leaf * j->k.blocks / j->k.leaves,
                      to = (leaf + 1) * j->k.blocks / j->k.leaves;
         for (size_t block = from; block < to; block++)
@@ -329,8 +337,7 @@ static void deliver_sums(const job *j, int k)
     if (c->plan->wide)
         e3tp_sum_round(c->out[k], out_at(j, k, 0, 0), j->summed[k]);
     else if (j->k.leaves > 1)
-        memcpy(c->out[k], out_at(j, k, 0, 0),
-               j->summed[k] * e3tp_dtype_size(c->plan->problem->dtype));
+        memcpy(c->out[k], out_at(j, k, 0, 0), j->summed[k] * c->element);
 }
 
 static void reduce(const job *j)
@@ -358,8 +365,7 @@ static size_t worker_count(const e3tp_plan *p, e3tp_pass pass, size_t batch, siz
 static size_t worker_bytes(const e3tp_plan *p, e3tp_pass pass, const size_t summed[OP_COUNT],
                            bool indexed)
 {
-    const e3tp_executor executor = e3tp_plan_executor(p);
-    size_t bytes = e3tp_block_scratch(&executor, pass, indexed);
+    size_t bytes = p->needs[pass].scratch[indexed];
     for (int k = 0; k < OP_COUNT && p->wide; k++)
         bytes += e3tp_round_up(summed[k] * sizeof(float), 64);
     return bytes;
@@ -373,7 +379,8 @@ size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch)
                                                         e3tp_plan_width(p, E3TP_W), 0};
     const bool gradients = pass == E3TP_BACKWARD || pass == E3TP_DOUBLE_BACKWARD;
     const size_t *summed = gradients ? all : none;
-    const cut k = cut_batch(p, pass, batch, summed);
+    cut k;
+    cut_batch(p, pass, batch, summed, &k);
     const size_t partials = k.leaf_bytes ? k.leaf_bytes * MAX_LEAVES : 0;
     const size_t bound = max_partial_bytes > k.leaf_bytes ? max_partial_bytes : k.leaf_bytes;
     return (size_t)p->parallel.threads * worker_bytes(p, pass, summed, true) +
@@ -395,7 +402,7 @@ static void find_sums(const call *c, size_t summed[OP_COUNT])
 /* Operands and results that have a row for each row of the batch. */
 static size_t call_bytes(const call *c)
 {
-    const size_t row = c->b->batch * e3tp_dtype_size(c->plan->problem->dtype);
+    const size_t row = c->b->batch * c->element;
     size_t bytes = 0;
     for (int k = 0; k < OP_COUNT; k++)
         if (c->stride[k] != 0)
@@ -407,15 +414,15 @@ static size_t call_bytes(const call *c)
 static e3tp_status execute(const call *c)
 {
     const e3tp_plan *p = c->plan;
-    const size_t es = e3tp_dtype_size(p->problem->dtype), batch = c->b->batch;
+    const size_t batch = c->b->batch;
     job j = {.c = c};
     find_sums(c, j.summed);
     for (int k = 0; k < OP_COUNT; k++)
         if (j.summed[k])
-            memset(c->out[k], 0, j.summed[k] * es);
+            memset(c->out[k], 0, j.summed[k] * c->element);
     if (batch == 0 || (!c->out[OP_X] && !c->out[OP_Y] && !c->out[OP_W] && !c->out[OP_Z]))
         return E3TP_OK;
-    j.k = cut_batch(p, c->pass, batch, j.summed);
+    cut_batch(p, c->pass, batch, j.summed, &j.k);
     j.scratch_bytes = worker_bytes(p, c->pass, j.summed, c->b->index != NULL);
     j.workers = worker_count(p, c->pass, batch, j.k.leaves);
     j.past = call_bytes(c) > E3TP_MOST_KEPT_BYTES;
@@ -429,7 +436,7 @@ static e3tp_status execute(const call *c)
     j.scratch = own ? own : c->b->work;
     j.partials = j.scratch + scratch;
     memset(j.partials, 0, partials);
-    atomic_init(&j.next, 0);
+    atomic_init(&j.next, j.workers);
     e3tp_parallel_run(&p->parallel, j.workers, work, &j);
     reduce(&j);
     e3tp_free(&p->allocator, own);

@@ -22,6 +22,13 @@ struct e3tp_desc {
     e3tp_message message;
 };
 
+/* What a call of a pass needs to know of the plan's state, found out once. */
+typedef struct e3tp_pass_needs {
+    size_t rows;       /* of a block, at most */
+    size_t scratch[2]; /* bytes of a worker: without and with an index */
+    double seconds;    /* estimated per row */
+} e3tp_pass_needs;
+
 struct e3tp_plan {
     e3tp_problem *problem;
     const e3tp_backend *backend;
@@ -30,8 +37,8 @@ struct e3tp_plan {
     e3tp_parallel parallel;
     e3tp_allocator allocator;
     e3tp_choice choice;
-    double seconds[2]; /* estimated per row: forward, backward */
-    bool wide;         /* sums over the batch of single precision add up in double */
+    e3tp_pass_needs needs[E3TP_JVP + 1];
+    bool wide; /* sums over the batch of single precision add up in double */
 };
 
 static inline e3tp_executor e3tp_plan_executor(const e3tp_plan *p)

@@ -8,6 +8,39 @@
 #include "api/objects.h"
 #include "problem/signals.h"
 
+/* A pass as so many forward and backward passes (block.c): of x, y and w one is replaced by its
+   tangent at a time, and two of three gradients are made of each. */
+static double compose(e3tp_pass pass, double forward, double back)
+{
+    switch (pass) {
+    case E3TP_FORWARD:
+        return forward;
+    case E3TP_BACKWARD:
+        return back;
+    case E3TP_DOUBLE_BACKWARD:
+        return 3 * forward + 2 * back;
+    case E3TP_JVP:
+        return 3 * forward;
+    }
+    return NAN;
+}
+
+static void find_needs(e3tp_plan *p)
+{
+    const e3tp_executor executor = e3tp_plan_executor(p);
+    double seconds[2];
+    for (int pass = 0; pass < 2; pass++)
+        seconds[pass] =
+            (double)p->problem->rank * p->backend->cost(p->problem, p->tier, (e3tp_pass)pass);
+    for (e3tp_pass pass = E3TP_FORWARD; pass <= E3TP_JVP; pass++) {
+        e3tp_pass_needs *of = &p->needs[pass];
+        of->rows = e3tp_block_rows(&executor, pass, false);
+        for (int indexed = 0; indexed < 2; indexed++)
+            of->scratch[indexed] = e3tp_block_scratch(&executor, pass, indexed);
+        of->seconds = compose(pass, seconds[E3TP_FORWARD], seconds[E3TP_BACKWARD]);
+    }
+}
+
 static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
 {
     p->parallel = (e3tp_parallel){d->threads ? d->threads : e3tp_parallel_max(), d->parallel_fn,
@@ -22,9 +55,7 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
         e3tp_choose(&p->choice, p->problem, d->method, d->effort, p->tier, &p->allocator, why));
     p->backend = p->choice.candidate[p->choice.chosen].backend;
     E3TP_TRY(p->backend->create(&p->state, p->problem, p->tier, &p->allocator, why));
-    for (int pass = 0; pass < 2; pass++)
-        p->seconds[pass] =
-            (double)p->problem->rank * p->backend->cost(p->problem, p->tier, (e3tp_pass)pass);
+    find_needs(p);
     return E3TP_OK;
 }
 
@@ -97,23 +128,6 @@ const char *e3tp_plan_isa(const e3tp_plan *p)
     return p ? e3tp_tier_name(p->tier) : "";
 }
 
-/* A pass as so many forward and backward passes (block.c): of x, y and w one is replaced by its
-   tangent at a time, and two of three gradients are made of each. */
-static double compose(e3tp_pass pass, double forward, double back)
-{
-    switch (pass) {
-    case E3TP_FORWARD:
-        return forward;
-    case E3TP_BACKWARD:
-        return back;
-    case E3TP_DOUBLE_BACKWARD:
-        return 3 * forward + 2 * back;
-    case E3TP_JVP:
-        return 3 * forward;
-    }
-    return NAN;
-}
-
 static double flops(const e3tp_plan *p, e3tp_pass pass)
 {
     return (double)p->problem->rank * p->backend->counts(p->state, pass).flops;
@@ -138,7 +152,7 @@ double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass)
 
 double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass)
 {
-    return p ? compose(pass, p->seconds[E3TP_FORWARD], p->seconds[E3TP_BACKWARD]) : NAN;
+    return p && pass >= E3TP_FORWARD && pass <= E3TP_JVP ? p->needs[pass].seconds : NAN;
 }
 
 e3tp_weights e3tp_plan_weights(const e3tp_plan *p)
