@@ -51,7 +51,7 @@ typedef struct e3tp_cg_component_f64 E3TP_CG_COMPONENT(double) e3tp_cg_component
 
    product     z_k (+)= sum_i M[r][i][k] x_i; fresh: written, else added to, row by row; of channels
                that fill no tile nothing is read or written beyond the last; from: room for n
-   overlaps    D[r][i][k] = sum over channels of x_i g_k */
+   overlaps    D[r][i][k] = sum over channels of x_i g_k; less than T numbers beyond are written */
 #define E3TP_CG_FOLDED_KERNELS(X, real, component)                                                \
     X(product, (size_t rows, size_t channels, const component *x, size_t n, const int64_t *index, \
                 const component *z, size_t N, const real *M, int fresh, const real **from))       \

@@ -284,20 +284,19 @@ V_INLINE void overlap_columns(const int ni, const overlap_job *j, const componen
         }
 }
 
-/* Elements of ni components of x with nk of g, at most WIDE, of one row. */
+/* Elements of ni components of x with nk of g, at most WIDE, of one row; whole vectors of them:
+   what is beyond them is written later. */
 V_INLINE void overlap_block(const int ni, const overlap_job *j, const component *x,
                             const component *g, size_t nk, size_t N, real *D)
 {
     v_real lanes[ROWS * WIDE];
-    real sum[WIDE];
     overlap_columns(ni, j, x, g, nk, lanes);
     for (int p = 0; p < ni; p++) {
         v_real *line = lanes + p * WIDE;
         for (size_t q = nk; q % (size_t)V_LANES; q++)
             line[q] = v_zero();
         for (size_t q = 0; q < nk; q += (size_t)V_LANES)
-            v_storeu(sum + q, v_sums(line + q));
-        memcpy(D + (size_t)p * N, sum, nk * sizeof(real));
+            v_storeu(D + (size_t)p * N + q, v_sums(line + q));
     }
 }
 
@@ -319,17 +318,17 @@ static void overlaps(size_t rows, size_t tiles, const component *x, size_t n, co
     const size_t step = common_step(x, n, g, N);
     for (size_t r = 0; r < rows; r++, D += n * N) {
         const overlap_job j = {tiles, step, r, listed(index, r)};
-        for (size_t i = 0, ni; i < n; i += ni) {
-            ni = e3tp_cut(n - i, ROWS);
-            for (size_t k = 0; k < N; k += WIDE) {
-                const size_t nk = N - k < WIDE ? N - k : WIDE;
-                real *to = D + i * N + k;
+        for (size_t k = N, nk; k > 0; k -= nk) {
+            nk = k % WIDE ? k % WIDE : WIDE;
+            for (size_t i = 0, ni; i < n; i += ni) {
+                ni = e3tp_cut(n - i, ROWS);
+                real *to = D + i * N + k - nk;
                 if (ni == 3)
-                    overlap_block(3, &j, x + i, g + k, nk, N, to);
+                    overlap_block(3, &j, x + i, g + k - nk, nk, N, to);
                 else if (ni == 2)
-                    overlap_block(2, &j, x + i, g + k, nk, N, to);
+                    overlap_block(2, &j, x + i, g + k - nk, nk, N, to);
                 else
-                    overlap_block(1, &j, x + i, g + k, nk, N, to);
+                    overlap_block(1, &j, x + i, g + k - nk, nk, N, to);
             }
         }
     }
