@@ -48,13 +48,13 @@ def cases(tiers, top):
 
 
 def fastest(rows):
-    """{(L, op): {pass: row}} of the method that is fastest forward."""
+    """{(L, op): {pass: row}} of the method that is fastest forward and backward: one plan serves both."""
     table = {}
     for r in g.pick(rows, "product", "kinds"):
         if r["method_asked"] != "auto":
             methods = table.setdefault((g.setting_of(r)[1], r["op"]), {})
             methods.setdefault(r["method"], {})[r["pass"]] = r
-    return {key: min(m.values(), key=lambda p: p["fwd"]["ns_per_item"]) for key, m in table.items()}
+    return {key: min(m.values(), key=lambda p: sum(r["ns_per_item"] for r in p.values())) for key, m in table.items()}
 
 
 def per_item(row):

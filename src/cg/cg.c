@@ -77,7 +77,7 @@ static double row_flops(const e3tp_problem *p, e3tp_pass pass)
 /* Sustained flops per second on a core of about 3.5 GHz, and seconds to pack an element of 4 bytes;
    calibration: bench, Gaunt products of 128 channels, L = 1..8. Tables are slower than kernels of
    pairs. */
-static const double speed[E3TP_TIER_COUNT] = {20e9, 80e9, 200e9, 20e9};
+static const double speed[E3TP_TIER_COUNT] = {20e9, 92e9, 215e9, 20e9};
 static const double speed_of_tables = 0.75, seconds_per_element = 0.25e-9;
 
 static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_tier tier)

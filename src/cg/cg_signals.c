@@ -52,8 +52,8 @@ bool e3tp_cg_has_signal(const e3tp_problem *p, e3tp_tier tier)
    code no longer fits the first-level cache: calibration by the bench, 128 channels, a core of
    about 4 GHz. */
 static const double speed[2][E3TP_TIER_COUNT] = {
-    {[E3TP_TIER_AVX2_] = 3.6e9, [E3TP_TIER_AVX512_] = 7.1e9},
-    {[E3TP_TIER_AVX2_] = 2.9e9, [E3TP_TIER_AVX512_] = 5e9}};
+    {[E3TP_TIER_AVX2_] = 4.0e9, [E3TP_TIER_AVX512_] = 7.9e9},
+    {[E3TP_TIER_AVX2_] = 2.9e9, [E3TP_TIER_AVX512_] = 5.7e9}};
 
 double e3tp_cg_signal_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {

@@ -170,7 +170,57 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
 #endif
 #define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
 
-/* v_unzip and v_zip for d = 4, all elements there. */
+/* v_unzip and v_zip for d = 4, all elements there: square transposes, in halves of vectors; of
+   longer vectors picks by two are as few. */
+#if V_BYTES == 32 && defined(E3TP_REAL_F32)
+#define V_FIRST_HALVES (0, 1, 2, 3, 8, 9, 10, 11)
+#define V_SECOND_HALVES (4, 5, 6, 7, 12, 13, 14, 15)
+#define V_LOW_IN_HALVES (0, 8, 1, 9, 4, 12, 5, 13)
+#define V_HIGH_IN_HALVES (2, 10, 3, 11, 6, 14, 7, 15)
+
+/* Element j of half h of r[i] becomes element i of half h of r[j], r [4]. */
+V_INLINE void v_transpose_halves(v_real *r)
+{
+    const v_real even[2] = {V_PICK(r[0], r[2], V_LOW_IN_HALVES),
+                            V_PICK(r[0], r[2], V_HIGH_IN_HALVES)};
+    const v_real odd[2] = {V_PICK(r[1], r[3], V_LOW_IN_HALVES),
+                           V_PICK(r[1], r[3], V_HIGH_IN_HALVES)};
+    V_UNROLL
+    for (int j = 0; j < 2; j++) {
+        r[2 * j] = V_PICK(even[j], odd[j], V_LOW_IN_HALVES);
+        r[2 * j + 1] = V_PICK(even[j], odd[j], V_HIGH_IN_HALVES);
+    }
+}
+
+V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
+{
+    v_real r[4];
+    V_UNROLL
+    for (int j = 0; j < 2; j++) {
+        const v_real a = v_loadu(from + j * V_LANES), b = v_loadu(from + (j + 2) * V_LANES);
+        r[2 * j] = V_PICK(a, b, V_FIRST_HALVES);
+        r[2 * j + 1] = V_PICK(a, b, V_SECOND_HALVES);
+    }
+    v_transpose_halves(r);
+    V_UNROLL
+    for (int m = 0; m < 4; m++)
+        v_store(to + (size_t)m * step, r[m]);
+}
+
+V_INLINE void v_zip_4(const real *from, size_t step, real *to)
+{
+    v_real r[4];
+    V_UNROLL
+    for (int m = 0; m < 4; m++)
+        r[m] = v_load(from + (size_t)m * step);
+    v_transpose_halves(r);
+    V_UNROLL
+    for (int j = 0; j < 2; j++) {
+        v_storeu(to + j * V_LANES, V_PICK(r[2 * j], r[2 * j + 1], V_FIRST_HALVES));
+        v_storeu(to + (j + 2) * V_LANES, V_PICK(r[2 * j], r[2 * j + 1], V_SECOND_HALVES));
+    }
+}
+#else
 V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
 {
     v_real r[4];
@@ -199,5 +249,6 @@ V_INLINE void v_zip_4(const real *from, size_t step, real *to)
         v_storeu(to + (2 * j + 1) * V_LANES, V_PICK(even[j], odd[j], V_HIGH));
     }
 }
+#endif
 
 #endif

@@ -77,8 +77,6 @@ V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *
 {
     if (l->n < T && is_run(how))
         gather_run((int)how, from + l->base, l->n * (size_t)how, to);
-    else if (how == RUN_4 && l->n == T)
-        gather_4(from + l->base, to);
     else if (l->n < T || how == ANY)
         gather_any(l, m->component, m->d, from, to);
     else if (how == ONE)
@@ -98,8 +96,6 @@ V_INLINE void unpack_tile(const form how, const bool past, const e3tp_tile_map *
 {
     if (l->n < T && is_run(how))
         scatter_run((int)how, past, to + l->base, l->n * (size_t)how, from);
-    else if (how == RUN_4 && l->n == T)
-        scatter_4(to + l->base, from);
     else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
         scatter_any(l, m->component, m->d, from, to);
     else if (how == LANES)
@@ -172,6 +168,25 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
                         T);
 }
 
+/* ---- whole tiles whose lanes of four components follow one another ---- */
+
+V_INLINE void visit_fours(const direction way, const e3tp_tile_map *m, e3tp_lanes lanes,
+                          real *outside, size_t stride, real *tiles)
+{
+    const bool by_rows = lanes == E3TP_LANES_ROWS;
+    const size_t rows = by_rows ? m->rows / T : m->rows, in_row = by_rows ? m->mul : m->mul / T,
+                 row = row_step(lanes) * m->row, next = channel_step(lanes) * m->channel;
+    const size_t tiles_row = e3tp_tile_count(lanes, T, row_step(lanes), m->mul) * stride;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t u = 0; u < in_row; u++) {
+            real *lane = outside + r * row + u * next, *tile = tiles + r * tiles_row + u * stride;
+            if (way == PACKING)
+                gather_4(lane, tile);
+            else
+                scatter_4(lane, tile);
+        }
+}
+
 /* ---- lanes over rows whose channels are adjacent: a component of all channels of T rows as that
    many components of one, or all components of all channels, which go to tiles of their own ---- */
 
@@ -207,6 +222,12 @@ V_INLINE void unpack_channels(const form how, const e3tp_tile_map *m, const real
     }
 }
 
+/* Whole tiles of these forms are visited without a look at each. */
+V_INLINE bool goes_ahead(const form how)
+{
+    return how == LINES || how == RUN_4;
+}
+
 /* Whether some tile is not full. */
 V_INLINE bool has_rest(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
@@ -220,15 +241,16 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
         pack_channels(how, m, from, to, stride);
         return;
     }
-    if (how == LINES) {
+    if (how == LINES)
         visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
-        if (!has_rest(m, lanes))
-            return;
-    }
+    if (how == RUN_4)
+        visit_fours(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
+    if (goes_ahead(how) && !has_rest(m, lanes))
+        return;
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
         for (size_t u = 0; u < m->mul; u += channel_step(lanes), to += stride) {
             const lanes_of l = find(m, lanes, r, u);
-            if (how == LINES && l.n == T)
+            if (goes_ahead(how) && l.n == T)
                 continue;
             pack_tile(how, m, &l, from, to);
         }
@@ -241,16 +263,17 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
         unpack_channels(how, m, from, stride, to);
         return;
     }
-    if (how == LINES) {
+    if (how == LINES)
         visit_lines(past ? UNPACKING_PAST : UNPACKING, m, lanes, to, stride,
                     (real *)(uintptr_t)from);
-        if (!has_rest(m, lanes))
-            return;
-    }
+    if (how == RUN_4)
+        visit_fours(UNPACKING, m, lanes, to, stride, (real *)(uintptr_t)from);
+    if (goes_ahead(how) && !has_rest(m, lanes))
+        return;
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
         for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
             const lanes_of l = find(m, lanes, r, u);
-            if (how == LINES && l.n == T)
+            if (goes_ahead(how) && l.n == T)
                 continue;
             unpack_tile(how, past, m, &l, from, to);
         }
