@@ -104,19 +104,22 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    dot         line += sum over components a b
    build       M[i][k] += c w sum_j c_e y[j], one tile of rows, (i, k) i_step * i + k_step * k lines
                from M; w a line, NULL: ones; entries with o = i, i = k, j = j
-   mix         above
-   mix_back    of one source at least, n odd, where M[i][k] takes results to operands: u_k = sum_i
-   M[i][k] v_i, z[k] += w u_k (NULL: not wanted), and for each source gw = sum_k x_k u_k overlap of
-   each pair of sources v, g, element (i, k) = sum over channels of (w v_i + w2 v2_i) g_k: of row r
-   at D + (i g->n + k) * T + r, pairs one after the other build_back  gradients of `build` by a
-   gradient D of M, element (i, k) line N i + k: gy[j] += c w sum c_e D[i][k], gw += c sum c_e y[j]
-   D[i][k] (NULL: not wanted; w NULL: ones); entries with o = j, i = i, j = k connect     z[r][k][w]
-   += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart, in tiles t_tile and
-   z_tile apart, W rows w_row apart; what lies `ahead` of W is fetched too (0: nothing) outer
-   W[u][w] += sum over r and k of t[r][k][u] g[r][k][w] connect_back  one row: gt[k][u] += sum_w
-   W[u][w] g[k][w];  gW[u][w] += sum_k t[k][u] g[k][w], NULL: none, fresh: written; t in tiles n3 T
-   apart; `ahead` as in connect, of W and gW
- */
+   mix         above */
+/* mix_back    of one source at least, n odd, where M[i][k] takes results to operands:
+               u_k = sum_i M[i][k] v_i, z[k] += w u_k (NULL: not wanted), and for each source
+               gw = sum_k x_k u_k
+   overlap     of each pair of sources v, g, element (i, k) = sum over channels of
+               (w v_i + w2 v2_i) g_k: of row r at D + (i g->n + k) * T + r, pair after pair
+   build_back  gradients of `build` by a gradient D of M, element (i, k) line N i + k:
+               gy[j] += c w sum c_e D[i][k], gw += c sum c_e y[j] D[i][k] (NULL: not wanted; w NULL:
+               ones); entries with o = j, i = i, j = k */
+/* connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
+               in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
+               fetched too (0: nothing)
+   outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
+   connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w]; gW[u][w] += sum_k t[k][u] g[k][w],
+               NULL: none, fresh: written; t in tiles n3 T apart; `ahead` as in connect, of W and
+               gW */
 #define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
