@@ -25,9 +25,11 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
                           .later = later_row(m, row) + u * m->channel,
                           .runs = m->channel == m->d && m->component == 1};
     /* Other rows may belong to other threads: they never run on. */
-    return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
+    const size_t base = u * m->channel + (m->index ? 0 : row * m->row);
+    return (lanes_of){.base = base,
                       .step = m->row,
                       .n = m->rows - row < T ? m->rows - row : T,
+                      .later = base + ROWS_AHEAD * T * m->row,
                       .index = m->index ? m->index + row : NULL};
 }
 
@@ -61,10 +63,11 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
         return ROWS;
     if (m->component != 1)
         return ANY;
-    if (m->d == RUN_4 && !m->index && (channels ? m->channel : m->row) == m->d)
+    const bool follow = channels ? m->channel == m->d : m->row == m->d && !m->index;
+    if (m->d == RUN_4 && follow && !m->index)
         return RUN_4;
     const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
-    return channels && m->channel == m->d && zipped ? (form)m->d : LANES;
+    return follow && zipped ? (form)m->d : LANES;
 }
 
 V_INLINE bool is_run(const form how)
