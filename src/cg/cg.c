@@ -89,13 +89,14 @@ static double path_seconds(const e3tp_problem *p, const e3tp_coupling *c, e3tp_t
 
 /* Folded: what a matrix costs to make besides its flops, per non-zero; lines are read where they
    are, backward takes the overlaps besides. Measured on signals of one y, L = 2..8. */
+static const double speed_of_folded[E3TP_TIER_COUNT] = {20e9, 80e9, 200e9, 20e9};
 static const double seconds_per_folded_nonzero = 0.5e-9, seconds_per_folded_element = 0.09e-9,
                     folded_backward = 2.5;
 
 static double folded_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
     double seconds = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_folded_element +
-                     row_flops(p, E3TP_FORWARD) / e3tp_tier_speed(speed, tier);
+                     row_flops(p, E3TP_FORWARD) / e3tp_tier_speed(speed_of_folded, tier);
     for (size_t i = 0; i < p->npaths; i++)
         seconds += (double)p->blocks[1][p->paths[i].in2].mul * e3tp_cg_nonzeros(p, &p->paths[i]) *
                    seconds_per_folded_nonzero;

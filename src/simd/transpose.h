@@ -170,7 +170,7 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
 #endif
 #define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
 
-/* v_unzip and v_zip for d = 4, all elements there: square transposes, in halves of vectors; of
+/* v_unzip and v_zip for d = 4: square transposes, in halves of vectors; of
    longer vectors picks by two are as few. */
 #if V_BYTES == 32 && defined(E3TP_REAL_F32)
 #define V_FIRST_HALVES (0, 1, 2, 3, 8, 9, 10, 11)
@@ -192,12 +192,13 @@ V_INLINE void v_transpose_halves(v_real *r)
     }
 }
 
-V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
+V_INLINE void v_unzip_4(const real *from, size_t n, real *to, size_t step)
 {
     v_real r[4];
     V_UNROLL
     for (int j = 0; j < 2; j++) {
-        const v_real a = v_loadu(from + j * V_LANES), b = v_loadu(from + (j + 2) * V_LANES);
+        const v_real a = v_load_part(from, n, (size_t)(j * V_LANES)),
+                     b = v_load_part(from, n, (size_t)((j + 2) * V_LANES));
         r[2 * j] = V_PICK(a, b, V_FIRST_HALVES);
         r[2 * j + 1] = V_PICK(a, b, V_SECOND_HALVES);
     }
@@ -207,7 +208,7 @@ V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
         v_store(to + (size_t)m * step, r[m]);
 }
 
-V_INLINE void v_zip_4(const real *from, size_t step, real *to)
+V_INLINE void v_zip_4(const real *from, size_t step, real *to, size_t n)
 {
     v_real r[4];
     V_UNROLL
@@ -216,17 +217,18 @@ V_INLINE void v_zip_4(const real *from, size_t step, real *to)
     v_transpose_halves(r);
     V_UNROLL
     for (int j = 0; j < 2; j++) {
-        v_storeu(to + j * V_LANES, V_PICK(r[2 * j], r[2 * j + 1], V_FIRST_HALVES));
-        v_storeu(to + (j + 2) * V_LANES, V_PICK(r[2 * j], r[2 * j + 1], V_SECOND_HALVES));
+        v_store_part(to, n, (size_t)(j * V_LANES), V_PICK(r[2 * j], r[2 * j + 1], V_FIRST_HALVES));
+        v_store_part(to, n, (size_t)((j + 2) * V_LANES),
+                     V_PICK(r[2 * j], r[2 * j + 1], V_SECOND_HALVES));
     }
 }
 #else
-V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
+V_INLINE void v_unzip_4(const real *from, size_t n, real *to, size_t step)
 {
     v_real r[4];
     V_UNROLL
     for (int j = 0; j < 4; j++)
-        r[j] = v_loadu(from + j * V_LANES);
+        r[j] = v_load_part(from, n, (size_t)(j * V_LANES));
     const v_real even[2] = {V_PICK(r[0], r[1], V_EVENS), V_PICK(r[2], r[3], V_EVENS)};
     const v_real odd[2] = {V_PICK(r[0], r[1], V_ODDS), V_PICK(r[2], r[3], V_ODDS)};
     v_store(to, V_PICK(even[0], even[1], V_EVENS));
@@ -235,7 +237,7 @@ V_INLINE void v_unzip_4(const real *from, real *to, size_t step)
     v_store(to + 3 * step, V_PICK(odd[0], odd[1], V_ODDS));
 }
 
-V_INLINE void v_zip_4(const real *from, size_t step, real *to)
+V_INLINE void v_zip_4(const real *from, size_t step, real *to, size_t n)
 {
     v_real r[4];
     V_UNROLL
@@ -245,8 +247,8 @@ V_INLINE void v_zip_4(const real *from, size_t step, real *to)
     const v_real odd[2] = {V_PICK(r[1], r[3], V_LOW), V_PICK(r[1], r[3], V_HIGH)};
     V_UNROLL
     for (int j = 0; j < 2; j++) {
-        v_storeu(to + 2 * j * V_LANES, V_PICK(even[j], odd[j], V_LOW));
-        v_storeu(to + (2 * j + 1) * V_LANES, V_PICK(even[j], odd[j], V_HIGH));
+        v_store_part(to, n, (size_t)(2 * j * V_LANES), V_PICK(even[j], odd[j], V_LOW));
+        v_store_part(to, n, (size_t)((2 * j + 1) * V_LANES), V_PICK(even[j], odd[j], V_HIGH));
     }
 }
 #endif

@@ -10,10 +10,9 @@
 enum { T = 64 / sizeof(real) };
 
 /* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
-   they run on, the components of a lane fill memory up to the next lane. Those of a later row start
-   at `later`. */
+   they run on, the components of a lane fill memory up to the next lane. */
 typedef struct lanes_of {
-    size_t base, step, n, later;
+    size_t base, step, n;
     const int64_t *index;
     bool runs;
 } lanes_of;
@@ -244,30 +243,25 @@ V_INLINE void fetch_run(const int w, const real *from, const int to_write)
 V_INLINE void gather_run(const int w, const real *from, size_t n, real *to)
 {
     V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_unzip(w, from + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, to + v, T);
+    for (int v = 0; v < T; v += V_LANES) {
+        const size_t left = n > (size_t)(v * w) ? n - (size_t)(v * w) : 0;
+        if (w == 4)
+            v_unzip_4(from + v * w, left, to + v, T);
+        else
+            v_unzip(w, from + v * w, left, to + v, T);
+    }
 }
 
 V_INLINE void scatter_run(const int w, const bool past, real *to, size_t n, const real *from)
 {
     V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_zip(w, from + v, T, to + v * w, n > (size_t)(v * w) ? n - (size_t)(v * w) : 0, past);
-}
-
-/* Whole tiles of lanes of four components each. */
-V_INLINE void gather_4(const real *from, real *to)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_unzip_4(from + 4 * v, to + v, T);
-}
-
-V_INLINE void scatter_4(real *to, const real *from)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES)
-        v_zip_4(from + v, T, to + 4 * v);
+    for (int v = 0; v < T; v += V_LANES) {
+        const size_t left = n > (size_t)(v * w) ? n - (size_t)(v * w) : 0;
+        if (w == 4)
+            v_zip_4(from + v, T, to + v * w, left);
+        else
+            v_zip(w, from + v, T, to + v * w, left, past);
+    }
 }
 
 #endif

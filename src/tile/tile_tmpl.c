@@ -22,14 +22,11 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
         return (lanes_of){.base = row_at(m, row) + u * m->channel,
                           .step = m->channel,
                           .n = m->mul - u < T ? m->mul - u : T,
-                          .later = later_row(m, row) + u * m->channel,
                           .runs = m->channel == m->d && m->component == 1};
     /* Other rows may belong to other threads: they never run on. */
-    const size_t base = u * m->channel + (m->index ? 0 : row * m->row);
-    return (lanes_of){.base = base,
+    return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
                       .step = m->row,
                       .n = m->rows - row < T ? m->rows - row : T,
-                      .later = base + ROWS_AHEAD * T * m->row,
                       .index = m->index ? m->index + row : NULL};
 }
 
@@ -50,6 +47,11 @@ typedef enum form {
     ANY
 } form;
 
+V_INLINE bool is_run(const form how)
+{
+    return how == RUN_3 || how == RUN_4 || how == RUN_5 || how == RUN_7;
+}
+
 static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
     const bool channels = lanes == E3TP_LANES_CHANNELS;
@@ -64,50 +66,34 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
     if (m->component != 1)
         return ANY;
     const bool follow = channels ? m->channel == m->d : m->row == m->d && !m->index;
-    if (m->d == RUN_4 && follow && !m->index)
-        return RUN_4;
-    const bool zipped = m->d == RUN_3 || m->d == RUN_5 || m->d == RUN_7;
-    return follow && zipped ? (form)m->d : LANES;
-}
-
-V_INLINE bool is_run(const form how)
-{
-    return how == RUN_3 || how == RUN_5 || how == RUN_7;
+    return follow && is_run((form)m->d) ? (form)m->d : LANES;
 }
 
 V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l, const real *from,
                         real *to)
 {
-    if (l->n < T && is_run(how))
+    if (is_run(how))
         gather_run((int)how, from + l->base, l->n * (size_t)how, to);
     else if (l->n < T || how == ANY)
         gather_any(l, m->component, m->d, from, to);
     else if (how == ONE)
         spread_lane(from + l->base, m->component, m->d, to);
-    else if (how == LANES) {
+    else {
         const real *lane[T];
         find_lanes(l, from, lane);
         gather_contiguous(lane, 0, m->d, to, T);
-    } else {
-        fetch_run((int)how, from + l->later, 0);
-        gather_run((int)how, from + l->base, T * (size_t)how, to);
     }
 }
 
 V_INLINE void unpack_tile(const form how, const bool past, const e3tp_tile_map *m,
                           const lanes_of *l, const real *from, real *to)
 {
-    if (l->n < T && is_run(how))
+    if (is_run(how))
         scatter_run((int)how, past, to + l->base, l->n * (size_t)how, from);
-    else if (l->n < T || how == ANY || how == ONE || (how == LANES && l->index))
+    else if (l->n < T || how == ANY || how == ONE || l->index)
         scatter_any(l, m->component, m->d, from, to);
-    else if (how == LANES)
+    else
         scatter_contiguous(l, m->d, from, T, to);
-    else {
-        if (!past)
-            fetch_run((int)how, to + l->later, 1);
-        scatter_run((int)how, past, to + l->base, T * (size_t)how, from);
-    }
 }
 
 /* Rows and channels from one tile to the next. */
@@ -171,22 +157,25 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
                         T);
 }
 
-/* ---- whole tiles whose lanes of four components follow one another ---- */
+/* ---- whole tiles whose lanes follow one another ---- */
 
-V_INLINE void visit_fours(const direction way, const e3tp_tile_map *m, e3tp_lanes lanes,
-                          real *outside, size_t stride, real *tiles)
+V_INLINE void visit_runs(const form how, const direction way, const e3tp_tile_map *m,
+                         e3tp_lanes lanes, real *outside, size_t stride, real *tiles)
 {
+    const int d = is_run(how) ? (int)how : 1;
     const bool by_rows = lanes == E3TP_LANES_ROWS;
     const size_t rows = by_rows ? m->rows / T : m->rows, in_row = by_rows ? m->mul : m->mul / T,
-                 row = row_step(lanes) * m->row, next = channel_step(lanes) * m->channel;
-    const size_t tiles_row = e3tp_tile_count(lanes, T, row_step(lanes), m->mul) * stride;
-    for (size_t r = 0; r < rows; r++)
+                 next = channel_step(lanes) * m->channel,
+                 row = e3tp_tile_count(lanes, T, row_step(lanes), m->mul) * stride;
+    for (size_t r = 0; r < rows; r++, tiles += row)
         for (size_t u = 0; u < in_row; u++) {
-            real *lane = outside + r * row + u * next, *tile = tiles + r * tiles_row + u * stride;
+            real *lane = outside + (by_rows ? r * T * m->row : row_at(m, r)) + u * next;
+            if (!by_rows && way != UNPACKING_PAST)
+                fetch_run(d, outside + later_row(m, r) + u * next, way == UNPACKING);
             if (way == PACKING)
-                gather_4(lane, tile);
+                gather_run(d, lane, (size_t)d * T, tiles + u * stride);
             else
-                scatter_4(lane, tile);
+                scatter_run(d, way == UNPACKING_PAST, lane, (size_t)d * T, tiles + u * stride);
         }
 }
 
@@ -228,7 +217,7 @@ V_INLINE void unpack_channels(const form how, const e3tp_tile_map *m, const real
 /* Whole tiles of these forms are visited without a look at each. */
 V_INLINE bool goes_ahead(const form how)
 {
-    return how == LINES || how == RUN_4;
+    return how == LINES || is_run(how);
 }
 
 /* Whether some tile is not full. */
@@ -246,8 +235,8 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
     }
     if (how == LINES)
         visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
-    if (how == RUN_4)
-        visit_fours(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
+    if (is_run(how))
+        visit_runs(how, PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
@@ -266,11 +255,11 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
         unpack_channels(how, m, from, stride, to);
         return;
     }
+    const direction way = past ? UNPACKING_PAST : UNPACKING;
     if (how == LINES)
-        visit_lines(past ? UNPACKING_PAST : UNPACKING, m, lanes, to, stride,
-                    (real *)(uintptr_t)from);
-    if (how == RUN_4)
-        visit_fours(UNPACKING, m, lanes, to, stride, (real *)(uintptr_t)from);
+        visit_lines(way, m, lanes, to, stride, (real *)(uintptr_t)from);
+    if (is_run(how))
+        visit_runs(how, way, m, lanes, to, stride, (real *)(uintptr_t)from);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;
     for (size_t r = 0; r < m->rows; r += row_step(lanes))
