@@ -110,7 +110,7 @@ def spread(rows):
     times = {}
     for r in g.pick(rows, "product", "spread"):
         key = (g.setting_of(r)[1], f"{r['op']} by {r['method']}")
-        times.setdefault(key, {})[r["threads"]] = (r["ns_per_item"], r["best_peak_gflops"])
+        times.setdefault(key, {})[r["threads"]] = (r["ns_per_item"], r["peak_gflops"])
     return [
         (*key, at[1][0] / at[2][0] / (at[2][1] / at[1][1]))
         for key, at in times.items()

@@ -2,7 +2,6 @@
 #include "timing.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,36 +36,16 @@ bench_stats bench_statistics(double *v, size_t n)
 
 enum { MAX_THREADS = 256 };
 
-typedef struct range {
-    void (*body)(void *ctx, size_t from, size_t to);
-    void *ctx;
-    size_t from, to;
-} range;
-
-static void *run_range(void *arg)
-{
-    const range *r = arg;
-    r->body(r->ctx, r->from, r->to);
-    return NULL;
-}
-
+/* By the threads that the library uses too: others would compete with those that still spin. */
 void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, size_t to),
                     void *ctx)
 {
-    pthread_t id[MAX_THREADS];
-    range part[MAX_THREADS];
-    int started[MAX_THREADS];
-    const size_t t = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : (size_t)threads;
-    for (size_t i = 0; i < t; i++)
-        part[i] = (range){body, ctx, n * i / t, n * (i + 1) / t};
-    for (size_t i = 1; i < t; i++)
-        started[i] = pthread_create(&id[i], NULL, run_range, &part[i]) == 0;
-    run_range(&part[0]);
-    for (size_t i = 1; i < t; i++)
-        if (started[i])
-            pthread_join(id[i], NULL);
-        else
-            run_range(&part[i]);
+    const size_t parts = threads < 1 ? 1 : (size_t)threads;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)parts) schedule(static, 1)
+#endif
+    for (size_t i = 0; i < parts; i++)
+        body(ctx, n * i / parts, n * (i + 1) / parts);
 }
 
 /* ---- peak of multiply-add
