@@ -247,7 +247,7 @@ typedef struct job {
     size_t summed[OP_COUNT];
     char *scratch, *partials;
     size_t scratch_bytes, workers;
-    bool past; /* as in e3tp_rows */
+    bool past, w_streams; /* as in e3tp_rows */
     atomic_size_t next;
 } job;
 
@@ -295,7 +295,7 @@ static void run_block(const job *j, size_t leaf, size_t block, void *scratch)
                          .index = c->b->index ? c->b->index + row : NULL,
                          .past = j->past,
                          .gw_past = j->past,
-                         .w_streams = j->past};
+                         .w_streams = j->w_streams};
     if (j->past && left > (j->workers + 1) * j->k.block)
         q.ahead = j->workers * j->k.block;
     for (int k = 0; k < OP_COUNT; k++) {
@@ -426,6 +426,7 @@ static e3tp_status execute(const call *c)
     j.scratch_bytes = worker_bytes(p, c->pass, j.summed, c->b->index != NULL);
     j.workers = worker_count(p, c->pass, batch, j.k.leaves);
     j.past = call_bytes(c) > E3TP_MOST_KEPT_BYTES;
+    j.w_streams = c->stride[OP_W] && batch * c->width[OP_W] * c->element > E3TP_MOST_NEAR_BYTES;
     const size_t scratch = j.workers * j.scratch_bytes;
     const size_t partials = j.k.leaves > 1 || p->wide ? j.k.leaves * j.k.leaf_bytes : 0;
     /* work holds no partial gradients of tables */

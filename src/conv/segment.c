@@ -108,14 +108,14 @@ static size_t block_scratch(const e3tp_sweep *s)
     return again > own ? again : own;
 }
 
-/* Whether weights of edges or types are the caller's, and more than caches hold. */
-static bool are_weights_far(const e3tp_sweep *s)
+/* Of the caller's weights of edges or types. */
+static size_t weight_bytes(const e3tp_sweep *s)
 {
     const e3tp_place at = place_of(s, OP_W);
     const size_t rows = at == E3TP_AT_EDGE   ? s->call->graph->num_edges
                         : at == E3TP_AT_TYPE ? s->call->num_types
                                              : 0;
-    return !e3tp_sweep_makes(s, OP_W) && rows * s->row[OP_W] > E3TP_MOST_KEPT_BYTES;
+    return e3tp_sweep_makes(s, OP_W) ? 0 : rows * s->row[OP_W];
 }
 
 e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wanted[CONV_COUNT],
@@ -129,7 +129,8 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
     s.rows = most_rows(&s, sums);
-    s.w_far = are_weights_far(&s);
+    s.w_far = weight_bytes(&s) > E3TP_MOST_NEAR_BYTES;
+    s.w_past = weight_bytes(&s) > E3TP_MOST_KEPT_BYTES;
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
             s.list[k] = take(&s, (s.rows + MOST_LATER) * sizeof(int64_t));
@@ -381,7 +382,7 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
     e3tp_block_call q = {.executor = &s->call->job->executor,
                          .pass = s->pass,
                          .n = g->n,
-                         .gw_past = s->w_far && is_in_order(s, OP_W) && s->wanted[OP_W],
+                         .gw_past = s->w_past && is_in_order(s, OP_W) && s->wanted[OP_W],
                          .w_streams = s->w_far && !has_own_weights(s),
                          .more = later_places(s, g)};
     set_operands(s, g, to, scratch, &q);

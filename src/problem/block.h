@@ -69,6 +69,8 @@ typedef struct e3tp_block_call {
 
 /* A core's part of a last-level cache, or a few cores' that share one, is hardly more. */
 enum { E3TP_MOST_KEPT_BYTES = 16 << 20 };
+/* Of a second-level cache: beyond, what is read in order is best fetched before. */
+enum { E3TP_MOST_NEAR_BYTES = 1 << 20 };
 
 /* Most rows of a call; sums: of one that sums z over them. */
 size_t e3tp_block_rows(const e3tp_executor *p, e3tp_pass pass, bool sums);
