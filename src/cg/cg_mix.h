@@ -273,8 +273,7 @@ V_INLINE void mix_tiles(const int only, const int kt, const mix_job *job, int k)
         mix_placed(only, kt, &m, only == ONE_AND_THREE ? 2 : 1, at, k);
         return;
     }
-    if ((only == ANY || (only == ANY_PAIRED && kt <= 3)) && apart && m.tiles >= LEAST_TILES &&
-        m.count <= MOST_PLACED) {
+    if (only <= 0 && apart && m.tiles >= LEAST_TILES && m.count <= MOST_PLACED) {
         source at[MOST_PLACED];
         mix_placed(only, kt, &m, m.count, at, k);
         return;
