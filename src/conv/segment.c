@@ -129,8 +129,9 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     for (int k = 0; k < CONV_COUNT; k++)
         s.row[k] = c->job->width[k] * s.element;
     s.rows = most_rows(&s, sums);
-    s.w_far = weight_bytes(&s) > E3TP_MOST_NEAR_BYTES;
-    s.w_past = weight_bytes(&s) > E3TP_MOST_KEPT_BYTES;
+    const size_t weights = weight_bytes(&s);
+    s.w_far = weights > E3TP_MOST_NEAR_BYTES;
+    s.w_past = weights > E3TP_MOST_KEPT_BYTES;
     for (int k = 0; k < OP_COUNT; k++) {
         if (k < OP_Z)
             s.list[k] = take(&s, (s.rows + MOST_LATER) * sizeof(int64_t));

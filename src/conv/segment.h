@@ -29,7 +29,7 @@ typedef struct e3tp_sweep {
     bool computed[OP_COUNT];                 /* of the block: wanted, or made what is wanted of */
     bool again[OP_Z];                        /* of the first derivatives beside second ones */
     bool rotated;                            /* by the rotated form, from vectors */
-    bool w_far, w_past;                      /* weights are more than a cache near by holds, any */
+    bool w_far, w_past;                      /* weights: more than a second-level cache, than any */
     size_t element, rows;                    /* bytes of a number; most rows of a segment */
     size_t row[CONV_COUNT];                  /* bytes of a row */
     size_t list[OP_Z], kept[OP_COUNT];       /* gathered rows; results that are brought elsewhere */

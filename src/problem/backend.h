@@ -25,8 +25,8 @@ typedef struct e3tp_rows {
     bool gw_past;   /* so is gw alone */
     size_t ahead;   /* so many rows on from the first are those of the next call of this worker; 0:
                        not known. Where rows are not gathered */
-    bool w_streams; /* weights come from memory and are best fetched before: behind those of this
-                       call are the next one's, if `ahead` does not say more */
+    bool w_streams; /* weights come from beyond a second-level cache and are best fetched before:
+                       behind those of this call are the next one's, if `ahead` does not say more */
     size_t more;    /* so many later rows are in iw behind those of this call */
 } e3tp_rows;
 

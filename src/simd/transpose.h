@@ -14,8 +14,10 @@
 #elif V_BYTES == 16 || (V_BYTES == 32 && defined(E3TP_REAL_F64))
 #define V_STEPS(STEP) STEP(2, (0, 1, 4, 5), (2, 3, 6, 7)) STEP(1, (0, 4, 2, 6), (1, 5, 3, 7))
 #elif V_BYTES == 32 || defined(E3TP_REAL_F64)
+#define V_FIRST_HALVES (0, 1, 2, 3, 8, 9, 10, 11)
+#define V_SECOND_HALVES (4, 5, 6, 7, 12, 13, 14, 15)
 #define V_STEPS(STEP)                                                 \
-    STEP(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)) \
+    STEP(4, V_FIRST_HALVES, V_SECOND_HALVES)                          \
     STEP(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)) \
     STEP(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
 #else
@@ -170,11 +172,9 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
 #endif
 #define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
 
-/* v_unzip and v_zip for d = 4: square transposes, in halves of vectors; of
-   longer vectors picks by two are as few. */
+/* v_unzip and v_zip for d = 4: square transposes in halves of vectors; of longer vectors picks by
+   two are as few. */
 #if V_BYTES == 32 && defined(E3TP_REAL_F32)
-#define V_FIRST_HALVES (0, 1, 2, 3, 8, 9, 10, 11)
-#define V_SECOND_HALVES (4, 5, 6, 7, 12, 13, 14, 15)
 #define V_LOW_IN_HALVES (0, 8, 1, 9, 4, 12, 5, 13)
 #define V_HIGH_IN_HALVES (2, 10, 3, 11, 6, 14, 7, 15)
 

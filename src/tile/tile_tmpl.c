@@ -30,10 +30,9 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
                       .index = m->index ? m->index + row : NULL};
 }
 
-/* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 5 or 7 components
-   that follow one another, or 4, which rows of one channel to l = 1 have; lanes of adjacent
-   components somewhere; lanes over rows, a component of all channels adjacent; or all components of
-   all channels; somehow. */
+/* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 4, 5 or 7
+   components that follow one another; lanes of adjacent components somewhere; lanes over rows, a
+   component of all channels adjacent; or all components of all channels; somehow. */
 typedef enum form {
     LINES,
     ONE,
