@@ -41,17 +41,6 @@ V_INLINE size_t weights_at(const source *s, size_t r)
     return listed(s->w_index, r) * s->w_row;
 }
 
-/* Weights of a source, and with w2 given the second ones where they are there. */
-V_INLINE void load_weights(const int nv, const source *s, size_t line, row_place at, v_real *w,
-                           v_real *w2)
-{
-    load_line(nv, s->w ? s->w + line : NULL, at, w);
-    if (w2)
-        clear_sums(vectors_of(nv), w2);
-    if (w2 && s->v2)
-        load_line(nv, s->w2 + line, at, w2);
-}
-
 /* nv vectors that come to be read later, while as many weights are. Only to the second-level cache,
    as they would drive what is in use from the first. */
 V_INLINE void fetch_weights(const bool placed, const int nv, const mix_job *m, const source *s,
@@ -71,29 +60,31 @@ V_INLINE void fetch_weights(const bool placed, const int nv, const mix_job *m, c
         __builtin_prefetch(line + v * V_LANES, 0, 2);
 }
 
-/* What is multiplied by M: v, w v, or w v + w2 v2 where v2 is there. */
+/* What is multiplied by M: v, w v, or w v + w2 v2. */
 typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
 
-/* nv vectors from element e of v on. */
+/* nv vectors from element e of v on. w2 stays in memory: with it in registers sums do not. */
 V_INLINE void operand(const weighing how, const int nv, const source *s, size_t e, row_place at,
-                      const v_real *w, const v_real *w2, v_real *to)
+                      const v_real *w, const real *w2, v_real *to)
 {
     V_UNROLL
     for (int v = 0; v < vectors_of(nv); v++) {
         to[v] = load_vector(nv, s->v + e + vector_at(v, s->tile), at, v);
         to[v] = how == PLAIN ? to[v] : to[v] * w[v];
     }
-    if (how != PAIRED || !s->v2)
+    if (how != PAIRED)
         return;
+    V_HIDE(w2);
     V_UNROLL
     for (int v = 0; v < vectors_of(nv); v++)
-        to[v] = v_fma(load_vector(nv, s->v2 + e + vector_at(v, s->tile), at, v), w2[v], to[v]);
+        to[v] = v_fma(load_vector(nv, s->v2 + e + vector_at(v, s->tile), at, v),
+                      load_vector(nv, w2 + v * V_LANES, at, v), to[v]);
 }
 
 /* acc += M a for kt results and nv vectors, over n components; all but n are literals, n may be. */
 V_INLINE void multiply(const weighing how, const int n, const int kt, const int nv, const source *s,
                        size_t e, row_place at, const real *M, size_t m_step, const v_real *w,
-                       const v_real *w2, v_real *acc)
+                       const real *w2, v_real *acc)
 {
     const int vectors = vectors_of(nv);
     V_UNROLL
@@ -133,7 +124,7 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
    row. */
 V_INLINE void add_source(const bool placed, const weighing how, const int n, const int kt,
                          const int nv, const source *s, int N, size_t r, row_place at, int k,
-                         const v_real *w, const v_real *w2, v_real *acc)
+                         const v_real *w, const real *w2, v_real *acc)
 {
     const real *M = s->M + (size_t)(k * T) + (placed ? 0 : r);
     const size_t m_step = (size_t)(N * T);
@@ -163,9 +154,10 @@ V_INLINE void mix_source(const int n, const bool placed, const int kt, const int
                          const weighing how, const mix_job *m, const source *s, size_t r,
                          row_place at, int k, v_real *acc)
 {
-    v_real w[MOST_VECTORS], w2[MOST_VECTORS];
-    load_weights(nv, s, (placed ? 0 : weights_at(s, r)) + lane_of(at), at, w,
-                 how == PAIRED ? w2 : NULL);
+    const size_t line = (placed ? 0 : weights_at(s, r)) + lane_of(at);
+    const real *w2 = how == PAIRED ? s->w2 + line : NULL;
+    v_real w[MOST_VECTORS];
+    load_line(nv, s->w ? s->w + line : NULL, at, w);
     if (k == 0)
         fetch_weights(placed, nv, m, s, r, lane_of(at));
 #define ADD(literal) add_source(placed, how, literal, kt, nv, s, m->n, r, at, k, w, w2, acc)
@@ -184,7 +176,6 @@ V_INLINE void mix_tile(const int only, const bool placed, const int kt, const in
                        int k)
 {
     const int vectors = vectors_of(nv);
-    const weighing how = only == ANY_PAIRED ? PAIRED : WEIGHTED;
     const bool fetches = m->fetch[0] && k == 0 && lane_of(at) == 0;
     v_real acc[SUMS];
     clear_sums(kt * vectors, acc);
@@ -194,12 +185,15 @@ V_INLINE void mix_tile(const int only, const bool placed, const int kt, const in
             fetch_operands(m, placed ? m->first + row : r);
         if (only <= 0) {
             for (const source *s = from; s < from + m->count; s++)
-                mix_source(ANY, placed, kt, nv, how, m, s, r, at, k, acc);
+                if (only == ANY_PAIRED && s->v2)
+                    mix_source(ANY, placed, kt, nv, PAIRED, m, s, r, at, k, acc);
+                else
+                    mix_source(ANY, placed, kt, nv, WEIGHTED, m, s, r, at, k, acc);
         } else if (only == ONE_AND_THREE) {
-            mix_source(1, placed, kt, nv, how, m, &from[0], r, at, k, acc);
-            mix_source(3, placed, kt, nv, how, m, &from[1], r, at, k, acc);
+            mix_source(1, placed, kt, nv, WEIGHTED, m, &from[0], r, at, k, acc);
+            mix_source(3, placed, kt, nv, WEIGHTED, m, &from[1], r, at, k, acc);
         } else {
-            mix_source(only, placed, kt, nv, how, m, from, r, at, k, acc);
+            mix_source(only, placed, kt, nv, WEIGHTED, m, from, r, at, k, acc);
         }
     }
     real *z = m->z + row * m->z_row + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;
@@ -394,7 +388,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     if (!of->z)
         return;
     v_real w[PAIR];
-    load_weights(nv, s, of->line, at, w, NULL);
+    load_line(nv, s->w ? s->w + of->line : NULL, at, w);
     if (k == 0)
         fetch_weights(true, nv, m, s, 0, of->line);
     real *z = of->z + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;

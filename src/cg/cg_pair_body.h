@@ -92,7 +92,7 @@ static void PAIR(pair, L1, L2)(size_t tiles, const real *x, size_t x_stride, con
     _Alignas(64) real ones[T];
     const real *coefficients = PAIR(coefficients, L1, L2);
     output o[DEGREE_COUNT];
-    HIDE(coefficients);
+    V_HIDE(coefficients); /* else whole vectors of them would be stored */
     begin(o, DEGREE_COUNT, LEAST_DEGREE, out, ones);
     const int top = largest_wanted(o, LEAST_DEGREE, DEGREE_COUNT);
     x += L1 * T;

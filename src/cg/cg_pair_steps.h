@@ -20,10 +20,6 @@ enum { SLOT = 2 * TILE_VECS };
 /* Products are read back from memory: kept in registers, they would be spilled in bad order. */
 #define FENCE(P) __asm__ volatile("" : : "r"(P) : "memory")
 
-/* Coefficients of unknown value: broadcast from one scalar each, where the compiler would store
-   whole vectors. */
-#define HIDE(pointer) __asm__("" : "+r"(pointer))
-
 /* Slots of the products of orders m1 and m2; where l1 = l2 of their sums and differences with m1
    and m2 exchanged. */
 typedef struct product {

@@ -54,6 +54,9 @@ typedef int32_t v_int __attribute__((vector_size(V_BYTES)));
 #else
 #define V_PIN(v) ((void)0)
 #endif
+/* What the pointer points at is read where it is used: the compiler does not know it from before.
+ */
+#define V_HIDE(pointer) __asm__("" : "+r"(pointer))
 
 V_INLINE v_real v_load(const real *p)
 {
