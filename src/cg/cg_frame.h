@@ -140,6 +140,12 @@ static inline bool e3tp_cg_is_forward(const frame *f)
     return !f->back && !f->second && !f->adds;
 }
 
+/* The backward pass itself: the same of blocks of gx and gy. */
+static inline bool e3tp_cg_is_backward(const frame *f)
+{
+    return f->back && !f->second && !f->p->factor_weights;
+}
+
 /* Whether a path has no part in what is under way. */
 static inline bool e3tp_cg_rests(const frame *f, size_t path)
 {

@@ -91,6 +91,15 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
                : E3TP_CG_BY_ROWS;
 }
 
+/* Whether an operand of a path is a scalar: its group comes first, as such kernels store to results
+   where nothing is yet, which others want cleared. */
+static bool is_scaling(const e3tp_cg_plan *g, size_t path, int target)
+{
+    const int *role = e3tp_cg_role[target];
+    return e3tp_cg_block(g->problem, path, role[0])->l == 0 ||
+           e3tp_cg_block(g->problem, path, role[1])->l == 0;
+}
+
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
 static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
 {
@@ -108,24 +117,30 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
     }
 }
 
-static bool is_connected(const e3tp_problem *p, uint32_t out)
+/* Whether some path adds to what it finds in block i of z, gx or gy: those that connect; to
+   gradients all whose lanes share operands. */
+static bool is_added_to(const e3tp_problem *p, int k, uint32_t i)
 {
     bool is = false;
-    for (size_t i = 0; i < p->npaths; i++)
-        is = is || (p->paths[i].out == out && e3tp_cg_connects(&p->paths[i]));
+    for (size_t at = 0; at < p->npaths; at++) {
+        const e3tp_coupling *c = &p->paths[at];
+        const bool adds = k == 2 ? e3tp_cg_connects(c) : c->mode != E3TP_UUU;
+        is = is || (e3tp_cg_block_index(c, k) == i && adds);
+    }
     return is;
 }
 
-/* Which members find nothing in their results yet; paths that connect add to what they find. */
-static void find_first_writers(e3tp_cg_plan *g)
+/* Which members find nothing in their results yet. */
+static void find_first_writers(e3tp_cg_plan *g, int target)
 {
-    for (size_t i = 0; i < g->ngroups[E3TP_CG_TO_Z]; i++) {
-        const e3tp_cg_group *group = &g->groups[E3TP_CG_TO_Z][i];
-        for (size_t k = group->first; k < group->first + group->count; k++) {
-            e3tp_cg_member *m = &g->order[E3TP_CG_TO_Z][k];
-            const uint32_t out = g->problem->paths[m->path].out;
-            m->first = !g->written[out] && !is_connected(g->problem, out);
-            g->written[out] |= m->first;
+    const int k = e3tp_cg_role[target][2];
+    for (size_t i = 0; i < g->ngroups[target]; i++) {
+        const e3tp_cg_group *group = &g->groups[target][i];
+        for (size_t at = group->first; at < group->first + group->count; at++) {
+            e3tp_cg_member *m = &g->order[target][at];
+            const uint32_t block = e3tp_cg_block_index(&g->problem->paths[m->path], k);
+            m->first = !g->written[k][block] && !is_added_to(g->problem, k, block);
+            g->written[k][block] |= m->first;
         }
     }
 }
@@ -186,15 +201,19 @@ static void finish_groups(e3tp_cg_plan *g)
         for (size_t i = g->ngroups[k]; i-- > 1;)
             if (go_alike(g, k, &g->groups[k][i - 1], &g->groups[k][i]))
                 g->groups[k][i - 1].alike += g->groups[k][i].alike;
-    find_first_writers(g);
+    for (int k = 0; k < E3TP_CG_TARGETS; k++)
+        find_first_writers(g, k);
 }
 
 e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why)
 {
     const size_t npaths = g->problem->npaths;
     bool *taken = e3tp_alloc(a, npaths, sizeof *taken);
-    g->written = e3tp_zalloc(a, g->problem->nblocks[2], sizeof *g->written);
-    bool ok = taken && g->written;
+    bool ok = taken;
+    for (int k = 0; k < 3; k++) {
+        g->written[k] = e3tp_zalloc(a, g->problem->nblocks[k], sizeof *g->written[k]);
+        ok = ok && g->written[k];
+    }
     for (int k = 0; k < E3TP_CG_TARGETS && ok; k++) {
         g->order[k] = e3tp_alloc(a, npaths, sizeof *g->order[k]);
         g->groups[k] = e3tp_alloc(a, npaths, sizeof *g->groups[k]);
@@ -202,9 +221,10 @@ e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         size_t at = 0;
         for (size_t i = 0; i < npaths && ok; i++)
             taken[i] = false;
-        for (size_t i = 0; i < npaths && ok; i++)
-            if (!taken[i] && !g->path[i].channels)
-                collect(g, k, i, taken, &at);
+        for (int scales = 1; scales >= 0 && ok; scales--)
+            for (size_t i = 0; i < npaths; i++)
+                if (!taken[i] && !g->path[i].channels && is_scaling(g, i, k) == scales)
+                    collect(g, k, i, taken, &at);
     }
     e3tp_free(a, taken);
     if (!ok)

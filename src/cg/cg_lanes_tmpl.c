@@ -159,6 +159,14 @@ static inline double coefficient(const frame *f, const e3tp_cg_member *m)
     return f->p->paths[m->path].has_weight && e3tp_cg_folds(f, m->path) ? 1 : m->c;
 }
 
+/* Whether nothing is yet where a member's results go. */
+static bool is_fresh(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
+                     const walk *way)
+{
+    const bool stores = target == E3TP_CG_TO_Z ? e3tp_cg_is_forward(f) : e3tp_cg_is_backward(f);
+    return stores && m->first && !way->again;
+}
+
 /* The kernel of the group's set, NULL if there is none. */
 static pair_set *set_of(const e3tp_cg_group *g, const e3tp_cg_member *m)
 {
@@ -201,7 +209,7 @@ static void run_set(const frame *f, pair_set *run, const e3tp_cg_group *g, const
     size_t z_stride = 0;
     for (size_t i = 0; i < g->count; i++) {
         const line_up to = block_at(f->v, &m[i], E3TP_CG_TO_Z, 2, way);
-        if (e3tp_cg_is_forward(f) && m[i].first && !way->again)
+        if (is_fresh(f, E3TP_CG_TO_Z, &m[i], way))
             clear_tiles(&m[i], to, way->tiles);
         z[m[i].place] = to.v + degree_of(&m[i]) * T;
         z_stride = to.stride;
@@ -247,11 +255,11 @@ static void weight_gradients(const frame *f, const e3tp_cg_group *g, const walk 
     for (size_t k = 0; k < g->count; k++) {
         const bool weighted = wants_weight_gradient(f, m[k].path);
         const line_up none = {NULL, 0}, u = {f->mid + at * T, lines * T};
+        const line_up gx = block_at(f->g, &m[k], to_x, 2, way);
+        if (f->r->gx && is_fresh(f, to_x, &m[k], way))
+            clear_tiles(&m[k], gx, way->tiles);
         const bool direct = f->r->gx && !e3tp_cg_rests(f, m[k].path);
-        out[k] = (result){weighted ? u
-                          : direct ? block_at(f->g, &m[k], to_x, 2, way)
-                                   : none,
-                          none, m[k].c};
+        out[k] = (result){weighted ? u : direct ? gx : none, none, m[k].c};
         at += weighted ? components_of(&m[k]) : 0;
     }
     contract_group(f, to_x, g, way, out);
@@ -306,7 +314,7 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
     for (size_t k = 0; k < g->count; k++) {
         out[k] = (result){block_at(results, &m[k], target, 2, way),
                           weight_line(f, m[k].path, way, 0), coefficient(f, &m[k])};
-        fresh = target == E3TP_CG_TO_Z && e3tp_cg_is_forward(f) && m[k].first && !way->again;
+        fresh = is_fresh(f, target, &m[k], way);
         if (e3tp_cg_rests(f, m[k].path))
             out[k].z = (line_up){NULL, 0};
         else if (fresh && !scaling)

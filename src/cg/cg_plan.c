@@ -309,18 +309,18 @@ static void choose_rows(e3tp_cg_plan *g)
     g->sum_rows = most(e3tp_round_up(fit, T), g->block_rows);
 }
 
-/* Tiles whose operands stay in a first-level cache of 32 KB, if they are enough to pay for the
-   calls; else all. */
+/* Tiles whose operands stay in a first-level cache of 32 KB, and not so few that calls take long;
+   where that would be several times what fits, all. */
 static void choose_tiles(e3tp_cg_plan *g)
 {
-    enum { FIRST_LEVEL = 32 << 10, LEAST = 12 };
+    enum { FIRST_LEVEL = 32 << 10, FEW = 12, PAYS = 32 };
     const e3tp_problem *p = g->problem;
     size_t lines = p->weights == E3TP_WEIGHTS_ROW ? p->npaths : 0;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->nblocks[k]; i++)
             lines += 2 * (size_t)p->blocks[k][i].l + 1;
     const size_t fit = FIRST_LEVEL / (64 * (lines + 1));
-    g->tiles_at_once = fit >= LEAST ? fit : SIZE_MAX;
+    g->tiles_at_once = fit < FEW ? SIZE_MAX : fit < PAYS ? PAYS : fit;
 }
 
 /* As many tiles of contractions as half a first-level cache holds, within limits: many tiles pay
@@ -472,7 +472,8 @@ void e3tp_cg_plan_destroy(e3tp_cg_plan *g, const e3tp_allocator *a)
         e3tp_free(a, g->shared[i].path);
         e3tp_free(a, g->shared[i].at);
     }
-    e3tp_free(a, g->written);
+    for (int k = 0; k < 3; k++)
+        e3tp_free(a, g->written[k]);
     e3tp_free(a, g->triples);
     e3tp_free(a, g->entries);
     e3tp_free(a, g->path);

@@ -123,7 +123,7 @@ typedef struct e3tp_cg_plan {
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
     bool y_lanes, y_rows;     /* forms of y that some path reads */
-    bool *written;            /* [blocks of z] some member is the first to write it */
+    bool *written[3];         /* [blocks of gx, gy, z] some member is the first to write it */
     e3tp_packed packed[4];    /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;        /* rows with results of their own */
     size_t sum_rows;          /* rows whose results are summed: more, as one row of z is kept */

@@ -25,16 +25,17 @@ static void clear(const frame *f, real *packed, int k)
     packing.clear(&f->plan->packed[k], f->p, k == 3 ? 1 : k, rows, packed);
 }
 
-/* Clears the blocks of z that paths add to; no member is the first to write them. */
-static void clear_results(const frame *f)
+/* Clears the blocks of z, gx or gy that paths add to; no member is the first to write them. */
+static void clear_added(const frame *f, real *packed, int k)
 {
-    const e3tp_packed *q = &f->plan->packed[2];
-    const size_t rows = f->sum ? 1 : f->n;
-    for (size_t i = 0; i < f->p->nblocks[2]; i++) {
-        const e3tp_block *b = &f->p->blocks[2][i];
-        const size_t count = e3tp_tile_count(f->plan->lanes, T, rows, b->mul);
-        for (size_t t = 0; t < count && !f->plan->written[i]; t++)
-            memset(f->v[2] + q->at[i] + t * q->stride[i], 0,
+    const e3tp_packed *q = &f->plan->packed[k];
+    const size_t rows = k == 2 && f->sum ? 1 : f->n;
+    for (size_t i = 0; i < f->p->nblocks[k]; i++) {
+        const e3tp_block *b = &f->p->blocks[k][i];
+        const size_t mul = q->copies ? q->copies : b->mul,
+                     count = e3tp_tile_count(f->plan->lanes, T, rows, mul);
+        for (size_t t = 0; t < count && !f->plan->written[k][i]; t++)
+            memset(packed + q->at[i] + t * q->stride[i], 0,
                    (2 * (size_t)b->l + 1) * T * sizeof(real));
     }
 }
@@ -242,7 +243,7 @@ static void forward_terms(frame f)
         f.v[2] = more && !common ? f.g[2] : z;
         scale_operands(&f);
         if (!f.adds)
-            clear_results(&f);
+            clear_added(&f, f.v[2], 2);
         E3TP_NAME(e3tp_cg_lanes)(&f, E3TP_CG_TO_Z);
         if (!common)
             visit_factors(&f, 2, more ? add_block : scale_block, f.v[2], z);
@@ -263,7 +264,7 @@ static void forward(const frame *f)
     } else if (f->whole) {
         E3TP_NAME(e3tp_cg_whole)(f);
     } else {
-        clear_results(f);
+        clear_added(f, f->v[2], 2);
         E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
         channel_paths(f);
     }
@@ -386,9 +387,11 @@ static void begin_gradients(const frame *f)
 {
     if (!f->in_place[2])
         pack_cotangent(f);
+    void (*const clear_lanes)(const frame *, real *, int) =
+        e3tp_cg_is_backward(f) ? clear_added : clear;
     if (!e3tp_cg_leaves_unpacked(f, 0))
-        clear(f, f->g[0], 0);
-    clear(f, f->g[1], 1);
+        clear_lanes(f, f->g[0], 0);
+    clear_lanes(f, f->g[1], 1);
     clear(f, f->g[3], 3);
 }
 
