@@ -207,34 +207,46 @@ V_INLINE void small_in(const int l, const int nv, const turning *k, view from, r
     }
 }
 
+V_INLINE void put(const bool adds, real *to, v_real a)
+{
+    v_storeu(to, adds ? v_loadu(to) + a : a);
+}
+
+/* By a column of a block, n elements apart: lines of x, two apart. */
+V_INLINE void turned_line(const int n, const int nv, const real *M, v_real (*x)[4], v_real *sum)
+{
+    V_UNROLL
+    for (int i = 0; i < n; i++) {
+        const v_real c = v_set1(M[i * n]);
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            sum[v] = i ? v_fma(c, x[2 * i][v], sum[v]) : c * x[0][v];
+    }
+}
+
 V_INLINE void small_out(const bool adds, const int l, const int nv, const turning *k,
                         const real *from, view to, size_t at)
 {
-    v_real t[2 * MOST_SMALL + 1][4];
+    v_real x[2 * MOST_SMALL + 1][4], even[4], odd[4];
     V_UNROLL
-    for (int r = 0; r <= 2 * l; r++) {
-        const int odd = r % 2, n = l + 1 - odd;
-        const real *M = (odd ? k->odd : k->even) + r / 2;
+    for (int r = 0; r <= 2 * l; r++)
         V_UNROLL
-        for (int i = 0; i < n; i++)
-            V_UNROLL
+    for (int v = 0; v < nv; v++)
+        x[r][v] = v_load(from + (size_t)r * S + at + (size_t)(v * V_LANES));
+    turned_line(l + 1, nv, k->even, x, even);
+    V_UNROLL
+    for (int v = 0; v < nv; v++)
+        put(adds, component(to, 0, at + (size_t)(v * V_LANES)), even[v]);
+    V_UNROLL
+    for (int m = 1; m <= l; m++) {
+        const v_real c = v_set1(k->cosines[m]), s = v_set1(k->sines[m]);
+        turned_line(l + 1, nv, k->even + m, x, even);
+        turned_line(l, nv, k->odd + m - 1, x + 1, odd);
+        V_UNROLL
         for (int v = 0; v < nv; v++) {
-            const real *x = from + (size_t)(2 * i + odd) * S + at + (size_t)(v * V_LANES);
-            t[r][v] = v_fma(v_set1(M[i * n]), v_load(x), i ? t[r][v] : v_zero());
-        }
-    }
-    V_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const size_t c = at + (size_t)(v * V_LANES);
-        real *zero = component(to, 0, c);
-        v_storeu(zero, adds ? v_loadu(zero) + t[0][v] : t[0][v]);
-        V_UNROLL
-        for (int m = 1; m <= l; m++) {
-            const v_real cosine = v_set1(k->cosines[m]), sine = v_set1(k->sines[m]);
-            real *plus = component(to, m, c), *minus = component(to, -m, c);
-            const v_real x = adds ? v_loadu(plus) : v_zero(), y = adds ? v_loadu(minus) : v_zero();
-            v_storeu(plus, v_fnma(sine, t[2 * m - 1][v], v_fma(cosine, t[2 * m][v], x)));
-            v_storeu(minus, v_fma(sine, t[2 * m][v], v_fma(cosine, t[2 * m - 1][v], y)));
+            const size_t channel = at + (size_t)(v * V_LANES);
+            put(adds, component(to, m, channel), v_fnma(s, odd[v], c * even[v]));
+            put(adds, component(to, -m, channel), v_fma(s, even[v], c * odd[v]));
         }
     }
 }
