@@ -273,7 +273,7 @@ static size_t most(size_t a, size_t b)
    ENOUGH cost more by calls and matrices of shared y that are not full than by misses: then so
    many, within `most_bytes`. */
 static const size_t block_bytes = (size_t)256 << 10, most_bytes = (size_t)2 << 20;
-enum { MOST_TILES = 16, ENOUGH = 16, MOST_ROWS = 64, MOST_SUMMED = 32 };
+enum { MOST_TILES = 16, ENOUGH = 16, MOST_ROWS = 64 };
 
 static size_t fit_rows(size_t bytes, size_t row_elements, const e3tp_problem *p)
 {
@@ -305,7 +305,7 @@ static void choose_rows(e3tp_cg_plan *g)
     fit = fit > ENOUGH ? e3tp_round_up(fit, T) : fit;
     g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
     fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
-    fit = fit > MOST_SUMMED ? MOST_SUMMED : fit;
+    fit = fit > MOST_ROWS ? MOST_ROWS : fit;
     g->sum_rows = most(e3tp_round_up(fit, T), g->block_rows);
 }
 
