@@ -367,8 +367,8 @@ static void run_group(const results *q, size_t g)
         y_gradients(q, g);
 }
 
-/* Block i of z or gx: packed, the caller's, or staged. Field by field. */
-static void set_results(results *q, const frame *f, size_t i)
+/* Block i of z or gx, group g of the rows: packed, the caller's, or staged. Field by field. */
+static void set_results(results *q, const frame *f, size_t i, size_t g)
 {
     const int k = f->back ? 0 : 2;
     const e3tp_cg_list *list = &f->plan->shared[f->back];
@@ -377,7 +377,8 @@ static void set_results(results *q, const frame *f, size_t i)
     q->path = list->path + list->at[i];
     q->count = list->at[i + 1] - list->at[i];
     q->wanted = !f->back || f->r->gx;
-    q->fresh = q->wanted && e3tp_cg_leaves_unpacked(f, k);
+    const bool first = e3tp_cg_packs_sum(f) && k == 2 && g == 0;
+    q->fresh = q->wanted && (first || e3tp_cg_leaves_unpacked(f, k));
     q->staged = q->wanted && stages_results(f);
     if (q->staged) {
         q->to.v = f->mid;
@@ -396,7 +397,7 @@ void E3TP_NAME(e3tp_cg_channels)(const frame *f)
     for (size_t g = 0; g < groups_of(f); g++)
         for (size_t i = 0; i < blocks; i++) {
             results q;
-            set_results(&q, f, i);
+            set_results(&q, f, i, g);
             if (q.count || q.fresh)
                 run_group(&q, g);
         }

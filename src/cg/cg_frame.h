@@ -133,6 +133,12 @@ static inline bool e3tp_cg_leaves_unpacked(const frame *f, int k)
     return f->direct && (k == 0 ? f->r->sx : f->r->sz) != 0;
 }
 
+/* Whether the row of z that takes all sums is kept packed, where others never are. */
+static inline bool e3tp_cg_packs_sum(const frame *f)
+{
+    return f->direct && f->sum && !f->sum_direct;
+}
+
 /* The forward pass itself: blocks of z that some member is the first to write are not cleared, and
    lines of weights hold the coefficients too, where lanes kernels add to z. */
 static inline bool e3tp_cg_is_forward(const frame *f)

@@ -256,7 +256,11 @@ static void forward(const frame *f)
 {
     pack_operands(f);
     if (f->direct) {
+        if (e3tp_cg_packs_sum(f) && f->plan->folded)
+            clear(f, f->v[2], 2);
         channel_paths(f);
+        if (e3tp_cg_packs_sum(f))
+            unpack_sum(f, f->v[2], f->g[2]);
         return;
     }
     if (f->p->factor_weights) {
@@ -535,9 +539,9 @@ static frame frame_of(const e3tp_cg_plan *plan, const e3tp_rows *r, real *at)
 
 /* Overlaps of folded paths load a vector for each multiplication or two: lines that no whole tiles
    make up, whose vectors lie in two lines of the cache, are packed for them. */
-static void set_direct(frame *f, bool direct)
+static void set_direct(frame *f)
 {
-    f->direct = direct;
+    const bool direct = f->direct = f->plan->direct;
     const bool overlaps = f->back && f->plan->folded;
     const bool *reads = overlaps ? f->plan->whole : f->plan->ir_mul;
     f->in_place[0] = direct && reads[0] && !(f->r->ix && f->back);
@@ -574,7 +578,7 @@ static void run(const e3tp_cg_plan *plan, e3tp_pass pass, const e3tp_rows *r, vo
     f.sum_direct = f.sum && plan->direct && plan->ir_mul[2];
     f.back = pass == E3TP_BACKWARD;
     set_own(&f, scratch);
-    set_direct(&f, plan->direct && (!f.sum || f.sum_direct));
+    set_direct(&f);
     if (pass == E3TP_FORWARD) {
         set_whole(&f);
         forward(&f);
@@ -595,7 +599,7 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
     own.second = true;
     own.sum = plan->direct && sums_rows(plan, r);
     own.sum_direct = own.sum && plan->ir_mul[2];
-    set_direct(&own, plan->direct);
+    set_direct(&own);
     frame tangent = own;
     e3tp_rows rows = *r;
     rows.x = t->x, rows.y = t->y, rows.w = t->w;
