@@ -50,6 +50,7 @@ static e3tp_cg_member member_of(const e3tp_cg_plan *g, int target, size_t path)
                         .l = {la, lb},
                         .place = t->l[role[2]] - abs(la - lb),
                         .by_pair = e3tp_cg_has_pair(la, lb),
+                        .scales = e3tp_cg_has_pair(la, lb) && (la == 0 || lb == 0),
                         .c = g->problem->paths[path].coeff * t->sign[target]};
     for (int i = 0; i < 3; i++) {
         const uint32_t block = e3tp_cg_block_index(&g->problem->paths[path], role[i]);
@@ -91,15 +92,6 @@ static e3tp_cg_walk walk_of(const e3tp_cg_plan *g, size_t path)
                : E3TP_CG_BY_ROWS;
 }
 
-/* Whether an operand of a path is a scalar: its group comes first, as such kernels store to results
-   where nothing is yet, which others want cleared. */
-static bool is_scaling(const e3tp_cg_plan *g, size_t path, int target)
-{
-    const int *role = e3tp_cg_role[target];
-    return e3tp_cg_block(g->problem, path, role[0])->l == 0 ||
-           e3tp_cg_block(g->problem, path, role[1])->l == 0;
-}
-
 /* Takes the paths that no group holds yet and that fit the group of path `first`. */
 static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size_t *at)
 {
@@ -115,6 +107,15 @@ static void collect(e3tp_cg_plan *g, int target, size_t first, bool *taken, size
         g->order[target][(*at)++] = member_of(g, target, i);
         group->count++;
     }
+}
+
+/* Those that scale come first: they store their results where nothing is yet, which others want
+   cleared. */
+static void collect_all(e3tp_cg_plan *g, int target, bool scales, bool *taken, size_t *at)
+{
+    for (size_t i = 0; i < g->problem->npaths; i++)
+        if (!taken[i] && !g->path[i].channels && member_of(g, target, i).scales == scales)
+            collect(g, target, i, taken, at);
 }
 
 /* Whether some path adds to what it finds in block i of z, gx or gy: those that connect; to
@@ -172,7 +173,7 @@ static void find_set(const e3tp_cg_plan *g, int target, e3tp_cg_group *group)
     const e3tp_cg_member *m = &g->order[target][group->first];
     const int l1 = m->l[0], l2 = m->l[1];
     int odd = 0;
-    if (!m->by_pair || l1 == 0 || l2 == 0 || e3tp_cg_connects(&g->problem->paths[m->path]) ||
+    if (!m->by_pair || m->scales || e3tp_cg_connects(&g->problem->paths[m->path]) ||
         !in_order(m, group->count))
         return;
     for (size_t i = 0; i < group->count; i++) {
@@ -222,9 +223,7 @@ e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_m
         for (size_t i = 0; i < npaths && ok; i++)
             taken[i] = false;
         for (int scales = 1; scales >= 0 && ok; scales--)
-            for (size_t i = 0; i < npaths; i++)
-                if (!taken[i] && !g->path[i].channels && is_scaling(g, i, k) == scales)
-                    collect(g, k, i, taken, &at);
+            collect_all(g, k, scales, taken, &at);
     }
     e3tp_free(a, taken);
     if (!ok)

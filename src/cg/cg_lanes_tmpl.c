@@ -308,7 +308,6 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         weight_gradients_by_part(f, g, way);
         return;
     }
-    const bool scaling = m->by_pair && (m->l[0] == 0 || m->l[1] == 0);
     bool fresh = false;
     result out[MOST_PLACES];
     for (size_t k = 0; k < g->count; k++) {
@@ -317,10 +316,10 @@ static void run_group(const frame *f, e3tp_cg_target target, const e3tp_cg_group
         fresh = is_fresh(f, target, &m[k], way);
         if (e3tp_cg_rests(f, m[k].path))
             out[k].z = (line_up){NULL, 0};
-        else if (fresh && !scaling)
+        else if (fresh && !m->scales)
             clear_tiles(&m[k], out[k].z, way->tiles);
     }
-    if (scaling)
+    if (m->scales)
         run_scaling(f, target, m, way, out, fresh);
     else
         contract_group(f, target, g, way, out);

@@ -69,6 +69,7 @@ typedef struct e3tp_cg_member {
     int l[2];              /* degrees of the operands */
     int place;             /* of the result's degree among those of the operands */
     bool by_pair;          /* the operands have a kernel of cg_pairs.h */
+    bool scales;           /* and one of them is a scalar: the kernel can store its result */
     bool first;            /* no path before it writes to its result */
     double c;              /* coefficient, with the sign of the tensor against that of cg_pairs.h */
 } e3tp_cg_member;

@@ -225,6 +225,21 @@ static void unpack_sum(const frame *f, real *sums, real *row)
         z[i] += row[i];
 }
 
+/* Packed z that kernels add to; a sum is stored by what comes first, unless paths are folded. */
+static void begin_output(const frame *f, real *z)
+{
+    if (!e3tp_cg_packs_sum(f) || f->plan->folded)
+        clear(f, z, 2);
+}
+
+static void end_output(const frame *f, real *z, real *row)
+{
+    if (f->sum)
+        unpack_sum(f, z, row);
+    else
+        unpack(f, 2, z, f->r->z, f->r->sz);
+}
+
 /* x and y with the factors of the term. */
 static void scale_operands(const frame *f)
 {
@@ -256,11 +271,11 @@ static void forward(const frame *f)
 {
     pack_operands(f);
     if (f->direct) {
-        if (e3tp_cg_packs_sum(f) && f->plan->folded)
-            clear(f, f->v[2], 2);
+        if (e3tp_cg_packs_sum(f))
+            begin_output(f, f->v[2]);
         channel_paths(f);
         if (e3tp_cg_packs_sum(f))
-            unpack_sum(f, f->v[2], f->g[2]);
+            end_output(f, f->v[2], f->g[2]);
         return;
     }
     if (f->p->factor_weights) {
@@ -272,10 +287,8 @@ static void forward(const frame *f)
         E3TP_NAME(e3tp_cg_lanes)(f, E3TP_CG_TO_Z);
         channel_paths(f);
     }
-    if (f->sum)
-        unpack_sum(f, f->v[2], f->g[2]);
-    else if (!f->in_place[2])
-        unpack(f, 2, f->v[2], f->r->z, f->r->sz);
+    if (!f->in_place[2])
+        end_output(f, f->v[2], f->g[2]);
 }
 
 static void lane_gradients(const frame *f, bool x, bool y)
@@ -491,7 +504,7 @@ static void second_order(const frame *own, const frame *tangent)
     pack_operands(tangent);
     const bool packs_z = r->z && !e3tp_cg_leaves_unpacked(own, 2) && !own->sum_direct;
     if (packs_z)
-        clear(own, own->g[2], 2);
+        begin_output(own, own->g[2]);
     if (gradients)
         begin_gradients(own);
     if (r->gw)
@@ -500,10 +513,8 @@ static void second_order(const frame *own, const frame *tangent)
         run_direct(own);
     else
         run_terms(own, tangent);
-    if (packs_z && own->sum)
-        unpack_sum(own, own->g[2], own->v[2]);
-    else if (packs_z)
-        unpack(own, 2, own->g[2], r->z, r->sz);
+    if (packs_z)
+        end_output(own, own->g[2], own->v[2]);
     if (r->gw)
         unpack_weight_gradients(own);
     if (gradients)
