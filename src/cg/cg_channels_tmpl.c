@@ -256,6 +256,8 @@ static void set_job(mix_job *m, const results *q, const batch *t, bool first)
     m->z_step = q->to.step;
     for (size_t i = 0; i < t->count; i++)
         m->paired = m->paired || t->from[i].v2;
+    while (m->opens < t->count && t->from[m->opens].only_gw)
+        m->opens++;
     if (f->back && q->count) {
         const block_lines x = frame_lines(f, q->path[0], 0);
         m->x_row = x.row, m->x_tile = x.tile, m->x_step = x.step;
@@ -281,6 +283,22 @@ static void fetch_operands(const results *q, size_t g, mix_job *m)
     }
 }
 
+static void run_rows(const results *q, const mix_job *m)
+{
+    const frame *f = q->f;
+    if (f->back && m->count && (q->wanted || f->r->gw)) /* no gw: the same bits of gx */
+        kernels.mix_back(m);
+    if (!q->wanted || (f->back && m->opens < m->count))
+        return;
+    if (f->back && m->count) { /* all for gw alone */
+        mix_job nothing = *m;
+        nothing.count = 0;
+        kernels.mix(&nothing);
+    } else {
+        kernels.mix(m);
+    }
+}
+
 /* Rows of a group. */
 static void run_batch(const results *q, const batch *t, size_t g, bool first, bool last)
 {
@@ -296,10 +314,7 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
         m.rows = min_of(at_once, rows - m.first);
         if (q->wanted)
             m.z = q->to.v + (q->staged ? 0 : (g * T + m.first) * q->to.row);
-        if (f->back && t->count && (q->wanted || f->r->gw)) /* no gw: the same bits of gx */
-            kernels.mix_back(&m);
-        else if (q->wanted)
-            kernels.mix(&m);
+        run_rows(q, &m);
         if (q->staged && last)
             unpack_results(f, q->b, f->mid, q->to.tile, g * T + m.first, m.rows);
     }

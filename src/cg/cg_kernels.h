@@ -77,13 +77,15 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      rest      lanes of one tile more, that nothing is read or written beyond: 0 .. T - 1
      sum       all rows add to one row of z, ascending
      fresh     z is written, else added to
+     opens     mix_back: the first source that is not only_gw; it writes z where that is fresh
      paired    some sources have v2; not for mix_back
      x_row, x_tile, x_step  of all x, rows as of v
      fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
                with each row */
 #define E3TP_CG_MIX(real, source)            \
     {                                        \
-        size_t first, rows, tiles, count;    \
+        size_t first, rows, tiles;           \
+        size_t count, opens;                 \
         const source *from;                  \
         int rest;                            \
         int n, sum, fresh, paired;           \

@@ -453,7 +453,7 @@ V_INLINE visit place_visit(const mix_job *m, size_t i, size_t row)
 {
     const source *s = &m->from[i];
     const size_t r = m->first + row;
-    visit of = {.first = m->fresh && i == 0};
+    visit of = {.first = m->fresh && i == m->opens};
     place_source(s, r, &of.s);
     of.s.x = s->x + r * m->x_row;
     of.s.gw = s->gw ? s->gw + r * s->gw_row : NULL;

@@ -82,8 +82,8 @@ typedef struct e3tp_cg_path {
     size_t lines, line_step, run;   /* folded: the first is its number among weighted paths */
     size_t member[E3TP_CG_TARGETS]; /* its place in the orders */
     bool channels;                  /* channels share y; else each lane has operands of its own */
-    bool in_place; /* the caller's weights serve as lines */
-    bool joined;   /* lanes over rows: weights that all rows share join channels, no lines */
+    bool in_place;                  /* the caller's weights serve as lines */
+    bool joined; /* lanes over rows: weights that all rows share join channels, no lines */
 } e3tp_cg_path;
 
 /* Where a worker's scratch holds what, in elements. */
@@ -123,7 +123,7 @@ typedef struct e3tp_cg_plan {
     e3tp_cg_group *groups[E3TP_CG_TARGETS];
     size_t ngroups[E3TP_CG_TARGETS];
     e3tp_lanes lanes;
-    bool y_lanes, y_rows;     /* forms of y that some path reads */
+    bool y_lanes, y_rows;     /* forms of y that are read */
     bool *written[3];         /* [blocks of gx, gy, z] some member is the first to write it */
     e3tp_packed packed[4];    /* x, y, z in `lanes`; y with lanes over rows */
     size_t block_rows;        /* rows with results of their own */

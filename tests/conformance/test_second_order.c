@@ -262,6 +262,8 @@ START_TEST(every_problem)
     static const e3tp_layout layouts[][3] = {{E3TP_MUL_IR, E3TP_MUL_IR, E3TP_MUL_IR},
                                              {E3TP_BATCH_LAST, E3TP_IR_MUL, E3TP_BATCH_LAST},
                                              {E3TP_IR_MUL, E3TP_BATCH_LAST, E3TP_MUL_IR}};
+    /* Lanes over rows; over channels, with a rest beyond the whole tiles of either type. */
+    static const size_t few = 3, many[2] = {24, 20};
     int ran = 0;
     unsigned i = 0;
     for (int kind = 0; kind < PROBLEMS; kind++)
@@ -270,7 +272,7 @@ START_TEST(every_problem)
                 for (int again = 0; again < 2; again++, i++) {
                     problem q = {.kind = (problem_kind)kind,
                                  .method = method_at(_i),
-                                 .mul = again ? 3 : 17,
+                                 .mul = again ? few : many[t],
                                  .dtype = t ? E3TP_F64 : E3TP_F32,
                                  .isa = tier,
                                  .weights = (e3tp_weights)weights,

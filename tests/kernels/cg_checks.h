@@ -191,7 +191,7 @@ static void NAME(make_sources)(mix_shape s, SOURCE *from)
                            .gw = s.weighted ? NAME(memory)[5] + i * tiles * T : NULL,
                            .gw_row = s.count * tiles * T + 1,
                            .gw_past = i % 3 == 1,
-                           .only_gw = i == 2};
+                           .only_gw = s.count > 1 && i == (s.packed ? 0 : 2)};
         from[i].gw_from = !s.fresh ? NULL : i % 2 ? NAME(memory)[4] + 7 : from[i].gw;
         from[i].gw_from_row = i % 2 ? 0 : from[i].gw_row;
     }
@@ -206,6 +206,7 @@ static MIX NAME(job)(mix_shape s, const SOURCE *from)
                    .tiles = s.lanes / T,
                    .rest = (int)(s.lanes % T),
                    .count = s.count,
+                   .opens = s.count > 1 && s.packed,
                    .from = from,
                    .n = s.n,
                    .sum = s.sum,
