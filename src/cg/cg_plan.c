@@ -154,6 +154,7 @@ static void choose_forms(e3tp_cg_plan *g)
     const e3tp_problem *p = g->problem;
     g->lanes = choose_lanes(p);
     g->direct = p->npaths > 0;
+    g->y_lanes = p->factor_weights; /* without paths, too */
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].in_place = reads_in_place(g, i);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Zero batch, zero multiplicities, empty irreps, no paths: legal. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "e3tp/e3tp.h"
@@ -123,6 +124,41 @@ START_TEST(gaunt_without_degrees_or_channels)
 }
 END_TEST
 
+/* Factors of operands that no path reads: their gradients are zero, whatever scratch holds. */
+START_TEST(no_paths_between_signals)
+{
+    const int l[2] = {0, 1};
+    enum { ROWS = 3, C = 20, WIDTH = 2 * 2 * C };
+    for (int method = 0; e3tp_method_name(method + 1); method++) {
+        e3tp_desc *d;
+        e3tp_plan *p;
+        ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_BRACKET), E3TP_OK);
+        e3tp_desc_set_degrees(d, E3TP_X, l, 2);
+        e3tp_desc_set_degrees(d, E3TP_Y, l, 2);
+        e3tp_desc_set_degrees(d, E3TP_Z, l, 1);
+        e3tp_desc_set_channels(d, C);
+        e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+        e3tp_desc_set_method(d, (e3tp_method)(method + 1));
+        if (e3tp_method_serves((e3tp_method)(method + 1), E3TP_OP_BRACKET)) {
+            ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+            ck_assert_int_eq((int)e3tp_plan_width(p, E3TP_W), WIDTH);
+            float x[ROWS * 4 * C] = {0}, gx[ROWS * 4 * C], w[ROWS * WIDTH] = {0}, gw[ROWS * WIDTH];
+            e3tp_buffers b = e3tp_buffers_init(ROWS);
+            b.x = x, b.y = x, b.w = w, b.gz = x, b.gx = gx, b.gw = gw;
+            const size_t bytes = e3tp_plan_work_bytes(p, E3TP_BACKWARD, ROWS);
+            b.work = aligned_alloc(64, (bytes + 63) / 64 * 64);
+            memset(b.work, 0xff, bytes);
+            ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
+            for (int i = 0; i < ROWS * WIDTH; i++)
+                ck_assert(gw[i] == 0);
+            free(b.work);
+            e3tp_plan_destroy(p);
+        }
+        e3tp_desc_destroy(d);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("empty");
@@ -133,6 +169,7 @@ int main(void)
     tcase_add_test(t, zero_batch);
     tcase_add_test(t, zero_batch_last);
     tcase_add_test(t, gaunt_without_degrees_or_channels);
+    tcase_add_test(t, no_paths_between_signals);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
