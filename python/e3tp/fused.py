@@ -165,6 +165,8 @@ class SHConvolution(Connected):
             _lib.choice(name, places[slot], PLACES)
         if self._table:
             self._check_table(product)
+        elif not product.weight_numel:
+            places["w"] = "edge"
         self._connect(product, places, scale, weight_dtype, makers, form, m_max)
         if self._table:
             self._row["w"] = self._table.table.shape[-2:]

@@ -187,8 +187,9 @@ static void add_step(const e3tp_rotated *p, size_t path, e3tp_rotated_step *step
     for (size_t i = path; i < q->npaths; i++) {
         if (!joins(q, c, &q->paths[i]))
             continue;
-        const int l = q->blocks[1][q->paths[i].in2].l, expected = least_harmonic(r);
-        r->regular = r->regular && l == expected + 2 * (int)r->count++;
+        const int l = q->blocks[1][q->paths[i].in2].l;
+        r->regular = r->regular && l == least_harmonic(r) + 2 * (int)r->count;
+        r->count++;
         paths[(*sources)++] = i;
     }
 }

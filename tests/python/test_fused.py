@@ -108,7 +108,7 @@ def cases():
 class Forms(unittest.TestCase):
     """A product whose paths are summed, in the frame of each edge and as any other."""
 
-    def product(self):
+    def product(self, order=lambda paths: paths):
         irreps, lmax = "6x0e+6x1o+6x2e", 3
         paths = [
             (i, j, k, "uvu", True)
@@ -118,11 +118,20 @@ class Forms(unittest.TestCase):
             if abs(i - j) <= k <= i + j and (i + j + k) % 2 == 0
         ]
         harmonics = e3tp.Irreps.spherical_harmonics(lmax)
+        paths = order(paths)
         return lmax, e3tp.TensorProduct(irreps, harmonics, irreps, paths, shared_weights=False, dtype=np.float64)
 
     def test_same(self):
+        self.check_same(*self.product())
+
+    def test_order_of_paths(self):
+        shuffled = np.random.default_rng(5).permutation
+        for order in (lambda paths: paths[::-1], lambda paths: [paths[n] for n in shuffled(len(paths))]):
+            self.check_same(*self.product(order))
+        self.check_same(*self.product(lambda paths: paths + paths[:5]))
+
+    def check_same(self, lmax, product):
         graph, vectors = e3tp.Graph(*random_edges(), NODES), random_vectors()
-        lmax, product = self.product()
         x, gz = RNG.normal(size=(NODES, product.irreps_in1.dim)), RNG.normal(size=(NODES, product.irreps_out.dim))
         w = RNG.normal(size=(EDGES, product.weight_numel))
         dx, dv, dw = (RNG.normal(size=a.shape) for a in (x, vectors, w))
@@ -180,6 +189,13 @@ class Forms(unittest.TestCase):
 
 
 class Values(unittest.TestCase):
+    def test_no_weights(self):
+        product = e3tp.TensorProduct("2x0e", "0e", "2x0e", [(0, 0, 0, "uvu", False)], shared_weights=False)
+        graph, vectors = e3tp.Graph([0, 0], [0, 1], 1, 2), np.eye(3, dtype=np.float32)[:2]
+        conv = e3tp.SHConvolution(product, 0, w_at="type")
+        z = conv(graph, np.float32([[1, 2], [3, 5]]), vectors)
+        np.testing.assert_allclose(z, [[4, 7]], rtol=1e-6)
+
     def test_stored(self):
         for case in cases():
             with self.subTest(case.name):
