@@ -287,8 +287,8 @@ E3TP_API e3tp_status e3tp_desc_set_dtype(e3tp_desc *d, e3tp_dtype t); /* default
 E3TP_API e3tp_status
 e3tp_desc_set_weights(e3tp_desc *d, e3tp_weights kind); /* default: SHARED for products with
                                                             weighted paths, NONE for signals */
-/* TENSOR_PRODUCT; default BY_CHANNEL. BY_PATH: a row of weights is one number for each weighted
-   path whose blocks have channels, in the order of the paths. */
+/* TENSOR_PRODUCT; default BY_CHANNEL. BY_PATH: a row of weights is one number for each path that
+   has weights BY_CHANNEL, in the order of the paths. */
 E3TP_API e3tp_status e3tp_desc_set_weight_shape(e3tp_desc *d, e3tp_weight_shape shape);
 E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
                                           e3tp_layout l);               /* default MUL_IR */

@@ -73,7 +73,7 @@ class TensorProduct(Plan):
     irrep_normalization   "component" | "norm" | "none"
     path_normalization    "element" | "path" | "none"
     shared_weights        True: w is (weight_numel,); False: it carries batch axes, (..., weight_numel)
-    weights               "channel": e3nn's; "path": one scalar for each weighted instruction whose blocks have channels
+    weights               "channel": e3nn's; "path": one scalar for each instruction that has such
     batch_hint            rows per call to plan for
     dtype                 of every array, float32 or float64; nothing is cast
     layout                "mul_ir" | "ir_mul" | "batch_last" ((dim, batch...), the batch innermost), or one per operand

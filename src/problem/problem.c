@@ -193,8 +193,8 @@ static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const
         const path_shape shape = path_shape_of(p, q);
         const double coeff = coefficient(p, s, q);
         p->user[p->nuser++] = (e3tp_user_path){{q->in1, q->in2, q->out}, coeff};
-        if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0)
-            continue;
+        if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0 || shape.count == 0)
+            continue; /* no channels, or no pairs of them */
         const size_t count = q->has_weight ? shape.count : 0;
         p->paths[p->npaths++] = (e3tp_coupling){
             q->in1, q->in2, q->out, q->mode, q->has_weight != 0, coeff, p->weight_numel, count};

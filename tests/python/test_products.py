@@ -154,6 +154,16 @@ class Values(Case):
         np.add.at(want, index, each)
         np.testing.assert_allclose(gw, want, atol=1e-12)
 
+    def test_weights_by_path_without_pairs(self):
+        # one channel has no pairs, and e3nn no weights for them
+        paths = [(0, 0, 0, "u<vw", True), (0, 0, 1, "uvuv", True)]
+        with e3tp.TensorProduct("1e", "1e", "40x1e+2e", paths, weights="path", dtype=np.float64) as tp:
+            x, y = rng.standard_normal((2, 6, 3))
+            self.assertEqual(tp.weight_numel, 1)
+            np.testing.assert_allclose(tp(x, y, np.ones(1)), product(tp, x, y, np.ones(1)), atol=1e-13)
+        with e3tp.TensorProduct("1e", "1e", "40x1e", paths[:1], weights="path", dtype=np.float64) as tp:
+            self.assertEqual((tp.weight_numel, abs(tp(x, y)).max()), (0, 0))
+
     def test_table_of_weights(self):
         with plan(shared_weights=False) as tp:
             table, index = rng.standard_normal((3, tp.weight_numel)), np.array([2, 0, 2, 2, 1])
