@@ -286,6 +286,7 @@ void E3TP_NAME(e3tp_cg_folded)(const frame *f)
         q.results = at;
         q.sources = at + q.class->N;
         q.at = (const real **)(q.sources + 2 * q.class->n);
-        run_class(&q);
+        if (q.mul)
+            run_class(&q);
     }
 }

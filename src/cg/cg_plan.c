@@ -305,7 +305,7 @@ static void choose_rows(e3tp_cg_plan *g)
     }
     fit = fit > ENOUGH ? e3tp_round_up(fit, T) : fit;
     g->block_rows = fit > MOST_ROWS ? MOST_ROWS : fit;
-    fit = g->y_lanes ? 0 : fit_rows(block_bytes, in, p);
+    fit = g->y_rows && !g->y_lanes ? fit_rows(block_bytes, in, p) : 0;
     fit = fit > MOST_ROWS ? MOST_ROWS : fit;
     g->sum_rows = most(e3tp_round_up(fit, T), g->block_rows);
 }
@@ -354,6 +354,19 @@ static void size_joined(e3tp_cg_plan *g, size_t n3, size_t mo)
              ((E3TP_CG_JOINED + mo) * sizeof(e3tp_cg_component_f64) + most_room) / element);
 }
 
+/* Blocks that no path gives to are staged, too. */
+static void size_staged(e3tp_cg_plan *g)
+{
+    const e3tp_problem *p = g->problem;
+    const size_t T = e3tp_tile_lanes(p), room = E3TP_CG_STAGED / e3tp_dtype_size(p->dtype);
+    for (int k = 0; k < 3; k += 2)
+        for (size_t i = 0; i < p->nblocks[k]; i++) {
+            const e3tp_block *b = &p->blocks[k][i];
+            const size_t row = (2 * (size_t)b->l + 1) * ((b->mul + T - 1) / T * T);
+            g->max_middle = most(g->max_middle, room + row);
+        }
+}
+
 static void choose_scratch(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
@@ -376,6 +389,8 @@ static void choose_scratch(e3tp_cg_plan *g)
             g->max_middle = most(g->max_middle, n3 * T * groups);
         }
     }
+    if (g->direct)
+        size_staged(g);
     if (g->folded)
         e3tp_cg_size_classes(g);
 }
