@@ -40,7 +40,8 @@ static size_t arguments_of(const e3tp_executor *p, argument a[MOST_ARGUMENTS])
         a[n++] = (argument){OP_W, 0, e3tp_op_width(p, OP_W)};
     for (int k = 0; k < 3 && q->factor_weights; k++) {
         const size_t next = e3tp_problem_factors(q, 0, k + 1);
-        a[n++] = (argument){OP_W, at, next - at};
+        if (next > at) /* kinds are told apart by where they begin */
+            a[n++] = (argument){OP_W, at, next - at};
         at = next;
     }
     return n;

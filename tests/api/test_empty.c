@@ -159,6 +159,37 @@ START_TEST(no_paths_between_signals)
 }
 END_TEST
 
+/* x without degrees has no factors: those of y and z are told from each other. */
+START_TEST(one_operand_without_degrees)
+{
+    const int l[2] = {0, 1};
+    enum { ROWS = 3, C = 5, DIM = 4 * C, WIDTH = 2 * 2 * C };
+    e3tp_desc *d;
+    e3tp_plan *p;
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
+    e3tp_desc_set_degrees(d, E3TP_X, l, 0);
+    e3tp_desc_set_degrees(d, E3TP_Y, l, 2);
+    e3tp_desc_set_degrees(d, E3TP_Z, l, 2);
+    e3tp_desc_set_channels(d, C);
+    e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
+    ck_assert_int_eq((int)e3tp_plan_width(p, E3TP_W), WIDTH);
+    float y[ROWS * DIM], w[ROWS * WIDTH], hw[ROWS * WIDTH];
+    for (int i = 0; i < ROWS * DIM; i++)
+        y[i] = 1;
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        w[i] = 1;
+    memset(hw, 0xff, sizeof hw);
+    e3tp_buffers b = e3tp_buffers_init(ROWS);
+    b.y = y, b.w = w, b.gz = y, b.ggy = y, b.ggw = w, b.hw = hw;
+    ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        ck_assert(hw[i] == 0);
+    e3tp_plan_destroy(p);
+    e3tp_desc_destroy(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("empty");
@@ -170,6 +201,7 @@ int main(void)
     tcase_add_test(t, zero_batch_last);
     tcase_add_test(t, gaunt_without_degrees_or_channels);
     tcase_add_test(t, no_paths_between_signals);
+    tcase_add_test(t, one_operand_without_degrees);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
