@@ -45,12 +45,18 @@ typedef struct path_shape {
     bool fits;
 } path_shape;
 
+static size_t times(size_t a, size_t b)
+{
+    size_t n;
+    return e3tp_mul_size(a, b, &n) ? n : SIZE_MAX;
+}
+
 static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, size_t mo)
 {
     path_shape s = {m1, m2, mo, m1 ? m1 * (m1 - 1) / 2 : 0, 0, 1, true};
     switch (mode) {
     case E3TP_UVW:
-        s.count = m1 * m2 * mo, s.elements = m1 * m2;
+        s.count = times(m1 * m2, mo), s.elements = m1 * m2;
         break;
     case E3TP_UVU:
         s.count = m1 * m2, s.elements = m2, s.fits = mo == m1;
@@ -71,7 +77,7 @@ static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, 
         s.count = s.pairs, s.fits = m1 == m2 && mo == s.pairs;
         break;
     case E3TP_U_LT_VW:
-        s.count = s.pairs * mo, s.elements = s.pairs, s.fits = m1 == m2;
+        s.count = times(s.pairs, mo), s.elements = s.pairs, s.fits = m1 == m2;
         break;
     }
     return s;
@@ -196,6 +202,9 @@ static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const
         if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0 || shape.count == 0)
             continue; /* no channels, or no pairs of them */
         const size_t count = q->has_weight ? shape.count : 0;
+        if (count > PTRDIFF_MAX / sizeof(double) - p->weight_numel)
+            return e3tp_fail(why, E3TP_E_SHAPE, "path %zu: the width of a row of weights overflows",
+                             i);
         p->paths[p->npaths++] = (e3tp_coupling){
             q->in1, q->in2, q->out, q->mode, q->has_weight != 0, coeff, p->weight_numel, count};
         p->weight_numel += count;

@@ -33,6 +33,8 @@ static void refuse_path(const char *x, const char *y, const char *z, e3tp_path p
 
 START_TEST(paths_that_break_a_rule)
 {
+    refuse_path("4194304x0e", "2097152x0e", "2097152x0e", e3tp_path_init(0, 0, 0, E3TP_UVW, 1),
+                E3TP_E_SHAPE, "weights"); /* 2^64 */
     refuse_path("1o", "1o", "1o", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "parity");
     refuse_path("1o", "1o", "3e", e3tp_path_init(0, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "0..2");
     refuse_path("1o", "1o", "0e", e3tp_path_init(1, 0, 0, E3TP_UUU, 0), E3TP_E_INVALID, "outside");
