@@ -171,8 +171,8 @@ E3TP_API double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass);
 E3TP_API size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap);
 
 /* Writes the weight rows of n edges, w [n][weight_numel] in the plan's dtype; edges[k] is the
-   caller's edge number. Called from several threads at once, in a pass once or twice for an edge.
- */
+   caller's edge number. Called from several threads at once, in a pass one to three times for an
+   edge. */
 typedef void (*e3tp_weights_fn)(void *ctx, const int64_t *edges, size_t n, void *w);
 
 /* Operands of a call, named as in e3tp_buffers, rows without gaps, [rows of its place][width]; each

@@ -8,6 +8,7 @@
 
 struct e3tp_conv {
     const e3tp_plan *plan;
+    e3tp_allocator allocator; /* the plan's, which may be destroyed before */
     e3tp_place at[OP_COUNT];
     double scale;
     bool w_half;
@@ -169,6 +170,7 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
     E3TP_TRY(check_desc(plan, &d, m));
     E3TP_TRY(check_maker(plan, &d, m));
     e3tp_conv own = {.plan = plan,
+                     .allocator = plan->allocator,
                      .at = {d.x, d.y, d.w, d.z},
                      .scale = d.scale,
                      .w_half = d.w_stored == E3TP_STORED_BF16,
@@ -202,15 +204,16 @@ void e3tp_conv_destroy(e3tp_conv *c)
 {
     if (!c)
         return;
+    const e3tp_allocator a = c->allocator;
     e3tp_rotated_destroy(c->rotated);
-    e3tp_free(&c->plan->allocator, c);
+    e3tp_free(&a, c);
 }
 
 double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass)
 {
-    if (!c)
+    if (!c || pass < E3TP_FORWARD || pass > E3TP_JVP)
         return 0;
-    if (c->rotated && pass >= E3TP_FORWARD && pass <= E3TP_JVP)
+    if (c->rotated)
         return c->rotated->flops[pass];
     return e3tp_plan_flops(c->plan, pass);
 }

@@ -354,7 +354,9 @@ e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const
     if (!p)
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
     p->problem = q;
-    p->allocator = a;
+    if (a)
+        p->own = *a;
+    p->allocator = &p->own;
     p->kernels = kernels_of[q->dtype][tier];
     p->has_runs = tier != E3TP_TIER_GENERIC_;
     p->orders = m_max < 0 || m_max > LMAX ? LMAX + 1 : (size_t)m_max + 1;
@@ -370,7 +372,7 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
 {
     if (!p)
         return;
-    const e3tp_allocator *a = p->allocator;
+    const e3tp_allocator a = p->own;
     void *const owned[] = {p->frames.first,     p->frames.line,
                            p->frames.coeff,     p->blocks[0],
                            p->blocks[1],        p->steps[0],
@@ -382,10 +384,10 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
                            p->generators.first, p->generators.line,
                            p->generators.coeff, p->generators.pair};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        e3tp_free(a, owned[i]);
+        e3tp_free(&a, owned[i]);
     for (int k = 0; k < 2; k++)
-        e3tp_packed_destroy(&p->packed[k], a);
-    e3tp_free(a, p);
+        e3tp_packed_destroy(&p->packed[k], &a);
+    e3tp_free(&a, p);
 }
 
 static void add_rooms(const e3tp_rotated *p, size_t x, size_t z, size_t w, e3tp_rotated_room *r)

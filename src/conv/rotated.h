@@ -93,6 +93,7 @@ typedef struct e3tp_rotated_generators {
 
 typedef struct e3tp_rotated {
     const e3tp_problem *problem;
+    e3tp_allocator own; /* a copy: what it was made for may be gone when it is destroyed */
     const e3tp_allocator *allocator;
     e3tp_frame_map frames;
     e3tp_rotated_block *blocks[2]; /* of x, z */
@@ -146,7 +147,7 @@ typedef struct e3tp_rotated_kernels {
 
 /* Whether the form computes this problem with harmonics sh for y; if not, the sentence. */
 bool e3tp_rotated_serves(const e3tp_problem *p, const e3tp_sh *sh, e3tp_message *why);
-/* The problem and the allocator outlive it. m_max: only orders to it couple; < 0: all. */
+/* The problem outlives its use. m_max: only orders to it couple; < 0: all. */
 e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *p, const e3tp_sh *sh,
                                 int m_max, e3tp_tier tier, const e3tp_allocator *a,
                                 e3tp_message *why);

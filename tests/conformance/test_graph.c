@@ -557,6 +557,17 @@ START_TEST(updates)
 }
 END_TEST
 
+/* As where objects that know of each other are collected in any order. */
+START_TEST(destroyed_after_its_plan)
+{
+    e3tp_plan *p = layer(whole_tiles, 0, E3TP_MUL_IR);
+    e3tp_conv *c;
+    ck_assert_int_eq(e3tp_conv_create(&c, p, NULL, NULL, 0), E3TP_OK);
+    e3tp_plan_destroy(p);
+    e3tp_conv_destroy(c);
+}
+END_TEST
+
 START_TEST(no_edges)
 {
     e3tp_plan *p = layer(whole_tiles, 0, E3TP_MUL_IR);
@@ -601,6 +612,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, half_weights, 0, COUNT_OF(settings));
     tcase_add_test(t, far_rows);
     tcase_add_test(t, updates);
+    tcase_add_test(t, destroyed_after_its_plan);
     tcase_add_test(t, no_edges);
     return run_tests(t, "graph", CK_NOFORK); /* a forked child is serial by design */
 }

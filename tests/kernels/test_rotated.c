@@ -367,6 +367,7 @@ static outcome outcome_of(const setting *s, e3tp_dtype t, e3tp_isa tier, e3tp_co
     e3tp_conv_desc d = e3tp_conv_desc_init(p);
     d.sh = sh, d.form = form, d.m_max = m_max;
     ck_assert_msg(e3tp_conv_create(&c, p, &d, text, sizeof text) == E3TP_OK, "%s", text);
+    ck_assert(e3tp_conv_flops(c, (e3tp_pass)4) == 0);
     e3tp_conv_describe(c, text, sizeof text);
     ck_assert_ptr_nonnull(
         strstr(text, form == E3TP_CONV_GENERAL ? "form general" : "form rotated"));
