@@ -102,7 +102,9 @@ static bool resolve(side *s, ptrdiff_t stride, size_t batch, size_t width, size_
     s->stride =
         stride == E3TP_PACKED || ((size_t)stride < least && steps <= 1) ? least : (size_t)stride;
     *bytes = 0;
-    return s->stride >= least && e3tp_mul_size(s->stride, steps, bytes) &&
+    if (s->stride < least || steps == 0)
+        return s->stride >= least;
+    return e3tp_mul_size(s->stride, steps - 1, bytes) && e3tp_add_size(*bytes, least, bytes) &&
            e3tp_mul_size(*bytes, element, bytes);
 }
 

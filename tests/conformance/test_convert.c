@@ -95,6 +95,9 @@ START_TEST(refusals)
     REFUSED(E3TP_F32, &vector, 1, 2, m, a, -6, i, b, p);
     REFUSED(E3TP_F32, &vector, 1, 2, m, a, PTRDIFF_MAX, i, b, p);
     ck_assert_int_eq(e3tp_convert(E3TP_F32, NULL, 0, 2, m, NULL, p, i, NULL, p), E3TP_OK);
+    /* behind the last row, not its padding */
+    ck_assert_int_eq(e3tp_convert(E3TP_F32, &vector, 1, 2, m, a, 10, i, a + 16, p), E3TP_OK);
+    REFUSED(E3TP_F32, &vector, 1, 2, m, a, 10, i, a + 15, p);
 }
 END_TEST
 
