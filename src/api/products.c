@@ -30,10 +30,16 @@ static bool is_kept(const search *s, e3tp_irrep ir)
     return kept;
 }
 
+/* Whether the blocks of z are given: those that paths would make do not count. */
+static bool gives_z(e3tp_product kind)
+{
+    return kind == E3TP_PRODUCT_FULLY_CONNECTED || kind == E3TP_PRODUCT_SQUARE_CONNECTED;
+}
+
 static void enter(search *s, size_t i, size_t j, size_t out, e3tp_mode mode, bool weighted,
                   double path_weight, e3tp_irrep block, uint64_t mul)
 {
-    s->overflow |= mul > UINT32_MAX;
+    s->overflow |= mul > UINT32_MAX && !gives_z(s->kind);
     block.mul = (uint32_t)mul;
     if (s->list) {
         found *f = &s->list[s->n];
@@ -98,11 +104,6 @@ static void enter_pair(search *s, size_t i, size_t j, e3tp_irrep ir, size_t out)
     case E3TP_PRODUCT_SQUARE_CONNECTED:
         enter_square(s, i, j, ir, out);
     }
-}
-
-static bool gives_z(e3tp_product kind)
-{
-    return kind == E3TP_PRODUCT_FULLY_CONNECTED || kind == E3TP_PRODUCT_SQUARE_CONNECTED;
 }
 
 static void search_pair(search *s, size_t i, size_t j)

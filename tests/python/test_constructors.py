@@ -119,6 +119,10 @@ class Constructors(unittest.TestCase):
         self.assertEqual(hw is None, ts.weight_numel == 0)
         self.assertTrue(ts.backward(x, w, gz, needs=("w",))[0] is None)
 
+    def test_square_of_many_copies(self):
+        paths = e3tp.products._made("square_connected", *[e3tp.Irreps("70000x0e+70000x1o")] * 2, e3tp.Irreps("1x1o"))
+        self.assertEqual([path[:4] for path in paths[3]], [(0, 1, 0, "uvw")])
+
     def test_uvu(self):
         in1, in2 = "4x0e+4x1o", "0e+1o+2e"
         tp = e3tp.uvu_tensor_product(in1, in2, "7x0e+1o+2e", dtype=np.float64)
