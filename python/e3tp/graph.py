@@ -146,7 +146,10 @@ class _Call:
         if "type" in conv._places.values():
             if edge_type is None:
                 raise ValueError("edge_type: missing, an operand lives at the type")
-            self.types = _edge_list("edge_type", edge_type).astype(np.int32)
+            types = _edge_list("edge_type", edge_type)
+            if types.size and not -(2**31) <= types.min() <= types.max() < 2**31:
+                raise ValueError("edge_type: a number is outside the types")
+            self.types = types.astype(np.int32)
             if self.types.size != graph.num_edges:
                 raise ValueError(f"edge_type: {self.types.size} types, expected {graph.num_edges}, one for each edge")
         elif edge_type is not None:
@@ -260,7 +263,7 @@ class Connected(Closable):
 
     def describe(self):
         """Text about the product: method, tier, size and cost, why the other methods were not chosen; and the form."""
-        with self._handle as pointer:
+        with self._product._handle, self._handle as pointer:
             return self._product.describe() + _lib.text_of(lib.e3tp_conv_describe, pointer)
 
 

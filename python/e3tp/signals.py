@@ -306,6 +306,8 @@ class GauntPower(Plan):
             return super()._run(number, given, wanted)
         shape = np.shape(given["w"])
         given = {**given, **{name: self._rows(name, given.get(name)) for name in ("w", "ggw", "dw")}}
+        if not self.weight_numel:
+            given["ggw"] = given["dw"] = None
         gradient = next((name for name in ("gw", "hw") if name in wanted), None)
         out = wanted.get(gradient)
         if out is not None:
@@ -313,7 +315,7 @@ class GauntPower(Plan):
             wanted = {**wanted, gradient: rows}
         found = super()._run(number, given, wanted)
         if gradient:
-            found[gradient] = out if out is not None else found[gradient].reshape(shape)
+            found[gradient] = out if out is not None else found.get(gradient, np.empty(0, self.dtype)).reshape(shape)
         return found
 
     def _rows(self, name, array):

@@ -29,6 +29,7 @@ class Problem:
             dtype=self.dtype,
             weights="path" if self.by_path else "channel",
             isa=draw.one(usable()),
+            method=draw.one(("auto", "auto", "auto", "cg", "grid")),
             threads=draw.one((1, 1, 2, 3)),
             batch_hint=draw.one((None, None, 1, 8, 1000)),
         )

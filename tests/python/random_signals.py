@@ -14,6 +14,8 @@ def signals(draw):
     def degrees():
         if draw.chance(0.6):
             return draw.integer(0, most)
+        if draw.chance(0.05):
+            return []
         return sorted({draw.integer(0, most) for _ in range(draw.integer(1, 3))})
 
     options = dict(

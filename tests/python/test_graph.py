@@ -152,6 +152,11 @@ class TestConvolution(unittest.TestCase):
             self.assertEqual((graph.num_edges, graph.num_nodes, graph.num_senders), (2, 2, 3))
         self.assertEqual(repr(graph), "Graph(2 edges, 3 senders -> 2 nodes)")
 
+    def test_no_paths(self):
+        conv = e3tp.Convolution("16x0e", "1x0e", "60000x0e", [], method="cg")
+        z = conv(e3tp.Graph([0] * 64, [0] * 64, 1), np.ones((1, 16), "f"), np.ones((64, 1), "f"))
+        np.testing.assert_array_equal(z, np.zeros((1, 60000)))
+
     def test_empty(self):
         c = Case()
         graph = e3tp.Graph(np.zeros(0, int), np.zeros(0, int), NODES, SENDERS)
@@ -240,6 +245,8 @@ class TestRefusals(unittest.TestCase):
             c.conv(c.graph, x, y, c.data["w"])
         with self.assertRaisesRegex(ValueError, r"edge_type\[0\]: 7"):
             c.conv(c.graph, x, y, c.data["w"], edge_type=np.full(EDGES, 7))
+        with self.assertRaisesRegex(ValueError, "edge_type: a number"):
+            c.conv(c.graph, x, y, c.data["w"], edge_type=np.full(EDGES, 2**32))
         with self.assertRaisesRegex(ValueError, "edge_type: 3 types, expected 60"):
             c.conv(c.graph, x, y, c.data["w"], edge_type=[0, 1, 2])
 

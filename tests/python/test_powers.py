@@ -111,6 +111,13 @@ class GauntPower(unittest.TestCase):
         np.testing.assert_array_equal(gx, rows[0])
         np.testing.assert_allclose(gw, want, atol=1e-12)
 
+    def test_no_degrees(self):
+        x, w, gz = np.ones((2, 4)), np.ones((2, 0, 1)), np.ones((2, 0))
+        p = e3tp.GauntPower(1, [], 2, weights="shared", dtype=np.float64)
+        gx, gw = p.backward(x, w, gz)
+        self.assertEqual((abs(gx).max(), gw.shape), (0, w.shape))
+        self.assertEqual(p.double_backward(x, w, gz, x, w)[1].shape, w.shape)
+
     def test_layouts(self):
         p = e3tp.GauntPower(2, 3, 3, 5, dtype=np.float64)
         x = rng.standard_normal((4, p.irreps_in.dim))

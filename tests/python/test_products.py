@@ -250,6 +250,36 @@ class Shapes(Case):
                 self.assertEqual(g.shape, a.shape)
                 self.assertAlmostEqual(np.vdot(gz, change), np.vdot(g, d), places=9)
 
+    def test_blocks_without_paths(self):
+        path = [(0, 0, 0, "uvu", True)]
+        for layout in LAYOUTS:
+            for x, z in (("16x0e", "16x0e+20000x3o"), ("16x0e+20000x3o", "16x0e"), ("16x1o+0x0e", "16x1o+0x2e")):
+                for method in ("cg", "auto"):
+                    with e3tp.TensorProduct(x, "1x0e", z, path, layout=layout, method=method) as tp:
+                        shapes = [(20, i.dim) for i in (tp.irreps_in1, tp.irreps_in2, tp.irreps_out)]
+                        arrays = [np.ones(shape[::-1] if layout == "batch_last" else shape, "f") for shape in shapes]
+                        w, out = np.ones(16, "f"), [np.full_like(a, np.nan) for a in arrays]
+                        found = tp(*arrays[:2], w, out=out[2])
+                        gx = tp.backward(*arrays[:2], w, arrays[2], out=(out[0], None, None))[0]
+                        for got in (found, gx):
+                            rows = got.T if layout == "batch_last" else got
+                            width = 16 * (3 if x.startswith("16x1") else 1)
+                            np.testing.assert_allclose(rows[:, :width], 1, rtol=1e-6)
+                            np.testing.assert_array_equal(rows[:, width:], 0)
+
+    def test_methods_agree(self):
+        for weights in ("channel", "path"):
+            found = []
+            for method in ("cg", "grid"):
+                paths = [(0, 0, 0, "uvu", True), (1, 1, 0, "uvu", True), (1, 0, 1, "uvu", True)]
+                options = dict(shared_weights=False, weights=weights, method=method, dtype=np.float64)
+                with e3tp.TensorProduct("8x0e+8x1o", "0e+1o", "8x0e+8x1o", paths, **options) as tp:
+                    data = np.random.default_rng(1)
+                    x, y, w, gz = (data.standard_normal((20, n)) for n in (32, 4, tp.weight_numel, 32))
+                    found.append([tp(x, y, w), *tp.backward(x, y, w, gz), tp.jvp(x, y, w, x, y, w)])
+            for a, b in zip(*found):
+                np.testing.assert_allclose(a, b, atol=1e-12)
+
     def test_empty_batch(self):
         for shape in ((0,), (3, 0), (0, 2)):
             x, y = np.zeros(shape + (12,)), np.zeros(shape + (17,))
