@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _lib
 from ._lib import Buffers, Closable, Handle, check, choice, lib
-from .arrays import address, broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
+from .arrays import address, as_int32, broadcast_axes, float_dtype, readable, result, results, size_of, sum_to
 from .irreps import Irreps
 
 MODES = {"uvw": 0, "uvu": 1, "uvv": 2, "uuw": 3, "uuu": 4, "uvuv": 5, "uvu<v": 6, "u<vw": 7}
@@ -234,10 +234,7 @@ class Plan(Described):
         array = np.asarray(index)
         if array.dtype.kind not in "iu":
             raise TypeError(f"index: dtype {array.dtype}, expected integers")
-        limits = np.iinfo(np.int32)
-        if array.size and (array.min() < limits.min or array.max() > limits.max):
-            raise ValueError("index: a number is outside the table w")
-        return array.astype(np.int32)
+        return as_int32(array, "index: a number is outside the table w")
 
     def _takes_weights(self, given):
         """Whether there are weights; checks that they come where they must and nowhere else."""

@@ -43,6 +43,14 @@ def doubles(name, value):
     return np.require(array, np.float64, "CA")
 
 
+def as_int32(array, refused):
+    """Integers as the library reads them; a ValueError with this text where they would wrap."""
+    limits = np.iinfo(np.int32)
+    if array.size and (array.min() < limits.min or array.max() > limits.max):
+        raise ValueError(refused)
+    return array.astype(np.int32)
+
+
 LINE, LARGE = 64, 1 << 20  # bytes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from . import _lib
 from ._lib import Closable, ConvBuffers, Handle, check, choice, created, integer, lib
 from ._plan import FIELDS, needed
-from .arrays import address, float_dtype, readable, result, results
+from .arrays import address, as_int32, float_dtype, readable, result, results
 from .products import TensorProduct
 
 _FIELDS = FIELDS | {"dv": "ggv", "da": "gga"}
@@ -146,10 +146,7 @@ class _Call:
         if "type" in conv._places.values():
             if edge_type is None:
                 raise ValueError("edge_type: missing, an operand lives at the type")
-            types = _edge_list("edge_type", edge_type)
-            if types.size and not -(2**31) <= types.min() <= types.max() < 2**31:
-                raise ValueError("edge_type: a number is outside the types")
-            self.types = types.astype(np.int32)
+            self.types = as_int32(_edge_list("edge_type", edge_type), "edge_type: a number is outside the types")
             if self.types.size != graph.num_edges:
                 raise ValueError(f"edge_type: {self.types.size} types, expected {graph.num_edges}, one for each edge")
         elif edge_type is not None:

@@ -284,8 +284,7 @@ static size_t fit_rows(size_t bytes, size_t row_elements, const e3tp_problem *p)
 /* Weights that a row has for itself, as kernels read them. */
 static size_t weights_read(const e3tp_cg_plan *g)
 {
-    const bool own = g->problem->weights == E3TP_WEIGHTS_ROW;
-    return g->folded ? e3tp_row_weights(g->problem) : own ? g->problem->weight_numel : 0;
+    return (g->folded ? e3tp_row_weights : e3tp_spread_row_weights)(g->problem);
 }
 
 static void choose_rows(e3tp_cg_plan *g)

@@ -85,7 +85,7 @@ static bool make_blocks(e3tp_rotated *p, int k)
     const e3tp_problem *q = p->problem;
     const e3tp_block *from = q->blocks[e3tp_rotated_operand(k)];
     const size_t n = q->nblocks[e3tp_rotated_operand(k)], T = e3tp_tile_lanes(q);
-    e3tp_rotated_block *to = e3tp_alloc(p->allocator, n, sizeof *to);
+    e3tp_rotated_block *to = e3tp_alloc(&p->allocator, n, sizeof *to);
     if (!to)
         return false;
     p->blocks[k] = to;
@@ -273,7 +273,7 @@ static void put_sources(e3tp_rotated *p, const e3tp_sh *sh, bool back, const siz
 static bool sort_steps(e3tp_rotated *p, bool back, e3tp_rotated_step *made, size_t n)
 {
     const size_t blocks = p->problem->nblocks[back ? 0 : 2];
-    p->steps[back] = e3tp_alloc(p->allocator, n + blocks, sizeof *made);
+    p->steps[back] = e3tp_alloc(&p->allocator, n + blocks, sizeof *made);
     if (!p->steps[back])
         return false;
     for (size_t i = 0; i < n && back; i++) {
@@ -288,7 +288,7 @@ static bool sort_steps(e3tp_rotated *p, bool back, e3tp_rotated_step *made, size
 
 static bool take_sources(e3tp_rotated *p)
 {
-    const e3tp_allocator *a = p->allocator;
+    const e3tp_allocator *a = &p->allocator;
     const size_t n = p->problem->npaths, coeffs = n * (LMAX + 1),
                  es = e3tp_dtype_size(p->problem->dtype);
     bool ok = (p->user = e3tp_alloc(a, n, sizeof *p->user)) != NULL;
@@ -304,8 +304,8 @@ static bool take_sources(e3tp_rotated *p)
 static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
 {
     const size_t n = p->problem->npaths;
-    e3tp_rotated_step *made = e3tp_alloc(p->allocator, n, sizeof *made);
-    size_t *paths = e3tp_alloc(p->allocator, 2 * n, sizeof *paths), steps = 0, sources = 0;
+    e3tp_rotated_step *made = e3tp_alloc(&p->allocator, n, sizeof *made);
+    size_t *paths = e3tp_alloc(&p->allocator, 2 * n, sizeof *paths), steps = 0, sources = 0;
     bool ok = take_sources(p) && made && paths;
     p->in_place = !p->problem->weight_by_path;
     for (size_t i = 0; ok && i < n; i++)
@@ -315,8 +315,8 @@ static bool make_steps(e3tp_rotated *p, const e3tp_sh *sh)
         if (ok)
             put_sources(p, sh, back, paths, paths + n);
     }
-    e3tp_free(p->allocator, made);
-    e3tp_free(p->allocator, paths);
+    e3tp_free(&p->allocator, made);
+    e3tp_free(&p->allocator, paths);
     return ok;
 }
 
@@ -339,7 +339,7 @@ static e3tp_status make(e3tp_rotated *p, const e3tp_sh *sh, e3tp_message *why)
     for (int k = 0; k < 2; k++) {
         const int operand = e3tp_rotated_operand(k);
         E3TP_TRY(e3tp_packed_create(&p->packed[k], p->problem, operand, E3TP_LANES_CHANNELS,
-                                    e3tp_is_uniform(p->problem, operand), 1, p->allocator, why));
+                                    e3tp_is_uniform(p->problem, operand), 1, &p->allocator, why));
     }
     e3tp_rotated_count(p);
     p->rows = choose_rows(p);
@@ -355,8 +355,7 @@ e3tp_status e3tp_rotated_create(e3tp_rotated **out, const e3tp_problem *q, const
         return e3tp_fail(why, E3TP_E_NOMEM, "no memory for the rotated form");
     p->problem = q;
     if (a)
-        p->own = *a;
-    p->allocator = &p->own;
+        p->allocator = *a;
     p->kernels = kernels_of[q->dtype][tier];
     p->has_runs = tier != E3TP_TIER_GENERIC_;
     p->orders = m_max < 0 || m_max > LMAX ? LMAX + 1 : (size_t)m_max + 1;
@@ -372,7 +371,7 @@ void e3tp_rotated_destroy(e3tp_rotated *p)
 {
     if (!p)
         return;
-    const e3tp_allocator a = p->own;
+    const e3tp_allocator a = p->allocator;
     void *const owned[] = {p->frames.first,     p->frames.line,
                            p->frames.coeff,     p->blocks[0],
                            p->blocks[1],        p->steps[0],

@@ -93,8 +93,7 @@ typedef struct e3tp_rotated_generators {
 
 typedef struct e3tp_rotated {
     const e3tp_problem *problem;
-    e3tp_allocator own; /* a copy: what it was made for may be gone when it is destroyed */
-    const e3tp_allocator *allocator;
+    e3tp_allocator allocator; /* a copy: what it was made for may be gone before it */
     e3tp_frame_map frames;
     e3tp_rotated_block *blocks[2]; /* of x, z */
     size_t lines[2];               /* of all blocks */

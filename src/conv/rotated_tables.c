@@ -83,9 +83,9 @@ bool e3tp_rotated_make_frames(e3tp_rotated *p, int lmax)
     e3tp_frame_map *m = &p->frames;
     measure_frames(m, lmax);
     const size_t terms = list_terms(m, p->problem->dtype);
-    m->first = e3tp_alloc(p->allocator, m->turn[m->lmax + 1] + 1, sizeof *m->first);
-    m->line = e3tp_alloc(p->allocator, terms, sizeof *m->line);
-    m->coeff = e3tp_alloc(p->allocator, terms, e3tp_dtype_size(p->problem->dtype));
+    m->first = e3tp_alloc(&p->allocator, m->turn[m->lmax + 1] + 1, sizeof *m->first);
+    m->line = e3tp_alloc(&p->allocator, terms, sizeof *m->line);
+    m->coeff = e3tp_alloc(&p->allocator, terms, e3tp_dtype_size(p->problem->dtype));
     if (!m->first || !m->line || !m->coeff)
         return false;
     list_terms(m, p->problem->dtype);
@@ -162,10 +162,10 @@ bool e3tp_rotated_make_generators(e3tp_rotated *p)
     e3tp_rotated_generators *g = &p->generators;
     const e3tp_dtype t = p->problem->dtype;
     const size_t d = (size_t)p->frames.lmax + 1, n = list_generators(p->frames.lmax, t, g);
-    g->first = e3tp_alloc(p->allocator, 2 * d * d + 1, sizeof *g->first);
-    g->line = e3tp_alloc(p->allocator, n, sizeof *g->line);
-    g->coeff = e3tp_alloc(p->allocator, n, e3tp_dtype_size(t));
-    g->pair = e3tp_alloc(p->allocator, n / 2, sizeof *g->pair);
+    g->first = e3tp_alloc(&p->allocator, 2 * d * d + 1, sizeof *g->first);
+    g->line = e3tp_alloc(&p->allocator, n, sizeof *g->line);
+    g->coeff = e3tp_alloc(&p->allocator, n, e3tp_dtype_size(t));
+    g->pair = e3tp_alloc(&p->allocator, n / 2, sizeof *g->pair);
     if (!g->first || !g->line || !g->coeff || !g->pair)
         return false;
     list_generators(p->frames.lmax, t, g);

@@ -352,8 +352,7 @@ e3tp_grid_paths_layout e3tp_grid_paths_lay_out(const e3tp_grid_paths *g)
 {
     const e3tp_problem *p = g->base.problem;
     const size_t T = e3tp_tile_lanes(p), samples = e3tp_grid_samples_size(&g->base.form),
-                 weights = p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel * T : 0,
-                 lines = most_lines(g) * T;
+                 weights = e3tp_spread_row_weights(p) * T, lines = most_lines(g) * T;
     e3tp_grid_paths_layout l = {0};
     for (int k = 0; k < 3; k++)
         l.v[k] = e3tp_take(&l.total, T, g->packed[k].elements, false);

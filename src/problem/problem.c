@@ -36,9 +36,8 @@ size_t e3tp_dtype_size(e3tp_dtype t)
     return t == E3TP_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Multiplicities of one path and what its mode makes of them (conventions: table of 4.1). */
+/* What the mode of a path makes of multiplicities (conventions: table of 4.1). */
 typedef struct path_shape {
-    size_t m1, m2, mo;
     size_t pairs;    /* u < v */
     size_t count;    /* elements of the path shape */
     size_t elements; /* n_el of the normalisation */
@@ -53,7 +52,7 @@ static size_t times(size_t a, size_t b)
 
 static path_shape shape_of(e3tp_mode mode, bool weighted, size_t m1, size_t m2, size_t mo)
 {
-    path_shape s = {m1, m2, mo, m1 ? m1 * (m1 - 1) / 2 : 0, 0, 1, true};
+    path_shape s = {m1 ? m1 * (m1 - 1) / 2 : 0, 0, 1, true};
     switch (mode) {
     case E3TP_UVW:
         s.count = times(m1 * m2, mo), s.elements = m1 * m2;
@@ -199,7 +198,7 @@ static e3tp_status make_product_paths(e3tp_problem *p, const e3tp_spec *s, const
         const path_shape shape = path_shape_of(p, q);
         const double coeff = coefficient(p, s, q);
         p->user[p->nuser++] = (e3tp_user_path){{q->in1, q->in2, q->out}, coeff};
-        if (shape.m1 == 0 || shape.m2 == 0 || shape.mo == 0 || shape.count == 0)
+        if (shape.count == 0)
             continue; /* no channels, or no pairs of them */
         const size_t count = q->has_weight ? shape.count : 0;
         if (count > PTRDIFF_MAX / sizeof(double) - p->weight_numel)

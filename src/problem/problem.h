@@ -139,12 +139,17 @@ size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);
 const char *e3tp_mode_name(e3tp_mode mode);
 size_t e3tp_dtype_size(e3tp_dtype t);
 
+/* Weights of every row as e3nn has them: where the caller has one for each path, spread. */
+static inline size_t e3tp_spread_row_weights(const e3tp_problem *p)
+{
+    return p->weights == E3TP_WEIGHTS_ROW ? p->weight_numel : 0;
+}
+
 /* Weights that the caller has for every row. */
 static inline size_t e3tp_row_weights(const e3tp_problem *p)
 {
-    if (p->weights != E3TP_WEIGHTS_ROW)
-        return 0;
-    return p->weight_by_path ? e3tp_problem_weighted_paths(p) : p->weight_numel;
+    const bool by_path = p->weights == E3TP_WEIGHTS_ROW && p->weight_by_path;
+    return by_path ? e3tp_problem_weighted_paths(p) : e3tp_spread_row_weights(p);
 }
 
 #endif

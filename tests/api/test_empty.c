@@ -104,16 +104,24 @@ START_TEST(zero_batch_last)
 }
 END_TEST
 
-START_TEST(gaunt_without_degrees_or_channels)
+/* A product of signals of the first so many of the degrees 0, 1. */
+static e3tp_desc *signals(e3tp_op op, const size_t degrees[3], size_t channels)
 {
     const int l[2] = {0, 1};
+    e3tp_desc *d;
+    ck_assert_int_eq(e3tp_desc_create(&d, op), E3TP_OK);
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_degrees(d, (e3tp_operand)k, l, degrees[k]);
+    e3tp_desc_set_channels(d, channels);
+    return d;
+}
+
+START_TEST(gaunt_without_degrees_or_channels)
+{
+    static const size_t degrees[2][3] = {{0, 0, 0}, {2, 2, 2}};
     for (int kind = 0; kind < 2; kind++) {
-        e3tp_desc *d;
+        e3tp_desc *d = signals(E3TP_OP_GAUNT, degrees[kind], kind ? 0 : 3);
         e3tp_plan *p;
-        ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
-        for (int k = 0; k < 3; k++)
-            e3tp_desc_set_degrees(d, (e3tp_operand)k, l, kind ? 2 : 0);
-        e3tp_desc_set_channels(d, kind ? 0 : 3);
         const e3tp_status s = e3tp_plan_create(&p, d);
         ck_assert_msg(s == E3TP_OK, "%s", e3tp_desc_message(d));
         e3tp_buffers b = e3tp_buffers_init(4);
@@ -127,16 +135,11 @@ END_TEST
 /* Factors of operands that no path reads: their gradients are zero, whatever scratch holds. */
 START_TEST(no_paths_between_signals)
 {
-    const int l[2] = {0, 1};
+    static const size_t degrees[3] = {2, 2, 1};
     enum { ROWS = 3, C = 20, WIDTH = 2 * 2 * C };
     for (int method = 0; e3tp_method_name(method + 1); method++) {
-        e3tp_desc *d;
+        e3tp_desc *d = signals(E3TP_OP_BRACKET, degrees, C);
         e3tp_plan *p;
-        ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_BRACKET), E3TP_OK);
-        e3tp_desc_set_degrees(d, E3TP_X, l, 2);
-        e3tp_desc_set_degrees(d, E3TP_Y, l, 2);
-        e3tp_desc_set_degrees(d, E3TP_Z, l, 1);
-        e3tp_desc_set_channels(d, C);
         e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
         e3tp_desc_set_method(d, (e3tp_method)(method + 1));
         if (e3tp_method_serves((e3tp_method)(method + 1), E3TP_OP_BRACKET)) {
@@ -162,15 +165,10 @@ END_TEST
 /* x without degrees has no factors: those of y and z are told from each other. */
 START_TEST(one_operand_without_degrees)
 {
-    const int l[2] = {0, 1};
+    static const size_t degrees[3] = {0, 2, 2};
     enum { ROWS = 3, C = 5, DIM = 4 * C, WIDTH = 2 * 2 * C };
-    e3tp_desc *d;
+    e3tp_desc *d = signals(E3TP_OP_GAUNT, degrees, C);
     e3tp_plan *p;
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_GAUNT), E3TP_OK);
-    e3tp_desc_set_degrees(d, E3TP_X, l, 0);
-    e3tp_desc_set_degrees(d, E3TP_Y, l, 2);
-    e3tp_desc_set_degrees(d, E3TP_Z, l, 2);
-    e3tp_desc_set_channels(d, C);
     e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
     ck_assert_msg(e3tp_plan_create(&p, d) == E3TP_OK, "%s", e3tp_desc_message(d));
     ck_assert_int_eq((int)e3tp_plan_width(p, E3TP_W), WIDTH);

@@ -11,8 +11,6 @@ class Made:
     """A convolution that makes weights too, of a radial function: one in double precision, by the general form, is
     checked by differences, and another of any precision, tier, form and number of threads against it."""
 
-    names = ("x", "vectors", "w", "radial")
-
     def __init__(self, draw, lmax, made):
         self.draw, self.lmax, self.made = draw, lmax, made
         self.layer, self.typed = draw.one(("spline", "basis", "layer")), draw.chance(0.5)
@@ -115,11 +113,7 @@ class Made:
         )
 
     def laid(self, a, dtype, anywhere):
-        if not anywhere:
-            return np.ascontiguousarray(a, dtype)
-        out = self.draw.place(a.shape, dtype)
-        out[...] = a
-        return out
+        return self.draw.put(a, dtype) if anywhere else np.ascontiguousarray(a, dtype)
 
     def run(self):
         draw = self.draw

@@ -38,9 +38,12 @@ class Draw:
         return memory[start:].reshape(shape)
 
     def array(self, shape, dtype):
-        a = self.place(shape, dtype)
-        a[...] = self.rng.standard_normal(shape)
-        return a
+        return self.put(self.rng.standard_normal(shape), dtype)
+
+    def put(self, a, dtype):
+        out = self.place(a.shape, dtype)
+        out[...] = a
+        return out
 
     def irrep(self, most):
         return self.integer(0, most), self.one((1, -1))

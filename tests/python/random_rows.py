@@ -80,9 +80,7 @@ class Problem:
         laid = rows if slot == "w" else relaid(rows, self.irreps[slot], layout)
         if self.stored[slot] is None:
             laid = laid[:, 0] if layout == "batch_last" else laid[0]
-        out = self.draw.place(laid.shape, rows.dtype)
-        out[...] = laid
-        return out
+        return self.draw.put(laid, rows.dtype)
 
     def wanted(self, slot, rows):
         """What the call makes of something for each row of the product."""
