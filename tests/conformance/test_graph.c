@@ -11,7 +11,7 @@
 #include "e3tp/graph.h"
 #include "layer.h"
 #include "problems.h"
-#include "sanitized.h"
+#include "sampled.h"
 #include "suite.h"
 
 enum { NODES = 23, SENDERS = 31, EDGES = 110, CROWDED = 70, TYPES = 3 };
@@ -332,12 +332,12 @@ START_TEST(against_a_loop)
 {
     const setting *s = &settings[_i];
     int served = 0, expected = 0;
-    for (int m = 0; m < method_count(); m++) {
-        expected += (SANITIZED ? 1 : 3) * problems_served(method_at(m));
+    for (int m = 0; m < method_count(); m++)
         for (int kind = 0; kind < PROBLEMS; kind++)
             for (int weights = E3TP_WEIGHTS_NONE; weights <= E3TP_WEIGHTS_ROW; weights++) {
-                if (left_out(_i + kind + weights, 3))
+                if (left_out(_i + kind + weights, 6))
                     continue;
+                expected += problem_served(method_at(m), (problem_kind)kind);
                 const problem q = {.kind = (problem_kind)kind,
                                    .method = method_at(m),
                                    .mul = s->mul,
@@ -348,8 +348,8 @@ START_TEST(against_a_loop)
                                    .threads = 2};
                 served += check_problem(&q, s);
             }
-    }
     ck_assert_int_eq(served, expected);
+    ck_assert_int_gt(served, 0);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 
 #include "ensure.h"
 #include "problems.h"
+#include "sampled.h"
 #include "suite.h"
 
 static e3tp_isa tier;
@@ -264,12 +265,15 @@ START_TEST(every_problem)
                                              {E3TP_IR_MUL, E3TP_BATCH_LAST, E3TP_MUL_IR}};
     /* Lanes over rows; over channels, with a rest beyond the whole tiles of either type. */
     static const size_t few = 3, many[2] = {24, 20};
-    int ran = 0;
+    int ran = 0, expected = 0;
     unsigned i = 0;
     for (int kind = 0; kind < PROBLEMS; kind++)
         for (int weights = 0; weights < 3; weights++)
             for (int t = 0; t < 2; t++)
                 for (int again = 0; again < 2; again++, i++) {
+                    if (left_out(kind + weights + t + again, 3))
+                        continue;
+                    expected += problem_served(method_at(_i), (problem_kind)kind);
                     problem q = {.kind = (problem_kind)kind,
                                  .method = method_at(_i),
                                  .mul = again ? few : many[t],
@@ -290,7 +294,8 @@ START_TEST(every_problem)
                         check_table(&s, problem_name(q.kind));
                     e3tp_plan_destroy(p);
                 }
-    ck_assert_int_eq(ran, 12 * problems_served(method_at(_i)));
+    ck_assert_int_eq(ran, expected);
+    ck_assert_int_gt(ran, 0);
 }
 END_TEST
 

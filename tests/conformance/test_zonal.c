@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "ensure.h"
-#include "sanitized.h"
+#include "sampled.h"
 #include "suite.h"
 
 enum { MOST_DEGREES = 25, MOST_BLOCKS = 64 };

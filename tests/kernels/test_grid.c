@@ -10,7 +10,7 @@
 #include "api/objects.h"
 #include "grid/grid_ref.h"
 #include "layouts.h"
-#include "sanitized.h"
+#include "sampled.h"
 #include "tiers.h"
 
 static const e3tp_fold_kernels_f32 *const f32_tiers[E3TP_TIER_COUNT] = {
@@ -458,7 +458,7 @@ START_TEST(sums_over_samples)
     const bool fields = op == E3TP_OP_CROSS || op == E3TP_OP_DOT, large = product >= PRODUCTS - 2;
     for (int grid = 0; grid < GRIDS; grid++)
         for (int i = 0; i < (large ? 1 : fields ? VARIANTS / 2 : VARIANTS); i++) {
-            if (!large && left_out(_i + grid + i, fields ? 2 : 3))
+            if (left_out(_i + grid + i, large ? GRIDS : fields ? 2 : 3))
                 continue;
             variant v = variant_of(op, product, grid, i + 3 * grid + _i);
             e3tp_plan *p = plan_of(product, &v, t, E3TP_METHOD_GRID);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "ensure.h"
 #include "layouts.h"
 #include "matrix/matrix_ref.h"
 #include "tiers.h"
@@ -60,10 +61,10 @@ enum { MOST = 13 };
             for (size_t k = 0; k < n; k++)                                                   \
                 want += (double)a[i * a_row + k * a_column + lane] *                         \
                         (double)b[k * b_row + j * b_column + lane];                          \
-            ck_assert_double_eq((double)c[e], want);                                         \
+            ensure((double)c[e] == want, "%g, expected %g", (double)c[e], want);             \
         }                                                                                    \
         for (size_t e = n * n * T; e < SIZE; e++)                                            \
-            ck_assert_double_eq((double)c[e], 5);                                            \
+            ensure((double)c[e] == 5, "%g past the end", (double)c[e]);                      \
     }                                                                                        \
     static void check_combine_##real(const kernels_type *f)                                  \
     {                                                                                        \
