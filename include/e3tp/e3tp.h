@@ -295,8 +295,8 @@ E3TP_API e3tp_status e3tp_desc_set_layout(e3tp_desc *d, e3tp_operand which,
 E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
-/* Samples for `grid`: rows and columns, 0 0 = the smallest exact; a smaller grid is refused unless
- * aliasing is allowed. */
+/* Samples for `grid`: rows and columns, 0 0 = the smallest exact of whole fours of columns; a
+ * smaller grid is refused unless aliasing is allowed. */
 E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                         int allow_aliasing);
 /* The smallest grid on which a product of n functions on the sphere, of degrees 0..lmax[i], is
@@ -315,8 +315,8 @@ E3TP_API e3tp_status e3tp_desc_set_threads(e3tp_desc *d, int n);
 E3TP_API e3tp_status
 e3tp_desc_set_batch_hint(e3tp_desc *d, size_t rows); /* rows per call to plan for; 0: unknown */
 /* Element type in which gradients summed over the batch add up; default: the dtype. F64 for F32
-   data: a block of rows (some hundred) sums in single precision, blocks add up in double. F32 for
-   F64 data is refused (UNSUPPORTED). */
+   data: a block of rows (some hundred; of signals some thousand) sums in single precision, blocks
+   add up in double. F32 for F64 data is refused (UNSUPPORTED). */
 E3TP_API e3tp_status e3tp_desc_set_accumulation(e3tp_desc *d, e3tp_dtype t);
 E3TP_API e3tp_status e3tp_desc_set_allocator(e3tp_desc *d, e3tp_alloc_fn alloc,
                                              e3tp_free_fn release, void *ctx);
@@ -337,7 +337,7 @@ E3TP_API void e3tp_plan_destroy(e3tp_plan *p); /* NULL is fine; nobody may be ex
 E3TP_API size_t e3tp_plan_width(const e3tp_plan *p,
                                 e3tp_operand which); /* elements per row; W: weight row */
 E3TP_API size_t e3tp_plan_work_bytes(const e3tp_plan *p, e3tp_pass pass, size_t batch);
-E3TP_API const char *e3tp_plan_method(const e3tp_plan *p);           /* "cg", "gaunt", "grid" */
+E3TP_API const char *e3tp_plan_method(const e3tp_plan *p);           /* "cg", "grid", ... */
 E3TP_API const char *e3tp_plan_isa(const e3tp_plan *p);              /* "generic", "avx2", ... */
 E3TP_API double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass); /* needed per row */
 E3TP_API double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass); /* operands per row */

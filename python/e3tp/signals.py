@@ -61,7 +61,8 @@ class SignalProduct(Plan):
     rank       R: the sum of R products with weights of their own, a (R, n1, C), b (R, n2, C), c (R, n_out, C);
                1: one product, weights without that axis
     common_output  of these products: c (n_out, C), the same for all, which are added before the result is made
-    grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the fewest
+    grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the
+               fewest of whole fours of columns
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
                no coupling is zero by accident (describe() lists those that are)

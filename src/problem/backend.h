@@ -86,7 +86,7 @@ typedef struct e3tp_backend {
     void (*run)(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *scratch);
     /* Double backward and JVP (gz NULL, no gradients wanted): gx, gy, gw are hx, hy, hw, and z is
        hz; with sz 0 either z or gradients are wanted. Else as run; no weights are factors. NULL:
-       api/block.c composes the passes of forward and backward ones; so it does where has_second, if
+       block.c composes the passes of forward and backward ones; so it does where has_second, if
        there is one, says no. */
     bool (*has_second)(const void *state);
     void (*run_second)(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,

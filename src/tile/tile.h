@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing: the caller's rows to lane tiles and back; the only code that walks the caller's memory.
+/* Packing: the caller's rows to lane tiles and back.
 
    A tile holds T = 64 / sizeof(real) lanes, one cache line: component m of tile t of a block lies
    at packed + t * stride + m * T. A lane is a (row, channel); how lanes fall into tiles is the

@@ -31,7 +31,7 @@ typedef enum problem_kind {
     PROBLEM_COMPLETE_SUM,
     PROBLEM_MATRIX_SUM,
     PROBLEM_CROSS_SUM,
-    PROBLEM_POWER, /* of degrees 0..2, to the third; there is no y and no second order */
+    PROBLEM_POWER, /* of degrees 0..2, to the third; there is no y */
     PROBLEMS
 } problem_kind;
 
