@@ -71,7 +71,7 @@ double bench_difference(const float *a, const float *b, size_t n)
 {
     double worst = 0, squares = 0;
     for (size_t i = 0; i < n; i++) {
-        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        worst = bench_worse(worst, fabs((double)a[i] - (double)b[i]));
         squares += (double)b[i] * (double)b[i];
     }
     return squares > 0 ? worst / sqrt(squares / (double)n) : INFINITY;
@@ -108,7 +108,7 @@ int bench_too_large(const bench_layer_options *o, size_t bytes, const char *what
     const size_t room = bench_mem_available();
     if (!room || bytes <= room / 2)
         return 0;
-    if (o->table)
-        fprintf(o->table, "%-22s %d SKIP (more than half of the memory)\n", what, threads);
+    bench_refuse(o->json, o->table, "skip", what, "%d threads: more than half of the memory",
+                 threads);
     return 1;
 }

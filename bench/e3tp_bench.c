@@ -173,14 +173,7 @@ static void report(variant *v, const options *o)
 /* kind: skip, error (no plan) or wrong (a result). */
 static void refuse(const bench_problem *p, const char *kind, const char *why, const options *o)
 {
-    if (o->json) {
-        fprintf(o->json, "{\"case\":\"%s\"", kind);
-        bench_json_text(o->json, "problem", p->text);
-        bench_json_text(o->json, "why", why);
-        fprintf(o->json, "}\n");
-    }
-    const char *label = kind[0] == 's' ? "SKIP" : kind[0] == 'w' ? "WRONG" : "ERROR";
-    fprintf(o->json_only ? stderr : stdout, "%s (%s)  %s\n", label, why, p->text);
+    bench_refuse(o->json, o->json_only ? stderr : stdout, kind, p->text, "%s", why);
 }
 
 /* ---- groups */

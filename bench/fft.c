@@ -118,10 +118,12 @@ static int run_degree(int L, const bench_fft_options *o)
     memset(&c, 0, sizeof c);
     const char *why = prepare(&c, L);
     const int right = why || bench_verify(&c.product, &c.max_err);
-    if (why && o->table)
-        fprintf(o->table, "SKIP (%s)  L = %d\n", why, L);
+    char what[40];
+    snprintf(what, sizeof what, "transforms, L = %d", L);
+    if (why)
+        bench_refuse(o->json, o->table, "skip", what, "%s", why);
     if (!right)
-        fprintf(o->table ? o->table : stderr, "WRONG (%s)  L = %d\n", c.product.message, L);
+        bench_refuse(o->json, o->table ? o->table : stderr, "wrong", what, "%s", c.product.message);
     if (!why && right) {
         for (int r = 0; r < o->repeats; r++)
             for (int i = 0; i < VARIANTS; i++)

@@ -173,48 +173,34 @@ static int stored_backward(const setup *s, float *gx)
     return e3tp_conv_backward(s->stored, s->m.graph, &b) == E3TP_OK;
 }
 
-/* gv at some edges: gy Y' + (gw . w') v / |v|, over the size of gy and of the terms of w'. */
+/* gv at some edges. */
 static double vector_error(const setup *s)
 {
-    const size_t ny = s->size[Y] / s->m.crystal.edges, nw = s->size[W] / s->m.crystal.edges;
+    const size_t edges = s->m.crystal.edges, ny = s->size[Y] / edges, nw = s->size[W] / edges;
     double worst = 0;
-    float *slope = malloc(nw * sizeof *slope);
-    for (size_t i = 0; slope && i < SAMPLED; i++) {
-        const size_t e = i * s->m.crystal.edges / SAMPLED;
-        const float *v = s->in[V] + 3 * e, *gw = s->out[W] + e * nw;
-        const e3tp_sh_vectors one = {1, v, NULL, NULL};
-        float gv[3];
-        double along = 0, size = 0;
-        if (e3tp_sh_backward(s->k.sh, &one, s->out[Y] + e * ny, gv) ||
-            e3tp_spline_evaluate(s->k.spline, 1, s->in[M], s->r + e, NULL, 1, NULL, slope, NULL))
-            worst = INFINITY;
-        for (size_t k = 0; k < nw; k++) {
-            along += (double)gw[k] * (double)slope[k];
-            size += (double)gw[k] * (double)slope[k] * (double)gw[k] * (double)slope[k];
-        }
-        for (size_t k = 0; k < ny; k++)
-            size += (double)s->out[Y][e * ny + k] * (double)s->out[Y][e * ny + k];
-        for (int d = 0; d < 3; d++) {
-            const double want = (double)gv[d] + along * (double)v[d] / (double)s->r[e];
-            const double error = fabs((double)s->out[V][3 * e + (size_t)d] - want);
-            worst = fmax(worst, size > 0 ? error / sqrt(size) : error);
-        }
+    for (size_t i = 0; i < SAMPLED; i++) {
+        const size_t e = i * edges / SAMPLED;
+        const double err =
+            bench_vector_error(&s->k, 1, s->in[M], s->in[V] + 3 * e, s->r[e], NULL,
+                               s->out[Y] + e * ny, s->out[W] + e * nw, s->out[V] + 3 * e);
+        worst = bench_worse(worst, err);
     }
-    worst = slope ? worst : INFINITY;
-    free(slope);
     return worst;
 }
 
 static double verify_backward(const setup *s, float *gx)
 {
-    double size = 0, worst;
+    double size = 0, worst = 0;
     if (!stored_backward(s, gx) || !run(s, FORWARD))
         return INFINITY;
     const double z = dot(s, Z, s->out, s->in, &size);
-    if (!run(s, BACKWARD))
-        return INFINITY;
-    worst = fmax(bench_difference(s->out[X], gx, s->size[X]), vector_error(s));
-    return fmax(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
+    for (int p = FORCES; p <= BACKWARD; p++) {
+        if (!run(s, p))
+            return INFINITY;
+        worst = bench_worse(worst, bench_difference(s->out[X], gx, s->size[X]));
+        worst = bench_worse(worst, vector_error(s));
+    }
+    return bench_worse(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
 }
 
 /* F = sum(gz hz) = sum(ggx gx + ggv gv), and sum(M hM) is F, sum(x hx) its part of ggv. Over what
@@ -228,8 +214,9 @@ static double verify_second(const setup *s)
     if (!run(s, SECOND))
         return INFINITY;
     worst = bench_imbalance(dot(s, Z, s->out, s->in, &size) - by_x - by_v, size);
-    worst = fmax(worst, bench_imbalance(dot(s, X, s->out, s->in, &size) - by_v, size));
-    return fmax(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - by_x - by_v, size)) /
+    worst = bench_worse(worst, bench_imbalance(dot(s, X, s->out, s->in, &size) - by_v, size));
+    return bench_worse(worst,
+                       bench_imbalance(dot(s, M, s->out, s->in, &size) - by_x - by_v, size)) /
            CANCELLED;
 }
 
@@ -243,8 +230,8 @@ static double verify(const setup *s)
         run(s, WRITE_READ)) {
         memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
         worst = run(s, FORWARD) ? bench_difference(s->out[Z], kept, s->size[Z]) : INFINITY;
-        worst = fmax(worst, verify_backward(s, kept));
-        worst = fmax(worst, verify_second(s));
+        worst = bench_worse(worst, verify_backward(s, kept));
+        worst = bench_worse(worst, verify_second(s));
     }
     free(kept);
     return worst;
@@ -329,7 +316,7 @@ static int run_threads(const bench_layer_options *o, int threads)
     if (ok && make_arrays(&s) && make_work(&s))
         err = verify(&s);
     if (!(err <= bench_tolerance(E3TP_F32))) {
-        fprintf(stderr, "WRONG fused convolution: %s error %.2g\n", why, err);
+        bench_refuse(o->json, stderr, "wrong", "fused convolution", "%s error %.2g", why, err);
         ok = 0;
     }
     ok = ok && measure(o, &s, threads, err);

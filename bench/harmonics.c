@@ -92,13 +92,12 @@ static double error_of(const variant *v, size_t i)
         const double degree = floor(sqrt((double)c)),
                      bound = 2 * (degree + 1) * eps * sqrt(2 * degree + 1);
         const double came = bench_get(v->dtype, v->values, last ? c * v->n + i : i * v->dim + c);
-        const double err = fabs(came - Y[c]) / bound;
-        worst = worst >= err ? worst : err; /* a NaN stays */
+        worst = bench_worse(worst, fabs(came - Y[c]) / bound);
         for (size_t k = 0; k < 3 && v->gradient; k++) {
             const double slope = bench_get(v->dtype, v->gradient, (3 * i + k) * v->dim + c);
             const double wrong =
                 fabs(slope - g[k * v->dim + c]) * sqrt(length) / (bound * (degree + 1));
-            worst = worst >= wrong ? worst : wrong;
+            worst = bench_worse(worst, wrong);
         }
     }
     return worst;
@@ -109,10 +108,8 @@ static int verify(variant *v)
     v->max_err = 0;
     if (run(v) != E3TP_OK)
         return 0;
-    for (size_t i = 0; i < CHECKED; i++) {
-        const double err = error_of(v, i * (v->n - 1) / (CHECKED - 1));
-        v->max_err = v->max_err >= err ? v->max_err : err;
-    }
+    for (size_t i = 0; i < CHECKED; i++)
+        v->max_err = bench_worse(v->max_err, error_of(v, i * (v->n - 1) / (CHECKED - 1)));
     return v->max_err <= 1;
 }
 
@@ -167,7 +164,8 @@ int bench_harmonics(const bench_layer_options *o)
                        .dtype = i / (FORMS * DEGREES) ? E3TP_F64 : E3TP_F32};
         const int good = create(w) && verify(w);
         if (!good)
-            fprintf(stderr, "WRONG harmonics: l = %d, by %.2g bounds\n", w->lmax, w->max_err);
+            bench_refuse(o->json, stderr, "wrong", "harmonics", "l = %d, by %.2g bounds", w->lmax,
+                         w->max_err);
         for (size_t r = 0; good && r < rounds; r++) {
             const double start = bench_now();
             run(w);

@@ -224,8 +224,8 @@ static double relative_difference(const float *a, const float *b, size_t n)
     double largest = 0, difference = 0;
     for (size_t i = 0; i < n; i++) {
         const double d = fabs((double)a[i] - (double)b[i]), m = fabs((double)a[i]);
-        largest = m > largest ? m : largest;
-        difference = d <= difference ? difference : d;
+        largest = bench_worse(largest, m);
+        difference = bench_worse(difference, d);
     }
     return difference / largest;
 }
@@ -442,8 +442,8 @@ static int layer_row(const bench_layer_options *o, const whole *h, row w, const 
 {
     if (!measure(h, &w, o->quick ? FEW : o->repeats) || !(w.agreement <= layer_tolerance) ||
         !(w.equivariance <= layer_tolerance)) {
-        fprintf(stderr, "WRONG layer (%s): agreement %.2g, equivariance %.2g\n", layout,
-                w.agreement, w.equivariance);
+        bench_refuse(o->json, stderr, "wrong", "layer", "%s: agreement %.2g, equivariance %.2g",
+                     layout, w.agreement, w.equivariance);
         return 0;
     }
     write_row(o, h, &w, layout);
@@ -460,16 +460,15 @@ static int layer_threads(const bench_layer_options *o, layer *a, int threads, co
                 threads > 1 ? "s" : "");
     int ok = whole_create(&h, a, threads, why, sizeof why);
     if (!ok)
-        fprintf(stderr, "WRONG layer: %s\n", why);
+        bench_refuse(o->json, stderr, "error", "layer", "%s", why);
     row w = {.threads = threads, .equivariance = ok ? equivariance_error(&h) : NAN};
     ok = ok && layer_row(o, &h, w, layout);
     w.ready = 1;
     if (ok && a->weights)
         ok = layer_row(o, &h, w, layout);
-    else if (ok && o->table)
-        fprintf(o->table,
-                "ready weights          %-7s SKIP (more than half of the available memory)\n",
-                layout);
+    else if (ok)
+        bench_refuse(o->json, o->table, "skip", "layer, ready weights",
+                     "%s: more than half of the available memory", layout);
     whole_destroy(&h);
     return ok;
 }
@@ -482,7 +481,7 @@ static int layer_layout(const bench_layer_options *o, const char *layout)
     if (ok)
         make_ready_weights(&a);
     else
-        fprintf(stderr, "WRONG layer: %s\n", why);
+        bench_refuse(o->json, stderr, "error", "layer", "%s", why);
     for (int i = 0; ok && i < 2; i++)
         if (o->threads[i] > 0)
             ok = layer_threads(o, &a, o->threads[i], layout);

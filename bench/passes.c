@@ -167,7 +167,7 @@ static double dot(const setup *s, int k, float *const *a, float *const *b, doubl
 }
 
 /* Rows of gy and, where each edge has its own, of gw at some edges, by the product alone. */
-static double row_error(const setup *s)
+static double row_error(const setup *s, int with_y)
 {
     const size_t wy = s->width[Y], ww = s->width[W];
     double worst = 0;
@@ -181,11 +181,11 @@ static double row_error(const setup *s)
         b.gy = gy, b.gw = gw;
         if (e3tp_backward(s->m.product.plan, &b) != E3TP_OK)
             worst = INFINITY;
-        for (size_t k = 0; k < wy; k++)
-            worst =
-                fmax(worst, fabs((double)gy[k] - (double)s->out[Y][e * wy + k]) / sqrt((double)ww));
+        for (size_t k = 0; k < wy && with_y; k++)
+            worst = bench_worse(worst, fabs((double)gy[k] - (double)s->out[Y][e * wy + k]) /
+                                           sqrt((double)ww));
         for (size_t k = 0; k < ww && !s->pair; k++)
-            worst = fmax(worst, fabs((double)gw[k] - (double)s->out[W][e * ww + k]));
+            worst = bench_worse(worst, fabs((double)gw[k] - (double)s->out[W][e * ww + k]));
     }
     worst = gy && gw ? worst : INFINITY;
     free(gy), free(gw);
@@ -201,21 +201,25 @@ static double verify(const setup *s, double *rows)
     if (!run_pass(s, &passes[0]))
         return INFINITY;
     const double forward = dot(s, Z, s->out, s->in, &size);
-    if (!run_pass(s, &passes[2]))
-        return INFINITY;
-    *rows = row_error(s);
-    worst = bench_imbalance(dot(s, X, s->out, s->in, &size) - forward, size);
-    for (int k = Y; k <= W; k++)
-        worst = fmax(worst, bench_imbalance(dot(s, k, s->out, s->in, &size) - forward, size));
+    *rows = worst = 0;
+    for (int p = 1; p <= 2; p++) {
+        if (!run_pass(s, &passes[p]))
+            return INFINITY;
+        *rows = bench_worse(*rows, row_error(s, passes[p].wants[Y]));
+        for (int k = X; k <= W; k++)
+            if (passes[p].wants[k])
+                worst = bench_worse(
+                    worst, bench_imbalance(dot(s, k, s->out, s->in, &size) - forward, size));
+    }
     if (!run_pass(s, &passes[3]))
         return INFINITY;
     const double f = dot(s, Z, s->out, s->in, &size);
     for (int k = X; k <= W; k++)
         twice += dot(s, k, s->out, s->in, &size);
-    worst = fmax(worst, bench_imbalance(twice - 2 * f, size));
+    worst = bench_worse(worst, bench_imbalance(twice - 2 * f, size));
     if (!run_pass(s, &passes[4]))
         return INFINITY;
-    return fmax(worst, bench_imbalance(dot(s, Z, s->out, s->in, &size) - f, size));
+    return bench_worse(worst, bench_imbalance(dot(s, Z, s->out, s->in, &size) - f, size));
 }
 
 /* ---- report */
@@ -296,8 +300,8 @@ static int run_layer(const bench_layer_options *o, const bench_conv_layer *layer
     if (ok)
         err = verify(&s, &rows);
     if (!ok || !(err <= bench_tolerance(E3TP_F32)) || !(rows <= bench_tolerance(E3TP_F32))) {
-        fprintf(stderr, "WRONG convolution: %s %s sums %.2g, rows %.2g\n", layer->name, why, err,
-                rows);
+        bench_refuse(o->json, stderr, "wrong", layer->name, "convolution: %s sums %.2g, rows %.2g",
+                     why, err, rows);
         ok = 0;
     }
     ok = ok && measure(o, &s, threads, err > rows ? err : rows);

@@ -125,7 +125,7 @@ static int verify(variant *v)
             const size_t at = e * NUM + (size_t)n;
             for (int i = 0; i <= v->order; i++) {
                 const double err = fabs(bench_get(v->dtype, v->out[i], at) - f.f[i]) / s.f[i];
-                v->max_err = v->max_err >= err ? v->max_err : err; /* a NaN stays */
+                v->max_err = bench_worse(v->max_err, err);
             }
         }
     const double eps = v->dtype == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
@@ -228,7 +228,8 @@ int bench_radial(const bench_layer_options *o)
                          .order = i % ORDERS};
         const int good = create(&v[i]) && verify(&v[i]);
         if (!good)
-            fprintf(stderr, "WRONG radial: %s, by %.2g\n", names[v[i].gaussian], v[i].max_err);
+            bench_refuse(o->json, stderr, "wrong", names[v[i].gaussian],
+                         "radial functions, by %.2g", v[i].max_err);
         ok = ok && good;
     }
     for (int i = 0; ok && i < VARIANTS; i++)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "result.h"
 
+#include <math.h>
+#include <stdarg.h>
+
 #include "json.h"
 
 double bench_result_gflops(const bench_result *r)
@@ -57,4 +60,28 @@ void bench_result_end(FILE *f)
 {
     fprintf(f, "}\n");
     fflush(f);
+}
+
+void bench_refuse(FILE *json, FILE *text, const char *kind, const char *problem, const char *format,
+                  ...)
+{
+    char why[600];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    if (json) {
+        fprintf(json, "{\"case\":\"%s\"", kind);
+        bench_json_text(json, "problem", problem);
+        bench_json_text(json, "why", why);
+        bench_result_end(json);
+    }
+    const char *label = kind[0] == 's' ? "SKIP" : kind[0] == 'w' ? "WRONG" : "ERROR";
+    if (text)
+        fprintf(text, "%s (%s)  %s\n", label, why, problem);
+}
+
+double bench_worse(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
 }

@@ -27,4 +27,13 @@ double bench_result_peak(const bench_result *r);
 void bench_result_begin(FILE *f, const bench_result *r);
 void bench_result_end(FILE *f);
 
+/* What gets no time and why, as a line of JSON with "case":kind, which is skip, error (there is
+   nothing to run) or wrong (a result), and as a sentence for the reader. Either file may be NULL.
+ */
+void bench_refuse(FILE *json, FILE *text, const char *kind, const char *problem, const char *format,
+                  ...);
+
+/* The larger of two errors; a NaN stays. */
+double bench_worse(double a, double b);
+
 #endif

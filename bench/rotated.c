@@ -158,7 +158,7 @@ static double verify(setup *s)
         for (int k = 0; k < OPERANDS; k++) {
             s->out[k] = out[k];
             if (gives(p, k))
-                worst = fmax(worst, bench_difference(kept[k], out[k], s->size[k]));
+                worst = bench_worse(worst, bench_difference(kept[k], out[k], s->size[k]));
         }
     }
     for (int k = 0; k < OPERANDS; k++)
@@ -231,7 +231,8 @@ static int run_degree(const bench_layer_options *o, int L, e3tp_isa isa)
         err = verify(&s);
     int ok = err <= bench_tolerance(E3TP_F32);
     if (!ok)
-        fprintf(stderr, "WRONG rotated convolution, L = %d: %s error %.2g\n", L, why, err);
+        bench_refuse(o->json, stderr, "wrong", "rotated convolution", "L = %d: %s error %.2g", L,
+                     why, err);
     ok = ok && measure(o, &s, err);
     setup_destroy(&s);
     return ok;

@@ -108,8 +108,7 @@ static double error_of(const variant *v, size_t u, const double *Y, const double
         const double came = bench_get(
             v->dtype, v->out,
             v->from ? CHANNELS * li * li + u * (2 * li + 1) + (i - li * li) : u * all + i);
-        const double err = fabs(came - sum) / size;
-        worst = worst >= err ? worst : err; /* a NaN stays */
+        worst = bench_worse(worst, fabs(came - sum) / size);
     }
     return worst;
 }
@@ -127,10 +126,8 @@ static int verify(variant *v)
     e3tp_s2grid_nodes(v->rule, v->n_theta, v->n_phi, 0, memory, q);
     e3tp_sh_eval(l, (size_t)v->lmax + 1, 1, E3TP_SH_INTEGRAL, memory, all, Y, NULL);
     v->max_err = 0;
-    for (size_t u = 0; u < CHECKED; u++) {
-        const double err = error_of(v, u * (CHANNELS - 1) / (CHECKED - 1), Y, q);
-        v->max_err = v->max_err >= err ? v->max_err : err;
-    }
+    for (size_t u = 0; u < CHECKED; u++)
+        v->max_err = bench_worse(v->max_err, error_of(v, u * (CHANNELS - 1) / (CHECKED - 1), Y, q));
     free(memory);
     return v->max_err <= 8 * (v->dtype == E3TP_F64 ? DBL_EPSILON : (double)FLT_EPSILON);
 }
@@ -198,7 +195,8 @@ int bench_s2grid(const bench_layer_options *o)
                          .dtype = i / 2 % 2 ? E3TP_F64 : E3TP_F32};
         const int good = create(&v[i]) && verify(&v[i]);
         if (!good)
-            fprintf(stderr, "WRONG s2grid: L = %d, by %.2g\n", v[i].lmax, v[i].max_err);
+            bench_refuse(o->json, stderr, "wrong", "s2grid", "L = %d, by %.2g", v[i].lmax,
+                         v[i].max_err);
         ok = ok && good;
     }
     for (int i = 0; ok && i < VARIANTS; i++)

@@ -2,6 +2,7 @@
 #include "verify.h"
 
 #include "power.h"
+#include "result.h"
 
 #include <float.h>
 #include <math.h>
@@ -326,18 +327,13 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
 
 /* ---- comparison */
 
-static double worse(double a, double b)
-{
-    return isnan(a) || a >= b ? a : b; /* a NaN stays */
-}
-
 static double compare(const double *got, const row_sums *s, int which, size_t n)
 {
     double scale = DBL_MIN, err = 0;
     for (size_t i = 0; i < n; i++)
-        scale = worse(scale, s->magnitude[which][i]);
+        scale = bench_worse(scale, s->magnitude[which][i]);
     for (size_t i = 0; i < n; i++)
-        err = worse(err, fabs(got[i] - s->out[which][i]) / scale);
+        err = bench_worse(err, fabs(got[i] - s->out[which][i]) / scale);
     return err;
 }
 
@@ -350,11 +346,11 @@ static double check_row(const bench_product *q, size_t row, const row_sums *s, d
     for (int k = 0; k < 3; k++)
         if (results[k]) {
             load(q, k, results[k], row, scratch);
-            err = worse(err, compare(scratch, s, k, q->width[k]));
+            err = bench_worse(err, compare(scratch, s, k, q->width[k]));
         }
     if (results[3] && q->problem.weights == E3TP_WEIGHTS_ROW) {
         load_weights(q, results[3], row, scratch);
-        err = worse(err, compare(scratch, s, 3, q->width[3]));
+        err = bench_worse(err, compare(scratch, s, 3, q->width[3]));
     }
     return err;
 }
@@ -391,12 +387,12 @@ static double check_all(const bench_product *q, const path_terms *paths, const r
         const size_t row = rows > 1 ? r * (batch - 1) / (rows - 1) : 0;
         sums_clear(q, s);
         evaluate(q, paths, row, s);
-        err = worse(err, check_row(q, row, s, scratch));
+        err = bench_worse(err, check_row(q, row, s, scratch));
     }
     const void *results[4];
     bench_product_results(q, results);
     if (scratch && results[3] && q->problem.weights != E3TP_WEIGHTS_ROW)
-        err = worse(err, check_shared(q, paths, s, rows, scratch));
+        err = bench_worse(err, check_shared(q, paths, s, rows, scratch));
     free(scratch);
     return err;
 }
