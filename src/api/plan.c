@@ -130,7 +130,7 @@ const char *e3tp_plan_isa(const e3tp_plan *p)
 
 static double flops(const e3tp_plan *p, e3tp_pass pass)
 {
-    return (double)p->problem->rank * p->backend->counts(p->state, pass).flops;
+    return (double)p->problem->rank * p->backend->flops(p->state, pass);
 }
 
 double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
@@ -140,14 +140,16 @@ double e3tp_plan_flops(const e3tp_plan *p, e3tp_pass pass)
     return p ? compose(pass, flops(p, E3TP_FORWARD), flops(p, E3TP_BACKWARD)) : NAN;
 }
 
-/* Operands with their tangents, each once. */
 double e3tp_plan_bytes(const e3tp_plan *p, e3tp_pass pass)
 {
     if (!p || pass < E3TP_FORWARD || pass > E3TP_JVP)
         return NAN;
-    const bool first = pass == E3TP_FORWARD || pass == E3TP_BACKWARD;
-    const e3tp_pass of = pass == E3TP_FORWARD || pass == E3TP_JVP ? E3TP_FORWARD : E3TP_BACKWARD;
-    return p->backend->counts(p->state, of).bytes * (first ? 1 : 2);
+    /* x, y, w; their gradients; their tangents. z, or gz, and hz. */
+    static const int inputs[] = {1, 2, 3, 2}, results[] = {1, 1, 2, 1};
+    const e3tp_problem *q = p->problem;
+    const double in = (double)(q->dim[0] + q->dim[1] + e3tp_row_weights(q));
+    return (inputs[pass] * in + results[pass] * (double)q->dim[2]) *
+           (double)e3tp_dtype_size(q->dtype);
 }
 
 double e3tp_plan_cost(const e3tp_plan *p, e3tp_pass pass)
@@ -201,7 +203,7 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
                 p->problem->dim[0], p->problem->dim[1], p->problem->dim[2],
                 p->problem->weight_numel, p->parallel.threads);
     e3tp_append(buf, cap, &used, "forward: %.0f flops, %.0f bytes per row\n",
-                flops(p, E3TP_FORWARD), p->backend->counts(p->state, E3TP_FORWARD).bytes);
+                flops(p, E3TP_FORWARD), e3tp_plan_bytes(p, E3TP_FORWARD));
     e3tp_signal_describe(p->problem, buf, cap, &used);
     p->backend->describe(p->state, buf, cap, &used);
     for (size_t i = 0; i < p->choice.n; i++) {

@@ -264,6 +264,7 @@ e3tp_status e3tp_desc_set_product(e3tp_desc *d, e3tp_product kind, const e3tp_ir
                               "set_product: the operation makes its paths itself");
     if (keep && gives_z(kind))
         return e3tp_desc_fail(d, E3TP_E_INVALID, "set_product: the irreps of z say what is kept");
+    E3TP_TRY(d->status);
     d->spec.npaths = 0;
     E3TP_TRY(prepare(d, kind));
     search s = {.kind = kind,

@@ -17,6 +17,22 @@ static bool applicable(const e3tp_problem *p, e3tp_message *why)
     return true;
 }
 
+/* Orders that couple: |m3| is the sum or the difference of |m1| and |m2|, for either sign of both;
+   0, 0, 0 where l1 + l2 + l3 is even. A few of them may have a coefficient of 0. */
+static double coupled(const e3tp_problem *p, const e3tp_coupling *c)
+{
+    const int l1 = p->blocks[0][c->in1].l, l2 = p->blocks[1][c->in2].l, l3 = p->blocks[2][c->out].l;
+    int n = (l1 + l2 + l3) % 2 == 0;
+    for (int a = 0; a <= l1; a++)
+        for (int b = !a; b <= l2; b++) {
+            const int signs = (a ? 2 : 1) * (b ? 2 : 1), difference = a > b ? a - b : b - a;
+            n += a + b <= l3 ? signs : 0;
+            if (a && b && difference <= l3)
+                n += difference ? signs : 2; /* m3 = 0: for equal signs, or for unequal ones */
+        }
+    return n;
+}
+
 /* Flops that a path needs per row: three per non-zero and pair of channels where each lane has its
    own y, and one per result for the weight; uvu and uvw: a multiply-add per element of the matrix
    and channel, two for the weight; where a matrix of weights connects the channels, the product
@@ -50,7 +66,7 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
 
 /* Of a path that is one of those of a matrix: the matrix's product with the channels counts for the
    first of them. */
-static double folded_flops(const e3tp_problem *p, size_t path)
+static double folded_flops(const e3tp_problem *p, size_t path, double nnz)
 {
     const e3tp_coupling *c = &p->paths[path];
     const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
@@ -59,18 +75,21 @@ static double folded_flops(const e3tp_problem *p, size_t path)
     for (size_t i = 0; i < path; i++)
         first = first && !(p->paths[i].in1 == c->in1 && p->paths[i].out == c->out);
     const double matrix = 2 * (2 * b1->l + 1) * (2 * bo->l + 1) * (double)bo->mul;
-    return 2 * (double)b2->mul * e3tp_cg_nonzeros(p, c) + (first ? matrix : 0);
+    return 2 * (double)b2->mul * nnz + (first ? matrix : 0);
 }
 
-static double row_flops(const e3tp_problem *p, e3tp_pass pass)
+/* nonzeros: of a path, counted or estimated. */
+static double row_flops(const e3tp_problem *p, e3tp_pass pass,
+                        double (*nonzeros)(const e3tp_problem *, const e3tp_coupling *))
 {
     if (p->zonal)
         return e3tp_cg_zonal_flops(p, pass);
     const bool folded = e3tp_cg_is_folded(p);
     double flops = 0;
-    for (size_t i = 0; i < p->npaths; i++)
-        flops += folded ? folded_flops(p, i)
-                        : path_flops(p, &p->paths[i], e3tp_cg_nonzeros(p, &p->paths[i]));
+    for (size_t i = 0; i < p->npaths; i++) {
+        const double nnz = nonzeros(p, &p->paths[i]);
+        flops += folded ? folded_flops(p, i, nnz) : path_flops(p, &p->paths[i], nnz);
+    }
     return pass == E3TP_BACKWARD ? 2 * flops : flops;
 }
 
@@ -95,8 +114,9 @@ static const double seconds_per_folded_nonzero = 0.5e-9, seconds_per_folded_elem
 
 static double folded_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass)
 {
-    double seconds = (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_folded_element +
-                     row_flops(p, E3TP_FORWARD) / e3tp_tier_speed(speed_of_folded, tier);
+    double seconds =
+        (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_folded_element +
+        row_flops(p, E3TP_FORWARD, e3tp_cg_nonzeros) / e3tp_tier_speed(speed_of_folded, tier);
     for (size_t i = 0; i < p->npaths; i++)
         seconds += (double)p->blocks[1][p->paths[i].in2].mul * e3tp_cg_nonzeros(p, &p->paths[i]) *
                    seconds_per_folded_nonzero;
@@ -226,10 +246,10 @@ static void run_second(const void *state, const e3tp_rows *rows, const e3tp_tang
     g->paths->runner->second(g->paths, rows, t, scratch);
 }
 
-static e3tp_counts counts(const void *state, e3tp_pass pass)
+static double flops(const void *state, e3tp_pass pass)
 {
     const plan *g = state;
-    return e3tp_count(g->problem, pass, row_flops(g->problem, pass));
+    return row_flops(g->problem, pass, coupled);
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
@@ -265,6 +285,6 @@ const e3tp_backend e3tp_backend_cg = {
     .run = run,
     .has_second = has_second,
     .run_second = run_second,
-    .counts = counts,
+    .flops = flops,
     .describe = describe,
 };

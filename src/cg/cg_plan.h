@@ -190,7 +190,8 @@ e3tp_status e3tp_cg_make_classes(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_
 void e3tp_cg_size_classes(e3tp_cg_plan *g);
 /* Whether the plan of a problem is folded. */
 bool e3tp_cg_is_folded(const e3tp_problem *p);
-/* Non-zeros of a path without building it: the bound 2 (2l1+1)(2l2+1), less the boundary. */
+/* About the non-zeros of a path, as the estimates of costs are calibrated by: the bound
+   2 (2l1+1)(2l2+1), less the boundary. */
 double e3tp_cg_nonzeros(const e3tp_problem *p, const e3tp_coupling *c);
 
 #endif

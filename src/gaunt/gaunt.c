@@ -46,16 +46,16 @@ static double product_flops(const e3tp_gaunt_torus *t)
 
 /* Two per multiply-add of the matrices, 5 n log2(n) per complex transform, the product of samples.
  */
-static e3tp_counts counts(const void *state, e3tp_pass pass)
+static double flops(const void *state, e3tp_pass pass)
 {
     const e3tp_gaunt_plan *g = state;
     const e3tp_gaunt_torus *t = &g->torus;
     const int back = pass == E3TP_BACKWARD;
     const double ring = t->fftw ? 5 * t->n_phi * log2(t->n_phi) : 0;
-    double flops = (1 + back) * t->rings * product_flops(t);
+    double sum = (1 + back) * t->rings * product_flops(t);
     for (int k = 0; k < 3; k++)
-        flops += e3tp_signal_ways(g->problem, k, back) * (2 * g->side[k].fma + t->rings * ring);
-    return e3tp_count(g->problem, pass, (double)g->problem->channels * flops);
+        sum += e3tp_signal_ways(g->problem, k, back) * (2 * g->side[k].fma + t->rings * ring);
+    return (double)g->problem->channels * sum;
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
@@ -79,6 +79,6 @@ const e3tp_backend e3tp_backend_gaunt = {
     .block_rows = e3tp_signal_block_rows,
     .scratch_bytes = e3tp_signal_scratch_bytes,
     .run = e3tp_signal_run,
-    .counts = counts,
+    .flops = flops,
     .describe = describe,
 };

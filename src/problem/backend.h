@@ -40,19 +40,6 @@ typedef struct e3tp_tangents {
     const void *x, *y, *w;
 } e3tp_tangents;
 
-typedef struct e3tp_counts {
-    double flops; /* needed per row, term and pass (docs: each backend's README) */
-    double bytes; /* operands read and written per row */
-} e3tp_counts;
-
-/* Flops of a row and term, and its operands once, backward with their gradients. */
-static inline e3tp_counts e3tp_count(const e3tp_problem *p, e3tp_pass pass, double flops)
-{
-    const size_t numbers = p->dim[0] + p->dim[1] + p->dim[2] + e3tp_row_weights(p);
-    const double bytes = (double)(numbers * e3tp_dtype_size(p->dtype));
-    return (e3tp_counts){flops, pass == E3TP_BACKWARD ? 2 * bytes : bytes};
-}
-
 typedef struct e3tp_backend {
     const char *name;
     e3tp_method method;
@@ -91,7 +78,8 @@ typedef struct e3tp_backend {
     bool (*has_second)(const void *state);
     void (*run_second)(const void *state, const e3tp_rows *rows, const e3tp_tangents *t,
                        void *scratch);
-    e3tp_counts (*counts)(const void *state, e3tp_pass pass);
+    /* Needed per row and term, forward or backward (how they count: each backend's README). */
+    double (*flops)(const void *state, e3tp_pass pass);
     /* One or more lines of text about the frozen state, via e3tp_append. */
     void (*describe)(const void *state, char *buf, size_t cap, size_t *used);
 } e3tp_backend;
