@@ -54,7 +54,9 @@ def fastest(rows):
         if r["method_asked"] != "auto":
             methods = table.setdefault((g.setting_of(r)[1], r["op"]), {})
             methods.setdefault(r["method"], {})[r["pass"]] = r
-    return {key: min(m.values(), key=lambda p: sum(r["ns_per_item"] for r in p.values())) for key, m in table.items()}
+    both = {key: [p for p in methods.values() if {"fwd", "bwd"} <= p.keys()] for key, methods in table.items()}
+    together = lambda p: sum(r["ns_per_item"] for r in p.values())  # noqa: E731
+    return {key: min(whole, key=together) for key, whole in both.items() if whole}
 
 
 def per_item(row):

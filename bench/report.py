@@ -178,12 +178,12 @@ PUBLISHED = [
     ("<product", lambda r: r["op"]),
     ("<algorithm", lambda r: r["method"]),
     ("L", lambda r: r["L"]),
-    ("published", lambda r: r["published"]),
+    ("the paper's code", lambda r: r["published"]),
     ("scaled to here", lambda r: r["scaled"]),
     ("<fastest peer of the algorithm here", lambda r: f"{g.number(r['ns'])} {r['rival']}"),
     ("<reached", lambda r: "yes" if r["ns"] <= r["scaled"] else "NO"),
     ("e3tp's best", lambda r: r["own"]),
-    ("published, scaled / e3tp", lambda r: f"{r['scaled'] / r['own']:.1f}x"),
+    ("scaled / e3tp", lambda r: f"{r['scaled'] / r['own']:.1f}x"),
 ]
 
 

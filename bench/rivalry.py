@@ -13,7 +13,8 @@ OPS = {
 }
 SETTINGS = {"mimo": "0..L x 0..L to 0..2L", "simo": "L x L to 0..2L", "siso": "L x L to L"}
 PASSES = {"fwd": "forward", "bwd": "forward and backward"}
-# ns per row of the paper's own code, one core of a Sapphire Rapids Xeon whose peak is PUBLISHED_PEAK, by AVX-512.
+# ns per row of the paper's own code as we measured it by AVX-512, one core of a Sapphire Rapids Xeon whose peak is
+# PUBLISHED_PEAK.
 PUBLISHED_PEAK = 214
 PUBLISHED = {
     ("paths", "cg"): {1: 46, 2: 215, 3: 932, 4: 3343, 5: 10022, 6: 28741, 8: 39913},

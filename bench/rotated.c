@@ -240,9 +240,9 @@ static int run_degree(const bench_layer_options *o, int L, e3tp_isa isa)
 
 int bench_rotated(const bench_layer_options *o)
 {
-    static const int degrees[] = {1, 2, 3, 4, MOST_DEGREE};
+    static const int degrees[] = {1, 2, 3, 4, 5, MOST_DEGREE};
     static const e3tp_isa tiers[] = {E3TP_ISA_AVX2, E3TP_ISA_AVX512};
-    const size_t n = sizeof degrees / sizeof *degrees - (o->quick ? 1 : 0);
+    const size_t n = sizeof degrees / sizeof *degrees - (o->quick ? 2 : 0);
     int ok = 1;
     if (o->table)
         fprintf(

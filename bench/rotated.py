@@ -10,7 +10,8 @@ def table(rows):
     """The rows with the key faster: the time of the general form over theirs."""
     found = g.pick(rows, "rotated")
     general = {(r["L"], r["isa"], r["pass"]): r["ns_per_item"] for r in found if r["form"] == "general"}
-    return [{**r, "faster": general[r["L"], r["isa"], r["pass"]] / r["ns_per_item"]} for r in found]
+    key = lambda r: (r["L"], r["isa"], r["pass"])  # noqa: E731
+    return [{**r, "faster": general[key(r)] / r["ns_per_item"]} for r in found if key(r) in general]
 
 
 def goals(rows):
@@ -21,6 +22,8 @@ def goals(rows):
             for r in g.pick(rows, "rotated", isa=isa, form="rotated")
             if r["pass"] == "fwd" and r["L"] > 1
         ]
-        text = f"rotated form, {isa}, 128 channels, L = 2..6, with frames, share of peak: goal {goal}, floor {floor}"
+        degrees = ", ".join(f"{L:.0f}" for L in sorted({r["L"] for r in found}))
+        text = f"rotated form, {isa}, 128 channels, L = {degrees}, with frames, share of peak: goal {goal}, "
+        text += f"floor {floor}"
         made.append(g.goal(text, found, g.share, floor, ""))
     return made

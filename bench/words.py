@@ -12,7 +12,7 @@ against the fastest peer that has its algorithm; a ratio above 1 means that e3tp
 are written for JAX from their formulas; every result agreed with e3tp's before it was timed. A peer without a time has
 the reason in its place."""
 
-PUBLISHED = """Published: what the paper's own code took, forward, MIMO, on one core of another machine (Sapphire
+PUBLISHED = """The paper's own code, as measured by us on another machine: forward, MIMO, one core (Sapphire
 Rapids, {there} Gflop/s by AVX-512), and that scaled by the multiply-add peaks to this one ({here:.0f} Gflop/s).
 Where the fastest peer of the algorithm takes no longer, the peers of this page are no weaker than the paper's
 code."""
@@ -118,7 +118,8 @@ may be a gain of the backward pass."""
 NOTES = """<ul>
 <li>Figures are medians of at least five interleaved rounds; machines are noisy: compare figures of this page only, and
 look at the interquartile range in the table of all results.</li>
-<li>Nothing is timed before 16 of its rows agree with a direct evaluation in double.</li>
+<li>Nothing is timed before 16 of its rows agree with a direct evaluation in double; convolutions before they agree
+with the product alone on some edges, with each other and with sums over all edges.</li>
 <li>Times include packing and unpacking the caller's layout, <code>mul_ir</code> unless a row says otherwise.</li>
 <li>“% of memory” counts operands once; in the cache it may exceed 100.</li>
 <li>A product that keeps every path writes up to hundreds of numbers per input number: at batch 10 000 writing binds

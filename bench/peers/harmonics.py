@@ -71,7 +71,7 @@ def compared(np, l, dtype):
         right, other = (getattr(r, wanted)() for r in rivals)
         length = np.linalg.norm(xyz, axis=1)
         weight = [1, length[:, None, None]]
-        error = max(float(np.abs((a - b) * w).max()) for a, b, w in zip(right, other, weight))
+        error = float(np.max([np.abs((a - b) * w).max() for a, b, w in zip(right, other, weight)]))
         good = error <= TOLERANCE[dtype] * (2 * l + 1)
         seconds = {r.name: [] for r in rivals}
         for _ in range(ROUNDS if good else 0):

@@ -55,7 +55,7 @@ def made_in_time(maker, name, case, data, seconds):
 def error(np, rival, which, right, exact):
     """The larger of the differences from e3tp, all rows, and from the definition, the first rows."""
     results = rival.results(rival.run[which]())
-    return max(compare.worst(np, results, right), compare.worst(np, [a[:CHECKED] for a in results], exact))
+    return float(np.max([compare.worst(np, results, right), compare.worst(np, [a[:CHECKED] for a in results], exact)]))
 
 
 def compared(case, options):
