@@ -144,8 +144,8 @@ typedef struct e3tp_plan e3tp_plan;
    ignore them all and look at e3tp_plan_create alone. A NULL descriptor gives INVALID. */
 E3TP_API e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op);
 E3TP_API void e3tp_desc_destroy(e3tp_desc *d); /* NULL is fine */
-/* Why the first failure failed; "" if none did. Valid until d changes or is destroyed. Never NULL.
- */
+/* Why the first setter that failed did, or else why the last e3tp_plan_create did; "" if none.
+   Valid until d changes or is destroyed. Never NULL. */
 E3TP_API const char *e3tp_desc_message(const e3tp_desc *d);
 
 /* TENSOR_PRODUCT. The irreps of x, y or z (which = E3TP_X, E3TP_Y, E3TP_Z), copied. Empty lists and
@@ -192,9 +192,11 @@ E3TP_API e3tp_status e3tp_desc_set_product(e3tp_desc *d, e3tp_product kind, cons
 E3TP_API size_t e3tp_desc_irreps(const e3tp_desc *d, e3tp_operand which, e3tp_irrep *out,
                                  size_t cap);
 E3TP_API size_t e3tp_desc_paths(const e3tp_desc *d, e3tp_path *out, size_t cap);
+/* TENSOR_PRODUCT, as the next two. */
 E3TP_API e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep,
                                                  e3tp_path_norm path);
-/* Variance of each block of an operand, n as set by set_irreps, values >= 0; default 1. */
+/* Variance of each block of an operand, n as set by set_irreps, values >= 0; default 1. Lists that
+   set_irreps or set_product make anew forget theirs: set these afterwards. */
 E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const double *v,
                                              size_t n);
 /* E3NN_044: a path with a degree above 11 is then INVALID. */
@@ -296,7 +298,8 @@ E3TP_API e3tp_status e3tp_desc_set_method(e3tp_desc *d, e3tp_method m); /* defau
 E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* default AUTO */
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
 /* Samples for `grid`: rows and columns, 0 0 = the smallest exact of whole fours of columns; a
- * smaller grid is refused unless aliasing is allowed. */
+ * smaller grid is refused by `grid` unless aliasing is allowed (AUTO then takes
+ * another method), any other than the default by `gaunt`. */
 E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                         int allow_aliasing);
 /* The smallest grid on which a product of n functions on the sphere, of degrees 0..lmax[i], is
@@ -449,8 +452,8 @@ E3TP_API size_t e3tp_build_info(char *buf, size_t cap); /* compiler, libraries, 
 E3TP_API const char *e3tp_isa_name(e3tp_isa isa);       /* NULL if unknown */
 E3TP_API int e3tp_isa_compiled(e3tp_isa isa);
 E3TP_API int e3tp_isa_usable(e3tp_isa isa);           /* compiled, and this machine can run it */
-E3TP_API const char *e3tp_method_name(e3tp_method m); /* NULL if unknown */
-/* Whether a method can serve an operation at all. */
+E3TP_API const char *e3tp_method_name(e3tp_method m); /* NULL for AUTO, unknown */
+/* Whether a method can serve an operation at all; 0 for AUTO. */
 E3TP_API int e3tp_method_serves(e3tp_method m, e3tp_op op);
 
 E3TP_END_DECLS

@@ -130,14 +130,15 @@ e3tp_radial_isa(const e3tp_radial *p); /* "generic", "avx2", ...; "" for NULL */
 
      BESSEL          A = 6 B                     K = k = (n+1) pi / r_max; B = sqrt(2 / r_max) k is
                                                  the largest value of b_n
-     GAUSSIAN        A = 2 + r_max / step        K = 1 / step
-     SMOOTH_FINITE   A = 4 + 2 r_max / step      K = 7 / step
-     COSINE          A = 2 + r_max / step        K = 2 / step
+     GAUSSIAN        A = 2 + r_max / step        K = 2 / step
+     SMOOTH_FINITE   A = 4 + 3 r_max / step      K = 7 / step
+     COSINE          A = 2 + 2 r_max / step      K = 2 / step
      FOURIER         A = 2 (1 + k r_max) S       K = k = (n+1) pi / (r_max - r_min),
                                                  S = (1/4 + N/2)^(-1/2)
 
    and Q is 0 with NONE and SHARP, p with POLYNOMIAL, 2 with COSINE, 5 r_max / (r_max - r_on) with
-   XPLOR, 3 p with SOFT_STEP, 8 with MOLLIFIER. Derivatives of the basis COSINE have it but within
+   XPLOR, 3 p with SOFT_STEP, 8 with MOLLIFIER; with POLYNOMIAL all is 1 + p/8 times as much, as its
+   terms cancel. Derivatives of the basis COSINE have it but within
    2 eps r_max of their jumps.
 
    INVALID: p NULL; n > 0 and r NULL; sizes that overflow; arrays that overlap. n = 0 and N = 0 are

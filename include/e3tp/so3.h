@@ -107,7 +107,8 @@ E3TP_API e3tp_status e3tp_wigner_6j(int j1, int j2, int j3, int j4, int j5, int 
      integral {Y1,Y2} Y3 = bracket_strength * W      (l1+l2+l3 odd, else 0)
 
    with W = e3tp_wigner_3j in the E3TP_SIGN_E3NN convention. Never negative; 0 outside the triangle
-   and for negative degrees; symmetric in the arguments. Degrees up to 256; NaN above. */
+   and for negative degrees; symmetric in the arguments, but for rounding. Degrees up to 256; NaN
+   above. */
 E3TP_API double e3tp_gaunt_strength(int l1, int l2, int l3);
 E3TP_API double e3tp_bracket_strength(int l1, int l2, int l3);
 
@@ -146,8 +147,8 @@ E3TP_API e3tp_status e3tp_wigner_D_from_matrix(int l, int parity, const double R
    true direction. At the origin: the values of normalize = 0 (the constant for l = 0, else 0); grad
    is the polynomial's for normalize = 0 and 0 for normalize = 1. Poles and axes are ordinary
    points. NaN and Inf in xyz flow through. Error at most 2 (l+1) eps |Y_l| r^l, |Y_l| the norm over
-   m. Statuses: INVALID for a NULL array that is needed, a negative degree, or an unknown norm;
-   UNSUPPORTED above E3TP_SO3_LMAX. n = 0 and nls = 0 are legal. */
+   m. Statuses: INVALID for a NULL array that is needed, a negative degree, an unknown norm, or
+   another normalize; UNSUPPORTED above E3TP_SO3_LMAX. n = 0 and nls = 0 are legal. */
 E3TP_API e3tp_status e3tp_sh_eval(const int *ls, size_t nls, int normalize, e3tp_sh_norm norm,
                                   const double *xyz, size_t n, double *values, double *grad);
 

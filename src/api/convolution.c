@@ -89,6 +89,21 @@ static e3tp_status check_fit(const char *what, e3tp_dtype dtype, size_t width, e
     return E3TP_OK;
 }
 
+/* Whether each copy of a block of y, row by row, is that degree of the harmonics. */
+static bool has_degrees(const e3tp_problem *p, const e3tp_sh *sh)
+{
+    for (size_t i = 0; i < p->nblocks[1]; i++) {
+        const e3tp_block *b = &p->blocks[1][i];
+        const size_t n = 2 * (size_t)b->l + 1, by_copy = p->layout[1] == E3TP_MUL_IR ? n : 1,
+                     by_order = p->layout[1] == E3TP_MUL_IR ? 1 : b->mul;
+        for (size_t u = 0; u < b->mul; u++)
+            for (size_t k = 0; k < n; k++)
+                if (sh->map.line[b->offset + u * by_copy + k * by_order] != b->l * b->l + (int)k)
+                    return false;
+    }
+    return true;
+}
+
 static e3tp_status check_harmonics(const e3tp_plan *plan, const e3tp_conv_desc *d, e3tp_message *m)
 {
     if (!d->sh)
@@ -99,8 +114,11 @@ static e3tp_status check_harmonics(const e3tp_plan *plan, const e3tp_conv_desc *
                          (unsigned)d->y <= E3TP_AT_SHARED ? place_names[d->y] : "unknown");
     if (d->sh->map.batch_last)
         return e3tp_fail(m, E3TP_E_INVALID, "sh: its layout is BATCH_LAST, expected rows");
-    return check_fit("sh", d->sh->dtype, d->sh->map.dim, plan->problem->dtype,
-                     plan->problem->dim[1], m);
+    E3TP_TRY(check_fit("sh", d->sh->dtype, d->sh->map.dim, plan->problem->dtype,
+                       plan->problem->dim[1], m));
+    return has_degrees(plan->problem, d->sh)
+               ? E3TP_OK
+               : e3tp_fail(m, E3TP_E_INVALID, "sh: its degrees are not those of the plan's y");
 }
 
 static e3tp_status check_made_weights(const e3tp_plan *plan, const e3tp_conv_desc *d,
@@ -221,6 +239,8 @@ double e3tp_conv_flops(const e3tp_conv *c, e3tp_pass pass)
 size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap)
 {
     size_t used = 0;
+    if (buf && cap)
+        *buf = '\0';
     if (!c)
         return 0;
     e3tp_append(buf, cap, &used, "form %s", c->rotated ? "rotated" : "general");

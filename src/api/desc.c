@@ -188,6 +188,7 @@ e3tp_status e3tp_desc_add_path(e3tp_desc *d, const e3tp_path *p)
 
 e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep, e3tp_path_norm path)
 {
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_normalization: the operation has no paths");
     CHECK(d, irrep >= E3TP_NORM_COMPONENT && irrep <= E3TP_NORM_NONE,
           "there is no irrep normalisation %d", (int)irrep);
     CHECK(d, path >= E3TP_PATH_ELEMENT && path <= E3TP_PATH_NONE,
@@ -199,6 +200,7 @@ e3tp_status e3tp_desc_set_normalization(e3tp_desc *d, e3tp_irrep_norm irrep, e3t
 
 e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const double *v, size_t n)
 {
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_variances: the operation has no paths");
     CHECK(d, is_xyz(which), "set_variances: operand %d, expected x, y or z", (int)which);
     CHECK(d, n == d->spec.nirreps[which], "variances of %c: %zu given, expected %zu, one per irrep",
           operand_letter[which], n, d->spec.nirreps[which]);
@@ -219,6 +221,7 @@ e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, const doub
 
 e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign)
 {
+    CHECK(d, d->spec.op == E3TP_OP_TENSOR_PRODUCT, "set_sign: the operation has no paths");
     CHECK(d, sign == E3TP_SIGN_E3NN || sign == E3TP_SIGN_E3NN_044, "there is no sign convention %d",
           (int)sign);
     d->spec.sign = sign;

@@ -107,7 +107,7 @@ static size_t extent(const call *c, int k)
 static e3tp_status check_work(const call *c, e3tp_message *m)
 {
     const void *work = c->b->work;
-    if (!work)
+    if (!work || c->b->index)
         return E3TP_OK;
     if ((uintptr_t)work % 64)
         return e3tp_fail(m, E3TP_E_INVALID, "work is not 64-byte aligned");
@@ -159,6 +159,11 @@ static e3tp_status check_index(const call *c, e3tp_message *m)
         return e3tp_fail(m, E3TP_E_INVALID,
                          "stride of w: %td, expected %zu for the gradient of a table",
                          c->stride[OP_W], c->width[OP_W]);
+    const size_t stride = c->stride[OP_W] > 0 ? (size_t)c->stride[OP_W] : 0,
+                 step = stride > c->width[OP_W] ? stride : c->width[OP_W];
+    if (step && b->index_rows > PTRDIFF_MAX / c->element / step)
+        return e3tp_fail(m, E3TP_E_INVALID, "index_rows: %zu rows of w overflow memory",
+                         b->index_rows);
     for (size_t i = 0; i < b->batch; i++)
         if (b->index[i] < 0 || (size_t)b->index[i] >= b->index_rows)
             return e3tp_fail(m, E3TP_E_INVALID, "index[%zu]: %d, the table w has %zu rows", i,

@@ -81,6 +81,7 @@ e3tp_status e3tp_plan_create(e3tp_plan **out, e3tp_desc *d)
         return E3TP_E_INVALID;
     if (d->status != E3TP_OK)
         return d->status;
+    d->message.text[0] = '\0';
     e3tp_plan *p = e3tp_zalloc(&d->allocator, 1, sizeof *p);
     if (!p) {
         e3tp_fail(&d->message, E3TP_E_NOMEM, "no memory for the plan");
@@ -194,6 +195,8 @@ size_t e3tp_plan_irreps(const e3tp_plan *p, e3tp_operand which, e3tp_irrep *out,
 size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
 {
     size_t used = 0;
+    if (buf && cap)
+        *buf = '\0';
     if (!p)
         return 0;
     e3tp_append(buf, cap, &used,

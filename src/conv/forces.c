@@ -36,8 +36,9 @@ FORCES(double)
 e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, const void *v, const void *gv,
                               void *forces, double *strain)
 {
-    if (!g || (dtype != E3TP_F32 && dtype != E3TP_F64) || (g->num_edges && !gv) ||
-        (g->num_edges && strain && !v) || (forces && g->num_senders < g->num_nodes))
+    if (!g || (dtype != E3TP_F32 && dtype != E3TP_F64) ||
+        (g->num_edges && (forces || strain) && !gv) || (g->num_edges && strain && !v) ||
+        (forces && g->num_senders < g->num_nodes))
         return E3TP_E_INVALID;
     if (forces && dtype == E3TP_F64)
         forces_double(g, gv, forces);

@@ -37,10 +37,15 @@ static bool expand(e3tp_pointwise_fn phi, void *ctx, double sigma, double *a, do
     for (int k = 0; k < ORDERS; k++)
         a[k] = 0;
     *square = 0;
+    double largest = 0; /* of which all are shares: squares neither overflow nor vanish */
     for (int i = -REACH * STEPS; i <= REACH * STEPS; i++) {
-        const double x = (double)i / STEPS, value = phi(sigma * x, ctx);
+        const double value = phi(sigma * i / STEPS, ctx);
         if (!isfinite(value))
             return false;
+        largest = fmax(largest, fabs(value));
+    }
+    for (int i = -REACH * STEPS; i <= REACH * STEPS && largest > 0; i++) {
+        const double x = (double)i / STEPS, value = phi(sigma * i / STEPS, ctx) / largest;
         add_point(x, value, 1.0 / STEPS, root, a);
         *square += value * value * exp(-x * x / 2) / sqrt(2 * pi) / STEPS;
     }

@@ -164,7 +164,7 @@ e3tp_status e3tp_sh_eval(const int *ls, size_t nls, int normalize, e3tp_sh_norm 
 {
     int lmax = 0;
     size_t dim = 0;
-    if ((ls == NULL && nls > 0) || (xyz == NULL && n > 0) ||
+    if ((ls == NULL && nls > 0) || (xyz == NULL && n > 0) || (normalize != 0 && normalize != 1) ||
         (norm != E3TP_SH_INTEGRAL && norm != E3TP_SH_COMPONENT && norm != E3TP_SH_NORM))
         return E3TP_E_INVALID;
     for (size_t i = 0; i < nls; i++) {

@@ -219,9 +219,9 @@ e3tp_status e3tp_so3_wigner_3j(int l1, int l2, int l3, e3tp_sign sign, double *o
     coupling t;
     double row[ROW];
     e3tp_coupling_entry e[2];
-    e3tp_status st = e3tp_so3_coupling_check(l1, l2, l3, sign);
-    if (st != E3TP_OK || out == NULL)
-        return st != E3TP_OK ? st : E3TP_E_INVALID;
+    e3tp_status st = out ? e3tp_so3_coupling_check(l1, l2, l3, sign) : E3TP_E_INVALID;
+    if (st != E3TP_OK)
+        return st;
     size_t n2 = 2 * (size_t)l2 + 1, n3 = 2 * (size_t)l3 + 1;
     for (size_t i = 0; i < (2 * (size_t)l1 + 1) * n2 * n3; i++)
         out[i] = 0.0;

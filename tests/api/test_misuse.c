@@ -179,6 +179,9 @@ START_TEST(setters_of_gaunt)
     GAUNT_REFUSED(e3tp_desc_set_irreps(d, E3TP_X, &irrep, 1), "irreps");
     GAUNT_REFUSED(e3tp_desc_set_irreps_text(d, E3TP_X, "1o"), "irreps");
     GAUNT_REFUSED(e3tp_desc_add_path(d, &path), "path");
+    GAUNT_REFUSED(e3tp_desc_set_sign(d, E3TP_SIGN_E3NN_044), "paths");
+    GAUNT_REFUSED(e3tp_desc_set_normalization(d, E3TP_NORM_NONE, E3TP_PATH_NONE), "paths");
+    GAUNT_REFUSED(e3tp_desc_set_variances(d, E3TP_X, NULL, 0), "paths");
 #if SIZE_MAX > UINT32_MAX
     GAUNT_REFUSED(e3tp_desc_set_channels(d, (size_t)UINT32_MAX + 1), "channels");
 #endif

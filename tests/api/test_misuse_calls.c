@@ -119,6 +119,7 @@ START_TEST(tables)
     BROKEN(index, below, E3TP_FORWARD, E3TP_E_INVALID, "index[1]: -1");
     BROKEN(index, above, E3TP_BACKWARD, E3TP_E_INVALID, "index[0]: 2");
     BROKEN(index_rows, 1, E3TP_JVP, E3TP_E_INVALID, "1 rows");
+    BROKEN(index_rows, SIZE_MAX / 4, E3TP_FORWARD, E3TP_E_INVALID, "overflow");
     BROKEN(stride_w, 0, E3TP_FORWARD, E3TP_E_INVALID, "stride of w");
     BROKEN(stride_w, 64, E3TP_BACKWARD, E3TP_E_INVALID, "stride of w");
     e3tp_plan_destroy(p);

@@ -73,6 +73,7 @@ START_TEST(couplings)
 {
     reset();
     expect(e3tp_wigner_3j(1, 1, 1, E3TP_SIGN_E3NN, NULL), E3TP_E_INVALID);
+    expect(e3tp_wigner_3j(TOO_HIGH, TOO_HIGH, 0, E3TP_SIGN_E3NN, NULL), E3TP_E_INVALID);
     expect(e3tp_wigner_3j(-1, 1, 1, E3TP_SIGN_E3NN, out), E3TP_E_INVALID);
     expect(e3tp_wigner_3j(1, 1, 3, E3TP_SIGN_E3NN, out), E3TP_E_INVALID);
     expect(e3tp_wigner_3j(3, 1, 1, E3TP_SIGN_E3NN, out), E3TP_E_INVALID);
@@ -125,6 +126,7 @@ START_TEST(harmonics)
     expect(e3tp_sh_eval(NULL, 1, 0, norm, at, 1, out, out + 32), E3TP_E_INVALID);
     expect(e3tp_sh_eval(&one, 1, 0, norm, NULL, 1, out, out + 32), E3TP_E_INVALID);
     expect(e3tp_sh_eval(&negative, 1, 0, norm, at, 1, out, out + 32), E3TP_E_INVALID);
+    expect(e3tp_sh_eval(&one, 1, 7, norm, at, 1, out, out + 32), E3TP_E_INVALID);
     expect(e3tp_sh_eval(&one, 1, 0, (e3tp_sh_norm)9, at, 1, out, out + 32), E3TP_E_INVALID);
     expect(e3tp_sh_eval(&high, 1, 0, norm, at, 1, out, out + 32), E3TP_E_UNSUPPORTED);
     expect(e3tp_sh_eval(&one, 1, 0, norm, NULL, 0, out, out + 32), E3TP_OK);

@@ -833,6 +833,8 @@ START_TEST(forces)
         ck_assert_double_eq_tol(found[i], strain[i], _i ? 1e-12 : 1e-5);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, sg, sf, NULL), E3TP_OK);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, sg, NULL, found), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, NULL, NULL, NULL), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, NULL, sf, NULL), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, sg, sf, found), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, NULL, sf, NULL), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(NULL, o.dtype, sv, sg, sf, NULL), E3TP_E_INVALID);

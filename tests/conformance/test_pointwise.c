@@ -189,6 +189,29 @@ START_TEST(proposals)
 }
 END_TEST
 
+static double relu(double x, void *ctx)
+{
+    return *(const double *)ctx * (x > 0 ? x : 0);
+}
+
+/* The error is relative: as large for functions whose squares overflow or vanish. */
+START_TEST(any_scale)
+{
+    static const double scales[] = {1, 1e160, 1e300, 1e-160, 1e-290};
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        double of[2], scale = scales[i], one = 1;
+        ck_assert_int_eq(
+            e3tp_s2grid_error_pointwise(relu, &scale, 1, 2, 2, E3TP_GAUSS_LEGENDRE, 5, 7, &of[0]),
+            E3TP_OK);
+        ck_assert_int_eq(
+            e3tp_s2grid_error_pointwise(relu, &one, scale, 2, 2, E3TP_GAUSS_LEGENDRE, 5, 7, &of[1]),
+            E3TP_OK);
+        ck_assert_double_gt(of[0], 1e-3);
+        ck_assert_double_eq_tol(of[0], of[1], 1e-12 * of[0]);
+    }
+}
+END_TEST
+
 /* A polynomial of order k, on the grid of k factors. */
 START_TEST(polynomials)
 {
@@ -287,6 +310,7 @@ int main(int argc, char **argv)
     tier = tier_argument(argc, argv);
     TCase *t = tcase_create("pointwise");
     tcase_add_loop_test(t, proposals, 0, COUNT_OF(problems));
+    tcase_add_test(t, any_scale);
     tcase_add_loop_test(t, polynomials, 0, 12);
     tcase_add_test(t, misuse);
     return run_tests(t, "pointwise functions on grids", CK_FORK);

@@ -30,6 +30,8 @@ static const struct {
     {E3TP_RADIAL_BESSEL, E3TP_CUTOFF_NONE, 300, 2.0, 0, 0, 0, 0},
     {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_NONE, 10, 5.0, 0.5, 0, 0, 0},
     {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_NONE, 1, 5.0, 0, 1, 0, 0},
+    {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_NONE, 64, 5.0, 0, 0, 0, 0},
+    {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_POLYNOMIAL, 2, 5.0, 0, 0, 64, 0},
     {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_COSINE, 50, 6.0, 0, 1, 0, 0},
     {E3TP_RADIAL_GAUSSIAN, E3TP_CUTOFF_POLYNOMIAL, 17, 1e4, 3.0, 0, 5, 0},
     {E3TP_RADIAL_BESSEL, E3TP_CUTOFF_XPLOR, 8, 5.0, 0, 0, 0, 4.5},
@@ -117,13 +119,13 @@ static void bounds(const e3tp_radial_map *m, size_t n, double *bound)
     const double bessel = number * pi / m->r_max, fourier = number * pi / range;
     const double of[][2] = {
         [E3TP_RADIAL_BESSEL] = {6 * sqrt(2 / m->r_max) * bessel, bessel},
-        [E3TP_RADIAL_GAUSSIAN] = {2 + knots, 1 / m->step},
-        [E3TP_RADIAL_SMOOTH_FINITE] = {4 + 2 * knots, 7 / m->step},
-        [E3TP_RADIAL_COSINE] = {2 + knots, 2 / m->step},
+        [E3TP_RADIAL_GAUSSIAN] = {2 + knots, 2 / m->step},
+        [E3TP_RADIAL_SMOOTH_FINITE] = {4 + 3 * knots, 7 / m->step},
+        [E3TP_RADIAL_COSINE] = {2 + 2 * knots, 2 / m->step},
         [E3TP_RADIAL_FOURIER] = {2 * (1 + fourier * m->r_max) * S, fourier},
     };
     const double rate = of[m->basis][1] + order_of(m) / m->r_max;
-    bound[0] = of[m->basis][0];
+    bound[0] = of[m->basis][0] * (m->cutoff == E3TP_CUTOFF_POLYNOMIAL ? 1 + m->p / 8.0 : 1);
     bound[1] = bound[0] * rate;
     bound[2] = bound[1] * rate;
 }

@@ -751,16 +751,18 @@ START_TEST(refusals)
     static const struct {
         const char *x, *y, *z;
         e3tp_mode mode;
+        size_t n;
         int l, normalize;
         const char *word;
-    } of[] = {{"8x1o", "1x1o", "8x2e", E3TP_UVW, 1, 1, "uvu"},
-              {"8x1o", "3x0e", "8x1o", E3TP_UVU, 1, 1, "channel"},
-              {"8x1o", "1x1o", "8x2e", E3TP_UVU, 1, 0, "normalised"},
-              {"8x12e", "1x1o", "8x13o", E3TP_UVU, 1, 1, "exceed"}};
+    } of[] = {{"8x1o", "1x1o", "8x2e", E3TP_UVW, 1, 1, 1, "uvu"},
+              {"8x1o", "3x0e", "8x1o", E3TP_UVU, 3, 0, 1, "channel"},
+              {"8x1o", "1x1o", "8x2e", E3TP_UVU, 1, 1, 0, "normalised"},
+              {"8x12e", "1x1o", "8x13o", E3TP_UVU, 1, 1, 1, "exceed"}};
     for (size_t i = 0; i < COUNT_OF(of); i++) {
         e3tp_plan *p = plan_of_path(of[i].x, of[i].y, of[i].z, of[i].mode);
         e3tp_sh *sh;
-        const e3tp_sh_desc h = e3tp_sh_desc_init(&of[i].l, 1, of[i].normalize, E3TP_SH_COMPONENT);
+        const int ls[] = {of[i].l, of[i].l, of[i].l};
+        const e3tp_sh_desc h = e3tp_sh_desc_init(ls, of[i].n, of[i].normalize, E3TP_SH_COMPONENT);
         ck_assert_int_eq(e3tp_sh_create(&sh, &h, NULL, 0), E3TP_OK);
         refused(p, sh, E3TP_CONV_ROTATED, E3TP_E_UNSUPPORTED, of[i].word);
         refused(p, NULL, E3TP_CONV_ROTATED, E3TP_E_UNSUPPORTED, "vectors");
@@ -774,6 +776,14 @@ START_TEST(refusals)
         e3tp_sh_destroy(sh);
         e3tp_plan_destroy(p);
     }
+    e3tp_plan *p = plan_of_path("8x1o", "3x0e", "8x1o", E3TP_UVU); /* as wide as l = 1 */
+    e3tp_sh *sh;
+    const int one = 1;
+    const e3tp_sh_desc h = e3tp_sh_desc_init(&one, 1, 1, E3TP_SH_COMPONENT);
+    ck_assert_int_eq(e3tp_sh_create(&sh, &h, NULL, 0), E3TP_OK);
+    refused(p, sh, E3TP_CONV_GENERAL, E3TP_E_INVALID, "degrees");
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(p);
     ck_assert_uint_eq(e3tp_conv_describe(NULL, NULL, 0), 0);
     ck_assert(e3tp_conv_flops(NULL, E3TP_FORWARD) == 0);
 }
