@@ -359,7 +359,14 @@ class Handle:
             self._destroy(pointer)
 
     def __del__(self):
-        self.close()
+        # No call can be under way: it would hold this. An exception from without, as Ctrl-C, may have left its count.
+        pointer = getattr(self, "_pointer", None)
+        if pointer is not None:
+            self._pointer = None
+            self._destroy(pointer)
+
+    def __reduce__(self):
+        raise TypeError(f"{self._what} cannot be copied or pickled: make it again from its arguments")
 
 
 class Closable:

@@ -232,7 +232,7 @@ class Plan(Described):
         if not weights or self._shared:
             raise ValueError("index: expected None: the plan's weights are not one row for each row of the batch")
         array = np.asarray(index)
-        if array.dtype.kind not in "iu":
+        if array.size and array.dtype.kind not in "iu":
             raise TypeError(f"index: dtype {array.dtype}, expected integers")
         return as_int32(array, "index: a number is outside the table w")
 

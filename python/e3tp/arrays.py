@@ -2,6 +2,7 @@
 """Arrays on their way to the library and back: dtypes, contiguity, results given by the caller, broadcast gradients."""
 
 import ctypes
+import itertools
 import math
 
 import numpy as np
@@ -84,6 +85,10 @@ def results(name, out, count):
         return [None] * count
     if not isinstance(out, (tuple, list)) or len(out) != count:
         raise ValueError(f"{name}: expected a tuple of {count} arrays, one per result")
+    given = [(i, array) for i, array in enumerate(out) if isinstance(array, np.ndarray) and array.size]
+    for (i, a), (j, b) in itertools.combinations(given, 2):
+        if np.may_share_memory(a, b):
+            raise ValueError(f"{name}[{j}]: overlaps {name}[{i}]")
     return list(out)
 
 

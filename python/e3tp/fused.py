@@ -154,7 +154,7 @@ class SHConvolution(Connected):
                 irreps_in, harmonics, out_filter, shared_weights=w_at == "shared", **options
             )
         self.harmonics = SphericalHarmonics(
-            range(lmax + 1), True, normalization, product.dtype, product.isa, options.get("threads", 0)
+            range(lmax + 1), True, normalization, product.dtype, options.get("threads", 0), product.isa
         )
         makers = {"sh": self.harmonics._handle}
         if self._table:

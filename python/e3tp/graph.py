@@ -26,7 +26,7 @@ _PASSES = {
 
 def _edge_list(name, value):
     array = np.asarray(value)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise TypeError(f"{name}: dtype {array.dtype}, shape {array.shape}, expected a list of integers")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name}: {array.max()} is outside the graph")
@@ -297,7 +297,10 @@ class Convolution(Connected):
             w_at = w_at or ("shared" if irreps_in1.shared_weights else "edge")
         else:
             w_at = w_at or "edge"
-            self._product = TensorProduct(irreps_in1, *arguments, shared_weights=w_at == "shared", **options)
+            shared = options.pop("shared_weights", w_at == "shared")
+            if shared != (w_at == "shared"):
+                raise ValueError(f"shared_weights: {shared!r}, but w_at is {w_at!r}")
+            self._product = TensorProduct(irreps_in1, *arguments, shared_weights=shared, **options)
         places = {"x": x_at, "y": y_at, "w": w_at, "z": out_at}
         names = {"x": "x_at", "y": "y_at", "w": "w_at", "z": "out_at"}
         for slot, place in places.items():

@@ -8,7 +8,7 @@ import numpy as np
 from . import _lib
 from ._lib import Closable, Handle, HarmonicsDesc, Vectors, check, choice, created, integer, lib
 from .arrays import address, doubles, float_dtype, readable, result, results, size_of
-from .irreps import Irreps
+from .irreps import Irrep, Irreps
 
 NORMALIZATIONS = {"integral": 0, "component": 1, "norm": 2}
 
@@ -18,7 +18,7 @@ def degrees_of(l):
 
     Irreps must have the parities of harmonics: all of a polar vector, (-1)^l, or all of an axial one, even.
     """
-    if not isinstance(l, (str, Irreps)):
+    if not isinstance(l, (str, Irrep, Irreps)):
         return [integer("l", n) for n in (l if np.iterable(l) else [l])]
     irreps = Irreps(l)
     vector = 1 if any(ir.p == 1 for _, ir in irreps if ir.l % 2) else -1
@@ -48,7 +48,7 @@ class SphericalHarmonics(Closable):
 
     method = "recurrence"
 
-    def __init__(self, l, normalize, normalization="integral", dtype=np.float32, isa="auto", threads=0):
+    def __init__(self, l, normalize, normalization="integral", dtype=np.float32, threads=0, isa="auto"):
         self.ls = degrees_of(l)
         self.normalize, self.normalization = bool(normalize), normalization
         self.dtype = float_dtype(dtype)
@@ -101,10 +101,11 @@ class SphericalHarmonics(Closable):
     def describe(self):
         """What the object computes, and how."""
         what = "directions" if self.normalize else "polynomials"
-        return (
-            f"harmonics of degrees {self.ls}, {what}, {self.normalization}; {self.dtype}, {self.method} in the order, "
-            f"tier {self.isa}"
-        )
+        with self._handle:
+            return (
+                f"harmonics of degrees {self.ls}, {what}, {self.normalization}; {self.dtype}, {self.method} in the "
+                f"order, tier {self.isa}"
+            )
 
     def _given(self, name, value, shape):
         array = readable(name, value, self.dtype)

@@ -32,6 +32,7 @@ class Irrep(tuple):
     """
 
     __slots__ = ()
+    __array_ufunc__ = None  # an integer of NumPy on the left is a multiplicity
 
     def __new__(cls, l, p=None):
         if p is None and isinstance(l, Irrep):
@@ -175,6 +176,7 @@ class Irreps(tuple):
     """
 
     __slots__ = ()
+    __array_ufunc__ = None
 
     def __new__(cls, irreps=None):
         if isinstance(irreps, Irreps):
@@ -288,8 +290,11 @@ class Irreps(tuple):
 
     def D_from_angles(self, alpha, beta, gamma, k=0):
         """The representation's matrix, (..., dim, dim): block diagonal, see Irrep.D_from_angles."""
-        return math.direct_sum([D for mul, ir in self if mul for D in mul * [ir.D_from_angles(alpha, beta, gamma, k)]])
+        axes = Irrep(0, 1).D_from_angles(alpha, beta, gamma, k).shape[:-2]
+        blocks = [D for mul, ir in self if mul for D in mul * [ir.D_from_angles(alpha, beta, gamma, k)]]
+        return math.direct_sum(blocks, axes)
 
     def D_from_matrix(self, R):
         """The representation's matrix, (..., dim, dim): block diagonal, see Irrep.D_from_matrix."""
-        return math.direct_sum([D for mul, ir in self if mul for D in mul * [ir.D_from_matrix(R)]])
+        axes = Irrep(0, 1).D_from_matrix(R).shape[:-2]
+        return math.direct_sum([D for mul, ir in self if mul for D in mul * [ir.D_from_matrix(R)]], axes)

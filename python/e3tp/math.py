@@ -54,8 +54,10 @@ def wigner_D_from_matrix(l, R, p=1, out=None):
     """
     l, p = integer("l", l), integer("p", p, -1)
     R = doubles("R", R)
-    if p == 0:
-        raise ValueError("p: 0, expected 1 or -1")
+    if p not in (1, -1):
+        raise ValueError(f"p: {p}, expected 1 or -1")
+    if isinstance(out, np.ndarray) and np.may_share_memory(R, out):
+        raise ValueError("out: shares memory with R")
     if R.shape[-2:] != (3, 3):
         raise ValueError(f"R: shape {R.shape}, expected (..., 3, 3)")
 
@@ -107,10 +109,10 @@ def parity_sign(p, k):
     return np.where(np.asarray(k) % 2 == 0, 1.0, float(p))
 
 
-def direct_sum(blocks):
-    """Block diagonal matrix of square blocks (..., n, n)."""
+def direct_sum(blocks, axes):
+    """Block diagonal matrix of square blocks (*axes, n, n)."""
     n = sum(b.shape[-1] for b in blocks)
-    total = np.zeros(broadcast_axes(**{f"block {i}": b.shape[:-2] for i, b in enumerate(blocks)}) + (n, n))
+    total = np.zeros(axes + (n, n))
     at = 0
     for b in blocks:
         total[..., at : at + b.shape[-1], at : at + b.shape[-1]] = b

@@ -259,6 +259,9 @@ class TensorSquare(TensorProduct):
 
     def __init__(self, irreps_in, irreps_out=None, filter_ir_out=None, irrep_normalization="component", **options):
         x, kept = Irreps(irreps_in), _filter("filter_ir_out", filter_ir_out)
+        layout = options.get("layout", "mul_ir")
+        if not isinstance(layout, str) and layout[0] != layout[1]:
+            raise ValueError(f"layout: {layout!r}, expected the same for both operands, which are one array")
         if irreps_out is not None and kept is not None:
             raise ValueError("filter_ir_out: expected None, irreps_out says what is kept")
         kind = "square" if irreps_out is None else "square_connected"

@@ -91,10 +91,11 @@ class RadialBasis(Closable):
 
     def describe(self):
         """What the object computes, and how."""
-        return (
-            f"{self.num} radial functions, {self.basis}, cutoff {self.cutoff} at {self.r_max:g}; {self.dtype}, "
-            f"tier {self.isa}"
-        )
+        with self._handle:
+            return (
+                f"{self.num} radial functions, {self.basis}, cutoff {self.cutoff} at {self.r_max:g}; {self.dtype}, "
+                f"tier {self.isa}"
+            )
 
     def _evaluate(self, r, order, out):
         r = readable("r", r, self.dtype)

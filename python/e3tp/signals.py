@@ -12,6 +12,7 @@ from ._lib import KINDS, check, choice, integer, lib
 from ._plan import Descriptor, Plan, irreps_from
 from .arrays import broadcast_axes, readable, result, sum_to
 from .grids import QUADRATURES
+from .irreps import Irrep
 
 WEIGHTS = {None: 0, "shared": 1, "row": 2}
 _FULL = -2  # E3TP_SPIN_FULL
@@ -19,6 +20,8 @@ _FULL = -2  # E3TP_SPIN_FULL
 
 def _degrees(name, lmax):
     """0..lmax, or the list of degrees itself."""
+    if isinstance(lmax, Irrep):
+        raise TypeError(f"{name}: the irrep {lmax}, expected a degree or a list of degrees")
     if np.iterable(lmax):
         return [integer(name, l) for l in lmax]
     return list(range(integer(name, lmax, 0, 1000) + 1))

@@ -101,10 +101,11 @@ class Spline(Closable):
 
     def describe(self):
         """What the object computes, and how."""
-        return (
-            f"{self.width} cubic splines of {self.types} types on {self.knots} knots, 0 to {self.r_max:g}; "
-            f"{self.dtype}, tier {self.isa}"
-        )
+        with self._handle:
+            return (
+                f"{self.width} cubic splines of {self.types} types on {self.knots} knots, 0 to {self.r_max:g}; "
+                f"{self.dtype}, tier {self.isa}"
+            )
 
     def _keep(self, values, coefficients):
         values.flags.writeable = coefficients.flags.writeable = False
