@@ -140,6 +140,8 @@ def plans():
         yield f"op=tp name=mimo-all.{L} in1={x} in2={x} mode=uuu lmax_out={2 * L} batch=16"
         yield f"op=gaunt name=mimo.{L} l1={L} l2={L} l3={2 * L} batch=16 {METHODS}"
         yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} channels=128 batch=4 {METHODS}"
+    x = natural(range(7))
+    yield f"op=tp name=all.6 in1={x} in2={x} mode=uuu lmax_out=6 batch=16"
     x, y = natural(range(5), 32), natural(range(5))
     yield f"op=tp name=uvw.4 in1={x} in2={y} out={x} mode=uvw batch=2"
 
