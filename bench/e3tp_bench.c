@@ -292,7 +292,7 @@ static int read_option(const char *a, options *o)
     else if (!strncmp(a, "--repeats=", 10))
         o->repeats = atoi(a + 10);
     else if (!strncmp(a, "--sample=", 9))
-        o->sample = 1e-3 * atof(a + 9);
+        return (o->sample = 1e-3 * atof(a + 9)) > 0;
     else if (!strcmp(a, "--create"))
         o->create = 1;
     else if (!strcmp(a, "--fft"))

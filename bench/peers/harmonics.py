@@ -94,6 +94,7 @@ def main():
     compare.confine(1)
     import numpy as np
 
+    wrong = 0
     print("\nspherical harmonics 0..l of 100 000 vectors, one core, through Python; ns per vector")
     with options.results.open("a") as out:
         for dtype in TOLERANCE:
@@ -102,10 +103,13 @@ def main():
                 out.writelines(json.dumps(row) + "\n" for row in rows)
                 for own, peer in zip(rows[::2], rows[1::2]):
                     if "why" in own:
+                        wrong += 1
                         print(f"{own['pass']:9} l = {l:<3} {dtype:8} WRONG: {own['why']}")
                         continue
                     a, b = own["ns_per_item"], peer["ns_per_item"]
                     print(f"{own['pass']:9} l = {l:<3} {dtype:8} e3tp {a:8.1f}  sphericart {b:8.1f}  {b / a:5.2f}x")
+    if wrong:
+        raise SystemExit(f"{wrong} results differ from sphericart's")
 
 
 if __name__ == "__main__":

@@ -130,6 +130,9 @@ def every(options):
         print("\n".join(rivalry.lines(found)), flush=True)
         rows += found
     print("\n".join(rivalry.summary(rows)))
+    wrong = [r for r in rows if r.get("rival", "").startswith("e3tp") and r.get("why", "").startswith("wrong")]
+    if wrong:
+        raise SystemExit("\n".join(f"{r['name']}, {r['rival']}, {r['pass']}: {r['why']}" for r in wrong))
 
 
 def main():
