@@ -79,18 +79,18 @@ double bench_vector_error(const bench_maker *k, size_t tables, const float *tabl
     const size_t ny = e3tp_sh_dim(k->sh), nw = e3tp_spline_width(k->spline);
     const e3tp_sh_vectors one = {1, v, NULL, NULL};
     float *slope = malloc(nw * sizeof *slope), by_y[3];
-    double along = 0, size = 0, worst = 0;
+    double size = 0, worst = 0;
     if (!slope || e3tp_sh_backward(k->sh, &one, gy, by_y) ||
         e3tp_spline_evaluate(k->spline, tables, table, &r, type, 1, NULL, slope, NULL)) {
         free(slope);
         return INFINITY;
     }
-    along = bench_dot(gw, slope, nw, &size);
+    const double along = bench_dot(gw, slope, nw, &size);
     bench_dot(gy, gy, ny, &size);
     for (int d = 0; d < 3; d++) {
         const double want = (double)by_y[d] + along * (double)v[d] / (double)r;
         worst = bench_worse(worst, fabs((double)gv[d] - want));
     }
     free(slope);
-    return worst / sqrt(size);
+    return size > 0 ? worst / sqrt(size) : worst; /* 0 beyond the cutoff */
 }

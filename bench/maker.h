@@ -27,9 +27,8 @@ int bench_fill_spline(const e3tp_spline *s, size_t tables, float *coefficients);
    distances are the same; an edge may grow beyond the cutoff. 0: no memory. */
 int bench_displace(const bench_crystal *c, float *vectors, float *lengths);
 
-/* What gv of an edge should be, by the chain rule from gradients of its harmonics and weights, gy
-   Y'
-   + (gw . w') v / |v|; type NULL: 0. Returns the largest difference over the root of the sum of
+/* gv of an edge against the chain rule from gradients gy of its harmonics Y and gw of its weights,
+   gy Y' + (gw . w') v / |v|; type NULL: 0. The largest difference, over the root of the sum of
    squares of gy and of the terms of gw . w'; infinity for a failure. */
 double bench_vector_error(const bench_maker *k, size_t tables, const float *table, const float *v,
                           float r, const int32_t *type, const float *gy, const float *gw,
