@@ -140,6 +140,14 @@ static const char *refusal(const e3tp_choice *c, const e3tp_problem *p)
     return c->n ? c->candidate[c->n - 1].why.text : "method: there is none of this number";
 }
 
+/* By AUTO a grid that is given for signals must be exact, whichever method is taken. */
+static bool refuses_grid(const e3tp_candidate *k, const e3tp_problem *p)
+{
+    return k->backend->method == E3TP_METHOD_GRID && k->backend->operations >> p->op & 1 &&
+           e3tp_op_is_signal(p->op) && !p->zonal && p->grid_theta && !k->applicable &&
+           !p->allow_aliasing;
+}
+
 e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
                         e3tp_effort effort, e3tp_tier tier, const e3tp_allocator *a,
                         e3tp_message *why)
@@ -147,8 +155,11 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
     enter_all(c, p, method, tier);
     c->chosen = c->n;
     size_t served = 0;
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
+        if (refuses_grid(&c->candidate[i], p))
+            return e3tp_fail(why, E3TP_E_UNSUPPORTED, "%s", c->candidate[i].why.text);
         served += c->candidate[i].applicable;
+    }
     c->measured = effort == E3TP_MEASURE && served > 1;
     for (size_t i = 0; i < c->n; i++) {
         e3tp_candidate *k = &c->candidate[i];

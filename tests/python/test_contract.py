@@ -25,6 +25,12 @@ class Products(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "l = (13|25)"):
                 make()
 
+    def test_a_grid_that_is_not_exact(self):
+        with self.assertRaisesRegex(e3tp.Unsupported, "samples are not exact"):
+            e3tp.SignalProduct("gaunt", 2, 2, 2, grid=(1, 1))
+        e3tp.SignalProduct("gaunt", 2, 2, 2, grid=(4, 7))
+        e3tp.SignalProduct("gaunt", 2, 2, 2, grid=(2, 2), allow_aliasing=True)
+
     def test_a_square_has_one_operand(self):
         with self.assertRaisesRegex(ValueError, "layout"):
             e3tp.TensorSquare("2x1o", layout=("mul_ir", "ir_mul", "mul_ir"))
