@@ -116,8 +116,8 @@ AUTO = """AUTO ranks methods by estimated time of forward plus backward. Where o
 may be a gain of the backward pass."""
 
 NOTES = """<ul>
-<li>Figures are medians of at least five interleaved rounds; machines are noisy: compare figures of this page only, and
-look at the interquartile range in the table of all results.</li>
+<li>Figures are medians of at least five interleaved rounds (three of the slowest convolutions); machines are noisy:
+compare figures of this page only, and look at the interquartile range in the table of all results.</li>
 <li>Nothing is timed before 16 of its rows agree with a direct evaluation in double; convolutions before they agree
 with the product alone on some edges, with each other and with sums over all edges.</li>
 <li>Times include packing and unpacking the caller's layout, <code>mul_ir</code> unless a row says otherwise.</li>
