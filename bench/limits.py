@@ -126,7 +126,7 @@ def table(rows):
         out.append({"what": what, "reached": reached, "floor": floor, "goal": goal, "met": met})
 
     def of(setting, degrees, **keys):
-        """None where a degree is missing: what is left does not stand for it."""
+        """None at all where a degree is missing: what is left does not stand for it."""
         found = [r for r in g.pick(rows, "product", setting, **keys) if g.setting_of(r)[1] in degrees]
         return found if {g.setting_of(r)[1] for r in found} == set(degrees) else []
 

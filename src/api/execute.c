@@ -159,9 +159,10 @@ static e3tp_status check_index(const call *c, e3tp_message *m)
         return e3tp_fail(m, E3TP_E_INVALID,
                          "stride of w: %td, expected %zu for the gradient of a table",
                          c->stride[OP_W], c->width[OP_W]);
-    const size_t stride = c->stride[OP_W] > 0 ? (size_t)c->stride[OP_W] : 0,
-                 step = stride > c->width[OP_W] ? stride : c->width[OP_W];
-    if (step && b->index_rows > PTRDIFF_MAX / c->element / step)
+    const ptrdiff_t stride = c->stride[OP_W], width = (ptrdiff_t)c->width[OP_W];
+    size_t table;
+    if (!e3tp_mul_size((size_t)(stride > width ? stride : width), b->index_rows, &table) ||
+        table > PTRDIFF_MAX / 8)
         return e3tp_fail(m, E3TP_E_INVALID, "index_rows: %zu rows of w overflow memory",
                          b->index_rows);
     for (size_t i = 0; i < b->batch; i++)
