@@ -32,19 +32,62 @@
          (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
 #endif
 
-#define V_EXCHANGE(h, low, high)                                     \
-    V_UNROLL                                                         \
-    for (int i = 0; i < V_LANES; i++)                                \
-        if (!(i & (h))) {                                            \
-            const v_real a = r[i], b = r[i + (h)];                   \
-            r[i] = __builtin_shufflevector(a, b, V_LIST low);        \
-            r[i + (h)] = __builtin_shufflevector(a, b, V_LIST high); \
+/* Of two vectors, piece by piece: the elements of both in turns, of its first and second half. */
+#if V_BYTES == 16 && defined(E3TP_REAL_F64)
+#define V_LOW_IN_PIECES (0, 2)
+#define V_HIGH_IN_PIECES (1, 3)
+#elif V_BYTES == 16
+#define V_LOW_IN_PIECES (0, 4, 1, 5)
+#define V_HIGH_IN_PIECES (2, 6, 3, 7)
+#elif V_BYTES == 32 && defined(E3TP_REAL_F64)
+#define V_LOW_IN_PIECES (0, 4, 2, 6)
+#define V_HIGH_IN_PIECES (1, 5, 3, 7)
+#elif V_BYTES == 32
+#define V_LOW_IN_PIECES (0, 8, 1, 9, 4, 12, 5, 13)
+#define V_HIGH_IN_PIECES (2, 10, 3, 11, 6, 14, 7, 15)
+#elif defined(E3TP_REAL_F64)
+#define V_LOW_IN_PIECES (0, 8, 2, 10, 4, 12, 6, 14)
+#define V_HIGH_IN_PIECES (1, 9, 3, 11, 5, 13, 7, 15)
+#else
+#define V_LOW_IN_PIECES (0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define V_HIGH_IN_PIECES (2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#endif
+#define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
+
+/* Element j of piece p of r[i] becomes element i of piece p of r[j], r [V_PIECE]. */
+V_INLINE void v_transpose_pieces(v_real *r)
+{
+    v_real s[16 / sizeof(real)];
+    V_UNROLL
+    for (int half = V_PIECE / 2; half > 0; half /= 2) {
+        V_UNROLL
+        for (int i = 0; i < V_PIECE / 2; i++) {
+            s[2 * i] = V_PICK(r[i], r[i + V_PIECE / 2], V_LOW_IN_PIECES);
+            s[2 * i + 1] = V_PICK(r[i], r[i + V_PIECE / 2], V_HIGH_IN_PIECES);
+        }
+        V_UNROLL
+        for (int i = 0; i < V_PIECE; i++)
+            r[i] = s[i];
+    }
+}
+
+#define V_EXCHANGE(h, low, high)                               \
+    if ((h) >= V_PIECE)                                        \
+        V_UNROLL                                               \
+    for (int i = 0; i < V_LANES; i++)                          \
+        if (!(i & (h))) {                                      \
+            const v_real a = r[i], b = r[(i + (h)) % V_LANES]; \
+            r[i] = V_PICK(a, b, low);                          \
+            r[(i + (h)) % V_LANES] = V_PICK(a, b, high);       \
         }
 
 /* Lane j of r[i] becomes lane i of r[j], r [V_LANES]. */
 V_INLINE void v_transpose(v_real *r)
 {
     V_STEPS(V_EXCHANGE)
+    V_UNROLL
+    for (int i = 0; i < V_LANES; i += V_PIECE)
+        v_transpose_pieces(r + i);
 }
 
 #define V_FOLD(h, low, high)                                           \
@@ -64,7 +107,7 @@ V_INLINE v_real v_sums(v_real *r)
    lane k is element k d + m. As d is odd, the elements of one component have places in their
    vectors that differ: those places are taken from all vectors into one, and that is permuted. */
 #define V_ELEMENT(j, p) ((j)*V_LANES + (p))
-enum { V_MOST_ZIPPED = 7 }; /* more take as long as square transposes */
+enum { V_MOST_ZIPPED = 7 }; /* more take longer than transposes of pieces */
 
 /* The places of vector j that hold component m. */
 V_INLINE v_int v_places(const int d, const int j, const int m)
@@ -170,28 +213,10 @@ V_INLINE void v_zip(const int d, const real *from, size_t step, real *to, size_t
 #define V_LOW (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define V_HIGH (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #endif
-#define V_PICK(a, b, which) __builtin_shufflevector(a, b, V_LIST which)
 
-/* v_unzip and v_zip for d = 4: square transposes in halves of vectors; of longer vectors picks by
+/* v_unzip and v_zip for d = 4: square transposes in pieces of vectors; of longer vectors picks by
    two are as few. */
 #if V_BYTES == 32 && defined(E3TP_REAL_F32)
-#define V_LOW_IN_HALVES (0, 8, 1, 9, 4, 12, 5, 13)
-#define V_HIGH_IN_HALVES (2, 10, 3, 11, 6, 14, 7, 15)
-
-/* Element j of half h of r[i] becomes element i of half h of r[j], r [4]. */
-V_INLINE void v_transpose_halves(v_real *r)
-{
-    const v_real even[2] = {V_PICK(r[0], r[2], V_LOW_IN_HALVES),
-                            V_PICK(r[0], r[2], V_HIGH_IN_HALVES)};
-    const v_real odd[2] = {V_PICK(r[1], r[3], V_LOW_IN_HALVES),
-                           V_PICK(r[1], r[3], V_HIGH_IN_HALVES)};
-    V_UNROLL
-    for (int j = 0; j < 2; j++) {
-        r[2 * j] = V_PICK(even[j], odd[j], V_LOW_IN_HALVES);
-        r[2 * j + 1] = V_PICK(even[j], odd[j], V_HIGH_IN_HALVES);
-    }
-}
-
 V_INLINE void v_unzip_4(const real *from, size_t n, real *to, size_t step)
 {
     v_real r[4];
@@ -202,7 +227,7 @@ V_INLINE void v_unzip_4(const real *from, size_t n, real *to, size_t step)
         r[2 * j] = V_PICK(a, b, V_FIRST_HALVES);
         r[2 * j + 1] = V_PICK(a, b, V_SECOND_HALVES);
     }
-    v_transpose_halves(r);
+    v_transpose_pieces(r);
     V_UNROLL
     for (int m = 0; m < 4; m++)
         v_store(to + (size_t)m * step, r[m]);
@@ -214,7 +239,7 @@ V_INLINE void v_zip_4(const real *from, size_t step, real *to, size_t n)
     V_UNROLL
     for (int m = 0; m < 4; m++)
         r[m] = v_load(from + (size_t)m * step);
-    v_transpose_halves(r);
+    v_transpose_pieces(r);
     V_UNROLL
     for (int j = 0; j < 2; j++) {
         v_store_part(to, n, (size_t)(j * V_LANES), V_PICK(r[2 * j], r[2 * j + 1], V_FIRST_HALVES));

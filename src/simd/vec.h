@@ -209,6 +209,37 @@ V_INLINE void v_store_part(real *p, size_t n, size_t at, v_real v)
         v_store_n(p + at, v, (int)(n - at));
 }
 
+/* Vectors as pieces of 16 bytes: one from each of such places, and one of them to a place. */
+#define V_PIECES (V_BYTES / 16)
+#define V_PIECE ((int)(16 / sizeof(real)))
+V_INLINE v_real v_join(const real *const *piece)
+{
+#if defined(E3TP_TIER_AVX512)
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps((const float *)piece[0]));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps((const float *)piece[1]), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps((const float *)piece[2]), 2);
+    return (v_real)_mm512_insertf32x4(v, _mm_loadu_ps((const float *)piece[3]), 3);
+#elif defined(E3TP_TIER_AVX2)
+    return (v_real)_mm256_loadu2_m128((const float *)piece[1], (const float *)piece[0]);
+#else
+    return v_loadu(piece[0]);
+#endif
+}
+V_INLINE void v_part(v_real v, real *const *piece)
+{
+#if defined(E3TP_TIER_AVX512)
+    const __m512 f = (__m512)v;
+    _mm_storeu_ps((float *)piece[0], _mm512_castps512_ps128(f));
+    _mm_storeu_ps((float *)piece[1], _mm512_extractf32x4_ps(f, 1));
+    _mm_storeu_ps((float *)piece[2], _mm512_extractf32x4_ps(f, 2));
+    _mm_storeu_ps((float *)piece[3], _mm512_extractf32x4_ps(f, 3));
+#elif defined(E3TP_TIER_AVX2)
+    _mm256_storeu2_m128((float *)piece[1], (float *)piece[0], (__m256)v);
+#else
+    v_storeu(piece[0], v);
+#endif
+}
+
 /* Lane by lane a where the mask is set, else b. */
 V_INLINE v_real v_select(v_int mask, v_real a, v_real b)
 {

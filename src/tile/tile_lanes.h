@@ -9,12 +9,10 @@
 
 enum { T = 64 / sizeof(real) };
 
-/* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. Where
-   they run on, the components of a lane fill memory up to the next lane. */
+/* The lanes of a tile: lane k < n starts at base + k * step, or index[k] * step further on. */
 typedef struct lanes_of {
     size_t base, step, n;
     const int64_t *index;
-    bool runs;
 } lanes_of;
 
 V_INLINE size_t lane_in_order(const lanes_of *l, size_t k)
@@ -34,98 +32,175 @@ V_INLINE void find_lanes(const lanes_of *l, const real *from, const real **lane)
         lane[k] = from + lane_at(l, k);
 }
 
-/* Components first..first+w-1 of T lanes, each contiguous, w a literal, to lines so far apart;
-   lanes have so many elements before these. */
-V_INLINE void gather_part(const int w, const real *const *lane, size_t before, size_t first,
-                          real *to, size_t line)
+/* Of V_PIECE components of V_LANES lanes, from `first` on, each contiguous, the last w to lines so
+   far apart. The lanes: in order from `lane[0]` on, so many elements apart, or each of them. */
+V_INLINE void gather_piece(const int w, const bool in_order, const real *const *lane, size_t step,
+                           size_t first, real *to, size_t line)
+{
+    v_real r[16 / sizeof(real)];
+    V_UNROLL
+    for (int i = 0; i < V_PIECE; i++) {
+        const real *piece[V_PIECES];
+        V_UNROLL
+        for (int p = 0; p < V_PIECES; p++)
+            piece[p] = (in_order ? lane[p] + (size_t)i * step : lane[i + p * V_PIECE]) + first;
+        r[i] = v_join(piece);
+    }
+    v_transpose_pieces(r);
+    V_UNROLL
+    for (int m = V_PIECE - w; m < V_PIECE; m++)
+        v_store(to + (first + (size_t)m) * line, r[m]);
+}
+
+V_INLINE void scatter_piece(real *const *lane, size_t step, size_t first, const real *from,
+                            size_t line)
+{
+    v_real r[16 / sizeof(real)];
+    V_UNROLL
+    for (int m = 0; m < V_PIECE; m++)
+        r[m] = v_load(from + (first + (size_t)m) * line);
+    v_transpose_pieces(r);
+    V_UNROLL
+    for (int i = 0; i < V_PIECE; i++) {
+        real *piece[V_PIECES];
+        V_UNROLL
+        for (int p = 0; p < V_PIECES; p++)
+            piece[p] = lane[p] + (size_t)i * step + first;
+        v_part(r[i], piece);
+    }
+}
+
+/* V_LANES components of as many lanes, or no more than w: stores of whole vectors. */
+V_INLINE void scatter_vectors(const bool whole, size_t w, real *lane, size_t step, const real *from,
+                              size_t line)
+{
+    const v_lanes there = v_first(whole ? V_LANES : (int)w);
+    v_real r[V_BYTES / sizeof(real)];
+    V_UNROLL
+    for (int m = 0; m < V_LANES; m++)
+        r[m] = v_load(from + (whole || (size_t)m < w ? (size_t)m : w - 1) * line);
+    v_transpose(r);
+    V_UNROLL
+    for (int k = 0; k < V_LANES; k++)
+        if (whole)
+            v_storeu(lane + (size_t)k * step, r[k]);
+        else
+            v_store_lanes(lane + (size_t)k * step, r[k], there);
+}
+
+/* Fewer components than a piece has, w, a literal. */
+V_INLINE void gather_few(const int w, const real *const *lane, size_t before, real *to, size_t line)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
         v_real r[V_BYTES / sizeof(real)];
         V_UNROLL
-        for (int k = 0; k < V_LANES; k++) {
-            const real *at = lane[half + k] + before + first;
-            r[k] = w == V_LANES ? v_loadu(at) : v_load_n(at, w);
-        }
+        for (int k = 0; k < V_LANES; k++)
+            r[k] = v_load_n(lane[half + k] + before, w);
         v_transpose(r);
         V_UNROLL
         for (int m = 0; m < w; m++)
-            v_store(to + (first + (size_t)m) * line + half, r[m]);
+            v_store(to + (size_t)m * line + half, r[m]);
     }
 }
 
-/* runs: the lanes follow one another, w elements each, so that all but the last may be stored as
-   whole vectors: what is too much is overwritten by the next lane. */
-V_INLINE void scatter_part(const int w, const bool runs, const lanes_of *l, real *to, size_t first,
-                           const real *from, size_t line)
+V_INLINE void scatter_few(const int w, const lanes_of *l, real *to, const real *from, size_t line)
 {
     V_UNROLL
     for (int half = 0; half < T; half += V_LANES) {
         v_real r[V_BYTES / sizeof(real)];
         V_UNROLL
         for (int m = 0; m < V_LANES; m++)
-            r[m] = m < w ? v_load(from + (first + (size_t)m) * line + half) : v_zero();
+            r[m] = m < w ? v_load(from + (size_t)m * line + half) : v_zero();
         v_transpose(r);
         V_UNROLL
-        for (int k = 0; k < V_LANES; k++) {
-            real *lane = to + lane_in_order(l, (size_t)(half + k)) + first;
-            if (w == V_LANES || (runs && (T - half - k) * w >= V_LANES))
-                v_storeu(lane, r[k]);
-            else
-                v_store_n(lane, r[k], w);
-        }
+        for (int k = 0; k < V_LANES; k++)
+            v_store_n(to + lane_in_order(l, (size_t)(half + k)), r[k], w);
     }
 }
 
-/* CALL(w) with the literal w < V_LANES that is left over. */
+/* CALL(w) with the literal w < V_PIECE that is left over. */
 #define CASE(w, CALL)                      \
     case w:                                \
-        if ((w) < V_LANES)                 \
-            CALL((w) < V_LANES ? (w) : 1); \
+        if ((w) < V_PIECE)                 \
+            CALL((w) < V_PIECE ? (w) : 1); \
         break;
 #define BY_REST(rest, CALL) \
     switch (rest) {         \
         CASE(1, CALL)       \
         CASE(2, CALL)       \
         CASE(3, CALL)       \
-        CASE(4, CALL)       \
-        CASE(5, CALL)       \
-        CASE(6, CALL)       \
-        CASE(7, CALL)       \
-        CASE(8, CALL)       \
-        CASE(9, CALL)       \
-        CASE(10, CALL)      \
-        CASE(11, CALL)      \
-        CASE(12, CALL)      \
-        CASE(13, CALL)      \
-        CASE(14, CALL)      \
-        CASE(15, CALL)      \
     default:                \
         break;              \
     }
 
+/* d components, V_PIECE at least, of T lanes. The last piece is a whole one that begins within the
+   piece before. */
+V_INLINE void gather_pieces(const bool in_order, const real *const *lane, size_t step, size_t d,
+                            real *to, size_t line)
+{
+    const size_t piece = (size_t)V_PIECE;
+#define GATHER_LAST(w) gather_piece(w, in_order, at, step, d - piece, to + half, line)
+    for (int half = 0; half < T; half += V_LANES) {
+        const real *at[V_BYTES / sizeof(real)];
+        V_UNROLL
+        for (int k = 0; k < V_LANES; k++)
+            if (!in_order)
+                at[k] = lane[half + k];
+            else if (k < V_PIECES)
+                at[k] = lane[0] + (size_t)(half + k * V_PIECE) * step;
+        size_t m = 0;
+        for (; m + piece <= d; m += piece)
+            gather_piece(V_PIECE, in_order, at, step, m, to + half, line);
+        BY_REST(d - m, GATHER_LAST)
+    }
+}
+
+/* lanes have so many elements before these */
 static void gather_contiguous(const real *const *lane, size_t before, size_t d, real *to,
                               size_t line)
 {
-    size_t m = 0;
-#define GATHER(w) gather_part(w, lane, before, m, to, line)
-    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        GATHER(V_LANES);
-    BY_REST(d - m, GATHER)
+#define GATHER_FEW(w) gather_few(w, lane, before, to, line)
+    if (d < (size_t)V_PIECE) {
+        BY_REST(d, GATHER_FEW)
+        return;
+    }
+    const real *at[T];
+    for (int k = 0; k < T; k++)
+        at[k] = lane[k] + before;
+    gather_pieces(false, at, 0, d, to, line);
+}
+
+static void gather_in_order(const real *lane, size_t step, size_t d, real *to, size_t line)
+{
+    gather_pieces(true, &lane, step, d, to, line);
 }
 
 static void scatter_contiguous(const lanes_of *l, size_t d, const real *from, size_t line, real *to)
 {
-    size_t m = 0;
-#define SCATTER_RUNS(w) scatter_part(w, true, l, to, m, from, line)
-#define SCATTER(w) scatter_part(w, false, l, to, m, from, line)
-    if (l->runs && d < (size_t)V_LANES) {
-        BY_REST(d, SCATTER_RUNS)
+    const size_t piece = (size_t)V_PIECE;
+#define SCATTER_FEW(w) scatter_few(w, l, to, from, line)
+    if (d < piece) {
+        BY_REST(d, SCATTER_FEW)
         return;
     }
-    for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
-        SCATTER(V_LANES);
-    BY_REST(d - m, SCATTER)
+    for (int half = 0; half < T; half += V_LANES) {
+        real *at[V_PIECES];
+        V_UNROLL
+        for (int p = 0; p < V_PIECES; p++)
+            at[p] = to + lane_in_order(l, (size_t)(half + p * V_PIECE));
+        size_t m = 0;
+        if (V_BYTES == 64 && d < (size_t)V_LANES && 2 * d > (size_t)V_LANES) {
+            scatter_vectors(false, d, at[0], l->step, from + half, line);
+            continue;
+        }
+        for (; m + (size_t)V_LANES <= d; m += (size_t)V_LANES)
+            scatter_vectors(true, d, at[0] + m, l->step, from + m * line + half, line);
+        for (; m + piece <= d; m += piece)
+            scatter_piece(at, l->step, m, from + half, line);
+        if (m < d)
+            scatter_piece(at, l->step, d - piece, from + half, line);
+    }
 }
 
 /* The lines that elements first .. first + w - 1 of adjacent channels have in their tiles, so far
@@ -226,12 +301,12 @@ V_INLINE void spread_lane(const real *from, size_t step, size_t d, real *to)
         v_store(to + v * V_LANES, v_set1(*from));
 }
 
-/* A whole tile of such lanes of w components as follow; to the second-level cache, as a row or two
-   come before it. */
-V_INLINE void fetch_run(const int w, const real *from, const int to_write)
+/* A whole tile of lanes of d components that follow one another; to the second-level cache, as a
+   row or two come before it. */
+V_INLINE void fetch_run(const size_t d, const real *from, const bool to_write)
 {
     V_UNROLL
-    for (int q = 0; q < w; q++) {
+    for (size_t q = 0; q < d; q++) {
         if (to_write)
             __builtin_prefetch(from + q * T, 1);
         else

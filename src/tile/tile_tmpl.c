@@ -21,16 +21,14 @@ V_INLINE lanes_of find(const e3tp_tile_map *m, e3tp_lanes lanes, size_t row, siz
     if (lanes == E3TP_LANES_CHANNELS)
         return (lanes_of){.base = row_at(m, row) + u * m->channel,
                           .step = m->channel,
-                          .n = m->mul - u < T ? m->mul - u : T,
-                          .runs = m->channel == m->d && m->component == 1};
-    /* Other rows may belong to other threads: they never run on. */
+                          .n = m->mul - u < T ? m->mul - u : T};
     return (lanes_of){.base = u * m->channel + (m->index ? 0 : row * m->row),
                       .step = m->row,
                       .n = m->rows - row < T ? m->rows - row : T,
                       .index = m->index ? m->index + row : NULL};
 }
 
-/* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 4, 5 or 7
+/* How the elements of a whole tile lie: in lines; one lane for all; lanes of 3, 4, 5, 7 or more
    components that follow one another; lanes of adjacent components somewhere; lanes over rows, a
    component of all channels adjacent; or all components of all channels; somehow. */
 typedef enum form {
@@ -40,6 +38,7 @@ typedef enum form {
     RUN_4 = 4,
     RUN_5 = 5,
     RUN_7 = 7,
+    RUN_MORE,
     LANES,
     CHANNELS,
     ROWS,
@@ -65,7 +64,40 @@ static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
     if (m->component != 1)
         return ANY;
     const bool follow = channels ? m->channel == m->d : m->row == m->d && !m->index;
+    if (follow && m->d > RUN_7)
+        return RUN_MORE;
     return follow && is_run((form)m->d) ? (form)m->d : LANES;
+}
+
+V_INLINE void copy_line(const bool past, const real *from, real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < T; v += V_LANES) {
+        if (past)
+            v_streamu(to + v, v_loadu(from + v));
+        else
+            v_storeu(to + v, v_loadu(from + v));
+    }
+}
+
+/* `count` lines from one place to another, so many elements apart. */
+V_INLINE void copy_lines(const bool past, size_t count, const real *from, size_t from_step,
+                         real *to, size_t to_step)
+{
+    for (size_t t = 0; t < count; t++, from += from_step, to += to_step)
+        copy_line(past, from, to);
+}
+
+/* T lanes of d > RUN_7 components that follow one another, past the caches by way of lines. */
+enum { MOST_IN_LINES = 25 };
+V_INLINE void scatter_more(size_t d, const bool past, real *to, const real *from)
+{
+    _Alignas(64) real lines[MOST_IN_LINES * T];
+    const bool by_lines = past && d <= MOST_IN_LINES;
+    const lanes_of l = {.step = d, .n = T};
+    scatter_contiguous(&l, d, from, T, by_lines ? lines : to);
+    if (by_lines)
+        copy_lines(true, d, lines, T, to, T);
 }
 
 V_INLINE void pack_tile(const form how, const e3tp_tile_map *m, const lanes_of *l, const real *from,
@@ -108,25 +140,6 @@ V_INLINE size_t channel_step(e3tp_lanes lanes)
 
 /* ---- whole tiles whose lanes lie in lines: in the order of the caller's memory ---- */
 
-V_INLINE void copy_line(const bool past, const real *from, real *to)
-{
-    V_UNROLL
-    for (int v = 0; v < T; v += V_LANES) {
-        if (past)
-            v_streamu(to + v, v_loadu(from + v));
-        else
-            v_storeu(to + v, v_loadu(from + v));
-    }
-}
-
-/* `count` lines from one place to another, so many elements apart. */
-V_INLINE void copy_lines(const bool past, size_t count, const real *from, size_t from_step,
-                         real *to, size_t to_step)
-{
-    for (size_t t = 0; t < count; t++, from += from_step, to += to_step)
-        copy_line(past, from, to);
-}
-
 typedef enum direction { PACKING, UNPACKING, UNPACKING_PAST } direction;
 
 V_INLINE void copy_either(const direction way, size_t count, real *outside, size_t outside_step,
@@ -151,9 +164,12 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
         return;
     }
     for (size_t r = 0; r < m->rows; r++, tiles += (m->mul + T - 1) / T * stride)
-        for (size_t t = 0; t < m->mul / T; t++)
-            copy_either(way, m->d, outside + row_at(m, r) + t * T, m->component, tiles + t * stride,
-                        T);
+        if (m->d == 1)
+            copy_either(way, m->mul / T, outside + row_at(m, r), T, tiles, stride);
+        else
+            for (size_t t = 0; t < m->mul / T; t++)
+                copy_either(way, m->d, outside + row_at(m, r) + t * T, m->component,
+                            tiles + t * stride, T);
 }
 
 /* ---- whole tiles whose lanes follow one another ---- */
@@ -161,7 +177,7 @@ V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lane
 V_INLINE void visit_runs(const form how, const direction way, const e3tp_tile_map *m,
                          e3tp_lanes lanes, real *outside, size_t stride, real *tiles)
 {
-    const int d = is_run(how) ? (int)how : 1;
+    const size_t d = is_run(how) ? (size_t)how : m->d;
     const bool by_rows = lanes == E3TP_LANES_ROWS;
     const size_t rows = by_rows ? m->rows / T : m->rows, in_row = by_rows ? m->mul : m->mul / T,
                  next = channel_step(lanes) * m->channel,
@@ -171,10 +187,15 @@ V_INLINE void visit_runs(const form how, const direction way, const e3tp_tile_ma
             real *lane = outside + (by_rows ? r * T * m->row : row_at(m, r)) + u * next;
             if (!by_rows && way != UNPACKING_PAST)
                 fetch_run(d, outside + later_row(m, r) + u * next, way == UNPACKING);
-            if (way == PACKING)
-                gather_run(d, lane, (size_t)d * T, tiles + u * stride);
+            real *tile = tiles + u * stride;
+            if (way == PACKING && how == RUN_MORE)
+                gather_in_order(lane, d, d, tile, T);
+            else if (way == PACKING)
+                gather_run((int)d, lane, d * T, tile);
+            else if (how == RUN_MORE)
+                scatter_more(d, way == UNPACKING_PAST, lane, tile);
             else
-                scatter_run(d, way == UNPACKING_PAST, lane, (size_t)d * T, tiles + u * stride);
+                scatter_run((int)d, way == UNPACKING_PAST, lane, d * T, tile);
         }
 }
 
@@ -216,7 +237,7 @@ V_INLINE void unpack_channels(const form how, const e3tp_tile_map *m, const real
 /* Whole tiles of these forms are visited without a look at each. */
 V_INLINE bool goes_ahead(const form how)
 {
-    return how == LINES || is_run(how);
+    return how == LINES || is_run(how) || how == RUN_MORE;
 }
 
 /* Whether some tile is not full. */
@@ -234,7 +255,7 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
     }
     if (how == LINES)
         visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
-    if (is_run(how))
+    if (is_run(how) || how == RUN_MORE)
         visit_runs(how, PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;
@@ -257,7 +278,7 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
     const direction way = past ? UNPACKING_PAST : UNPACKING;
     if (how == LINES)
         visit_lines(way, m, lanes, to, stride, (real *)(uintptr_t)from);
-    if (is_run(how))
+    if (is_run(how) || how == RUN_MORE)
         visit_runs(how, way, m, lanes, to, stride, (real *)(uintptr_t)from);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;
@@ -290,6 +311,9 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
         break;             \
     case RUN_7:            \
         CALL(RUN_7);       \
+        break;             \
+    case RUN_MORE:         \
+        CALL(RUN_MORE);    \
         break;             \
     case LANES:            \
         CALL(LANES);       \

@@ -15,7 +15,7 @@ static e3tp_tier tier;
 
 enum { ROWS = 37, PAD = 3 };
 static const size_t muls[] = {1, 2, 13, 16, 33}, row_counts[] = {1, 16, 19, ROWS};
-static const size_t degrees[] = {1, 3, 4, 5, 7, 8, 9, 11, 16, 25};
+static const size_t degrees[] = {1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 25, 27};
 /* Unsorted, with repeats. */
 static const int64_t some_rows[ROWS] = {5,  0,  36, 7,  7,  2,  31, 30, 29, 1,  18, 11, 3,
                                         3,  9,  27, 26, 4,  8,  10, 12, 6,  35, 34, 13, 14,
