@@ -51,7 +51,7 @@ E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
 
    Sums are made in the order of the edges sorted by receiver, by the calling thread. INVALID: g
    NULL, no such dtype, gv or v NULL where there are edges and it is needed, forces of a graph with
-   fewer senders than nodes. */
+   fewer senders than nodes, forces or strain in the memory of another array. */
 E3TP_API e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, const void *v,
                                        const void *gv, void *forces, double *strain);
 

@@ -20,9 +20,16 @@ def float_dtype(dtype):
     raise TypeError(f"dtype: {dtype!r}, expected float32 or float64")
 
 
+def _seen(name, value):
+    """value as NumPy sees it; a TypeError where that would lose a mask."""
+    if type(value) is not np.ndarray and np.ma.is_masked(value):
+        raise TypeError(f"{name}: has masked elements, which would be read as any other")
+    return np.asarray(value)
+
+
 def readable(name, value, dtype):
     """value as a contiguous, aligned array; nothing is cast: another dtype is a TypeError."""
-    array = np.asarray(value)
+    array = _seen(name, value)
     if array.dtype != dtype:
         raise TypeError(f"{name}: dtype {array.dtype}, expected {dtype}")
     return array if array.flags.c_contiguous and array.flags.aligned else np.require(array, requirements="CA")
@@ -38,7 +45,7 @@ def address(array):
 
 def doubles(name, value):
     """value as a float64 array; for mathematics without a plan, where every integer and float32 is exact."""
-    array = np.asarray(value)
+    array = _seen(name, value)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(f"{name}: dtype {array.dtype}, expected real numbers")
     return np.require(array, np.float64, "CA")
@@ -90,6 +97,14 @@ def results(name, out, count):
         if np.may_share_memory(a, b):
             raise ValueError(f"{name}[{j}]: overlaps {name}[{i}]")
     return list(out)
+
+
+def overlap(outs, operands):
+    """The sentence for the first pair, one of each list of (name, array or None), that shares memory; else None."""
+    for (name, a), (of, b) in itertools.product(outs, operands):
+        if a is not None and b is not None and np.may_share_memory(a, b):
+            return f"{name}: overlaps {of}"
+    return None
 
 
 def broadcast_axes(**axes):

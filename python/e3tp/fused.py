@@ -52,6 +52,7 @@ class LinearBasis(_Table, Closable):
         self._handle = self.basis._handle
         self.makers = {"radial": self._handle}
 
+    method = "linear map"
     isa = property(lambda self: self.basis.isa)
 
     def describe(self):

@@ -10,7 +10,7 @@ import numpy as np
 from . import _lib
 from ._lib import Closable, ConvBuffers, Handle, check, choice, created, integer, lib
 from ._plan import FIELDS, needed
-from .arrays import address, as_int32, float_dtype, readable, result, results
+from .arrays import address, as_int32, float_dtype, overlap, readable, result, results
 from .products import TensorProduct
 
 _FIELDS = FIELDS | {"dv": "ggv", "da": "gga"}
@@ -91,7 +91,7 @@ class Graph(Closable):
             check(lib.e3tp_graph_pairs(graph, int(dtype == np.float64), arrays[0], tolerance, *arrays[1:], found))
         self.num_pairs = found.value
 
-    def forces(self, vectors, gvectors):
+    def forces(self, vectors, gvectors, out=None):
         """(forces, strain) of gradients by edge vectors, position of the sender less that of the receiver.
 
         vectors, gvectors   (num_edges, 3), of one dtype
@@ -102,10 +102,14 @@ class Graph(Closable):
         arrays = [self._vectors(n, a, dtype) for n, a in (("vectors", vectors), ("gvectors", gvectors))]
         if self.num_senders < self.num_nodes:
             raise ValueError(f"forces: {self.num_senders} senders, expected at least the {self.num_nodes} nodes")
-        forces, strain = np.empty((self.num_senders, 3), dtype), np.empty((3, 3))
+        out = results("out", out, 2)
+        forces = result("out[0]", out[0], (self.num_senders, 3), dtype)
+        strain = result("out[1]", out[1], (3, 3), np.float64)
         pointers = [address(a) for a in (*arrays, forces, strain)]
         with self._handle as graph:
-            check(lib.e3tp_graph_forces(graph, int(dtype == np.float64), *pointers))
+            status = lib.e3tp_graph_forces(graph, int(dtype == np.float64), *pointers)
+        if status:
+            check(status, overlap([("out[0]", forces), ("out[1]", strain)], zip(("vectors", "gvectors"), arrays)))
         return forces, strain
 
     def __repr__(self):

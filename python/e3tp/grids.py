@@ -11,6 +11,7 @@ from ._plan import LAYOUTS, Described
 from .arrays import address, doubles, float_dtype, readable, result, size_of
 from .harmonics import NORMALIZATIONS
 from .irreps import Irreps
+from .math import points_and_weights
 
 QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
 _RULES = {**QUADRATURES, "lebedev": 2}
@@ -42,7 +43,7 @@ class _Desc(ctypes.Structure):
     ] + [(name, ctypes.c_void_p) for name in ("parallel_for", "parallel_ctx", "alloc", "release", "alloc_ctx")]
 
 
-def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False):
+def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False, out=None):
     """(points, weights) of a grid on the sphere: unit vectors (n_theta, n_phi, 3), and the weights of a mean over it.
 
     quadrature   "gauss-legendre": exact for polynomials to degree 2 n_theta - 1; "equiangular": rings at
@@ -52,7 +53,7 @@ def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False):
     """
     rule = choice("quadrature", quadrature, _RULES)
     sizes = [integer(name, n, 1, _MOST) for name, n in (("n_theta", n_theta), ("n_phi", n_phi))]
-    points, weights = np.empty((*sizes, 3)), np.empty(sizes)
+    points, weights = points_and_weights(out, tuple(sizes))
     status = lib.e3tp_s2grid_nodes(rule, *sizes, bool(half_offset), address(points), address(weights))
     check(status, f"n_theta, n_phi: {n_theta}, {n_phi}: there is no such rule of Lebedev's")
     return points, weights

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _lib
 from ._lib import Closable, Handle, HarmonicsDesc, Vectors, check, choice, created, integer, lib
-from .arrays import address, doubles, float_dtype, readable, result, results, size_of
+from .arrays import address, doubles, float_dtype, overlap, readable, result, results, size_of
 from .irreps import Irrep, Irreps
 
 NORMALIZATIONS = {"integral": 0, "component": 1, "norm": 2}
@@ -84,7 +84,7 @@ class SphericalHarmonics(Closable):
         xyz, axes = self._vectors(xyz)
         g = self._given("g", g, (*axes, self.dim))
         out = result("out", out, xyz.shape, self.dtype)
-        self._call("backward", xyz, g, out)
+        self._call("backward", [("xyz", xyz), ("g", g)], [("out", out)])
         return out
 
     def double_backward(self, xyz, g, gg, out=None):
@@ -95,7 +95,7 @@ class SphericalHarmonics(Closable):
         out = results("out", out, 2)
         hx = result("out[0]", out[0], xyz.shape, self.dtype)
         hg = result("out[1]", out[1], g.shape, self.dtype)
-        self._call("double_backward", xyz, g, gg, hx, hg)
+        self._call("double_backward", [("xyz", xyz), ("g", g), ("gg", gg)], [("out[0]", hx), ("out[1]", hg)])
         return hx, hg
 
     def describe(self):
@@ -122,16 +122,18 @@ class SphericalHarmonics(Closable):
     def _evaluate(self, xyz, order, out):
         xyz, axes = self._vectors(xyz)
         out = result("out", out, (*axes, *(3,) * order, self.dim), self.dtype)
-        arrays = [None, None, None]
-        arrays[order] = out
-        self._call("evaluate", xyz, *arrays)
+        self._call("evaluate", [("xyz", xyz)], [("out", out if n == order else None) for n in range(3)])
         return out
 
-    def _call(self, name, xyz, *arrays):
+    def _call(self, name, operands, outs):
+        """Lists of (name, array), the vectors first; None for a result that is not wanted."""
+        (_, xyz), *others = operands
         vectors = Vectors(n=size_of(xyz.shape[:-1]), x=address(xyz))
-        pointers = [None if a is None else address(a) for a in arrays]
+        pointers = [None if a is None else address(a) for _, a in others + outs]
         with self._handle as plan:
-            check(getattr(lib, f"e3tp_sh_{name}")(plan, vectors, *pointers))
+            status = getattr(lib, f"e3tp_sh_{name}")(plan, vectors, *pointers)
+        if status:
+            check(status, overlap(outs, operands))
 
 
 def spherical_harmonics(l, xyz, normalize, normalization="integral", out=None):

@@ -95,14 +95,13 @@ class Irrep(tuple):
 
     index = count
 
-    def D_from_angles(self, alpha, beta, gamma, k=0):
+    def D_from_angles(self, alpha, beta, gamma, k=0, out=None):
         """p^k D^l(alpha, beta, gamma), (..., 2l+1, 2l+1): wigner_D with k inversions."""
-        D = math.wigner_D(self.l, alpha, beta, gamma)
-        return D * math.parity_sign(self.p, k)[..., None, None]
+        return math.with_inversions(math.wigner_D(self.l, alpha, beta, gamma), self.p, k, out)
 
-    def D_from_matrix(self, R):
+    def D_from_matrix(self, R, out=None):
         """The matrix of an element of O(3) given as R (..., 3, 3), see wigner_D_from_matrix."""
-        return math.wigner_D_from_matrix(self.l, R, self.p)
+        return math.wigner_D_from_matrix(self.l, R, self.p, out)
 
 
 class MulIrrep(tuple):
@@ -288,13 +287,13 @@ class Irreps(tuple):
         """
         return self.sort().irreps.simplify()
 
-    def D_from_angles(self, alpha, beta, gamma, k=0):
+    def D_from_angles(self, alpha, beta, gamma, k=0, out=None):
         """The representation's matrix, (..., dim, dim): block diagonal, see Irrep.D_from_angles."""
         axes = Irrep(0, 1).D_from_angles(alpha, beta, gamma, k).shape[:-2]
         blocks = [D for mul, ir in self if mul for D in mul * [ir.D_from_angles(alpha, beta, gamma, k)]]
-        return math.direct_sum(blocks, axes)
+        return math.direct_sum(blocks, axes, out)
 
-    def D_from_matrix(self, R):
+    def D_from_matrix(self, R, out=None):
         """The representation's matrix, (..., dim, dim): block diagonal, see Irrep.D_from_matrix."""
         axes = Irrep(0, 1).D_from_matrix(R).shape[:-2]
-        return math.direct_sum([D for mul, ir in self if mul for D in mul * [ir.D_from_matrix(R)]], axes)
+        return math.direct_sum([D for mul, ir in self if mul for D in mul * [ir.D_from_matrix(R)]], axes, out)

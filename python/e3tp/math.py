@@ -4,9 +4,16 @@
 import numpy as np
 
 from ._lib import SIGNS, Unsupported, check, choice, integer, lib
-from .arrays import broadcast_axes, doubles, result, size_of
+from .arrays import broadcast_axes, doubles, result, results, size_of
 
+_LMAX = 48  # E3TP_SO3_LMAX of e3tp/so3.h
 _DOUBLE = np.dtype(np.float64).itemsize
+
+
+def _refuse_high(l, text):
+    """Raises Unsupported for a degree above the library's limit, before there are arrays of its size."""
+    if l > _LMAX:
+        raise Unsupported(text)
 
 
 def wigner_3j(l1, l2, l3, sign="e3nn>=0.5", out=None):
@@ -20,13 +27,15 @@ def wigner_3j(l1, l2, l3, sign="e3nn>=0.5", out=None):
         raise ValueError(f"l3: {l3}, expected {abs(l1 - l2)}..{l1 + l2}, what {l1} x {l2} can give")
     if number == SIGNS["e3nn<=0.4.4"] and max(l1, l2, l3) > 11:
         raise ValueError(f"({l1}, {l2}, {l3}): the sign convention {sign!r} ends at l = 11")
+    _refuse_high(max(l1, l2, l3), f"({l1}, {l2}, {l3}): the degrees are too high")
     w = result("out", out, (2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1), np.float64)
-    check(lib.e3tp_wigner_3j(l1, l2, l3, number, w.ctypes.data), f"({l1}, {l2}, {l3}): the degrees are too high")
+    check(lib.e3tp_wigner_3j(l1, l2, l3, number, w.ctypes.data))
     return w
 
 
 def _matrices(l, axes, out, fill):
     """Calls fill(row, address) for every matrix of (*axes, 2l+1, 2l+1)."""
+    _refuse_high(l, f"l: {l} is too high")
     D = result("out", out, axes + (2 * l + 1, 2 * l + 1), np.float64)
     step = (2 * l + 1) ** 2 * _DOUBLE
     for row in range(size_of(axes)):
@@ -42,7 +51,7 @@ def wigner_D(l, alpha, beta, gamma, out=None):
     rows = list(zip(*(np.broadcast_to(a, axes).ravel().tolist() for a in angles.values())))
 
     def fill(row, address):
-        check(lib.e3tp_wigner_D(l, *rows[row], address), f"l: {l} is too high")
+        check(lib.e3tp_wigner_D(l, *rows[row], address))
 
     return _matrices(l, axes, out, fill)
 
@@ -63,7 +72,7 @@ def wigner_D_from_matrix(l, R, p=1, out=None):
 
     def fill(row, address):
         status = lib.e3tp_wigner_D_from_matrix(l, p, R.ctypes.data + 9 * _DOUBLE * row, address)
-        check(status, f"l: {l} is too high" if status == 2 else f"R: matrix {row} is not orthogonal")
+        check(status, f"R: matrix {row} is not orthogonal")
 
     return _matrices(l, R.shape[:-2], out, fill)
 
@@ -85,7 +94,13 @@ def bracket_strength(l1, l2, l3):
     return _strength(lib.e3tp_bracket_strength, l1, l2, l3)
 
 
-def lebedev(degree):
+def points_and_weights(out, shape):
+    """The arrays of the nodes of a rule of that shape: new ones, or those of a call's out=."""
+    out = results("out", out, 2)
+    return result("out[0]", out[0], (*shape, 3), np.float64), result("out[1]", out[1], shape, np.float64)
+
+
+def lebedev(degree, out=None):
     """(points, weights) of Lebedev's rule: unit vectors (n, 3), and the weights (n,) of a mean over the sphere.
 
     The smallest rule with the symmetry of the octahedron that is exact for polynomials in (x, y, z) to `degree`, to
@@ -99,20 +114,22 @@ def lebedev(degree):
     """
     degree = integer("degree", degree)
     n = lib.e3tp_lebedev_count(degree)
-    points, weights = np.empty((n, 3)), np.empty(n)
+    points, weights = points_and_weights(out, (n,))
     check(lib.e3tp_lebedev(degree, points.ctypes.data, weights.ctypes.data), f"degree: {degree} is too high")
     return points, weights
 
 
-def parity_sign(p, k):
-    """p^k for numbers k of inversions."""
-    return np.where(np.asarray(k) % 2 == 0, 1.0, float(p))
+def with_inversions(D, p, k, out=None):
+    """p^k D for numbers k of inversions, which broadcast against the batch axes of D."""
+    signs = np.where(np.asarray(k) % 2 == 0, 1.0, float(p))[..., None, None]
+    return np.multiply(D, signs, out=result("out", out, np.broadcast_shapes(D.shape, signs.shape), np.float64))
 
 
-def direct_sum(blocks, axes):
+def direct_sum(blocks, axes, out=None):
     """Block diagonal matrix of square blocks (*axes, n, n)."""
     n = sum(b.shape[-1] for b in blocks)
-    total = np.zeros(axes + (n, n))
+    total = result("out", out, axes + (n, n), np.float64)
+    total[...] = 0
     at = 0
     for b in blocks:
         total[..., at : at + b.shape[-1], at : at + b.shape[-1]] = b

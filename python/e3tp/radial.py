@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _lib
 from ._lib import Closable, Handle, RadialDesc, check, choice, created, integer, lib
-from .arrays import address, float_dtype, readable, result
+from .arrays import address, float_dtype, overlap, readable, result
 
 BASES = {"bessel": 0, "gaussian": 1, "smooth_finite": 2, "cosine": 3, "fourier": 4}
 CUTOFFS = {"none": 0, "polynomial": 1, "cosine": 2, "xplor": 3, "soft_step": 4, "mollifier": 5, "sharp": 6}
@@ -40,6 +40,8 @@ class RadialBasis(Closable):
     Formulas and error bounds are in e3tp/radial.h. At r = 0 results are the limits, a negative r counts as 0, NaN gives
     NaN. Safe to use from several threads at once.
     """
+
+    method = "formula"
 
     def __init__(
         self,
@@ -103,5 +105,7 @@ class RadialBasis(Closable):
         pointers = [None, None, None]
         pointers[order] = address(out)
         with self._handle as plan:
-            check(lib.e3tp_radial_eval(plan, address(r), r.size, *pointers))
+            status = lib.e3tp_radial_eval(plan, address(r), r.size, *pointers)
+        if status:
+            check(status, overlap([("out", out)], [("r", r)]))
         return out

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _lib
 from ._lib import Closable, Handle, SplineDesc, check, created, integer, lib
-from .arrays import FLOATS, address, float_dtype, readable, result, size_of
+from .arrays import FLOATS, address, float_dtype, overlap, readable, result, size_of
 
 
 class Spline(Closable):
@@ -25,6 +25,8 @@ class Spline(Closable):
     Between the knots two derivatives are continuous. The slope at r_max is 0: functions whose value there is 0 too are
     continuous with their derivative. Safe to use from several threads at once.
     """
+
+    method = "b-spline"
 
     def __init__(self, r_max, values, isa="auto", threads=0):
         values = _samples(values)
@@ -74,7 +76,9 @@ class Spline(Closable):
             raise ValueError(f"values: shape {values.shape}, expected {self.values.shape}")
         out = result("out", out, self.coefficients.shape, self.dtype)
         with self._handle as plan:
-            check(lib.e3tp_spline_fit(plan, self.types, address(values), address(out)))
+            status = lib.e3tp_spline_fit(plan, self.types, address(values), address(out))
+        if status:
+            check(status, overlap([("out", out)], [("values", values)]))
         return out
 
     def __call__(self, r, types=None, out=None):
@@ -96,7 +100,9 @@ class Spline(Closable):
             raise ValueError(f"gcoefficients: shape {g.shape}, expected {self.coefficients.shape}")
         out = result("out", out, self.values.shape, self.dtype)
         with self._handle as plan:
-            check(lib.e3tp_spline_fit_backward(plan, self.types, address(g), address(out)))
+            status = lib.e3tp_spline_fit_backward(plan, self.types, address(g), address(out))
+        if status:
+            check(status, overlap([("out", out)], [("gcoefficients", g)]))
         return out
 
     def describe(self):
@@ -134,11 +140,11 @@ class Spline(Closable):
         results[order] = address(out)
         chosen = None if types is None else address(types)
         with self._handle as plan:
-            check(
-                lib.e3tp_spline_evaluate(
-                    plan, self.types, address(coefficients), address(r), chosen, r.size, *results
-                )
+            status = lib.e3tp_spline_evaluate(
+                plan, self.types, address(coefficients), address(r), chosen, r.size, *results
             )
+        if status:
+            check(status, overlap([("out", out)], [("r", r), ("types", types), ("coefficients", coefficients)]))
         return out
 
 

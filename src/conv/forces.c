@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "conv/graph.h"
+#include "core/checked.h"
+#include "problem/problem.h"
 
 #define FORCES(real)                                                                          \
     static void forces_##real(const e3tp_graph *g, const real *gv, real *f)                   \
@@ -39,6 +41,13 @@ e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, const void 
     if (!g || (dtype != E3TP_F32 && dtype != E3TP_F64) ||
         (g->num_edges && (forces || strain) && !gv) || (g->num_edges && strain && !v) ||
         (forces && g->num_senders < g->num_nodes))
+        return E3TP_E_INVALID;
+    const size_t three = 3 * e3tp_dtype_size(dtype);
+    const e3tp_array arrays[] = {{v, three * g->num_edges},
+                                 {gv, three * g->num_edges},
+                                 {forces, three * g->num_senders},
+                                 {strain, 9 * sizeof *strain}};
+    if (e3tp_outputs_overlap(arrays, 2, 4))
         return E3TP_E_INVALID;
     if (forces && dtype == E3TP_F64)
         forces_double(g, gv, forces);

@@ -838,6 +838,8 @@ START_TEST(forces)
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, NULL, sg, sf, found), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, NULL, sf, NULL), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(NULL, o.dtype, sv, sg, sf, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, sg, sg, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(o.graph, o.dtype, sv, sg, sf, sf), E3TP_E_INVALID);
     ck_assert_int_eq(e3tp_graph_forces(o.graph, (e3tp_dtype)7, sv, sg, sf, NULL), E3TP_E_INVALID);
     release_arrays();
     free(v), free(gv);
