@@ -11,9 +11,14 @@ double bench_result_gflops(const bench_result *r)
     return r->flops / r->ns.median;
 }
 
+static int threads_of(const bench_result *r)
+{
+    return r->threads > 0 ? r->threads : 1;
+}
+
 static double best_peak(const bench_result *r)
 {
-    return bench_peak_gflops(r->isa, r->dtype == E3TP_F64, r->threads > 0 ? r->threads : 1);
+    return bench_peak_gflops(r->isa, r->dtype == E3TP_F64, threads_of(r));
 }
 
 double bench_result_peak(const bench_result *r)
@@ -23,6 +28,8 @@ double bench_result_peak(const bench_result *r)
 
 void bench_result_begin(FILE *f, const bench_result *r)
 {
+    const double first_level =
+        bench_first_level_gflops(r->isa, r->dtype == E3TP_F64, threads_of(r));
     const struct {
         const char *key, *text;
     } texts[] = {{"name", r->name},
@@ -46,7 +53,8 @@ void bench_result_begin(FILE *f, const bench_result *r)
                    {"gflops", bench_result_gflops(r)},
                    {"peak_gflops", bench_result_peak(r)},
                    {"best_peak_gflops", best_peak(r)},
-                   {"dram_gbs", bench_dram_gbs(r->threads > 0 ? r->threads : 1)},
+                   {"first_level_gflops", first_level},
+                   {"dram_gbs", bench_dram_gbs(threads_of(r))},
                    {"max_err", r->max_err}};
     fprintf(f, "{\"case\":\"%s\"", r->kind);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the bench itself compiles once per instruction set: the peak of multiply-add, and a linear
+/* What the bench itself compiles once per instruction set: the peaks of multiply-add, and a linear
  * map. */
 #ifndef BENCH_TIER_H
 #define BENCH_TIER_H
@@ -8,11 +8,14 @@
 
 enum { BENCH_RADIAL = 8 }; /* radial functions that the map takes */
 
+/* Where one operand of each multiply-add comes from. */
+typedef enum bench_operand { BENCH_REGISTER, BENCH_FIRST_LEVEL, BENCH_OPERANDS } bench_operand;
+
+/* By dtype: float32, float64. */
 typedef struct bench_tier {
     const char *name;
-    size_t flops_f32, flops_f64; /* per step */
-    double (*fma_f32)(size_t steps);
-    double (*fma_f64)(size_t steps);
+    size_t flops[2]; /* per step */
+    double (*fma[BENCH_OPERANDS][2])(size_t steps);
     /* out [n] = sum over k of f [BENCH_RADIAL] m [BENCH_RADIAL][n] */
     void (*linear)(const float *f, const float *m, size_t n, float *out);
 } bench_tier;

@@ -35,22 +35,29 @@ typedef double vector_double __attribute__((vector_size(VECTOR_BYTES)));
 /* Each chain starts elsewhere and converges to 1, so that no denormal slows it. */
 #define START_float(i) a[i] = zero + (float)(i);
 #define START_double(i) a[i] = zero + (double)(i);
-#define STEP(i) a[i] = a[i] * b + c;
+#define BENCH_REGISTER_STEP(i) a[i] = a[i] * b + c;
+#define BENCH_FIRST_LEVEL_STEP(i) a[i] = a[i] * b + m[i];
+#define FILL(i) memory[i] = c;
 #define SUM(i) s += a[i];
-#define FMA(name, real)                                                             \
+#define FMA(name, operand, real)                                                    \
     static double name(size_t steps)                                                \
     {                                                                               \
         const vector_##real zero = {0}, b = zero + (real)0.5, c = zero + (real)0.5; \
-        vector_##real a[CHAINS], s = zero;                                          \
+        vector_##real memory[CHAINS], a[CHAINS], s = zero;                          \
+        EACH(FILL)                                                                  \
         EACH(START_##real)                                                          \
         for (size_t n = 0; n < steps; n++) {                                        \
-            EACH(STEP)                                                              \
+            const vector_##real *m = memory;                                        \
+            __asm__ volatile("" : "+r"(m) : : "memory"); /* read again */           \
+            EACH(operand##_STEP)                                                    \
         }                                                                           \
         EACH(SUM)                                                                   \
         return (double)s[0];                                                        \
     }
-FMA(fma_f32, float)
-FMA(fma_f64, double)
+FMA(fma_f32, BENCH_REGISTER, float)
+FMA(fma_f64, BENCH_REGISTER, double)
+FMA(fma_first_level_f32, BENCH_FIRST_LEVEL, float)
+FMA(fma_first_level_f64, BENCH_FIRST_LEVEL, double)
 
 static void linear(const float *restrict f, const float *restrict m, size_t n, float *restrict out)
 {
@@ -63,9 +70,9 @@ static void linear(const float *restrict f, const float *restrict m, size_t n, f
 }
 
 extern const bench_tier PASTE(bench_tier_, BENCH_TIER);
-const bench_tier PASTE(bench_tier_, BENCH_TIER) = {TEXT(BENCH_TIER),
-                                                   2 * CHAINS *VECTOR_BYTES / sizeof(float),
-                                                   2 * CHAINS *VECTOR_BYTES / sizeof(double),
-                                                   fma_f32,
-                                                   fma_f64,
-                                                   linear};
+const bench_tier PASTE(bench_tier_, BENCH_TIER) = {
+    TEXT(BENCH_TIER),
+    {2 * CHAINS * VECTOR_BYTES / sizeof(float), 2 * CHAINS * VECTOR_BYTES / sizeof(double)},
+    {[BENCH_REGISTER] = {fma_f32, fma_f64},
+     [BENCH_FIRST_LEVEL] = {fma_first_level_f32, fma_first_level_f64}},
+    linear};

@@ -53,6 +53,7 @@ void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, 
 
 typedef struct peak_job {
     const bench_tier *tier;
+    bench_operand operand;
     int f64;
     size_t steps;
 } peak_job;
@@ -63,30 +64,25 @@ static void peak_body(void *ctx, size_t from, size_t to)
 {
     const peak_job *job = ctx;
     for (size_t i = from; i < to; i++)
-        sink = job->f64 ? job->tier->fma_f64(job->steps) : job->tier->fma_f32(job->steps);
-}
-
-static size_t flops_of_step(const peak_job *job)
-{
-    return job->f64 ? job->tier->flops_f64 : job->tier->flops_f32;
+        sink = job->tier->fma[job->operand][job->f64](job->steps);
 }
 
 /* Steps that take so long at a rate of all threads together, flops per second. */
 static size_t steps_in(const peak_job *job, double seconds, double rate, int threads)
 {
-    return (size_t)(seconds * rate / (double)flops_of_step(job) / threads) + 1;
+    return (size_t)(seconds * rate / (double)job->tier->flops[job->f64] / threads) + 1;
 }
 
 static double run_peak(peak_job *job, int threads)
 {
     const double start = bench_now();
     bench_parallel(threads, (size_t)threads, peak_body, job);
-    return (double)(job->steps * flops_of_step(job)) * threads / (bench_now() - start);
+    return (double)(job->steps * job->tier->flops[job->f64]) * threads / (bench_now() - start);
 }
 
-static double measure_peak(const bench_tier *tier, int f64, int threads)
+static double measure_peak(const bench_tier *tier, bench_operand operand, int f64, int threads)
 {
-    peak_job job = {tier, f64, 200000};
+    peak_job job = {tier, operand, f64, 200000};
     double best = 0;
     for (int repeat = 0; repeat < 12; repeat++) { /* the first ones warm the clock of the core */
         const double rate = run_peak(&job, threads);
@@ -99,11 +95,12 @@ static double measure_peak(const bench_tier *tier, int f64, int threads)
 
 typedef struct peak_memo {
     const bench_tier *tier;
+    bench_operand operand;
     int f64, threads;
     double gflops;
 } peak_memo;
 
-double bench_peak_gflops(const char *isa, int f64, int threads)
+static double peak(const char *isa, bench_operand operand, int f64, int threads)
 {
     static peak_memo memo[64];
     static size_t used;
@@ -111,12 +108,23 @@ double bench_peak_gflops(const char *isa, int f64, int threads)
     if (!tier)
         return NAN;
     for (size_t i = 0; i < used; i++)
-        if (memo[i].tier == tier && memo[i].f64 == f64 && memo[i].threads == threads)
+        if (memo[i].tier == tier && memo[i].operand == operand && memo[i].f64 == f64 &&
+            memo[i].threads == threads)
             return memo[i].gflops;
-    const double gflops = measure_peak(tier, f64, threads);
+    const double gflops = measure_peak(tier, operand, f64, threads);
     if (used < sizeof memo / sizeof *memo)
-        memo[used++] = (peak_memo){tier, f64, threads, gflops};
+        memo[used++] = (peak_memo){tier, operand, f64, threads, gflops};
     return gflops;
+}
+
+double bench_peak_gflops(const char *isa, int f64, int threads)
+{
+    return peak(isa, BENCH_REGISTER, f64, threads);
+}
+
+double bench_first_level_gflops(const char *isa, int f64, int threads)
+{
+    return peak(isa, BENCH_FIRST_LEVEL, f64, threads);
 }
 
 double bench_peak_now(const char *isa, int f64, int threads)
@@ -125,7 +133,7 @@ double bench_peak_now(const char *isa, int f64, int threads)
     const bench_tier *tier = bench_tier_named(isa);
     if (!tier || !(best > 0))
         return NAN;
-    peak_job job = {tier, f64, 0};
+    peak_job job = {tier, BENCH_REGISTER, f64, 0};
     job.steps = steps_in(&job, 5e-4, best * 1e9, threads);
     return run_peak(&job, threads) * 1e-9;
 }
