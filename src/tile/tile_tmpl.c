@@ -151,16 +151,30 @@ V_INLINE void copy_either(const direction way, size_t count, real *outside, size
         copy_lines(way == UNPACKING_PAST, count, tiles, tiles_step, outside, outside_step);
 }
 
-/* Lanes over channels: component after component of a tile. Lanes over rows: all rows of a
-   channel's component, which follow one another and are far from those of the next. */
+/* One of the ways in which lines follow one another: how many, so far apart on both sides. */
+typedef struct walk {
+    size_t count, outside, tiles;
+} walk;
+
+/* The longest walk is the innermost loop: a line or two take no longer than a loop's end. */
+V_INLINE void visit_walks(const direction way, walk a, walk b, walk c, real *outside, real *tiles)
+{
+    const walk longest = b.count > c.count ? b : c, other = b.count > c.count ? c : b;
+    const walk inner = a.count > longest.count ? a : longest,
+               outer = a.count > longest.count ? longest : a;
+    for (size_t i = 0; i < outer.count; i++)
+        for (size_t k = 0; k < other.count; k++)
+            copy_either(way, inner.count, outside + i * outer.outside + k * other.outside,
+                        inner.outside, tiles + i * outer.tiles + k * other.tiles, inner.tiles);
+}
+
 V_INLINE void visit_lines(const direction way, const e3tp_tile_map *m, e3tp_lanes lanes,
                           real *outside, size_t stride, real *tiles)
 {
     if (lanes == E3TP_LANES_ROWS) {
-        for (size_t k = 0; k < m->d; k++)
-            for (size_t u = 0; u < m->mul; u++)
-                copy_either(way, m->rows / T, outside + k * m->component + u * m->channel, T,
-                            tiles + u * stride + k * T, m->mul * stride);
+        const walk components = {m->d, m->component, T}, channels = {m->mul, m->channel, stride},
+                   rows = {m->rows / T, T, m->mul * stride};
+        visit_walks(way, components, channels, rows, outside, tiles);
         return;
     }
     for (size_t r = 0; r < m->rows; r++, tiles += (m->mul + T - 1) / T * stride)
