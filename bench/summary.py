@@ -215,10 +215,10 @@ def print_limits(rows):
     table = limits.table(rows)
     if not table:
         return
-    print("\nhow near cg comes to the machine, avx2, float32; judged by the floor")
+    print("\nhow near cg comes to the machine, avx2, float32 unless said; judged by the floor")
     for line in table:
         verdict = g.VERDICT[line["met"]]
-        print(f"{verdict:7} {line['what']:76}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
+        print(f"{verdict:7} {line['what']:84}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
 
 
 def print_passes(rows):
