@@ -119,7 +119,7 @@ KINDS = [
     ("ns x peak / 70", lambda r: r["scaled"]),
     ("goal", lambda r: r["goal"]),
     ("floor", lambda r: r["floor"]),
-    ("backward / forward", lambda r: round(r["backward"], 2)),
+    ("backward / forward", lambda r: r["backward"] and round(r["backward"], 2)),
     ("/ Gaunt", lambda r: r["to_gaunt"] and round(r["to_gaunt"], 2)),
 ]
 

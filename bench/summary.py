@@ -288,8 +288,9 @@ def print_kinds(rows):
         print("   L product   method       ns  x peak / 70     goal    floor  backward / forward  / Gaunt")
     for r in table:
         print(
-            f"  {r['L']:2} {r['op']:9} {r['method']:7} {r['ns']:8.2f} {r['scaled']:12.2f} {g.number(r['goal']):>8}"
-            f" {g.number(r['floor']):>8} {r['backward']:19.2f} {g.number(r['to_gaunt']):>8}"
+            f"  {r['L']:2} {r['op']:9} {r['method']:7} {g.number(r['ns']):>8} {g.number(r['scaled']):>12}"
+            f" {g.number(r['goal']):>8} {g.number(r['floor']):>8} {g.number(r['backward']):>19}"
+            f" {g.number(r['to_gaunt']):>8}"
         )
 
 
