@@ -378,11 +378,13 @@ LAYERS = [
 
 FUSED = [
     ("<what", lambda r: r["name"]),
+    ("<isa", lambda r: r["isa"]),
     ("threads", lambda r: r["threads"]),
     ("ns/edge", lambda r: r["ns_per_item"]),
     ("/ forward", lambda r: round(r["ratio"], 2)),
     ("/ reading weights", lambda r: round(r["of_reading"], 2)),
     ("% of peak", lambda r: percent(g.share(r))),
+    ("scratch, MB", lambda r: round(r["work_mb"], 1)),
 ]
 
 ROTATED = [

@@ -252,10 +252,11 @@ def print_fused(rows):
     if not found:
         return
     print("\nfused convolution: the same graph, harmonics of vectors, weights of a spline of 256 knots; ns per edge")
-    print(f"{'what':36}threads       ns  / forward  / reading weights")
+    print(f"{'what':36}isa    threads       ns  / forward  / reading weights        MB")
     for r in found:
         reading = g.number(r["of_reading"] and round(r["of_reading"], 2))
-        print(f"{r['name']:36}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18}")
+        place = f"{r['name']:36}{r['isa']:7}{r['threads']:7}"
+        print(f"{place} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18} {r['work_mb']:9.1f}")
 
 
 def print_rotated(rows):
