@@ -7,6 +7,7 @@ import datetime
 import html
 import pathlib
 
+import beside
 import fused
 import goals as g
 import growth
@@ -82,14 +83,17 @@ def machine(rows, command):
     return (
         f"<p><b>{html.escape(m['cpu'])}</b>, {m['cores']} cores. {html.escape(m['build'])}.<br>"
         f"Multiply-add peaks measured in the same process: {html.escape(text)}. Reading memory: {html.escape(memory)}."
-        f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}.</p>"
+        f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}."
+        + "".join(f"<br>Beside peers: {html.escape(run)}." for run in beside.runs(rows))
+        + "</p>"
     )
 
 
 def goal_table(rows):
     lines = []
     convolution = passes.goals(rows) + fused.goals(rows) + rotated.goals(rows)
-    for goal in g.goals(rows) + kinds.goals(rows) + convolution + rivalry.goals(rows):
+    peers = beside.goals(rows) + rivalry.goals(rows)
+    for goal in g.goals(rows) + kinds.goals(rows) + convolution + peers:
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -161,7 +165,7 @@ RIVALRY = [
     ("<e3tp's best", lambda r: named(r["best"])),
     ("<fastest peer", lambda r: named(r["rival"], "rival")),
     ("ratio", lambda r: r["ratio"] and f"{r['ratio']:.1f}x"),
-    ("<floor", lambda r: g.VERDICT[r["ratio"] and r["ratio"] >= rivalry.BEST[0]]),
+    ("<floor", lambda r: rivalry.verdict(r, r["ratio"], rivalry.BEST)),
 ]
 
 BY_METHOD = [
@@ -171,7 +175,7 @@ BY_METHOD = [
     ("<e3tp's method", lambda r: named(r[1])),
     ("<fastest peer of its algorithm", lambda r: named(r[2], "rival")),
     ("ratio", lambda r: r[3] and f"{r[3]:.1f}x"),
-    ("<floor", lambda r: g.VERDICT[r[3] and r[3] >= rivalry.EACH[0]]),
+    ("<floor", lambda r: rivalry.verdict(r[0], r[3], rivalry.EACH)),
 ]
 
 PUBLISHED = [
@@ -209,7 +213,7 @@ def rival_tables(rows):
 
 
 def rivals(rows):
-    machine = next((r for r in rows if r["case"] == "protocol-machine"), None)
+    machine = rivalry.machine(rows)
     if not machine:
         return ""
     pairs = [
@@ -422,16 +426,9 @@ HARMONICS_PEERS = [
     ("<type", lambda r: r["dtype"]),
     ("e3tp, ns/vector", lambda r: r["ns_per_item"]),
     ("sphericart", lambda r: r["peer"]),
-    ("times as fast", lambda r: round(r["peer"] / r["ns_per_item"], 2)),
+    ("times as fast", lambda r: round(r["ratio"], 2)),
+    ("% of writing", lambda r: percent(r["share"])),
 ]
-
-
-def harmonics_peers(rows):
-    """e3tp's rows with the key peer, ns of sphericart on the same vectors."""
-    key = lambda r: (r["name"], r["dtype"], r["pass"])  # noqa: E731
-    found = [r for r in g.pick(rows, "harmonics-peer") if "ns_per_item" in r]
-    peers = {key(r): r["ns_per_item"] for r in found if r["rival"] != "e3tp"}
-    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
 
 
 PEERS = [
@@ -441,22 +438,12 @@ PEERS = [
     ("e3tp, ns", lambda r: round(r["ns_per_row"])),
     ("<fastest peer", lambda r: r["peer"]["rival"]),
     ("ns", lambda r: round(r["peer"]["ns_per_row"])),
-    ("times as fast", lambda r: round(r["peer"]["ns_per_row"] / r["ns_per_row"], 1)),
+    ("times as fast", lambda r: round(r["ratio"], 1)),
 ]
 
 
-def fastest_peers(rows, case):
-    """e3tp's rows with the key peer, the row of the fastest of them."""
-    key = lambda r: (r["name"], r["pass"], r["threads"])  # noqa: E731
-    found = [r for r in g.pick(rows, case) if "ns_per_row" in r]
-    peers = {}
-    for r in sorted((r for r in found if r["rival"] != "e3tp"), key=lambda r: -r["ns_per_row"]):
-        peers[key(r)] = r
-    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
-
-
 def beside_peers(rows, case, text):
-    found = fastest_peers(rows, case)
+    found = beside.fastest_peers(rows, case)
     return f"<p>{text}</p>" + table(found, PEERS) if found else ""
 
 
@@ -494,7 +481,7 @@ def layer(rows):
         + figures(*((plots.roofline(rows, t), f"{t} thread{'s' * (t > 1)}") for t in (1, 2)))
         + f"<p>{words.HARMONICS}</p>"
         + table(g.pick(rows, "harmonics"), HARMONICS)
-        + (table(harmonics_peers(rows), HARMONICS_PEERS) if harmonics_peers(rows) else "")
+        + (table(beside.harmonics(rows), HARMONICS_PEERS) if beside.harmonics(rows) else "")
         + f"<p>{words.RADIAL}</p>"
         + table(g.pick(rows, "radial"), RADIAL)
     )

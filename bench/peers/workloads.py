@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Products that interatomic potentials and their kin compute, in blocks of rows that stay in the cache."""
 
-import pathlib
-import sys
 from dataclasses import dataclass
 
 import numpy as np
 
+import connected
 import e3tp
 from e3tp import Irreps
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-import connected
 
 BLOCK_BYTES = 1 << 20  # x, y, w and z of a block, float32: within a second-level cache
 NODES, NEIGHBOURS = 216, 46  # of a layer's graph
