@@ -16,52 +16,14 @@ import limits
 import pareto
 import passes
 import plots
+import report_peers
 import rivalry
 import rotated
 import summary as s
 import words
+from markup import figures, heading, percent, table
 
 CSS = (pathlib.Path(__file__).parent / "report.css").read_text()
-
-
-def cell(value):
-    return html.escape(value if isinstance(value, str) else g.number(value))
-
-
-def heading(title, text):
-    return f"<h2>{title}</h2><p>{text}</p>"
-
-
-def table(rows, columns, kind=""):
-    """columns: (title, get), left-aligned where the title begins with <."""
-    if not rows:
-        return "<p>Nothing was measured.</p>"
-    sides = [" class=text" if title[0] == "<" else "" for title, _ in columns]
-    head = "".join(
-        f"<th{side}>{html.escape(title.lstrip('<'))}</th>"
-        for side, (title, _) in zip(sides, columns)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{side}>{cell(get(r))}</td>" for side, (_, get) in zip(sides, columns))
-        + "</tr>"
-        for r in rows
-    )
-    return f'<div class="wide {kind}"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def figures(*pairs):
-    """(SVG or "", caption) pairs."""
-    items = "".join(
-        f"<figure>{svg}<figcaption>{html.escape(text)}</figcaption></figure>"
-        for svg, text in pairs
-        if svg
-    )
-    return f'<div class="plots">{items}</div>' if items else "<p>Nothing was measured.</p>"
-
-
-def percent(value):
-    return None if value is None else round(100 * value, 1)
 
 
 # ---- sections: rows -> HTML ----
@@ -151,84 +113,6 @@ def pareto_panels(rows):
         for panel, text in PANELS.items()
     ]
     return heading("What freedom costs: time against expressivity", words.PARETO) + figures(*pairs)
-
-
-def named(row, key="method"):
-    """ns by what."""
-    return f"{g.number(row['ns_per_row'])} {row[key]}" if row and "ns_per_row" in row else "-"
-
-
-RIVALRY = [
-    ("<setting", lambda r: r["setting"]),
-    ("L", lambda r: r["L"]),
-    ("<pass", lambda r: rivalry.PASSES[r["pass"]]),
-    ("<e3tp's best", lambda r: named(r["best"])),
-    ("<fastest peer", lambda r: named(r["rival"], "rival")),
-    ("ratio", lambda r: r["ratio"] and f"{r['ratio']:.1f}x"),
-    ("<floor", lambda r: rivalry.verdict(r, r["ratio"], rivalry.BEST)),
-]
-
-BY_METHOD = [
-    ("<setting", lambda r: r[0]["setting"]),
-    ("L", lambda r: r[0]["L"]),
-    ("<pass", lambda r: rivalry.PASSES[r[0]["pass"]]),
-    ("<e3tp's method", lambda r: named(r[1])),
-    ("<fastest peer of its algorithm", lambda r: named(r[2], "rival")),
-    ("ratio", lambda r: r[3] and f"{r[3]:.1f}x"),
-    ("<floor", lambda r: rivalry.verdict(r[0], r[3], rivalry.EACH)),
-]
-
-PUBLISHED = [
-    ("<product", lambda r: r["op"]),
-    ("<algorithm", lambda r: r["method"]),
-    ("L", lambda r: r["L"]),
-    ("the paper's code", lambda r: r["published"]),
-    ("scaled to here", lambda r: r["scaled"]),
-    ("<fastest peer of the algorithm here", lambda r: f"{g.number(r['ns'])} {r['rival']}"),
-    ("<reached", lambda r: "yes" if r["ns"] <= r["scaled"] else "NO"),
-    ("e3tp's best", lambda r: r["own"]),
-    ("scaled / e3tp", lambda r: f"{r['scaled'] / r['own']:.1f}x"),
-]
-
-
-def folded(title, rows, columns):
-    return f"<details><summary>{html.escape(title)}</summary>{table(rows, columns)}</details>" if rows else ""
-
-
-def rival_tables(rows):
-    parts = []
-    for op, text in rivalry.OPS.items():
-        lines = [r for r in rivalry.table(rows) if r["op"] == op]
-        if not lines:
-            continue
-        methods = [(r, *at) for r in lines for at in r["methods"].values()]
-        parts += [f"<h3>{html.escape(text)}; ns per row, one core</h3>", table(lines, RIVALRY)]
-        parts.append(folded(f"{op}, each method against its own algorithm, ns per row", methods, BY_METHOD))
-        for which, name in rivalry.PASSES.items():
-            found = rivalry.every(rows, op, which)
-            columns = [("<setting", lambda r: r[0]), ("<by", lambda r: r[1]), ("<algorithm", lambda r: r[2])]
-            columns += [(f"L = {L}", lambda r, L=L: r[3].get(L)) for L in sorted({L for r in found for L in r[3]})]
-            parts.append(folded(f"{op}, {name}, every peer, ns per row", found, columns))
-    return "".join(parts)
-
-
-def rivals(rows):
-    machine = rivalry.machine(rows)
-    if not machine:
-        return ""
-    pairs = [
-        (plots.beside_peers(rows, op, which), f"{op}, {name}, mimo: e3tp and, dashed, its peers; one core")
-        for op in rivalry.OPS
-        for which, name in rivalry.PASSES.items()
-    ]
-    published = words.PUBLISHED.format(there=rivalry.PUBLISHED_PEAK, here=machine["peak_gflops"])
-    return (
-        heading("Beside its peers", words.RIVALRY + f" Measured on {html.escape(machine['cpu'])}.")
-        + figures(*pairs)
-        + rival_tables(rows)
-        + f"<p>{published}</p>"
-        + table(rivalry.against_published(rows), PUBLISHED)
-    )
 
 
 CROSSOVERS = [
@@ -420,33 +304,6 @@ HARMONICS = [
     ("error / bound", lambda r: round(r["max_err"], 2)),
 ]
 
-HARMONICS_PEERS = [
-    ("<beside sphericart, through Python", lambda r: r["pass"]),
-    ("l", lambda r: g.setting_of(r)[1]),
-    ("<type", lambda r: r["dtype"]),
-    ("e3tp, ns/vector", lambda r: r["ns_per_item"]),
-    ("sphericart", lambda r: r["peer"]),
-    ("times as fast", lambda r: round(r["ratio"], 2)),
-    ("% of writing", lambda r: percent(r["share"])),
-]
-
-
-PEERS = [
-    ("<product", lambda r: r["name"]),
-    ("<pass", lambda r: r["pass"]),
-    ("threads", lambda r: r["threads"]),
-    ("e3tp, ns", lambda r: round(r["ns_per_row"])),
-    ("<fastest peer", lambda r: r["peer"]["rival"]),
-    ("ns", lambda r: round(r["peer"]["ns_per_row"])),
-    ("times as fast", lambda r: round(r["ratio"], 1)),
-]
-
-
-def beside_peers(rows, case, text):
-    found = beside.fastest_peers(rows, case)
-    return f"<p>{text}</p>" + table(found, PEERS) if found else ""
-
-
 RADIAL = [
     ("<functions", lambda r: r["name"]),
     ("<type", lambda r: r["dtype"]),
@@ -471,8 +328,8 @@ def layer(rows):
         + table(passes.layers(rows), LAYERS)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
-        + beside_peers(rows, "peer", words.PRODUCT_PEERS)
-        + beside_peers(rows, "conv-peer", words.LAYER_PEERS)
+        + report_peers.beside_peers(rows, "peer", words.PRODUCT_PEERS)
+        + report_peers.beside_peers(rows, "conv-peer", words.LAYER_PEERS)
         + f"<p>{words.ROTATED}</p>"
         + table(rotated.table(rows), ROTATED)
         + f"<p>{words.GRAPHS}</p>"
@@ -481,7 +338,7 @@ def layer(rows):
         + figures(*((plots.roofline(rows, t), f"{t} thread{'s' * (t > 1)}") for t in (1, 2)))
         + f"<p>{words.HARMONICS}</p>"
         + table(g.pick(rows, "harmonics"), HARMONICS)
-        + (table(beside.harmonics(rows), HARMONICS_PEERS) if beside.harmonics(rows) else "")
+        + report_peers.harmonics(rows)
         + f"<p>{words.RADIAL}</p>"
         + table(g.pick(rows, "radial"), RADIAL)
     )
@@ -590,8 +447,8 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table, shares, layer)
-    sections += (expressivity, accuracy, auto, everything)
+    sections = (goal_table, report_peers.rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table)
+    sections += (shares, layer, expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)
