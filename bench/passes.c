@@ -260,6 +260,7 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
         bench_result_begin(o->json, &r);
         bench_json_text(o->json, "layer", s->layer->name);
         bench_json_number(o->json, "paths", (double)e3tp_plan_num_paths(s->m.product.plan));
+        bench_json_number(o->json, "weight_bytes", (double)(s->width[W] * sizeof(float)));
         bench_json_number(o->json, "work_mb", (double)work_bytes(s, p) / (1 << 20));
         bench_result_end(o->json);
     }

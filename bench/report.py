@@ -8,6 +8,7 @@ import html
 import pathlib
 
 import beside
+import elsewhere
 import fused
 import goals as g
 import growth
@@ -54,7 +55,7 @@ def machine(rows, command):
 def goal_table(rows):
     lines = []
     convolution = passes.goals(rows) + fused.goals(rows) + rotated.goals(rows)
-    peers = beside.goals(rows) + rivalry.goals(rows)
+    peers = beside.goals(rows) + elsewhere.goals(rows) + rivalry.goals(rows)
     for goal in g.goals(rows) + kinds.goals(rows) + convolution + peers:
         verdict = g.VERDICT[goal["met"]]
         lines.append(
@@ -330,6 +331,7 @@ def layer(rows):
         + table(fused.table(rows), FUSED)
         + report_peers.beside_peers(rows, "peer", words.PRODUCT_PEERS)
         + report_peers.beside_peers(rows, "conv-peer", words.LAYER_PEERS)
+        + report_peers.measured_elsewhere(rows)
         + f"<p>{words.ROTATED}</p>"
         + table(rotated.table(rows), ROTATED)
         + f"<p>{words.GRAPHS}</p>"

@@ -4,6 +4,7 @@
 import html
 
 import beside
+import elsewhere
 import goals as g
 import plots
 import rivalry
@@ -114,3 +115,24 @@ def beside_peers(rows, case, text):
 def harmonics(rows):
     found = beside.harmonics(rows)
     return table(found, HARMONICS_PEERS) if found else ""
+
+
+ELSEWHERE = [
+    ("<measured elsewhere", lambda r: r["figure"].peer),
+    ("<what", lambda r: r["figure"].what),
+    ("threads", lambda r: r["figure"].threads),
+    ("<type", lambda r: r["figure"].dtype),
+    ("ns/edge there", lambda r: r["figure"].ns),
+    ("% of its ceiling", lambda r: percent(r["there"])),
+    ("e3tp, float32, here", lambda r: r["own"]),
+    ("% of its ceiling", lambda r: percent(r["here"])),
+    ("ratio of shares", lambda r: f"{r['ratio']:.1f}x"),
+    ("goal", lambda r: f"{r['figure'].goal}x"),
+    ("floor", lambda r: f"{r['figure'].floor}x"),
+    ("<the floor is", lambda r: g.VERDICT[r["ratio"] >= r["figure"].floor]),
+]
+
+
+def measured_elsewhere(rows):
+    found = elsewhere.table(rows)
+    return f"<p>{words.ELSEWHERE.format(machine=elsewhere.MACHINE)}</p>" + table(found, ELSEWHERE) if found else ""

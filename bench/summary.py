@@ -5,6 +5,7 @@ not run, and the goals of the release."""
 
 import argparse
 
+import elsewhere
 import fused
 import goals as g
 import growth
@@ -207,7 +208,8 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows) + rotated.goals(rows):
+    parts = (g, kinds, passes, fused, rotated, elsewhere)
+    for goal in [line for part in parts for line in part.goals(rows)]:
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 

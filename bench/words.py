@@ -85,6 +85,13 @@ LAYER_PEERS = """The same products as layers: 216 nodes with 46 neighbours each,
 multiplies by its own product and sums over receivers (<code>index_add</code>, <code>segment_sum</code>); weights of
 each edge are there."""
 
+ELSEWHERE = """<b>Not measured in this run:</b> mops and symmetrix are in no package registry. Times of the second layer
+of MACE, 158 neighbours, as measured by us on another machine ({machine}), beside this machine's times of the
+same work by the share that each reaches of its own machine's ceiling: weights read, or their gradients written, at the
+bandwidth of reading (mops), or flops at the multiply-add peak of its type (symmetrix, whose time has its splines ready;
+e3tp makes harmonics and weights in the cache). A ratio of shares above 1 means that e3tp is nearer to what its machine
+can do."""
+
 ROTATED = """All paths from degrees 0..L with harmonics 0..L of the edge vectors to 0..L, summed, 128 channels, a weight
 for each path and channel that all edges share: in the frame of each edge, where harmonics have one order and paths
 couple equal orders alone (frames and turns included), and as any other product. One thread. Percent of peak counts what

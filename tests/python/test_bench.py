@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
 import beside
+import elsewhere
 import rivalry
 
 PEERS = ("e3nn", "e3nn-jax")
@@ -81,6 +82,22 @@ class Protocol(unittest.TestCase):
         self.assertEqual(self.met(self.rows[:2]), [None, None])
         (row,) = rivalry.table(self.rows[:2])
         self.assertEqual(rivalry.verdict(row, row["ratio"], rivalry.BEST), "not run")
+
+
+class Elsewhere(unittest.TestCase):
+    def rows(self, ns):
+        """Reading takes 512 ns, two threads at 10 GB/s."""
+        machine = {"threads": 2, "dram_gbs": 10, "peak_gflops": 400, "weight_bytes": 5120, "flops": 25000}
+        return [{"case": "conv", "name": "forward", "ns_per_item": ns, **machine}]
+
+    def test_by_shares(self):
+        (line,) = elsewhere.table(self.rows(640))
+        self.assertAlmostEqual(line["here"], 0.8)
+        self.assertAlmostEqual(line["there"], 5120 / 30 / 700)
+
+    def test_the_floor_decides(self):
+        for ns, met in ((640, True), (1300, False)):
+            self.assertEqual([line["met"] for line in elsewhere.goals(self.rows(ns))], [met, None, None, None])
 
 
 if __name__ == "__main__":
