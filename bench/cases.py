@@ -157,7 +157,7 @@ def main():
     runs = [*models(), *powers(top), *squares(top), *filters(top), *zonals(top), *sums(top)]
     runs += [*protocol(top), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
-    runs += kinds.cases(tiers(), 4 if options.quick else 12)
+    runs += kinds.cases(tiers(), 4 if options.quick else kinds.SERVED)
     runs += pareto.cases(top)
     runs += growth.streamed_cases(top, natural)
     if "avx512" in tiers():

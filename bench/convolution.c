@@ -8,8 +8,9 @@
 
 enum { ROUNDS = 7, FEW_ROUNDS = 3 };
 
-const bench_conv_layer bench_conv_standard = {
-    "MACE, layer 2", "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o paths=natural lmax_out=3", 5, 0};
+#define MACE "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o paths=natural lmax_out=3"
+const bench_conv_layer bench_conv_standard = {"MACE, layer 2", MACE, 5, 0},
+                       bench_conv_avx2 = {"MACE, layer 2, avx2", MACE " isa=avx2", 5, 0};
 
 int bench_conv_product(bench_product *q, const bench_conv_layer *layer, int threads, char *why,
                        size_t cap)

@@ -16,13 +16,13 @@ static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
 
 /* A layer of a potential, on so many unit cells in each direction. */
 typedef struct bench_conv_layer {
-    const char *name, *product; /* of the problem string: in1, in2, paths and largest degree */
+    const char *name, *product; /* of the problem string: in1, in2, paths, largest degree, tier */
     int cells;
     int by_pair; /* an edge and its reverse have the same weights, kept once */
 } bench_conv_layer;
 
 /* The second layer of a MACE model: 128x0e+128x1o with harmonics to l = 3, 1000 atoms. */
-extern const bench_conv_layer bench_conv_standard;
+extern const bench_conv_layer bench_conv_standard, bench_conv_avx2;
 
 typedef struct bench_material {
     bench_crystal crystal;

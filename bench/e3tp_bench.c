@@ -139,6 +139,8 @@ static bench_result result_of(variant *v, const options *o)
     const bench_product *q = &v->product;
     const bench_problem *p = &q->problem;
     const double items = o->create ? 1 : (double)p->batch;
+    /* A plan counts for two arrays and all gradients. */
+    const int counted = !o->create && !(p->pass == E3TP_BACKWARD && p->skip_gy);
     bench_stats s = bench_statistics(v->seconds, v->rounds);
     s.median *= 1e9 / items, s.min *= 1e9 / items, s.iqr *= 1e9 / items;
     return (bench_result){.kind = o->create ? "plan" : "product",
@@ -154,9 +156,8 @@ static bench_result result_of(variant *v, const options *o)
                           .threads = p->threads,
                           .batch = o->create ? 1 : p->batch,
                           .ns = s,
-                          .flops = o->create || p->square ? NAN /* a plan counts for two arrays */
-                                                          : e3tp_plan_flops(q->plan, p->pass),
-                          .bytes = o->create ? NAN : e3tp_plan_bytes(q->plan, p->pass),
+                          .flops = counted && !p->square ? e3tp_plan_flops(q->plan, p->pass) : NAN,
+                          .bytes = counted ? e3tp_plan_bytes(q->plan, p->pass) : NAN,
                           .max_err = v->max_err,
                           .peak = bench_statistics(v->peak, v->rounds).median};
 }

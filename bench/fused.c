@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is timed was compared: z and the gradient of x with those of the same convolution of stored
    harmonics and weights, gradients of some vectors with the chain rule over its gradients, sums
-   over all edges by the identities of a function that is linear in x, in the spline and in gz. */
+   over all edges by the identities of a function that is linear in x, in the spline and in gz; with
+   weights of bfloat16, with those of the same values in float32. */
 #include "fused.h"
 
 #include <math.h>
@@ -17,10 +18,50 @@
 enum { SAMPLED = 64, CANCELLED = 5 };
 enum { X, V, M, Z, Y, W, ARRAYS, MADE = 4 }; /* M: coefficients; the last two are stored */
 
+/* ---- what is timed */
+
+/* Where the weights come from: of each edge, written just before by the spline, or bfloat16. */
+typedef enum stored { MADE_IN_TILE, STORED, WRITTEN, HALVED } stored;
+static const double streams[] = {0, 1, 2, 0.5}; /* passes over a float for each weight */
+
+/* One pass: what it is given beside the operands, and what it takes of the product's passes, as
+   those count their flops, and of sums of four rows of the spline. */
+typedef struct timed {
+    const char *name, *pass;
+    stored weights;
+    e3tp_pass of;
+    int expansions;
+    int x, v, m, z; /* results */
+} timed;
+
+enum { READ, READ_HALF, WRITE_READ, FORWARD, BACKWARD, FORCES, SECOND, TIMED };
+static const timed all[TIMED] = {
+    [READ] = {"forward, weights read", "fwd", STORED, E3TP_FORWARD, 0, 0, 0, 0, 1},
+    [READ_HALF] = {"forward, bf16 weights read", "fwd", HALVED, E3TP_FORWARD, 0, 0, 0, 0, 1},
+    [WRITE_READ] = {"forward, spline written and read", "fwd", WRITTEN, E3TP_FORWARD, 1, 0, 0, 0,
+                    1},
+    [FORWARD] = {"forward", "fwd", MADE_IN_TILE, E3TP_FORWARD, 1, 0, 0, 0, 1},
+    [BACKWARD] = {"backward, x, vectors and spline", "bwd", MADE_IN_TILE, E3TP_BACKWARD, 3, 1, 1, 1,
+                  0},
+    [FORCES] = {"forces (backward, x and vectors)", "bwd", MADE_IN_TILE, E3TP_BACKWARD, 2, 1, 1, 0,
+                0},
+    [SECOND] = {"double backward, training on forces", "dbl", MADE_IN_TILE, E3TP_DOUBLE_BACKWARD, 4,
+                1, 0, 1, 1},
+};
+
+/* The best tier by all passes; where that is avx512, avx2 by those that have goals of their own. */
+typedef struct tier {
+    const bench_conv_layer *layer;
+    int passes;
+} tier;
+static const tier tiers[] = {{&bench_conv_standard, TIMED}, {&bench_conv_avx2, BACKWARD + 1}};
+
 typedef struct setup {
     bench_material m;
     bench_maker k;
-    e3tp_conv *stored;
+    e3tp_conv *stored, *halved;
+    int passes;     /* the first so many of all */
+    uint16_t *half; /* weights of the edges, bfloat16 */
     size_t size[ARRAYS];
     float *in[ARRAYS], *t[MADE], *out[ARRAYS];
     float *r; /* lengths of the vectors */
@@ -29,15 +70,19 @@ typedef struct setup {
 
 /* ---- setting up */
 
-static int setup_create(setup *s, int threads, char *why, size_t cap)
+static int setup_create(setup *s, const tier *t, int threads, char *why, size_t cap)
 {
-    *s = (setup){.stored = NULL};
+    *s = (setup){.passes = t->passes};
     const bench_crystal *c = &s->m.crystal;
-    if (!bench_material_create(&s->m, &bench_conv_standard, threads, why, cap) ||
-        !bench_maker_create(&s->k, s->m.product.plan, c->cutoff, 0, threads, why, cap) ||
-        e3tp_conv_create(&s->stored, s->m.product.plan, NULL, why, cap))
+    if (!bench_material_create(&s->m, t->layer, threads, why, cap))
         return 0;
     const e3tp_plan *p = s->m.product.plan;
+    e3tp_conv_desc half = e3tp_conv_desc_init(p);
+    half.w_stored = E3TP_STORED_BF16;
+    if (!bench_maker_create(&s->k, p, c->cutoff, 0, threads, why, cap) ||
+        e3tp_conv_create(&s->stored, p, NULL, why, cap) ||
+        e3tp_conv_create(&s->halved, p, &half, why, cap))
+        return 0;
     s->size[X] = c->atoms * e3tp_plan_width(p, E3TP_X);
     s->size[V] = c->edges * 3;
     s->size[M] = e3tp_spline_rows(s->k.spline) * e3tp_plan_width(p, E3TP_W);
@@ -53,8 +98,8 @@ static void setup_destroy(setup *s)
         free(s->in[k]), free(s->out[k]);
     for (int k = 0; k < MADE; k++)
         free(s->t[k]);
-    free(s->r);
-    free(s->work);
+    free(s->r), free(s->half), free(s->work);
+    e3tp_conv_destroy(s->halved);
     e3tp_conv_destroy(s->stored);
     bench_maker_destroy(&s->k);
     bench_material_destroy(&s->m);
@@ -65,13 +110,14 @@ static size_t bytes_of(const setup *s)
     size_t numbers = s->m.crystal.edges;
     for (int k = 0; k < ARRAYS; k++)
         numbers += (k < MADE ? 3 : 2) * s->size[k];
-    return numbers * sizeof(float);
+    return numbers * sizeof(float) + s->size[W] * sizeof *s->half;
 }
 
 static int make_arrays(setup *s)
 {
     s->r = bench_alloc(s->m.crystal.edges * sizeof(float));
-    if (!s->r)
+    s->half = bench_alloc(s->size[W] * sizeof *s->half);
+    if (!s->r || !s->half)
         return 0;
     for (int k = 0; k < ARRAYS; k++) {
         s->in[k] = bench_alloc(s->size[k] * sizeof(float));
@@ -90,7 +136,7 @@ static int make_arrays(setup *s)
            bench_fill_spline(s->k.spline, 1, s->in[M]);
 }
 
-/* ---- what is timed */
+/* ---- runs */
 
 static int evaluate_spline(const setup *s, float *values)
 {
@@ -98,35 +144,14 @@ static int evaluate_spline(const setup *s, float *values)
                                 NULL, NULL) == E3TP_OK;
 }
 
-/* One pass: what it is given beside the operands, and what it takes of the product's passes, as
-   those count their flops, and of sums of four rows of the spline. */
-typedef struct timed {
-    const char *name, *pass;
-    int stored, writes; /* weights are read; written first */
-    e3tp_pass of;
-    int expansions;
-    int x, v, m, z; /* results */
-} timed;
-
-enum { READ, WRITE_READ, FORWARD, FORCES, BACKWARD, SECOND, TIMED };
-static const timed all[TIMED] = {
-    [READ] = {"forward, weights read", "fwd", 1, 0, E3TP_FORWARD, 0, 0, 0, 0, 1},
-    [WRITE_READ] = {"forward, spline written and read", "fwd", 1, 1, E3TP_FORWARD, 1, 0, 0, 0, 1},
-    [FORWARD] = {"forward", "fwd", 0, 0, E3TP_FORWARD, 1, 0, 0, 0, 1},
-    [FORCES] = {"forces (backward, x and vectors)", "bwd", 0, 0, E3TP_BACKWARD, 2, 1, 1, 0, 0},
-    [BACKWARD] = {"backward, x, vectors and spline", "bwd", 0, 0, E3TP_BACKWARD, 3, 1, 1, 1, 0},
-    [SECOND] = {"double backward, training on forces", "dbl", 0, 0, E3TP_DOUBLE_BACKWARD, 4, 1, 0,
-                1, 1},
-};
-
 static e3tp_conv_buffers buffers_of(const setup *s, const timed *p)
 {
     e3tp_conv_buffers b = e3tp_conv_buffers_init();
     b.x = s->in[X], b.gz = s->in[Z], b.z = b.hz = p->z ? s->out[Z] : NULL;
-    if (p->stored)
-        b.y = s->in[Y], b.w = s->in[W];
-    else
+    if (p->weights == MADE_IN_TILE)
         b.v = s->in[V], b.w = s->in[M];
+    else
+        b.y = s->in[Y], b.w = p->weights == HALVED ? (const void *)s->half : s->in[W];
     b.gx = b.hx = p->x ? s->out[X] : NULL;
     b.gv = b.hv = p->v ? s->out[V] : NULL;
     b.gw = b.hw = p->m ? s->out[M] : NULL;
@@ -136,13 +161,22 @@ static e3tp_conv_buffers buffers_of(const setup *s, const timed *p)
     return b;
 }
 
+static const e3tp_conv *conv_of(const setup *s, const timed *p)
+{
+    return p->weights == MADE_IN_TILE ? s->k.conv : p->weights == HALVED ? s->halved : s->stored;
+}
+
+static size_t work_bytes(const setup *s, const timed *p)
+{
+    const e3tp_conv_buffers b = buffers_of(s, p);
+    return e3tp_conv_work_bytes(conv_of(s, p), p->of, s->m.graph, &b);
+}
+
 static int make_work(setup *s)
 {
     size_t most = 0;
-    for (int i = 0; i < TIMED; i++) {
-        const e3tp_conv_buffers b = buffers_of(s, &all[i]);
-        const size_t bytes =
-            e3tp_conv_work_bytes(all[i].stored ? s->stored : s->k.conv, all[i].of, s->m.graph, &b);
+    for (int i = 0; i < s->passes; i++) {
+        const size_t bytes = work_bytes(s, &all[i]);
         most = bytes > most ? bytes : most;
     }
     s->work = bench_alloc(most);
@@ -153,8 +187,8 @@ static int run(const setup *s, int which)
 {
     const timed *p = &all[which];
     const e3tp_conv_buffers b = buffers_of(s, p);
-    return (!p->writes || evaluate_spline(s, s->in[W])) &&
-           bench_conv_run(p->stored ? s->stored : s->k.conv, p->of, &s->m, &b);
+    return (p->weights != WRITTEN || evaluate_spline(s, s->in[W])) &&
+           bench_conv_run(conv_of(s, p), p->of, &s->m, &b);
 }
 
 /* ---- what is right */
@@ -194,13 +228,15 @@ static double verify_backward(const setup *s, float *gx)
     if (!stored_backward(s, gx) || !run(s, FORWARD))
         return INFINITY;
     const double z = dot(s, Z, s->out, s->in, &size);
-    for (int p = FORCES; p <= BACKWARD; p++) {
+    for (int p = BACKWARD; p <= FORCES && p < s->passes; p++) {
         if (!run(s, p))
             return INFINITY;
         worst = bench_worse(worst, bench_difference(s->out[X], gx, s->size[X]));
         worst = bench_worse(worst, vector_error(s));
+        if (all[p].m)
+            worst = bench_worse(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
     }
-    return bench_worse(worst, bench_imbalance(dot(s, M, s->out, s->in, &size) - z, size));
+    return worst;
 }
 
 /* F = sum(gz hz) = sum(ggx gx + ggv gv), and sum(M hM) is F, sum(x hx) its part of ggv. Over what
@@ -220,6 +256,27 @@ static double verify_second(const setup *s)
            CANCELLED;
 }
 
+/* Of the weights that are stored, the upper half of each number, and with zeros for the rest. */
+static void halve(const setup *s, float *cut)
+{
+    for (size_t i = 0; i < s->size[W]; i++) {
+        uint32_t bits;
+        memcpy(&bits, &s->in[W][i], sizeof bits);
+        s->half[i] = (uint16_t)(bits >> 16);
+        bits &= 0xffff0000u;
+        memcpy(&cut[i], &bits, sizeof bits);
+    }
+}
+
+static double verify_halved(const setup *s, float *z)
+{
+    e3tp_conv_buffers b = buffers_of(s, &all[READ]);
+    halve(s, s->out[W]);
+    b.w = s->out[W], b.z = z;
+    const int ok = bench_conv_run(s->stored, E3TP_FORWARD, &s->m, &b) && run(s, READ_HALF);
+    return ok ? bench_difference(s->out[Z], z, s->size[Z]) : INFINITY;
+}
+
 static double verify(const setup *s)
 {
     const e3tp_sh_vectors v = {s->m.crystal.edges, s->in[V], NULL, NULL};
@@ -230,8 +287,10 @@ static double verify(const setup *s)
         run(s, WRITE_READ)) {
         memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
         worst = run(s, FORWARD) ? bench_difference(s->out[Z], kept, s->size[Z]) : INFINITY;
+        worst = bench_worse(worst, verify_halved(s, kept));
         worst = bench_worse(worst, verify_backward(s, kept));
-        worst = bench_worse(worst, verify_second(s));
+        if (s->passes > SECOND)
+            worst = bench_worse(worst, verify_second(s));
     }
     free(kept);
     return worst;
@@ -250,8 +309,8 @@ static double bytes_per_edge(const setup *s, const timed *p)
 {
     const int second = p->of == E3TP_DOUBLE_BACKWARD;
     double numbers = (double)s->size[X] * (1 + second + p->x) + (double)s->size[Z] * (1 + second);
-    if (p->stored)
-        numbers += (double)s->size[Y] + (double)s->size[W] * (1 + p->writes);
+    if (p->weights != MADE_IN_TILE)
+        numbers += (double)s->size[Y] + (double)s->size[W] * streams[p->weights];
     else
         numbers += (double)s->size[V] * (1 + second + p->v) + (double)s->size[M] * (1 + p->m);
     return numbers * sizeof(float) / (double)s->m.crystal.edges + 12;
@@ -273,12 +332,13 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_json_number(o->json, "weight_bytes", weights);
+        bench_json_number(o->json, "work_mb", (double)work_bytes(s, p) / (1 << 20));
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-36s %d %8.1f %6.2f %6.2f %8.1e\n", r.name, threads, r.ns.median,
-                seconds.median / forward_time, r.ns.median * bench_dram_gbs(threads) / weights,
-                err);
+        fprintf(o->table, "%-36s %-7s %d %8.1f %6.2f %6.2f %8.1e\n", r.name, r.isa, threads,
+                r.ns.median, seconds.median / forward_time,
+                r.ns.median * bench_dram_gbs(threads) / weights, err);
 }
 
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
@@ -287,28 +347,28 @@ static int measure(const bench_layer_options *o, const setup *s, int threads, do
     const int rounds = bench_conv_rounds(o);
     bench_stats seconds[TIMED];
     for (int i = 0; i < rounds; i++)
-        for (int p = 0; p < TIMED; p++) {
+        for (int p = 0; p < s->passes; p++) {
             const double start = bench_now();
             if (!run(s, p))
                 return 0;
             v[p][i] = bench_now() - start;
         }
-    for (int p = 0; p < TIMED; p++)
+    for (int p = 0; p < s->passes; p++)
         seconds[p] = bench_statistics(v[p], (size_t)rounds);
-    for (int p = 0; p < TIMED; p++)
+    for (int p = 0; p < s->passes; p++)
         report(o, s, &all[p], threads, seconds[p], err, seconds[FORWARD].median);
     return 1;
 }
 
-static int run_threads(const bench_layer_options *o, int threads)
+static int run_tier(const bench_layer_options *o, const tier *t, int threads)
 {
     setup s;
     char why[512] = "";
     double err = INFINITY;
     if (o->progress)
-        fprintf(stderr, "\r\033[Kfused convolution, %d thread%s ...", threads,
+        fprintf(stderr, "\r\033[Kfused convolution, %s, %d thread%s ...", t->layer->name, threads,
                 threads > 1 ? "s" : "");
-    int ok = setup_create(&s, threads, why, sizeof why);
+    int ok = setup_create(&s, t, threads, why, sizeof why);
     if (ok && bench_too_large(o, bytes_of(&s), "fused convolution", threads)) {
         setup_destroy(&s);
         return 1;
@@ -330,11 +390,12 @@ int bench_fused(const bench_layer_options *o)
     if (o->table)
         fprintf(o->table,
                 "\nfused convolution: diamond, 1000 atoms, %d neighbours, harmonics of vectors, "
-                "weights of a spline of %d knots, ir_mul; ns per edge\n%-36s t       ns  ratio "
-                "/ read  max.err\n",
+                "weights of a spline of %d knots, ir_mul; ns per edge\n%-36s isa     t       ns  "
+                "ratio / read  max.err\n",
                 BENCH_NEIGHBOURS, BENCH_KNOTS, "pass");
     for (int i = 0; i < 2; i++)
-        if (o->threads[i] > 0)
-            ok = run_threads(o, o->threads[i]) && ok;
+        for (int k = 0; k < (e3tp_isa_usable(E3TP_ISA_AVX512) ? 2 : 1); k++)
+            if (o->threads[i] > 0)
+                ok = run_tier(o, &tiers[k], o->threads[i]) && ok;
     return ok;
 }

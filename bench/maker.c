@@ -3,11 +3,20 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "convolution.h"
 
 /* Of atoms, root mean square in each direction: angstrom. */
 static const double displacement = 0.05;
+
+static e3tp_isa tier_of(const e3tp_plan *p)
+{
+    for (int isa = E3TP_ISA_GENERIC; e3tp_isa_name((e3tp_isa)isa); isa++)
+        if (!strcmp(e3tp_isa_name((e3tp_isa)isa), e3tp_plan_isa(p)))
+            return (e3tp_isa)isa;
+    return E3TP_ISA_AUTO;
+}
 
 int bench_maker_create(bench_maker *k, const e3tp_plan *p, double cutoff, int typed, int threads,
                        char *why, size_t cap)
@@ -17,6 +26,7 @@ int bench_maker_create(bench_maker *k, const e3tp_plan *p, double cutoff, int ty
     e3tp_spline_desc b = e3tp_spline_desc_init(BENCH_KNOTS, cutoff, e3tp_plan_width(p, E3TP_W));
     *k = (bench_maker){.sh = NULL};
     h.threads = b.threads = threads;
+    h.isa = b.isa = tier_of(p);
     if (e3tp_sh_create(&k->sh, &h, why, cap) || e3tp_spline_create(&k->spline, &b, why, cap))
         return 0;
     e3tp_conv_desc d = e3tp_conv_desc_init(p);

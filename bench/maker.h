@@ -15,7 +15,8 @@ typedef struct bench_maker {
     e3tp_conv *conv;
 } bench_maker;
 
-/* typed: a table of the spline for each type of edges. 0: failed, why says it. */
+/* By the plan's tier. typed: a table of the spline for each type of edges. 0: failed, why says it.
+ */
 int bench_maker_create(bench_maker *k, const e3tp_plan *p, double cutoff, int typed, int threads,
                        char *why, size_t cap);
 void bench_maker_destroy(bench_maker *k);

@@ -141,12 +141,17 @@ static e3tp_conv_buffers buffers_of(const setup *s, const conv_pass *p)
     return b;
 }
 
+static size_t work_bytes(const setup *s, const conv_pass *p)
+{
+    const e3tp_conv_buffers b = buffers_of(s, p);
+    return e3tp_conv_work_bytes(s->conv, p->pass, s->m.graph, &b);
+}
+
 static int make_work(setup *s)
 {
     size_t most = 0;
     for (int p = 0; p < PASSES; p++) {
-        const e3tp_conv_buffers b = buffers_of(s, &passes[p]);
-        const size_t bytes = e3tp_conv_work_bytes(s->conv, passes[p].pass, s->m.graph, &b);
+        const size_t bytes = work_bytes(s, &passes[p]);
         most = bytes > most ? bytes : most;
     }
     s->work = bench_alloc(most);
@@ -255,6 +260,8 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
         bench_result_begin(o->json, &r);
         bench_json_text(o->json, "layer", s->layer->name);
         bench_json_number(o->json, "paths", (double)e3tp_plan_num_paths(s->m.product.plan));
+        bench_json_number(o->json, "weight_bytes", (double)(s->width[W] * sizeof(float)));
+        bench_json_number(o->json, "work_mb", (double)work_bytes(s, p) / (1 << 20));
         bench_result_end(o->json);
     }
     if (o->table)

@@ -302,6 +302,7 @@ def roofline(rows, threads):
     found = [r for r in found if r["gflops"] and r["peak_gflops"] and r["dram_gbs"]]
     if not found:
         return ""
+    found = [r for r in found if r["isa"] == found[0]["isa"]]
     peak, stream = found[0]["peak_gflops"], found[0]["dram_gbs"]
     figure, axes = plt.subplots(figsize=SIZE)
     x = [r["flops"] / r["bytes"] for r in found]

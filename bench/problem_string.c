@@ -43,6 +43,7 @@ static const word weight_kinds[] = {{"none", E3TP_WEIGHTS_NONE},
                                     {NULL, 0}};
 static const word weight_shapes[] = {{"channel", 0}, {"path", 1}, {NULL, 0}};
 static const word second_operands[] = {{"own", 0}, {"x", 1}, {NULL, 0}};
+static const word gradients[] = {{"xyw", 0}, {"xw", 1}, {NULL, 0}};
 static const word path_kinds[] = {{"all", 0}, {"natural", 1}, {NULL, 0}};
 
 static int find(const word *list, const char *name, int *value)
@@ -134,6 +135,7 @@ static int set_word(bench_problem *p, const char *k, const char *v, int *ok)
                  {"weights", weight_kinds},
                  {"shape", weight_shapes},
                  {"y", second_operands},
+                 {"gradients", gradients},
                  {"paths", path_kinds}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int value = 0;
@@ -170,6 +172,9 @@ static int set_word(bench_problem *p, const char *k, const char *v, int *ok)
             break;
         case 9:
             p->square = value;
+            break;
+        case 10:
+            p->skip_gy = value;
             break;
         default:
             p->natural = value;

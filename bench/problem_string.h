@@ -15,6 +15,7 @@
              l3=
 
    y=own|x: y is the array of x, or one of its own.
+   gradients=xyw|xw: those that pass=bwd wants.
 
    dbl and jvp, double backward and JVP, are verified for op=tp and op=power.
 
@@ -45,6 +46,7 @@ typedef struct bench_problem {
     int weights; /* e3tp_weights, -1: the library's default */
     int by_path; /* one weight for all channels of a path */
     int square;  /* y is x */
+    int skip_gy; /* no gradient by y */
     int threads;
     unsigned long long seed;
 } bench_problem;

@@ -554,7 +554,7 @@ e3tp_status bench_product_fill(bench_product *q)
         ok = ok && b->gz && take_three(q, out, 0);
     }
     if (p->pass == E3TP_BACKWARD)
-        b->gx = (void *)out[0], b->gy = (void *)out[1], b->gw = (void *)out[2];
+        b->gx = (void *)out[0], b->gy = p->skip_gy ? NULL : (void *)out[1], b->gw = (void *)out[2];
     else if (p->pass == E3TP_DOUBLE_BACKWARD)
         b->hx = (void *)out[0], b->hy = (void *)out[1], b->hw = (void *)out[2];
     if (p->pass == E3TP_FORWARD)

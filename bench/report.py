@@ -7,6 +7,8 @@ import datetime
 import html
 import pathlib
 
+import beside
+import elsewhere
 import fused
 import goals as g
 import growth
@@ -15,52 +17,14 @@ import limits
 import pareto
 import passes
 import plots
+import report_peers
 import rivalry
 import rotated
 import summary as s
 import words
+from markup import figures, heading, percent, table
 
 CSS = (pathlib.Path(__file__).parent / "report.css").read_text()
-
-
-def cell(value):
-    return html.escape(value if isinstance(value, str) else g.number(value))
-
-
-def heading(title, text):
-    return f"<h2>{title}</h2><p>{text}</p>"
-
-
-def table(rows, columns, kind=""):
-    """columns: (title, get), left-aligned where the title begins with <."""
-    if not rows:
-        return "<p>Nothing was measured.</p>"
-    sides = [" class=text" if title[0] == "<" else "" for title, _ in columns]
-    head = "".join(
-        f"<th{side}>{html.escape(title.lstrip('<'))}</th>"
-        for side, (title, _) in zip(sides, columns)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{side}>{cell(get(r))}</td>" for side, (_, get) in zip(sides, columns))
-        + "</tr>"
-        for r in rows
-    )
-    return f'<div class="wide {kind}"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def figures(*pairs):
-    """(SVG or "", caption) pairs."""
-    items = "".join(
-        f"<figure>{svg}<figcaption>{html.escape(text)}</figcaption></figure>"
-        for svg, text in pairs
-        if svg
-    )
-    return f'<div class="plots">{items}</div>' if items else "<p>Nothing was measured.</p>"
-
-
-def percent(value):
-    return None if value is None else round(100 * value, 1)
 
 
 # ---- sections: rows -> HTML ----
@@ -82,14 +46,17 @@ def machine(rows, command):
     return (
         f"<p><b>{html.escape(m['cpu'])}</b>, {m['cores']} cores. {html.escape(m['build'])}.<br>"
         f"Multiply-add peaks measured in the same process: {html.escape(text)}. Reading memory: {html.escape(memory)}."
-        f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}.</p>"
+        f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}."
+        + "".join(f"<br>Beside peers: {html.escape(run)}." for run in beside.runs(rows))
+        + "</p>"
     )
 
 
 def goal_table(rows):
     lines = []
     convolution = passes.goals(rows) + fused.goals(rows) + rotated.goals(rows)
-    for goal in g.goals(rows) + kinds.goals(rows) + convolution + rivalry.goals(rows):
+    peers = beside.goals(rows) + elsewhere.goals(rows) + rivalry.goals(rows)
+    for goal in g.goals(rows) + kinds.goals(rows) + convolution + peers:
         verdict = g.VERDICT[goal["met"]]
         lines.append(
             f"<tr><td class='text {verdict.lower() if verdict != '-' else ''}'>{verdict}</td>"
@@ -119,7 +86,7 @@ KINDS = [
     ("ns x peak / 70", lambda r: r["scaled"]),
     ("goal", lambda r: r["goal"]),
     ("floor", lambda r: r["floor"]),
-    ("backward / forward", lambda r: round(r["backward"], 2)),
+    ("backward / forward", lambda r: r["backward"] and round(r["backward"], 2)),
     ("/ Gaunt", lambda r: r["to_gaunt"] and round(r["to_gaunt"], 2)),
 ]
 
@@ -147,84 +114,6 @@ def pareto_panels(rows):
         for panel, text in PANELS.items()
     ]
     return heading("What freedom costs: time against expressivity", words.PARETO) + figures(*pairs)
-
-
-def named(row, key="method"):
-    """ns by what."""
-    return f"{g.number(row['ns_per_row'])} {row[key]}" if row and "ns_per_row" in row else "-"
-
-
-RIVALRY = [
-    ("<setting", lambda r: r["setting"]),
-    ("L", lambda r: r["L"]),
-    ("<pass", lambda r: rivalry.PASSES[r["pass"]]),
-    ("<e3tp's best", lambda r: named(r["best"])),
-    ("<fastest peer", lambda r: named(r["rival"], "rival")),
-    ("ratio", lambda r: r["ratio"] and f"{r['ratio']:.1f}x"),
-    ("<floor", lambda r: g.VERDICT[r["ratio"] and r["ratio"] >= rivalry.BEST[0]]),
-]
-
-BY_METHOD = [
-    ("<setting", lambda r: r[0]["setting"]),
-    ("L", lambda r: r[0]["L"]),
-    ("<pass", lambda r: rivalry.PASSES[r[0]["pass"]]),
-    ("<e3tp's method", lambda r: named(r[1])),
-    ("<fastest peer of its algorithm", lambda r: named(r[2], "rival")),
-    ("ratio", lambda r: r[3] and f"{r[3]:.1f}x"),
-    ("<floor", lambda r: g.VERDICT[r[3] and r[3] >= rivalry.EACH[0]]),
-]
-
-PUBLISHED = [
-    ("<product", lambda r: r["op"]),
-    ("<algorithm", lambda r: r["method"]),
-    ("L", lambda r: r["L"]),
-    ("the paper's code", lambda r: r["published"]),
-    ("scaled to here", lambda r: r["scaled"]),
-    ("<fastest peer of the algorithm here", lambda r: f"{g.number(r['ns'])} {r['rival']}"),
-    ("<reached", lambda r: "yes" if r["ns"] <= r["scaled"] else "NO"),
-    ("e3tp's best", lambda r: r["own"]),
-    ("scaled / e3tp", lambda r: f"{r['scaled'] / r['own']:.1f}x"),
-]
-
-
-def folded(title, rows, columns):
-    return f"<details><summary>{html.escape(title)}</summary>{table(rows, columns)}</details>" if rows else ""
-
-
-def rival_tables(rows):
-    parts = []
-    for op, text in rivalry.OPS.items():
-        lines = [r for r in rivalry.table(rows) if r["op"] == op]
-        if not lines:
-            continue
-        methods = [(r, *at) for r in lines for at in r["methods"].values()]
-        parts += [f"<h3>{html.escape(text)}; ns per row, one core</h3>", table(lines, RIVALRY)]
-        parts.append(folded(f"{op}, each method against its own algorithm, ns per row", methods, BY_METHOD))
-        for which, name in rivalry.PASSES.items():
-            found = rivalry.every(rows, op, which)
-            columns = [("<setting", lambda r: r[0]), ("<by", lambda r: r[1]), ("<algorithm", lambda r: r[2])]
-            columns += [(f"L = {L}", lambda r, L=L: r[3].get(L)) for L in sorted({L for r in found for L in r[3]})]
-            parts.append(folded(f"{op}, {name}, every peer, ns per row", found, columns))
-    return "".join(parts)
-
-
-def rivals(rows):
-    machine = next((r for r in rows if r["case"] == "protocol-machine"), None)
-    if not machine:
-        return ""
-    pairs = [
-        (plots.beside_peers(rows, op, which), f"{op}, {name}, mimo: e3tp and, dashed, its peers; one core")
-        for op in rivalry.OPS
-        for which, name in rivalry.PASSES.items()
-    ]
-    published = words.PUBLISHED.format(there=rivalry.PUBLISHED_PEAK, here=machine["peak_gflops"])
-    return (
-        heading("Beside its peers", words.RIVALRY + f" Measured on {html.escape(machine['cpu'])}.")
-        + figures(*pairs)
-        + rival_tables(rows)
-        + f"<p>{published}</p>"
-        + table(rivalry.against_published(rows), PUBLISHED)
-    )
 
 
 CROSSOVERS = [
@@ -378,11 +267,13 @@ LAYERS = [
 
 FUSED = [
     ("<what", lambda r: r["name"]),
+    ("<isa", lambda r: r["isa"]),
     ("threads", lambda r: r["threads"]),
     ("ns/edge", lambda r: r["ns_per_item"]),
     ("/ forward", lambda r: round(r["ratio"], 2)),
     ("/ reading weights", lambda r: round(r["of_reading"], 2)),
     ("% of peak", lambda r: percent(g.share(r))),
+    ("scratch, MB", lambda r: round(r["work_mb"], 1)),
 ]
 
 ROTATED = [
@@ -414,50 +305,6 @@ HARMONICS = [
     ("error / bound", lambda r: round(r["max_err"], 2)),
 ]
 
-HARMONICS_PEERS = [
-    ("<beside sphericart, through Python", lambda r: r["pass"]),
-    ("l", lambda r: g.setting_of(r)[1]),
-    ("<type", lambda r: r["dtype"]),
-    ("e3tp, ns/vector", lambda r: r["ns_per_item"]),
-    ("sphericart", lambda r: r["peer"]),
-    ("times as fast", lambda r: round(r["peer"] / r["ns_per_item"], 2)),
-]
-
-
-def harmonics_peers(rows):
-    """e3tp's rows with the key peer, ns of sphericart on the same vectors."""
-    key = lambda r: (r["name"], r["dtype"], r["pass"])  # noqa: E731
-    found = [r for r in g.pick(rows, "harmonics-peer") if "ns_per_item" in r]
-    peers = {key(r): r["ns_per_item"] for r in found if r["rival"] != "e3tp"}
-    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
-
-
-PEERS = [
-    ("<product", lambda r: r["name"]),
-    ("<pass", lambda r: r["pass"]),
-    ("threads", lambda r: r["threads"]),
-    ("e3tp, ns", lambda r: round(r["ns_per_row"])),
-    ("<fastest peer", lambda r: r["peer"]["rival"]),
-    ("ns", lambda r: round(r["peer"]["ns_per_row"])),
-    ("times as fast", lambda r: round(r["peer"]["ns_per_row"] / r["ns_per_row"], 1)),
-]
-
-
-def fastest_peers(rows, case):
-    """e3tp's rows with the key peer, the row of the fastest of them."""
-    key = lambda r: (r["name"], r["pass"], r["threads"])  # noqa: E731
-    found = [r for r in g.pick(rows, case) if "ns_per_row" in r]
-    peers = {}
-    for r in sorted((r for r in found if r["rival"] != "e3tp"), key=lambda r: -r["ns_per_row"]):
-        peers[key(r)] = r
-    return [{**r, "peer": peers[key(r)]} for r in found if r["rival"] == "e3tp" and key(r) in peers]
-
-
-def beside_peers(rows, case, text):
-    found = fastest_peers(rows, case)
-    return f"<p>{text}</p>" + table(found, PEERS) if found else ""
-
-
 RADIAL = [
     ("<functions", lambda r: r["name"]),
     ("<type", lambda r: r["dtype"]),
@@ -482,8 +329,9 @@ def layer(rows):
         + table(passes.layers(rows), LAYERS)
         + f"<p>{words.FUSED}</p>"
         + table(fused.table(rows), FUSED)
-        + beside_peers(rows, "peer", words.PRODUCT_PEERS)
-        + beside_peers(rows, "conv-peer", words.LAYER_PEERS)
+        + report_peers.beside_peers(rows, "peer", words.PRODUCT_PEERS)
+        + report_peers.beside_peers(rows, "conv-peer", words.LAYER_PEERS)
+        + report_peers.measured_elsewhere(rows)
         + f"<p>{words.ROTATED}</p>"
         + table(rotated.table(rows), ROTATED)
         + f"<p>{words.GRAPHS}</p>"
@@ -492,7 +340,7 @@ def layer(rows):
         + figures(*((plots.roofline(rows, t), f"{t} thread{'s' * (t > 1)}") for t in (1, 2)))
         + f"<p>{words.HARMONICS}</p>"
         + table(g.pick(rows, "harmonics"), HARMONICS)
-        + (table(harmonics_peers(rows), HARMONICS_PEERS) if harmonics_peers(rows) else "")
+        + report_peers.harmonics(rows)
         + f"<p>{words.RADIAL}</p>"
         + table(g.pick(rows, "radial"), RADIAL)
     )
@@ -601,8 +449,8 @@ def everything(rows):
 
 
 def page(rows, command):
-    sections = (goal_table, rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table, shares, layer)
-    sections += (expressivity, accuracy, auto, everything)
+    sections = (goal_table, report_peers.rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table)
+    sections += (shares, layer, expressivity, accuracy, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -3,6 +3,7 @@
 
 import statistics
 
+import beside
 import goals as g
 
 BEST, EACH = (8, 15), (5, 8)  # times as fast as the fastest peer, and as the fastest of the same algorithm: floor, goal
@@ -40,20 +41,16 @@ def groups(rows):
     return found
 
 
-def fastest(rows):
-    return min((r for r in rows if "ns_per_row" in r), key=lambda r: r["ns_per_row"], default=None)
-
-
 def table(rows):
-    """[{op, setting, L, pass, best, rival, ratio, methods: {method: (row, counterpart, ratio)}}]"""
+    """[{op, setting, L, pass, rows, best, rival, ratio, methods: {method: (row, counterpart, ratio)}}]"""
     lines = []
     for (op, setting, L, which), found in groups(rows).items():
         own, peers = ([r for r in found if is_ours(r) == mine] for mine in (True, False))
-        line = {"op": op, "setting": setting, "L": L, "pass": which, "name": f"{setting}.{L}"}
-        line |= {"best": fastest(own), "rival": fastest(peers), "methods": {}}
+        line = {"op": op, "setting": setting, "L": L, "pass": which, "name": f"{setting}.{L}", "rows": found}
+        line |= {"best": beside.fastest(own), "rival": beside.fastest(peers), "methods": {}}
         line["ratio"] = over(line["rival"], line["best"])
         for r in own:
-            other = fastest([p for p in peers if p["method"] == r["method"]])
+            other = beside.fastest([p for p in peers if p["method"] == r["method"]])
             line["methods"][r["method"]] = (r, other, over(other, r))
         lines.append(line)
     return lines
@@ -81,7 +78,7 @@ def lines(rows):
     """For the terminal: every rival of the cases of rows."""
     out = []
     for (op, setting, L, which), found in groups(rows).items():
-        best = fastest([r for r in found if is_ours(r)])
+        best = beside.fastest([r for r in found if is_ours(r)])
         out.append(f"{op} {setting} L = {L}, {PASSES[which]}; ns per row, one core")
         for r in found:
             ratio = over(r, best)
@@ -102,16 +99,17 @@ def summary(rows):
     return out + checked(rows)
 
 
-def peak(rows):
-    return next((r["peak_gflops"] for r in rows if r["case"] == "protocol-machine"), None)
+def machine(rows):
+    """The first run of the protocol, with the multiply-add peak of a core."""
+    return next(iter(g.pick(rows, "peers-run", what="protocol")), None)
 
 
 def against_published(rows):
     """[{op, method, L, rival, ns, own, published, scaled}]: the fastest peer of the algorithm and e3tp's best method
     beside the published time, and that time scaled to the peak of this machine.
     """
-    found, here = [], peak(rows)
-    for line in table(rows) if here else ():
+    found, run = [], machine(rows)
+    for line in table(rows) if run else ():
         for (op, method), figures in PUBLISHED.items():
             _, peer, _ = line["methods"].get(method, (None, None, None))
             if peer and line["best"] and (line["op"], line["setting"], line["pass"]) == (op, "mimo", "fwd"):
@@ -119,7 +117,7 @@ def against_published(rows):
                 if figure:
                     row = {"op": op, "method": method, "L": line["L"], "rival": peer["rival"], "ns": peer["ns_per_row"]}
                     row |= {"own": line["best"]["ns_per_row"], "published": figure}
-                    found.append(row | {"scaled": figure * PUBLISHED_PEAK / here})
+                    found.append(row | {"scaled": figure * PUBLISHED_PEAK / run["peak_gflops"]})
     return found
 
 
@@ -133,22 +131,23 @@ def checked(rows):
     return text if found else []
 
 
-def judged(text, values, limits):
-    """values: [(row of the table, what, ratio)]; by the floor."""
-    floor, goal = limits
-    found = [{"name": r["name"], "problem": f"layout={what}/{r['pass']}", "value": v} for r, what, v in values]
-    return g.goal(f"{text}: goal {goal}x, floor {floor}x", found, lambda r: r["value"], floor, "x")
+def verdict(row, ratio, limits):
+    """Of a row of the table, by the floor."""
+    return g.VERDICT[ratio and ratio >= limits[0]] if beside.ran(row["rows"]) else "not run"
 
 
 def goals(rows):
     """Of MIMO, forward and with gradients; a ratio at its worst, judged by the floor."""
     found, out = [r for r in table(rows) if r["setting"] == "mimo"], []
-    for op in OPS if found else ():
+    for op in OPS:
         lines = [r for r in found if r["op"] == op]
-        best = [(r, r["best"] and r["best"]["method"], r["ratio"]) for r in lines]
-        each = [(r, method, ratio) for r in lines for method, (_, _, ratio) in r["methods"].items()]
-        out.append(judged(f"protocol, {op}, best method over the fastest peer", best, BEST))
-        out.append(judged(f"protocol, {op}, every method over the fastest peer of its algorithm", each, EACH))
+        where = lambda r, method: f"{method}/{r['pass']}, L = {r['L']}"  # noqa: E731
+        best = [(where(r, r["best"]["method"]), r["ratio"]) for r in lines if r["best"]]
+        each = [(where(r, method), ratio) for r in lines for method, (_, _, ratio) in r["methods"].items()]
+        of_cases, made = [r["rows"] for r in lines], beside.when(rows, "protocol")
+        text = f"protocol, {op}, "
+        out.append(beside.judged(text + "best method over the fastest peer", of_cases, best, BEST, made))
+        out.append(beside.judged(text + "every method over the fastest of its algorithm", of_cases, each, EACH, made))
     return out
 
 

@@ -5,6 +5,7 @@ not run, and the goals of the release."""
 
 import argparse
 
+import elsewhere
 import fused
 import goals as g
 import growth
@@ -207,7 +208,8 @@ def print_refusals(rows):
 
 def print_goals(rows):
     print("\ngoals of the release, each judged by its worst case")
-    for goal in g.goals(rows) + kinds.goals(rows) + passes.goals(rows) + fused.goals(rows) + rotated.goals(rows):
+    parts = (g, kinds, passes, fused, rotated, elsewhere)
+    for goal in [line for part in parts for line in part.goals(rows)]:
         print(f"{g.VERDICT[goal['met']]:7} {goal['goal']}\n        {goal['reached']}")
 
 
@@ -215,10 +217,10 @@ def print_limits(rows):
     table = limits.table(rows)
     if not table:
         return
-    print("\nhow near cg comes to the machine, avx2, float32; judged by the floor")
+    print("\nhow near cg comes to the machine, avx2, float32 unless said; judged by the floor")
     for line in table:
         verdict = g.VERDICT[line["met"]]
-        print(f"{verdict:7} {line['what']:76}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
+        print(f"{verdict:7} {line['what']:84}{line['reached']:>18}  floor {line['floor']:g}, goal {line['goal']:g}")
 
 
 def print_passes(rows):
@@ -252,10 +254,11 @@ def print_fused(rows):
     if not found:
         return
     print("\nfused convolution: the same graph, harmonics of vectors, weights of a spline of 256 knots; ns per edge")
-    print(f"{'what':36}threads       ns  / forward  / reading weights")
+    print(f"{'what':36}isa    threads       ns  / forward  / reading weights        MB")
     for r in found:
         reading = g.number(r["of_reading"] and round(r["of_reading"], 2))
-        print(f"{r['name']:36}{r['threads']:7} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18}")
+        place = f"{r['name']:36}{r['isa']:7}{r['threads']:7}"
+        print(f"{place} {r['ns_per_item']:8.1f} {r['ratio']:10.2f} {reading:>18} {r['work_mb']:9.1f}")
 
 
 def print_rotated(rows):
@@ -288,8 +291,9 @@ def print_kinds(rows):
         print("   L product   method       ns  x peak / 70     goal    floor  backward / forward  / Gaunt")
     for r in table:
         print(
-            f"  {r['L']:2} {r['op']:9} {r['method']:7} {r['ns']:8.2f} {r['scaled']:12.2f} {g.number(r['goal']):>8}"
-            f" {g.number(r['floor']):>8} {r['backward']:19.2f} {g.number(r['to_gaunt']):>8}"
+            f"  {r['L']:2} {r['op']:9} {r['method']:7} {g.number(r['ns']):>8} {g.number(r['scaled']):>12}"
+            f" {g.number(r['goal']):>8} {g.number(r['floor']):>8} {g.number(r['backward']):>19}"
+            f" {g.number(r['to_gaunt']):>8}"
         )
 
 

@@ -38,8 +38,8 @@ times), and the <b>Gaunt product</b>, which sums its paths into one output per d
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
 
 KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, channels innermost, in the cache, by
-avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all. What each
-can express stands under expressivity."""
+avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all. L = 16 and
+20 have goals too, but no product takes degrees above 12. What each can express stands under expressivity."""
 
 PARETO = """128 channels of 8 rows, float32, one thread, channels innermost, weights shared by all rows; the fastest
 method. From left to right the rank grows: sums of 1, 2, ... products with weights of their own per degree, until every
@@ -72,8 +72,9 @@ the product needs, and of the memory bandwidth, counting each array once."""
 FUSED = """The same graph and product, with harmonics made of edge vectors and weights of a cubic spline of the length,
 256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
 evaluated. Forces are gradients of features and vectors; training on forces, the double backward pass with tangents of
-both, gives gradients of features and of the spline. Beside it the time of weights that are read, and of weights that
-the spline writes and the convolution reads, over the time of reading them alone."""
+both, gives gradients of features and of the spline. Beside it the time of weights that are read, as float32 or as
+bfloat16 (bf16), and of weights that the spline writes and the convolution reads; over the time of reading weights of
+float32 alone. Scratch is all memory beyond operands, results and the graph."""
 
 PRODUCT_PEERS = """Products of interatomic potentials and their kin by <code>bench/run --peers</code>, float32, ns per
 row, in blocks of rows that stay in the cache, beside the fastest of e3nn (eager, scripted, compiled), e3nn-jax and
@@ -83,6 +84,13 @@ gradients of those too. Every result was compared before it was timed."""
 LAYER_PEERS = """The same products as layers: 216 nodes with 46 neighbours each, ns per edge. A peer gathers features,
 multiplies by its own product and sums over receivers (<code>index_add</code>, <code>segment_sum</code>); weights of
 each edge are there."""
+
+ELSEWHERE = """<b>Not measured in this run:</b> mops and symmetrix are in no package registry. Times of the second layer
+of MACE, 158 neighbours, as measured by us on another machine ({machine}), beside this machine's times of the
+same work by the share that each reaches of its own machine's ceiling: weights read, or their gradients written, at the
+bandwidth of reading (mops), or flops at the multiply-add peak of its type (symmetrix, whose time has its splines ready;
+e3tp makes harmonics and weights in the cache). A ratio of shares above 1 means that e3tp is nearer to what its machine
+can do."""
 
 ROTATED = """All paths from degrees 0..L with harmonics 0..L of the edge vectors to 0..L, summed, 128 channels, a weight
 for each path and channel that all edges share: in the frame of each edge, where harmonics have one order and paths

@@ -7,17 +7,25 @@ take turns; medians of the rounds, ns per row. Memory that glibc gave is kept, w
 """
 
 import argparse
+import collections
 import ctypes
+import datetime
+import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
+import re
 import statistics
 import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import beside
+
 ROUNDS, SAMPLE_SECONDS = 5, 0.02
+CHOICES = ("threads", "only", "rivals", "op", "setting", "L")  # options that say what is run
 TOLERANCE = 2e-4  # of the largest element, float32
-FLOORS = {"uvu": (15, 30), "uvw": (5, 5)}  # times as fast as the fastest peer: floor, goal
 
 
 def arguments(description):
@@ -93,6 +101,7 @@ def compare(work, rivals, passes, threads, case="peer"):
     import numpy as np
 
     data = data_of(work, np)
+    head = {"case": case, "name": work.name, "mode": work.instructions[0][3], "threads": threads}
     made, why = {}, {}
     for name, rival in rivals.items():
         try:
@@ -102,7 +111,7 @@ def compare(work, rivals, passes, threads, case="peer"):
     for which in passes:
         right, expected = {}, made["e3tp"].run[which]()
         for name, rival in made.items():
-            row = {"case": case, "name": work.name, "rival": name, "pass": which, "threads": threads}
+            row = {**head, "rival": name, "pass": which}
             if which not in rival.run:
                 yield {**row, "why": rival.UNABLE[which]}
                 continue
@@ -115,13 +124,13 @@ def compare(work, rivals, passes, threads, case="peer"):
             if not error <= TOLERANCE:
                 yield {**row, "why": f"differs by {error:.1e}"}
             else:
-                right[name] = (rival, {**row, "rows": work.rows, "mode": work.instructions[0][3], "error": error})
+                right[name] = (rival, {**row, "rows": work.rows, "error": error})
         for name, samples in times({n: rival for n, (rival, _) in right.items()}, which).items():
             per_row = statistics.median(samples) / work.rows
             yield {**right[name][1], "ns_per_row": per_row, "min": min(samples) / work.rows}
     for name, text in why.items():
         for which in passes:
-            yield {"case": case, "name": work.name, "rival": name, "pass": which, "threads": threads, "why": text}
+            yield {**head, "rival": name, "pass": which, "why": text}
 
 
 def line(name, which, rows, wanted):
@@ -131,41 +140,42 @@ def line(name, which, rows, wanted):
     return f"{name:21}{which:5}{ns['e3tp']:10.0f}" + "".join(cells)
 
 
-def leads(rows, by):
-    """By a key of rows: the fastest peer's time over e3tp's, for each product and pass that both did."""
-    times = {}
-    for r in rows:
-        if "ns_per_row" in r:
-            times.setdefault((r[by], r["name"], r["pass"]), {})[r["rival"]] = r["ns_per_row"]
-    found = {}
-    for (kind, name, which), ns in times.items():
-        peers = [v for k, v in ns.items() if k != "e3tp"]
-        if "e3tp" in ns and peers:
-            found.setdefault(kind, []).append((min(peers) / ns["e3tp"], f"{name}, {which}"))
-    return found
+def version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
 
 
-def say_leads(rows, by, floors):
-    for kind, found in leads(rows, by).items():
-        floor, goal = floors[kind]
-        found.sort()
-        reached = sum(ratio >= floor for ratio, _ in found)
-        middle, (least, where) = statistics.median(f[0] for f in found), found[0]
-        print(f"{kind}: {middle:.1f}x the fastest peer (median), {least:.1f}x at worst ({where})")
-        print(f"    floor {floor}x reached by {reached} of {len(found)}; goal {goal}x")
+def begin(options, what, **more):
+    """What is run, as the first row; the file is appended to."""
+    listed = pathlib.Path(__file__).with_name("requirements.txt").read_text()
+    info = pathlib.Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    row = {"case": "peers-run", "what": what, "date": str(datetime.date.today()), "cpu": (names or ["unknown"])[0]}
+    row["options"] = " ".join(f"{k}={v}" for k, v in vars(options).items() if k in CHOICES and v)
+    row |= {"versions": {p: version(p) for p in re.findall(r"^[a-z0-9-]+", listed, re.MULTILINE)}, **more}
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    with options.results.open("a") as out:
+        out.write(json.dumps(row) + "\n")
+    return row
 
 
-def run(options, title, works, rivals, passes, case, by, floors):
+def run(options, what, works, rivals, passes, case, by):
     """Compares every workload, prints and appends the results."""
+    every_case = itertools.product(works, passes)
+    kinds = collections.Counter(work.instructions[0][3] if by == "mode" else which for work, which in every_case)
+    title = {"products": "ns / row", "layers": "ns / edge"}[what]
     named = {n: rivals[n] for n in ["e3tp", *options.rivals.split(",")] if n} if options.rivals else rivals
     print(f"\n{options.threads} thread(s){'pass':>15}  {title}" + "".join(f"{n:>15}" for n in list(named)[1:]))
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    reasons, every = {}, []
+    reasons, every = {}, [begin(options, what)]
     with options.results.open("a") as out:
         for work in works:
             if options.only not in work.name:
                 continue
             rows = list(compare(work, named, passes, options.threads, case))
+            for row in rows:
+                row |= {"of_rivals": len(rivals), "of_cases": kinds[row[by]]}
             every += rows
             for row in rows:
                 out.write(json.dumps(row) + "\n")
@@ -173,7 +183,7 @@ def run(options, title, works, rivals, passes, case, by, floors):
                     reasons.setdefault((row["rival"], row["pass"], row["why"]), []).append(work.name)
             for which in passes:
                 print(line(work.name, which, rows, list(named)), flush=True)
-    say_leads(every, by, floors)
+    print("\n".join(beside.lines(every, what)))
     for (rival, which, why), names in reasons.items():
         print(f"- {rival}, {which}, {len(names)} of the products ({names[0]} ...): {why}")
 
@@ -184,7 +194,7 @@ def main():
     import rivals as r
     import workloads as w
 
-    run(options, "ns / row", w.workloads(), r.RIVALS, r.PASSES, "peer", "mode", FLOORS)
+    run(options, "products", w.workloads(), r.RIVALS, r.PASSES, "peer", "mode")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import sys
 
 import compare
 
-FLOORS = {"fwd": (20, 45), "bwd": (15, 50)}  # times as fast as the fastest peer: floor, goal
-
 
 def classes():
     """After the process is confined."""
@@ -82,7 +80,7 @@ def main():
     compare.confine(options.threads)
     import workloads as w
 
-    compare.run(options, "ns / edge", w.layers(), classes(), ("fwd", "bwd"), "conv-peer", "pass", FLOORS)
+    compare.run(options, "layers", w.layers(), classes(), ("fwd", "bwd"), "conv-peer", "pass")
 
 
 if __name__ == "__main__":

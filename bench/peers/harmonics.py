@@ -7,6 +7,7 @@ Nothing is timed whose values differ.
 """
 
 import argparse
+import ctypes
 import json
 import pathlib
 import statistics
@@ -14,10 +15,13 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import beside
 import compare
 
 DEGREES, VECTORS, ROUNDS = (3, 6, 10), 100_000, 7
 TOLERANCE = {"float32": 1e-4, "float64": 1e-11}  # of harmonics of norm sqrt(2l+1), and their slopes: 15-digit literals
+WANTED = ("values", "gradient")
+CASES = len(DEGREES) * len(TOLERANCE) * len(WANTED)
 
 
 class E3tp:
@@ -58,16 +62,22 @@ class Sphericart:
         return values, slopes[:, [1, 2, 0]]
 
 
+def write_gbs(np):
+    """Of memory, best of a few."""
+    a = np.zeros(256 << 20, np.uint8)
+    return a.nbytes / min(timed(lambda: ctypes.memset(a.ctypes.data, 1, a.nbytes)) for _ in range(5)) / 1e9
+
+
 def timed(call):
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
-def compared(np, l, dtype):
+def compared(np, l, dtype, bandwidth):
     xyz = np.random.default_rng(l).standard_normal((VECTORS, 3)).astype(dtype)
     rivals = [E3tp(l, xyz), Sphericart(l, xyz)]
-    for wanted in ("values", "gradient"):
+    for wanted in WANTED:
         right, other = (getattr(r, wanted)() for r in rivals)
         length = np.linalg.norm(xyz, axis=1)
         weight = [1, length[:, None, None]]
@@ -79,7 +89,8 @@ def compared(np, l, dtype):
                 seconds[r.name].append(timed(getattr(r, wanted)))
         for r in rivals:
             row = {"case": "harmonics-peer", "name": f"l.{l}", "dtype": dtype, "pass": wanted, "rival": r.name}
-            row |= {"threads": 1, "error": error}
+            row |= {"threads": 1, "error": error, "write_gbs": bandwidth}
+            row |= {"bytes": sum(a.nbytes for a in right) / VECTORS, "of_rivals": len(rivals), "of_cases": CASES}
             if good:
                 row["ns_per_item"] = 1e9 * statistics.median(seconds[r.name]) / VECTORS
             else:
@@ -94,12 +105,13 @@ def main():
     compare.confine(1)
     import numpy as np
 
-    wrong = 0
+    wrong, every, bandwidth = 0, [compare.begin(options, "harmonics")], write_gbs(np)
     print("\nspherical harmonics 0..l of 100 000 vectors, one core, through Python; ns per vector")
     with options.results.open("a") as out:
         for dtype in TOLERANCE:
             for l in DEGREES:
-                rows = list(compared(np, l, dtype))
+                rows = list(compared(np, l, dtype, bandwidth))
+                every += rows
                 out.writelines(json.dumps(row) + "\n" for row in rows)
                 for own, peer in zip(rows[::2], rows[1::2]):
                     if "why" in own:
@@ -108,6 +120,7 @@ def main():
                         continue
                     a, b = own["ns_per_item"], peer["ns_per_item"]
                     print(f"{own['pass']:9} l = {l:<3} {dtype:8} e3tp {a:8.1f}  sphericart {b:8.1f}  {b / a:5.2f}x")
+    print("\n".join(beside.lines(every, "harmonics")))
     if wrong:
         raise SystemExit(f"{wrong} results differ from sphericart's")
 

@@ -61,9 +61,12 @@ def error(np, rival, which, right, exact):
 def compared(case, options):
     """Rows of results of a case."""
     import numpy as np
+    import protocol_cases as c
     import protocol_rivals as r
 
+    alike = [k for k in c.cases() if (k.op, k.setting) == (case.op, case.setting)]
     head = {"case": "protocol", "name": case.name, "op": case.op, "threads": 1}
+    head |= {"of_rivals": len(r.rivals(case)), "of_cases": len(alike) * len(r.PASSES)}
     data, made, why = case.data(), {}, {}
     starts = ("e3tp", *options.rivals.split(","))
     listed = {n: v for n, v in r.rivals(case).items() if n.startswith(starts)}
@@ -91,14 +94,13 @@ def compared(case, options):
 
 
 def peak(driver):
-    """What the machine is, and the multiply-add peak of one core in Gflop/s."""
+    """Multiply-adds of one core, Gflop/s."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "peak.jsonl"
         problem = "op=gaunt l1=4 l2=4 l3=8 method=grid batch=1000 threads=1"
         subprocess.run([driver, f"--json={path}", problem], check=True, stdout=subprocess.DEVNULL)
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-    machine = next(r for r in rows if r["case"] == "machine")
-    return {"case": "protocol-machine", "cpu": machine["cpu"], "peak_gflops": rows[-1]["best_peak_gflops"]}
+    return rows[-1]["best_peak_gflops"]
 
 
 def one(options):
@@ -113,10 +115,7 @@ def one(options):
 def every(options):
     import protocol_cases as c
 
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    rows = [peak(options.driver)]
-    with options.results.open("a") as out:
-        out.write(json.dumps(rows[0]) + "\n")
+    rows = [compare.begin(options, "protocol", peak_gflops=peak(options.driver))]
     for case in c.cases():
         wanted = {"op": options.op, "setting": options.setting, "L": options.L}
         if any(value and getattr(case, key) != value for key, value in wanted.items()):

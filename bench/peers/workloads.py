@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import connected
 import e3tp
 from e3tp import Irreps
 
@@ -63,7 +64,7 @@ def channelwise(name, in1, in2, kept=None):
     return Workload(name, made.irreps_in1, made.irreps_in2, made.irreps_out, paths, False)
 
 
-def connected(name, in1, in2, out, shared):
+def joined(name, in1, in2, out, shared):
     """uvw, every path."""
     made = e3tp.FullyConnectedTensorProduct(in1, in2, out)
     paths = [tuple(i[:5]) for i in made.instructions]
@@ -85,8 +86,6 @@ def both_parities(mul, top):
 
 def workloads():
     natural = harmonics(3)
-    dock = "10x1o+10x1e+48x0e+48x0o"
-    tetris = "64x0e+24x1e+24x1o+16x2e+16x2o"
     return [
         channelwise("MACE first layer", "128x0e", natural),
         channelwise("MACE medium layer 2", "128x0e+128x1o", natural, natural),
@@ -99,12 +98,8 @@ def workloads():
         channelwise("SevenNet 34 paths", "128x0e+64x1e+32x2e+32x3e", "0e+1e+2e+3e", "0e+1e+2e+3e"),
         channelwise("Nequix", "128x0e+64x1o+32x2e+32x3o", natural, natural),
         channelwise("89 channels", "89x0e", natural),
-        connected("DiffDock L = 1", dock, harmonics(1), dock, False),
-        connected("DiffDock L = 2", dock, harmonics(2), dock, False),
-        connected("e3tools conv", "64x0e+16x1o", harmonics(1), "80x0e+16x1o", False),
-        connected("e3tools transformer", "64x0e+16x1o", harmonics(1), "64x0e+16x1o", True),
-        connected("tetris 1", natural, natural, tetris, True),
-        connected("tetris 2", tetris, harmonics(2), "0o+6x0e", True),
+        *(joined(name, *irreps, False) for name, irreps in connected.BY_ROW.items()),
+        *(joined(name, *irreps, True) for name, irreps in connected.SHARED.items()),
         *(single(*t) for t in ((1, 1, 1), (2, 1, 2), (3, 3, 3), (5, 5, 3), (5, 3, 5), (6, 3, 6), (7, 4, 7), (7, 7, 7))),
     ]
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Verdicts of the bench beside peers: by the floor, and none where a run left something out."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+import beside
+import elsewhere
+import rivalry
+
+PEERS = ("e3nn", "e3nn-jax")
+
+
+def product(name, rival, ns, mode="uvu", **keys):
+    row = {"case": "peer", "name": name, "rival": rival, "pass": "fwd", "threads": 1, "mode": mode, "ns_per_row": ns}
+    return row | {"of_rivals": 3, "of_cases": 2} | keys
+
+
+def products(slow=400):
+    """Two products, e3tp 20 and slow / 20 times as fast as the faster peer."""
+    rows = [product(name, "e3tp", 20) for name in "ab"]
+    rows += [product("a", rival, ns) for rival, ns in zip(PEERS, (400, 500))]
+    return rows + [product("b", rival, ns) for rival, ns in zip(PEERS, (900, slow))]
+
+
+def case(L, rival, method, ns, **keys):
+    row = {"case": "protocol", "name": f"mimo.{L}", "op": "gaunt", "rival": rival, "method": method, "pass": "fwd"}
+    return row | {"threads": 1, "ns_per_row": ns, "of_rivals": 3, "of_cases": 1} | keys
+
+
+class Products(unittest.TestCase):
+    def only(self, rows):
+        """Of the goals of products, that which the rows are about."""
+        (line,) = [line for line in beside.product_goals(rows) if {"uvu", "1:"} <= set(line["goal"].split())]
+        return line
+
+    def test_the_floor_decides(self):
+        self.assertIs(self.only(products())["met"], True)
+        self.assertIs(self.only(products(slow=299))["met"], False)
+
+    def test_the_fastest_peer_counts(self):
+        found = {r["name"]: (r["peer"]["rival"], r["ratio"]) for r in beside.fastest_peers(products(), "peer")}
+        self.assertEqual(found, {"a": ("e3nn", 20), "b": ("e3nn-jax", 20)})
+
+    def test_what_was_not_run_is_not_judged(self):
+        rows = products()
+        less = {
+            "a rival": [r for r in rows if (r["name"], r["rival"]) != ("a", "e3nn-jax")],
+            "a case": [r for r in rows if r["name"] == "a"],
+            "a package": [{**r, "why": "ModuleNotFoundError: no"} if r["rival"] == "e3nn" else r for r in rows],
+            "what there was": [{k: v for k, v in r.items() if not k.startswith("of_")} for r in rows],
+        }
+        for what, found in less.items():
+            line = self.only(found)
+            self.assertIsNone(line["met"], what)
+            self.assertIn("not run", line["reached"], what)
+
+    def test_a_peer_that_failed_had_its_turn(self):
+        failed = {k: v for k, v in product("a", "e3nn-jax", 0, why="RuntimeError: no").items() if k != "ns_per_row"}
+        rows = [failed if (r["name"], r["rival"]) == ("a", "e3nn-jax") else r for r in products()]
+        self.assertIs(self.only(rows)["met"], True)
+
+    def test_says_when_and_where(self):
+        run = {"case": "peers-run", "what": "products", "date": "2026-01-02", "cpu": "a CPU"}
+        self.assertIn("2026-01-02, a CPU", self.only([run, *products()])["reached"])
+
+
+    def test_nothing_is_not_run(self):
+        self.assertEqual({(line["met"], line["reached"]) for line in beside.goals([])}, {(None, "not run")})
+
+
+class Protocol(unittest.TestCase):
+    rows = [case(4, "e3tp grid", "grid", 10), case(4, "JAX grid", "grid", 100), case(4, "JAX dense", "cg", 90)]
+
+    def met(self, rows):
+        return [line["met"] for line in rivalry.goals(rows) if "gaunt" in line["goal"]]
+
+    def test_a_partial_run_is_not_judged(self):
+        self.assertEqual(self.met(self.rows), [True, True])
+        self.assertEqual(self.met(self.rows[:2]), [None, None])
+        (row,) = rivalry.table(self.rows[:2])
+        self.assertEqual(rivalry.verdict(row, row["ratio"], rivalry.BEST), "not run")
+
+
+class Elsewhere(unittest.TestCase):
+    def rows(self, ns):
+        """Reading takes 512 ns, two threads at 10 GB/s."""
+        machine = {"threads": 2, "dram_gbs": 10, "peak_gflops": 400, "weight_bytes": 5120, "flops": 25000}
+        return [{"case": "conv", "name": "forward", "ns_per_item": ns, **machine}]
+
+    def test_by_shares(self):
+        (line,) = elsewhere.table(self.rows(640))
+        self.assertAlmostEqual(line["here"], 0.8)
+        self.assertAlmostEqual(line["there"], 5120 / 30 / 700)
+
+    def test_the_floor_decides(self):
+        for ns, met in ((640, True), (1300, False)):
+            self.assertEqual([line["met"] for line in elsewhere.goals(self.rows(ns))], [met, None, None, None])
+
+
+if __name__ == "__main__":
+    unittest.main()
