@@ -21,7 +21,7 @@
         }                                                                                     \
         for (size_t p = 0; p < g->num_edges; p++)                                             \
             for (int d = 0; d < 3; d++)                                                       \
-                f[3 * g->sender[p] + d] -= gv[3 * g->edge[p] + d];                            \
+                f[3 * (size_t)g->sender[p] + (size_t)d] -= gv[3 * g->edge[p] + d];            \
     }                                                                                         \
     static void strain_##real(const e3tp_graph *g, const real *v, const real *gv, double *to) \
     {                                                                                         \
