@@ -2,6 +2,8 @@
 /* What the rotated form executes, and what it and the general form are estimated to take. */
 #include "conv/rotated.h"
 
+#include "core/checked.h"
+
 /* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
 static double turning(const e3tp_rotated *p, int l)
 {
@@ -24,25 +26,32 @@ static double non_zeros(const e3tp_rotated *p, int l)
 }
 
 /* Turns into the frame or out of it, couplings (of weights' gradients too), products with
-   generators, the sum of the last two passes being a double backward pass with its JVP. */
-void e3tp_rotated_count(e3tp_rotated *p)
+   generators, the sum of the last two passes being a double backward pass with its JVP; channels
+   in whole tiles of so many. */
+static void count(const e3tp_rotated *p, size_t tile, double flops[E3TP_JVP + 1])
 {
     const e3tp_problem *q = p->problem;
     double turns[2] = {0, 0}, couplings = 0, generators[2] = {0, 0};
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < q->nblocks[e3tp_rotated_operand(k)]; i++) {
             const e3tp_rotated_block *b = &p->blocks[k][i];
-            turns[k] += turning(p, b->l) * (double)b->mul;
-            generators[k] += non_zeros(p, b->l) * (double)b->mul;
+            const double channels = (double)e3tp_round_up(b->mul, tile);
+            turns[k] += turning(p, b->l) * channels;
+            generators[k] += non_zeros(p, b->l) * channels;
         }
     for (size_t i = 0; i < p->nsteps[0]; i++)
-        couplings += coupling(&p->steps[0][i]) * (double)p->steps[0][i].mul;
+        couplings += coupling(&p->steps[0][i]) * (double)e3tp_round_up(p->steps[0][i].mul, tile);
     const double x = turns[0], z = turns[1], nx = generators[0], nz = generators[1];
-    p->flops[E3TP_FORWARD] = 2 * (x + z + couplings);
-    p->flops[E3TP_BACKWARD] = 2 * (2 * x + z + 3 * couplings + nx + nz);
-    p->flops[E3TP_JVP] = 2 * (2 * x + z + 3 * couplings + nx + nz);
-    p->flops[E3TP_DOUBLE_BACKWARD] =
-        p->flops[E3TP_JVP] + 2 * (3 * x + z + 8 * couplings + 4 * nx + 3 * nz);
+    flops[E3TP_FORWARD] = 2 * (x + z + couplings);
+    flops[E3TP_BACKWARD] = 2 * (2 * x + z + 3 * couplings + nx + nz);
+    flops[E3TP_JVP] = 2 * (2 * x + z + 3 * couplings + nx + nz);
+    flops[E3TP_DOUBLE_BACKWARD] =
+        flops[E3TP_JVP] + 2 * (3 * x + z + 8 * couplings + 4 * nx + 3 * nz);
+}
+
+void e3tp_rotated_count(e3tp_rotated *p)
+{
+    count(p, 1, p->flops);
 }
 
 /* Kernels that a group goes through, forward and backward: turns, slopes, steps; runs are one. */
@@ -56,8 +65,8 @@ static double count_calls(const e3tp_rotated *p)
     return 4 * nx + 3 * nz + 2 * kernels[0] + kernels[1] + (double)p->nsteps[0];
 }
 
-/* Measured on avx2 and avx512, float32, 16 to 128 channels, L = 1..6, paths summed and apart. */
-static const double seconds_per_flop = 22e-12, seconds_per_call = 7e-9;
+/* Measured on avx2 and avx512, float32, 1 to 128 channels, L = 1..6, paths summed and apart. */
+static const double seconds_per_flop = 22e-12, seconds_per_call = 7e-9, seconds_per_frame = 80e-9;
 static const double general_seconds_per_edge = 120e-9, general_per_matrix_flop = 0.85e-9,
                     general_per_flop = 57e-12, general_per_result = 70e-12;
 
@@ -69,8 +78,10 @@ static double in_double(const e3tp_problem *p)
 double e3tp_rotated_seconds(const e3tp_rotated *p)
 {
     const size_t groups = (p->tiles + E3TP_ROTATED_GROUP - 1) / E3TP_ROTATED_GROUP;
-    return in_double(p->problem) * (p->flops[0] + p->flops[1]) * seconds_per_flop +
-           count_calls(p) * (double)groups * seconds_per_call;
+    double flops[E3TP_JVP + 1];
+    count(p, 64 / e3tp_dtype_size(p->problem->dtype), flops);
+    return in_double(p->problem) * (flops[E3TP_FORWARD] + flops[E3TP_BACKWARD]) * seconds_per_flop +
+           count_calls(p) * (double)groups * seconds_per_call + seconds_per_frame;
 }
 
 double e3tp_rotated_general_seconds(const e3tp_problem *p, double flops)

@@ -316,7 +316,11 @@ START_TEST(choice)
                 E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
                "form rotated"},
               {{"128x0e+128x1o", NULL, 3, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
-               "form general"}};
+               "form general"},
+              {{"1x3o", "1x3o", 4, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+               "form general"}, /* of a channel a whole tile is turned, */
+              {{"16x0e", "16x0e", 1, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+               "form general"}}; /* and a frame is made for each edge */
     for (size_t i = 0; i < COUNT_OF(of); i++) {
         e3tp_plan *p = plan_of(&of[i].s, E3TP_F32, isa);
         e3tp_sh *sh = harmonics_of(&of[i].s, E3TP_F32, isa);
