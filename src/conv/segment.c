@@ -8,6 +8,9 @@
 #include "problem/packed.h"
 
 enum { MOST_SEGMENT = 256, MOST_LATER = 16 };
+/* Edges that add up in single precision before they do in double, where receivers' sums are wide.
+ */
+enum { MOST_SINGLE = 16 };
 /* Weights that are made stay in the second-level cache until they are read. */
 static const size_t most_made_bytes = (size_t)1 << 18;
 
@@ -90,7 +93,10 @@ static size_t most_rows(const e3tp_sweep *s, bool sums)
     const e3tp_conv_job *job = s->call->job;
     const size_t fit = s->rotated ? job->rotated->rows
                                   : e3tp_block_rows(&job->executor, s->pass, sums),
-                 most = sums ? MOST_SEGMENT : E3TP_PIECE, rows = fit < most ? fit : most;
+                 most = !sums                   ? E3TP_PIECE
+                        : e3tp_sweep_is_wide(s) ? MOST_SINGLE
+                                                : MOST_SEGMENT,
+                 rows = fit < most ? fit : most;
     if (!e3tp_sweep_makes(s, OP_W) || !s->row[OP_W])
         return rows;
     const size_t cached = 1 + most_made_bytes / s->row[OP_W];

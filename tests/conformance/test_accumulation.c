@@ -230,6 +230,76 @@ START_TEST(senders)
 }
 END_TEST
 
+/* ---- receivers of products in the frames of edges ---- */
+
+enum { CHANNELS = 4, EDGES = 512 };
+
+static e3tp_plan *scalars(int accumulation, e3tp_dtype t)
+{
+    e3tp_desc *d;
+    const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UVU, 1);
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
+    e3tp_desc_set_irreps_text(d, E3TP_X, "4x0e");
+    e3tp_desc_set_irreps_text(d, E3TP_Y, "1x0e");
+    e3tp_desc_set_irreps_text(d, E3TP_Z, "4x0e");
+    e3tp_desc_add_path(d, &path);
+    e3tp_desc_set_dtype(d, t);
+    if (accumulation >= 0)
+        e3tp_desc_set_accumulation(d, (e3tp_dtype)accumulation);
+    e3tp_desc_set_threads(d, 2);
+    e3tp_desc_set_isa(d, tier);
+    return plan_from(d);
+}
+
+/* z of the receiver of equal messages, all of which are rounded alike. */
+static void sum_by_form(int accumulation, e3tp_dtype t, e3tp_conv_form form, double *z)
+{
+    static const int degree[] = {0};
+    static int32_t receivers[EDGES];
+    double in[3][3 * EDGES], out[CHANNELS];
+    for (int k = 0; k < 3; k++)
+        fill(in[k], 3 * EDGES, t, (size_t)(5 * k));
+    e3tp_plan *p = scalars(accumulation, t);
+    e3tp_sh_desc s = e3tp_sh_desc_init(degree, 1, 1, E3TP_SH_COMPONENT);
+    s.dtype = t, s.isa = tier;
+    e3tp_sh *sh;
+    e3tp_graph *g;
+    e3tp_conv *c;
+    ck_assert_int_eq(e3tp_sh_create(&sh, &s, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, receivers, receivers, EDGES, 1, 1, NULL, 0),
+                     E3TP_OK);
+    e3tp_conv_desc d = e3tp_conv_desc_init(p);
+    d.sh = sh, d.form = form;
+    e3tp_conv_buffers b = e3tp_conv_buffers_init();
+    b.x = in[0], b.v = in[1], b.w = in[2], b.z = out;
+    ck_assert_int_eq(e3tp_conv_create(&c, p, &d, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_conv_forward(c, g, &b), E3TP_OK);
+    for (int i = 0; i < CHANNELS; i++)
+        z[i] = t == E3TP_F64 ? out[i] : (double)((float *)(void *)out)[i];
+    e3tp_conv_destroy(c);
+    e3tp_graph_destroy(g);
+    e3tp_sh_destroy(sh);
+    e3tp_plan_destroy(p);
+}
+
+/* _i: the form. */
+START_TEST(forms)
+{
+    const e3tp_conv_form form = _i ? E3TP_CONV_ROTATED : E3TP_CONV_GENERAL;
+    double want[CHANNELS], single[CHANNELS], wide[CHANNELS], worst = 0, worst_single = 0;
+    sum_by_form(-1, E3TP_F64, form, want);
+    sum_by_form(-1, E3TP_F32, form, single);
+    sum_by_form(E3TP_F64, E3TP_F32, form, wide);
+    for (int i = 0; i < CHANNELS; i++) {
+        worst = fmax(worst, fabs(wide[i] / want[i] - 1));
+        worst_single = fmax(worst_single, fabs(single[i] / want[i] - 1));
+    }
+    ck_assert_double_le(worst, 4 * (double)FLT_EPSILON);
+    if (form == E3TP_CONV_ROTATED) /* one after the other, to 256 */
+        ck_assert_double_gt(worst_single, 8 * (double)FLT_EPSILON);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_argument(argc, argv);
@@ -237,5 +307,6 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, in_double, 0, 2);
     tcase_add_test(tests, messages);
     tcase_add_test(tests, senders);
+    tcase_add_loop_test(tests, forms, 0, 2);
     return run_tests(tests, "accumulation", CK_NOFORK);
 }
