@@ -264,22 +264,36 @@ static void set_job(mix_job *m, const results *q, const batch *t, bool first)
     }
 }
 
-/* Lines of x and gz that the next call reads: this block of results fetches its share. */
+/* This block's share of rows, `row` elements apart, that hold so many lines. */
+static void fetch_share(const results *q, const real *rows, size_t row, size_t lines, int k,
+                        mix_job *m)
+{
+    const frame *f = q->f;
+    const size_t blocks = f->p->nblocks[f->back ? 0 : 2],
+                 block = (size_t)(q->b - f->p->blocks[f->back ? 0 : 2]),
+                 from = block * lines / blocks;
+    m->fetch[k] = rows + from * T;
+    m->fetch_row[k] = row;
+    m->fetch_lines[k] = (block + 1) * lines / blocks - from;
+    m->fetches = true;
+}
+
+/* Lines that the next call reads: of x and gz, and of what it makes weights of. */
 static void fetch_operands(const results *q, size_t g, mix_job *m)
 {
     const frame *f = q->f;
     const e3tp_rows *r = f->r;
-    const size_t blocks = f->p->nblocks[f->back ? 0 : 2],
-                 block = (size_t)(q->b - f->p->blocks[f->back ? 0 : 2]);
     for (int k = 0; k < (f->back ? 3 : 1); k += 2) {
         const ptrdiff_t row = k == 0 ? r->sx : r->sz;
-        const size_t lines = f->p->dim[k] / T, from = block * lines / blocks;
+        const real *rows = k == 0 ? r->x : r->gz;
         if (row == 0 || f->p->layout[k] == E3TP_BATCH_LAST || !r->ahead || (k == 0 && r->ix))
             continue;
-        m->fetch[k / 2] =
-            (const real *)(k == 0 ? r->x : r->gz) + from * T + (g * T + r->ahead) * (size_t)row;
-        m->fetch_row[k / 2] = (size_t)row;
-        m->fetch_lines[k / 2] = (block + 1) * lines / blocks - from;
+        fetch_share(q, rows + (g * T + r->ahead) * (size_t)row, (size_t)row, f->p->dim[k] / T,
+                    k / 2, m);
+    }
+    if (r->w_source) {
+        const size_t row = r->w_source_row / sizeof(real);
+        fetch_share(q, (const real *)r->w_source + g * T * row, row, row / T + 1, 2, m);
     }
 }
 

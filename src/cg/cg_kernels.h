@@ -80,8 +80,9 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
      opens     mix_back: the first source that is not only_gw; it writes z where that is fresh
      paired    some sources have v2; not for mix_back
      x_row, x_tile, x_step  of all x, rows as of v
-     fetch     so many lines of operands that come to be read later, of row 0, rows apart: fetched
-               with each row */
+     fetches   lines that come to be read later are fetched with each row: so many of row 0 at
+               `fetch`, of others `fetch_row` further on, of two operands and of what weights are
+               made of */
 #define E3TP_CG_MIX(real, source)            \
     {                                        \
         size_t first, rows, tiles;           \
@@ -92,8 +93,9 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
         real *z;                             \
         size_t z_row, z_tile, z_step;        \
         size_t x_row, x_tile, x_step;        \
-        const real *fetch[2];                \
-        size_t fetch_row[2], fetch_lines[2]; \
+        bool fetches;                        \
+        const real *fetch[3];                \
+        size_t fetch_row[3], fetch_lines[3]; \
     }
 typedef struct e3tp_cg_mix_f32 E3TP_CG_MIX(float, e3tp_cg_source_f32) e3tp_cg_mix_f32;
 typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_mix_f64;

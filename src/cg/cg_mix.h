@@ -144,7 +144,7 @@ enum { ONE_AND_THREE = 13, ANY = 0, ANY_PAIRED = -1 };
 /* Lines of operands of a later row, to the second-level cache. */
 static void fetch_operands(const mix_job *m, size_t r)
 {
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < m->fetch_lines[k]; i++)
             __builtin_prefetch(m->fetch[k] + r * m->fetch_row[k] + i * T, 0, 2);
 }
@@ -176,7 +176,7 @@ V_INLINE void mix_tile(const int only, const bool placed, const int kt, const in
                        int k)
 {
     const int vectors = vectors_of(nv);
-    const bool fetches = m->fetch[0] && k == 0 && lane_of(at) == 0;
+    const bool fetches = m->fetches && k == 0 && lane_of(at) == 0;
     v_real acc[SUMS];
     clear_sums(kt * vectors, acc);
     const size_t first = placed ? 0 : m->first + row;

@@ -213,21 +213,15 @@ static const void *row_at(const void *base, size_t row, size_t bytes)
     return base ? (const char *)base + row * bytes : NULL;
 }
 
-static void widen(const uint16_t *from, uint32_t *to, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = (uint32_t)from[i] << 16;
-}
-
-/* Rows of bfloat16 from row `first` on or of a list: bits of float32. */
+/* Rows of bfloat16 from row `first` on or of a list. */
 static void widen_rows(const e3tp_sweep *s, size_t rows, size_t first, const int64_t *list,
                        char *to)
 {
     const size_t width = s->call->job->width[OP_W];
     const uint16_t *from = s->call->in[OP_W];
     for (size_t i = 0; i < rows; i++)
-        widen(from + (list ? (size_t)list[i] : first + i) * width,
-              (uint32_t *)(void *)(to + i * s->row[OP_W]), width);
+        s->call->job->maker.expand->widen(from + (list ? (size_t)list[i] : first + i) * width,
+                                          width, to + i * s->row[OP_W]);
 }
 
 /* Such weights lie one after the other, and so have to their tangents. */
@@ -242,6 +236,10 @@ static void set_own_weights(const e3tp_sweep *s, const e3tp_segment *g, size_t f
         c->make_weights(c->make_weights_ctx, c->graph->edge + g->place, g->n, own);
     else
         widen_rows(s, rows, first, list, own);
+    if (!c->make_weights && s->w_far && !list) {
+        q->w_source_row = c->job->width[OP_W] * sizeof(uint16_t);
+        q->w_source = row_at(c->in[OP_W], first + rows, q->w_source_row);
+    }
     q->in[OP_W] = own;
     q->rows[OP_W] = NULL;
     if (!c->t[OP_W] || !list)

@@ -28,6 +28,10 @@ typedef struct e3tp_rows {
     bool w_streams; /* weights come from beyond a second-level cache and are best fetched before:
                        behind those of this call are the next one's, if `ahead` does not say more */
     size_t more;    /* so many later rows are in iw behind those of this call */
+    /* What the weights of the next call are made of, to be fetched row by row beside the rows of
+       this one: so many bytes a row; NULL: nothing. */
+    const void *w_source;
+    size_t w_source_row;
 } e3tp_rows;
 
 static inline bool e3tp_is_second_order(e3tp_pass pass)

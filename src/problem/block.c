@@ -219,7 +219,9 @@ static e3tp_rows rows_of(const e3tp_block_call *c)
                        .gw_past = c->gw_past,
                        .ahead = c->ahead,
                        .w_streams = c->w_streams,
-                       .more = c->more};
+                       .more = c->more,
+                       .w_source = c->w_source,
+                       .w_source_row = c->w_source_row};
 }
 
 /* Whether the backend can not read the caller's weights as they lie. */

@@ -65,6 +65,8 @@ typedef struct e3tp_block_call {
     const int64_t *rows[OP_Z];
     bool past, gw_past, w_streams; /* as in e3tp_rows */
     size_t ahead, more;
+    const void *w_source;
+    size_t w_source_row;
 } e3tp_block_call;
 
 /* A core's part of a last-level cache, or a few cores' that share one, is hardly more. */

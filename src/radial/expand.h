@@ -42,6 +42,8 @@ typedef struct e3tp_expand_kernels {
                         void *out2);
     void (*table_of_two)(const e3tp_expand *e, const void *b2, const void *g, const void *g2,
                          void *gtable, bool wide, size_t from, size_t to);
+    /* out [n]: numbers stored as bfloat16 */
+    void (*widen)(const uint16_t *from, size_t n, void *out);
 } e3tp_expand_kernels;
 
 /* NULL: the tier is not compiled in. */

@@ -500,5 +500,16 @@ static void table_of_two(const e3tp_expand *e, const void *b2, const void *g, co
     table(&second, g2, gtable, wide, from, to);
 }
 
-const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows, terms, table, rows_of_two,
-                                                            table_of_two};
+static void widen(const uint16_t *from, size_t n, void *out)
+{
+    real *to = out;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)from[i] << 16; /* of a float: its upper half is kept */
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        to[i] = (real)value;
+    }
+}
+
+const e3tp_expand_kernels E3TP_NAME(e3tp_expand_kernels) = {rows,        terms,        table,
+                                                            rows_of_two, table_of_two, widen};
