@@ -152,6 +152,11 @@ static inline bool e3tp_cg_is_backward(const frame *f)
     return f->back && !f->second && !f->p->factor_weights;
 }
 
+static inline size_t min_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Whether a path has no part in what is under way. */
 static inline bool e3tp_cg_rests(const frame *f, size_t path)
 {

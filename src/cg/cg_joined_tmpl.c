@@ -90,14 +90,15 @@ void E3TP_NAME(e3tp_cg_join_pair)(const frame *f, e3tp_cg_target target, const e
         connect_back(f, target, m, way);
 }
 
-/* ---- shared weights: pairs first .. first + n - 1 of a path, a tile of rows at a time ---- */
+/* ---- shared weights: pairs first .. first + n - 1 of a path, a tile of rows at a time; their
+   products in scratch behind those of `before` pairs of other paths ---- */
 
 typedef struct join {
     const frame *f;
     e3tp_cg_target target;
     const e3tp_cg_member *m;
     const e3tp_coupling *c;
-    size_t first, n, m1, m2, mo;
+    size_t first, n, before, m1, m2, mo;
     component *pairs, *z; /* [n], [mo] */
     const real **room;
 } join;
@@ -136,23 +137,15 @@ static void make_products(const join *j, size_t t)
     const size_t each = components(j) * T;
     for (size_t i = 0, now; i < j->n; i += now) {
         const walk way = strip_from(j, j->first + i, j->n - i, t);
-        products(j->f, j->m->path, &way, j->f->mid + i * each);
+        products(j->f, j->m->path, &way, j->f->mid + (j->before + i) * each);
         now = way.tiles;
     }
-    list(j->pairs, j->n, j->f->mid, each);
+    list(j->pairs, j->before + j->n, j->f->mid, each);
 }
 
 static const real *weights_of(const join *j)
 {
     return (const real *)j->f->r->w + j->c->w_offset + j->first * j->mo;
-}
-
-static void join_tile(const join *j, size_t t)
-{
-    make_products(j, t);
-    list_z(j, t);
-    folded.product(1, components(j) * T, j->pairs, j->n, NULL, j->z, j->mo, weights_of(j), 0,
-                   j->room);
 }
 
 /* gW[u, v][w] += sum over rows and components of t gz. */
@@ -192,22 +185,19 @@ static void join_back(const join *j, size_t t)
 static void join_pairs(const join *j)
 {
     const frame *f = j->f;
-    const bool to_z = j->target == E3TP_CG_TO_Z,
-               to_w = j->target == E3TP_CG_TO_X && wants_weight_gradient(f, j->m->path),
+    const bool to_w = j->target == E3TP_CG_TO_X && wants_weight_gradient(f, j->m->path),
                back = j->target == E3TP_CG_TO_X ? f->r->gx != NULL : f->r->gy != NULL;
-    if (!to_z && back)
+    if (back)
         turn_weights(j);
     for (size_t t = 0; t * T < f->n; t++) {
-        if (to_z)
-            join_tile(j, t);
-        if (!to_z && to_w)
+        if (to_w)
             join_weights(j, t);
-        if (!to_z && back)
+        if (back)
             join_back(j, t);
     }
 }
 
-void E3TP_NAME(e3tp_cg_join)(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m)
+static join join_of(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m)
 {
     const e3tp_coupling *c = &f->p->paths[m->path];
     join j = {.f = f,
@@ -217,12 +207,72 @@ void E3TP_NAME(e3tp_cg_join)(const frame *f, e3tp_cg_target target, const e3tp_c
               .m1 = f->p->blocks[0][c->in1].mul,
               .m2 = f->p->blocks[1][c->in2].mul,
               .mo = f->p->blocks[2][c->out].mul};
-    const size_t all = pair_count(f, c);
     j.z = f->components;
     j.pairs = j.z + j.mo;
     j.room = (const real **)(j.pairs + E3TP_CG_JOINED);
-    for (; j.first < all; j.first += j.n) {
-        j.n = all - j.first < E3TP_CG_JOINED ? all - j.first : E3TP_CG_JOINED;
+    return j;
+}
+
+void E3TP_NAME(e3tp_cg_join_back)(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m)
+{
+    join j = join_of(f, target, m);
+    for (const size_t all = pair_count(f, j.c); j.first < all; j.first += j.n) {
+        j.n = min_of(all - j.first, E3TP_CG_JOINED);
         join_pairs(&j);
     }
+}
+
+/* The pairs before and those of j, by weights W [pair][w], to z. */
+static void multiply(const join *j, size_t t, const real *W)
+{
+    list_z(j, t);
+    folded.product(1, components(j) * T, j->pairs, j->before + j->n, NULL, j->z, j->mo, W, 0,
+                   j->room);
+}
+
+/* Weights of the pairs before, wherever they are, and of j, in one place. */
+static const real *gather_weights(const join *j, const real *before)
+{
+    real *W = j->f->turned;
+    if (j->before == 0)
+        return weights_of(j);
+    if (before != W)
+        memcpy(W, before, j->before * j->mo * sizeof *W);
+    memcpy(W + j->before * j->mo, weights_of(j), j->n * j->mo * sizeof *W);
+    return W;
+}
+
+/* All paths to a block of z, as many pairs at a time as there is room for. */
+static void join_tile(const frame *f, size_t block, size_t t)
+{
+    const real *W = NULL;
+    join j = {.n = 0};
+    size_t before = 0;
+    for (size_t path = 0; path < f->p->npaths; path++) {
+        if (f->p->paths[path].out != block || !f->plan->path[path].joined)
+            continue;
+        j = join_of(f, E3TP_CG_TO_Z, forward_member(f, path));
+        for (const size_t all = pair_count(f, j.c); j.first < all; j.first += j.n) {
+            j.before = before;
+            j.n = min_of(all - j.first, E3TP_CG_JOINED - before);
+            make_products(&j, t);
+            W = gather_weights(&j, W);
+            before += j.n;
+            if (before == E3TP_CG_JOINED) {
+                multiply(&j, t, W);
+                before = 0;
+            }
+        }
+    }
+    if (before > 0) {
+        j.n = before - j.before;
+        multiply(&j, t, W);
+    }
+}
+
+void E3TP_NAME(e3tp_cg_join)(const frame *f)
+{
+    for (size_t t = 0; t * T < f->n; t++)
+        for (size_t block = 0; block < f->p->nblocks[2]; block++)
+            join_tile(f, block, t);
 }

@@ -169,10 +169,11 @@ static inline line_up in_scratch(real *scratch, size_t tiles, int d)
     return o;
 }
 
-/* A path whose weights join channels: the pair and rows of a walk; all pairs and rows, where all
-   rows share the weights. */
+/* Paths whose weights join channels: one path, the pair and rows of a walk. Where all rows share
+   the weights: z of all paths; the gradients of one, of all pairs and rows. */
 void E3TP_NAME(e3tp_cg_join_pair)(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m,
                                   const walk *way);
-void E3TP_NAME(e3tp_cg_join)(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m);
+void E3TP_NAME(e3tp_cg_join)(const frame *f);
+void E3TP_NAME(e3tp_cg_join_back)(const frame *f, e3tp_cg_target target, const e3tp_cg_member *m);
 
 #endif

@@ -352,8 +352,8 @@ static void run_alike(const frame *f, e3tp_cg_target target, const e3tp_cg_group
             const e3tp_cg_member *m = &order[g[i].first];
             const e3tp_coupling *c = &f->p->paths[m->path];
             if (f->plan->path[m->path].joined) {
-                if (step == 0)
-                    E3TP_NAME(e3tp_cg_join)(f, target, m);
+                if (step == 0 && target != E3TP_CG_TO_Z)
+                    E3TP_NAME(e3tp_cg_join_back)(f, target, m);
                 continue;
             }
             const walk way = way_of[g->walk](f, c, step);
@@ -372,4 +372,6 @@ void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target)
         if (!f->plan->path[path].channels)
             run_alike(f, target, &g[i]);
     }
+    if (target == E3TP_CG_TO_Z && f->plan->joins)
+        E3TP_NAME(e3tp_cg_join)(f);
 }

@@ -160,6 +160,7 @@ static void choose_forms(e3tp_cg_plan *g)
         g->path[i].in_place = reads_in_place(g, i);
         g->path[i].joined = !g->path[i].channels && e3tp_cg_connects(&p->paths[i]) &&
                             p->weights == E3TP_WEIGHTS_SHARED;
+        g->joins |= g->path[i].joined;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
         g->direct = g->direct && is_shared(g, i);

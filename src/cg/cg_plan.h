@@ -126,6 +126,7 @@ typedef struct e3tp_cg_plan {
     bool y_lanes, y_rows;     /* forms of y that are read */
     bool *written[3];         /* [blocks of gx, gy, z] some member is the first to write it */
     e3tp_packed packed[4];    /* x, y, z in `lanes`; y with lanes over rows */
+    bool joins;               /* some path is joined */
     size_t block_rows;        /* rows with results of their own */
     size_t sum_rows;          /* rows whose results are summed: more, as one row of z is kept */
     size_t tiles_at_once;     /* of E3TP_CG_BY_TILES: as many as stay in the first-level cache */

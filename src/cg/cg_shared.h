@@ -16,11 +16,6 @@ typedef E3TP_CG_MIX_OF(E3TP_REAL) mix_job;
 #define E3TP_CG_SOURCE_OF(r) E3TP_CG_SOURCE_(r)
 typedef E3TP_CG_SOURCE_OF(E3TP_REAL) source;
 
-static inline size_t min_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static inline size_t groups_of(const frame *f)
 {
     return (f->n + T - 1) / T;
