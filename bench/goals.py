@@ -190,12 +190,13 @@ def wide_rows(rows, setting):
 
 
 def scaling(one, more):
-    """Speed-up by threads over that of the multiply-add peak, by the best samples of both; None where the peak itself
-    did not scale: the machine did not have the cores.
+    """Speed-up by threads over that of the multiply-add peak, by the best samples of both; None where the peak beside
+    the samples did not scale: the machine did not have the cores.
     """
-    peak = more["best_peak_gflops"] / one["best_peak_gflops"] if one["best_peak_gflops"] else 0
-    enough = peak >= SCALED * more["threads"] / one["threads"]
-    return one["min"] / more["min"] / peak if enough else None
+    one_peak, threads = one["best_peak_gflops"], more["threads"] / one["threads"]
+    if not one_peak or (more["peak_gflops"] or 0) < SCALED * threads * one_peak:
+        return None
+    return one["min"] / more["min"] / (more["best_peak_gflops"] / one_peak)
 
 
 def exact_goal(rows, text, good, bad):

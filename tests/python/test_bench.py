@@ -120,6 +120,7 @@ class Ceilings(unittest.TestCase):
         one = self.row(900, min=100)  # but one sample was disturbed
         self.assertAlmostEqual(goals.scaling(one, self.row(50, 180, threads=2)), 2 / 1.8)
         self.assertIsNone(goals.scaling(one, self.row(50, 149, threads=2)))
+        self.assertIsNone(goals.scaling(one, self.row(50, 20, threads=2, best_peak_gflops=180)))
 
     def test_the_best_bandwidth_of_a_run_counts(self):
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
