@@ -4,7 +4,7 @@
 import goals as g
 
 METHODS = {"gaunt": "cg,gaunt,grid", "bracket": "cg,grid", "complete": "cg,grid", "matrix": "cg,matrix"}
-FIELDS_TOP = 4  # of cross products, by cg 0.7 us for a channel at L = 4, 21 us at L = 8
+FIELDS_TOP = {"cross": 4, "dot": 6}  # by cg, ns for a channel: cross 0.7 us at L = 4, 21 us at L = 8
 # L: goal and floor of the Gaunt product, ns per item at a multiply-add peak of 70 Gflop/s.
 GAUNT = {
     1: (0.85, 1.5),
@@ -27,6 +27,11 @@ SCALING = 0.85  # by two threads, of that of the multiply-add peak
 THREADED = (("gaunt", "cg", 3), ("gaunt", "grid", 6), ("complete", "grid", 6), ("matrix", "matrix", 6))
 
 
+def fields(L):
+    """{operation: methods} of the products of vector fields."""
+    return {op: "cg,grid" if L <= top else "grid" for op, top in FIELDS_TOP.items()}
+
+
 def cases(tiers, top):
     isa = tiers[0]
     for L in (L for L in GAUNT if L <= top):
@@ -34,8 +39,7 @@ def cases(tiers, top):
         yield f"{gaunt} name=layouts.{L} batch=1000 pass=fwd layout=batch_last,mul_ir isa={isa}"
         if "avx512" in tiers and L >= WIDER_FROM:
             yield f"{gaunt} name=wider.{L} channels=128 batch=8 pass=fwd layout=ir_mul isa=avx2,avx512"
-        fields = {"cross": "cg,grid"} if L <= FIELDS_TOP else {}
-        for op, methods in {**METHODS, **fields}.items():
+        for op, methods in {**METHODS, **fields(L)}.items():
             yield (
                 f"op={op} name=kinds.{L} l1={L} l2={L} l3={L} channels=128 batch={8 if L <= 8 else 1} dtype=f32 "
                 f"pass=fwd,bwd threads=1 layout=ir_mul isa={isa} method={methods},auto"

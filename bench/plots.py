@@ -157,6 +157,8 @@ KINDS = {  # label: marker, line, colour
     "bracket, J-odd": ("^", ":", "#d55e00"),
     "complete, all": ("v", "-.", "#b07aa1"),
     "matrix, all": ("P", "-", "#4fae5b"),
+    "cross, fields": ("X", "--", "#8c2d04"),
+    "dot, fields": ("*", ":", "#777777"),
 }
 METHODS = {
     "cg": ("o", "-", "#1b4f9c"),
@@ -194,6 +196,12 @@ def powers(curves, ylabel="ns per row"):
 
 def growth_of_kinds(rows, setting, which):
     return powers([(kind, points, KINDS[kind]) for kind, points in growth.by_kind(rows, setting, which).items()])
+
+
+def wide(found, time):
+    """growth.wide by kind; time: line -> ns or None."""
+    points = {kind: [(r["L"], time(r)) for r in found if r["kind"] == kind and time(r)] for kind in KINDS}
+    return powers([(kind, points[kind], style) for kind, style in KINDS.items()])
 
 
 def growth_of_methods(rows, kind, setting, which):

@@ -124,6 +124,54 @@ CROSSOVERS = [
     *((f"<{text}", lambda r, which=which: r[which]) for which, text in growth.PASSES.items()),
 ]
 
+def time_of(*keys):
+    """The time of a row in nested dicts, None where it is missing."""
+
+    def get(line):
+        for key in keys:
+            line = line.get(key) if line else None
+        return line and line["ns_per_item"]
+
+    return get
+
+
+def gain(which):
+    def get(line):
+        one, more = (line.get(which, {}).get(t) for t in (1, line["threads"]))
+        share = one and more and one is not more and g.scaling(one, more)
+        return share and f"{one['min'] / more['min']:.2f} ({share:.2f})"
+
+    return get
+
+
+def wide_columns(threads):
+    both = (("fwd", "forward"), ("bwd", "backward"))
+    times = [(f"{text}, {t} thread{'s' * (t > 1)}", time_of(w, t)) for w, text in both for t in sorted({1, threads})]
+    return [
+        ("<product", lambda r: r["kind"]),
+        ("L", lambda r: r["L"]),
+        ("<method", lambda r: r["method"]),
+        ("float32", time_of("f64", "f32")),
+        ("float64", time_of("f64", "f64")),
+        *times,
+        *((f"{text}: gain (of the peak)", gain(w)) for w, text in both),
+    ]
+
+
+def wide(rows):
+    found, cores = growth.wide(rows), growth.cores(rows)
+    threads = max((r["threads"] for r in found), default=1)
+    curves = {"float64, forward, one core": ("f64", "f64")}
+    if threads > 1:
+        on = f"{threads} threads on {cores} cores"
+        curves |= {f"float32, {text}, {on}": (w, threads) for w, text in (("fwd", "forward"), ("bwd", "backward"))}
+    return (
+        f"<p>{words.WIDE.format(cores=cores)}</p>"
+        + figures(*((plots.wide(found, time_of(*keys)), text) for text, keys in curves.items()))
+        + table(found, wide_columns(threads))
+    )
+
+
 STREAMED = [
     ("<product", lambda r: r["kind"]),
     ("L", lambda r: r["L"]),
@@ -163,6 +211,7 @@ def growth_panels(rows):
         + f"<details><summary>Every kind by every method</summary>{figures(*method_pairs)}</details>"
         + f"<p>{words.CROSSOVERS}</p>"
         + table(growth.crossovers(rows), CROSSOVERS)
+        + wide(rows)
         + f"<p>{words.STREAMED}</p>"
         + table(growth.streamed(rows), STREAMED)
         + f"<details><summary>Share of peak, and memory</summary><p>{words.RESOURCES}</p>"
@@ -420,6 +469,7 @@ PRODUCT = [
     ("ns/item", lambda r: r["ns_per_item"]),
     ("min", lambda r: r["min"]),
     ("iqr %", lambda r: percent(r["iqr"] / r["ns_per_item"])),
+    ("rounds", lambda r: r.get("rounds")),
     ("Gflop/s", lambda r: r["gflops"]),
     ("% of peak", lambda r: percent(g.share(r))),
     ("% of memory", lambda r: percent(g.memory_share(r)) if r["bytes"] else None),
