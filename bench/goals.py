@@ -259,6 +259,9 @@ def goals(rows):
             rows, "every timed result agreed with what it is compared with", timed, wrong
         )
     )
+    turned = [{**r, "problem": f"layout={r['op']}_by_{r['method']}_{r['dtype']}"} for r in pick(rows, "equivariance")]
+    text = "equivariance under rotations and reflections, error over what rounding makes of an exact product: at most 1"
+    table.append(goal(text, turned, lambda r: r["max_err"] / r["bound"], 1, "", higher=False))
     studied = pick(rows, "expressivity")
     table.append(exact_goal(rows, "measured expressivity equals the closed forms", studied, []))
     return table

@@ -444,6 +444,21 @@ def accuracy(rows):
     )
 
 
+def equivariance(rows):
+    found = s.equivariance_rows(rows)
+    columns = [(title, lambda r, n=n: r[n]) for n, title in enumerate(("<product", "<method", "<type"))]
+    for L in sorted({L for *_, at in found for L in at}):
+        of_eps = lambda r, L=L: L in r[3] and round(r[3][L]["max_err"] / r[3][L]["eps"], 2)  # noqa: E731
+        columns.append((f"L = {L}", lambda r, of_eps=of_eps: of_eps(r) or None))
+    kept = lambda r: "yes" if all(row["verified"] for row in r[3].values()) else "NO"  # noqa: E731
+    pairs = [(plots.equivariance(rows, t), f"0..L x 0..L to 0..L, {t}, the worst method") for t in ("f32", "f64")]
+    return (
+        heading("Equivariance", words.EQUIVARIANCE)
+        + figures(*pairs)
+        + table(found, [*columns, ("<within the bound", kept)])
+    )
+
+
 AUTO = [
     ("<problem", lambda r: r["problem"]),
     ("<passes", lambda r: r["passes"]),
@@ -502,7 +517,7 @@ def everything(rows):
 
 def page(rows, command):
     sections = (goal_table, report_peers.rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table)
-    sections += (shares, layer, expressivity, accuracy, auto, everything)
+    sections += (shares, layer, expressivity, accuracy, equivariance, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -189,6 +189,14 @@ def print_expressivity(rows):
         print(f"{setting:5}{product:9}{','.join(methods):16}" + "".join(f"{c:>10}" for c in cells))
 
 
+def equivariance_rows(rows):
+    """[(product, method, dtype, {L: row})]"""
+    table = {}
+    for r in g.pick(rows, "equivariance"):
+        table.setdefault((r["op"], r["method"], r["dtype"]), {})[g.setting_of(r)[1]] = r
+    return [(*key, at) for key, at in table.items()]
+
+
 def refusals(rows):
     """{(kind, why): [problems]}."""
     found = {}

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Verdicts of the bench: by the floor, and none where a run left something out or the machine could not show it."""
 
+import itertools
 import json
 import pathlib
 import sys
 import tempfile
 import unittest
 
+import numpy as np
+
+import e3tp
+
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
 import beside
 import elsewhere
+import equivariance
 import goals
 import rivalry
 
@@ -101,6 +107,20 @@ class Elsewhere(unittest.TestCase):
     def test_the_floor_decides(self):
         for ns, met in ((640, True), (1300, False)):
             self.assertEqual([line["met"] for line in elsewhere.goals(self.rows(ns))], [met, None, None, None])
+
+
+class Equivariance(unittest.TestCase):
+    def test_exact_products_keep_the_bound(self):
+        for product, dtype in itertools.product(equivariance.PRODUCTS, (np.float32, np.float64)):
+            row = equivariance.study(product, 2, "cg", dtype)
+            self.assertTrue(row["verified"], row)
+            self.assertGreater(row["max_err"], 0)
+
+    def test_an_aliased_grid_does_not(self):
+        aliased = {"grid": (4, 8), "allow_aliasing": True}
+        if "grid" in e3tp.methods("gaunt"):
+            self.assertFalse(equivariance.study("gaunt", 4, "grid", np.float32, **aliased)["verified"])
+            self.assertTrue(equivariance.study("gaunt", 4, "grid", np.float32)["verified"])
 
 
 class Ceilings(unittest.TestCase):
