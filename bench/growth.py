@@ -27,17 +27,23 @@ SETTINGS = {"mimo": "0..L x 0..L to 0..2L", "simo": "L x L to 0..2L", "siso": "L
 PASSES = {"fwd": "forward", "fwd+bwd": "forward and backward"}
 STREAMED = {"gaunt": "gaunt, J-even", "matrix": "matrix, all", "tp": "paths, J-even"}
 COLD_BYTES, CACHED_BYTES = 256 << 20, 128 << 10
-FEWER = 2500  # rows of mimo above L = 8, of float64 and of all threads; of paths at L = 9 they still take 80 MB
+# Above these degrees FEWER rows, or it would take minutes; paths still take 20 MB and more.
+WHOLE_TOP, FIELDS_WHOLE_TOP, FEWER = 8, 4, 1000
 LEVELS = (2, 4, 6, 8)  # of float64 and all threads; all paths to 6
 FIRST = 3  # degree from which slopes are fitted
 
 
-def kinds_cases(setting, L, degrees, run):
+def protocol_run(L, top=WHOLE_TOP):
+    return f"batch={10000 if L <= top else FEWER} dtype=f32 pass=fwd,bwd threads=1"
+
+
+def kinds_cases(setting, L, degrees):
     """Of the products that cases.py has no lines for."""
     every = dict.fromkeys(kinds.FIELDS_TOP, "cg,grid")
     for op, methods in {**METHODS, **(kinds.fields(L) if setting == "mimo" else every)}.items():
         if setting == "siso" and op == "bracket" and L % 2 == 0:  # l1 + l2 + l3 = 3L must be odd
             continue
+        run = protocol_run(L, FIELDS_WHOLE_TOP if op in every else WHOLE_TOP)
         yield f"op={op} name={setting}-kinds.{L} {degrees} {run} method={methods}"
 
 
@@ -73,7 +79,7 @@ def wide_cases(top, natural):
             irreps = f"in1={x} in2={x} mode=uuu paths={paths} lmax_out={2 * L} weights=none"
             degrees = irreps if op == "tp" else f"l1={L} l2={L} l3={2 * L}"
             for name, run in runs.items():
-                yield f"op={op} name=mimo-{name}{end}.{L} {degrees} batch={FEWER} {run} method=auto"
+                yield f"op={op} name=mimo-{name}{end}.{L} {degrees} batch=2500 {run} method=auto"
 
 
 def wide(rows):

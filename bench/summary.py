@@ -308,7 +308,7 @@ def print_kinds(rows):
 def print_growth(rows):
     table = growth.crossovers(rows)
     if table:
-        print("\nhow times grow, batch 10 000 (mimo above 8: 2 500), one core")
+        print("\nhow times grow, batch 10 000 (1 000 above L = 8, of fields above 4), one core")
         print("exponent of L from L = 3 on, and the fastest method at each L")
     for r in table:
         for which, text in growth.PASSES.items():

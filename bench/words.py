@@ -18,17 +18,17 @@ Where the fastest peer of the algorithm takes no longer, the peers of this page 
 code."""
 
 GROWTH = """Both axes logarithmic; in the legends the exponent of L, least squares of the logarithms from L = 3 on.
-Batch 10 000 (MIMO above L = 8: 2 500), multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt product has the
-couplings of even J, the bracket those of odd, the complete and the matrix product all; of the instruction product the
-even half and the whole. Cross and dot multiply vector fields, three components for each degree, to a field and to a
-function; in MIMO by cg to L = 4 and 6 only, above which it takes longer than all else together.
-A kind by its fastest method; forward and backward: the sum of both. SISO, L x L to L, has J = 3L: even and odd L
+Batch 10 000 (1 000 above L = 8, of vector fields above 4), multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt
+product has the couplings of even J, the bracket those of odd, the complete and the matrix product all; of the
+instruction product the even half and the whole. Cross and dot multiply vector fields, three components for each degree,
+to a field and to a function; in MIMO by cg to L = 4 and 6 only, above which it takes longer than all else together. A
+kind by its fastest method; forward and backward: the sum of both. SISO, L x L to L, has J = 3L: even and odd L
 alternate."""
 
 CROSSOVERS = """The fastest method at each L: where they cross."""
 
 RESOURCES = """MIMO, one core: per cent of the multiply-add peak, counting what the method needs; and the memory that
-a call of 10 000 rows takes beside its operands, in KB."""
+a call of all rows takes beside its operands, in KB."""
 
 WIDE = """MIMO, 2 500 rows, by the method that AUTO takes: float64 beside float32, forward, one core; and float32 by
 all threads beside one, on {cores} cores. Of the peak: the gain over that of the multiply-add peak, by the best samples;
@@ -38,7 +38,7 @@ STREAMED = """MIMO, forward, one core, by the method that AUTO takes: operands o
 protocol's 10 000 rows by the fastest method; operands of 256 MB, every one read from memory and written to it. Per
 cent of the bandwidth of reading, operands counted once. ns per row."""
 
-PROTOCOL = """Batch 10 000 (MIMO above L = 8: 2 500), multiplicity 1, float32, forward, one core. Two kinds of rows: the
+PROTOCOL = """Batch 10 000 (1 000 above L = 8), multiplicity 1, float32, forward, one core. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
