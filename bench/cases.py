@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Problem strings of the default run, one a line; name=<setting>.<L> tells report and goals what a line is.
 
-The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000, multiplicity 1, float32, forward, and backward
-beside it; one degree to itself (siso), one degree to 0..2L (simo), 0..L to 0..2L (mimo). The instruction product keeps
-every path as its own output: its natural-parity half is what the paper times, -all has every path. The Gaunt product
-sums its paths into one output per degree; -kinds are the other products of signals. cold and cached: operands in
-memory and in the cache. c128 is the Gaunt product of 0..L with 128 channels to 0..L.
+The protocol of "The Price of Freedom" (arXiv 2506.13523): batch 10000 (1000 above L = 8, of vector fields above 4),
+multiplicity 1, float32, forward, and backward beside it, to L = 10; one degree to itself (siso), one degree to 0..2L
+(simo), 0..L to 0..2L (mimo). The instruction product keeps every path as its own output: its natural-parity half is
+what the paper times, -all has every path. The Gaunt product sums its paths into one output per degree; -kinds are the
+other products of signals, cross and dot those of vector fields. -f64 and -threads are float64 and all threads beside
+float32 and one. cold and cached: operands in memory and in the cache. c128 is the Gaunt product of 0..L with 128
+channels to 0..L.
 
 uuu, uvu and signal stay in the cache: the share of the machine's peak that kernels reach, in every layout; of avx2,
 which has goals. uuu512 and uvu512 are the same of avx512, where the machine has it. power is sums of powers of a
@@ -26,19 +28,22 @@ import limits
 import pareto
 
 METHODS = "method=cg,gaunt,grid,auto"
-PROTOCOL = "batch=10000 dtype=f32 pass=fwd,bwd threads=1"
+PROTOCOL_TOP = 10
 
 
 def natural(degrees, mul=1):
     return "+".join(f"{mul}x{l}{'eo'[l % 2]}" for l in degrees)
 
 
-def paths(name, L, irreps, out):
-    """The instruction product, every path (of natural parity) its own output."""
-    kind, methods = ("all", "cg") if name.endswith("-all") else ("natural", "cg,grid,auto")
+def paths(name, L, irreps, out, run):
+    """The instruction product, every path (of natural parity) its own output; of few rows without auto, which takes
+    one of the methods.
+    """
+    either = "cg,grid" + ",auto" * (L <= growth.WHOLE_TOP)
+    kind, methods = ("all", "cg") if name.endswith("-all") else ("natural", either)
     return (
         f"op=tp name={name}.{L} in1={irreps} in2={irreps} {out} mode=uuu paths={kind} "
-        f"weights=none {PROTOCOL} method={methods}"
+        f"weights=none {run} method={methods}"
     )
 
 
@@ -49,11 +54,12 @@ def protocol(top):
         for setting, (irreps, degrees, out) in settings.items():
             wanted = f"out=1x{L}e" if setting == "siso" else f"lmax_out={2 * L}"
             signal = f"l1={degrees} l2={degrees} l3={out}"
-            yield paths(f"{setting}-all", L, irreps, wanted)
+            run = growth.protocol_run(L)
+            yield paths(f"{setting}-all", L, irreps, wanted, run)
             if setting != "siso" or L % 2 == 0:  # l1 + l2 + l3 = 3L must be even
-                yield paths(setting, L, irreps, wanted)
-                yield f"op=gaunt name={setting}.{L} {signal} {PROTOCOL} {METHODS}"
-            yield from growth.kinds_cases(setting, L, signal, PROTOCOL)
+                yield paths(setting, L, irreps, wanted, run)
+                yield f"op=gaunt name={setting}.{L} {signal} {run} {METHODS}"
+            yield from growth.kinds_cases(setting, L, signal)
 
 
 def channels(top):
@@ -155,11 +161,12 @@ def main():
     options = args.parse_args()
     top = 4 if options.quick else 8
     runs = [*models(), *powers(top), *squares(top), *filters(top), *zonals(top), *sums(top)]
-    runs += [*protocol(top), *channels(top), *cached(top, tiers()[0])]
+    runs += [*protocol(4 if options.quick else PROTOCOL_TOP), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
     runs += kinds.cases(tiers(), 4 if options.quick else kinds.SERVED)
     runs += pareto.cases(top)
     runs += growth.streamed_cases(top, natural)
+    runs += growth.wide_cases(top, natural)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

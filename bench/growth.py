@@ -2,12 +2,15 @@
 """How times grow with L on the protocol: every kind of product by every method, slopes, crossovers, shares, memory.
 
 Couplings of even l1+l2+l3 (J-even) and all couplings are different maps, and named so. cold: operands of 256 MB,
-streamed from memory; cached: of 128 KB; both 0..L x 0..L to 0..2L by the method that AUTO takes.
+streamed from memory; cached: of 128 KB; both 0..L x 0..L to 0..2L by the method that AUTO takes, as are float64 and
+all threads.
 """
 
 import math
+import os
 
 import goals as g
+import kinds
 
 KINDS = {  # label: (op, end of the setting's name)
     "paths, J-even": ("tp", ""),
@@ -16,20 +19,31 @@ KINDS = {  # label: (op, end of the setting's name)
     "bracket, J-odd": ("bracket", "-kinds"),
     "complete, all": ("complete", "-kinds"),
     "matrix, all": ("matrix", "-kinds"),
+    "cross, fields": ("cross", "-kinds"),
+    "dot, fields": ("dot", "-kinds"),
 }
 METHODS = {"bracket": "cg,grid", "complete": "cg,grid", "matrix": "cg,matrix"}
 SETTINGS = {"mimo": "0..L x 0..L to 0..2L", "simo": "L x L to 0..2L", "siso": "L x L to L"}
 PASSES = {"fwd": "forward", "fwd+bwd": "forward and backward"}
 STREAMED = {"gaunt": "gaunt, J-even", "matrix": "matrix, all", "tp": "paths, J-even"}
 COLD_BYTES, CACHED_BYTES = 256 << 20, 128 << 10
+# Above these degrees FEWER rows, or it would take minutes; paths still take 20 MB and more.
+WHOLE_TOP, FIELDS_WHOLE_TOP, FEWER = 8, 4, 1000
+LEVELS = (2, 4, 6, 8)  # of float64 and all threads; all paths to 6
 FIRST = 3  # degree from which slopes are fitted
 
 
-def kinds_cases(setting, L, degrees, run):
+def protocol_run(L, top=WHOLE_TOP):
+    return f"batch={10000 if L <= top else FEWER} dtype=f32 pass=fwd,bwd threads=1"
+
+
+def kinds_cases(setting, L, degrees):
     """Of the products that cases.py has no lines for."""
-    for op, methods in METHODS.items():
+    every = dict.fromkeys(kinds.FIELDS_TOP, "cg,grid")
+    for op, methods in {**METHODS, **(kinds.fields(L) if setting == "mimo" else every)}.items():
         if setting == "siso" and op == "bracket" and L % 2 == 0:  # l1 + l2 + l3 = 3L must be odd
             continue
+        run = protocol_run(L, FIELDS_WHOLE_TOP if op in every else WHOLE_TOP)
         yield f"op={op} name={setting}-kinds.{L} {degrees} {run} method={methods}"
 
 
@@ -45,6 +59,46 @@ def streamed_cases(top, natural):
                 rows = max(16, total // (4 * size) // 16 * 16)
                 degrees = irreps if op == "tp" else signal
                 yield f"op={op} name={name}.{L} {degrees} batch={rows} dtype=f32 pass=fwd threads=1 method=auto"
+
+
+def threads():
+    """As many as this process has CPUs."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def wide_cases(top, natural):
+    """mimo in float64 beside float32, and by all threads beside one."""
+    runs = {"f64": "dtype=f32,f64 pass=fwd threads=1"}
+    if threads() > 1:
+        runs["threads"] = f"dtype=f32 pass=fwd,bwd threads=1,{threads()}"
+    for L in (L for L in LEVELS if L <= top):
+        for kind, (op, end) in KINDS.items():
+            if (kind, L) == ("paths, all", 8):
+                continue
+            x, paths = natural(range(L + 1)), "all" if end == "-all" else "natural"
+            irreps = f"in1={x} in2={x} mode=uuu paths={paths} lmax_out={2 * L} weights=none"
+            degrees = irreps if op == "tp" else f"l1={L} l2={L} l3={2 * L}"
+            for name, run in runs.items():
+                yield f"op={op} name=mimo-{name}{end}.{L} {degrees} batch=2500 {run} method=auto"
+
+
+def wide(rows):
+    """[{kind, L, method, f64: {dtype: row}, threads, fwd, bwd: {threads: row}}]"""
+    table = []
+    for kind, (op, end) in KINDS.items():
+        lines = {}
+        for name, key in (("f64", lambda r: ("f64", r["dtype"])), ("threads", lambda r: (r["pass"], r["threads"]))):
+            for r in g.pick(rows, "product", f"mimo-{name}{end}", op=op):
+                first, second = key(r)
+                line = lines.setdefault(g.setting_of(r)[1], {"kind": kind, "method": r["method"], "threads": None})
+                line["L"], line["threads"] = g.setting_of(r)[1], max(r["threads"], line["threads"] or 1)
+                line.setdefault(first, {})[second] = r
+        table += [lines[L] for L in sorted(lines)]
+    return table
+
+
+def cores(rows):
+    return next((r["cores"] for r in rows if r["case"] == "machine"), "unknown")
 
 
 def rows_of(rows, kind, setting):

@@ -106,12 +106,9 @@ def nearer_ceiling(row):
 
 
 def scaling(rows):
-    """Speed-up by two threads over that of the multiply-add peak, measured beside."""
+    """Speed-up by two threads over that of the multiply-add peak."""
     one, two = (g.pick(rows, "product", "threads", threads=t) for t in (1, 2))
-    if not (one and two and one[0]["peak_gflops"] and two[0]["peak_gflops"]):
-        return []
-    gain = one[0]["ns_per_item"] / two[0]["ns_per_item"]
-    return [{**two[0], "ratio": gain / (two[0]["peak_gflops"] / one[0]["peak_gflops"])}]
+    return [{**two[0], "ratio": g.scaling(one[0], two[0])}] if one and two else []
 
 
 # degrees, floor, goal
@@ -149,7 +146,8 @@ def table(rows):
     def add(what, found, value, floor, goal, higher=True):
         values = [value(r) for r in found]
         if None in values or not values:
-            out.append({"what": what, "reached": "-", "floor": floor, "goal": goal, "met": None})
+            reached = "not judged" if values else "-"
+            out.append({"what": what, "reached": reached, "floor": floor, "goal": goal, "met": None})
             return
         values.sort(reverse=not higher)
         met = values[0] >= floor if higher else values[0] <= floor

@@ -45,14 +45,14 @@ def svg(figure):
     return text.getvalue().split('dtd">', 1)[-1]
 
 
-def lines(series, ylabel, log=True, floor=None):
+def lines(series, ylabel, log=True, floor=None, styles=STYLES):
     """series {label: [(L, value)]}; floor: a horizontal line."""
     series = {label: sorted(points) for label, points in series.items() if points}
     if not series:
         return ""
     figure, axes = plt.subplots(figsize=SIZE)
     for label, points in series.items():
-        marker, style, colour = STYLES[label]
+        marker, style, colour = styles[label]
         axes.plot(*zip(*points), marker=marker, linestyle=style, color=colour, label=label)
     if floor is not None:
         axes.axhline(floor, color="black", linewidth=1, linestyle=(0, (1, 3)))
@@ -157,6 +157,8 @@ KINDS = {  # label: marker, line, colour
     "bracket, J-odd": ("^", ":", "#d55e00"),
     "complete, all": ("v", "-.", "#b07aa1"),
     "matrix, all": ("P", "-", "#4fae5b"),
+    "cross, fields": ("X", "--", "#8c2d04"),
+    "dot, fields": ("*", ":", "#777777"),
 }
 METHODS = {
     "cg": ("o", "-", "#1b4f9c"),
@@ -196,6 +198,12 @@ def growth_of_kinds(rows, setting, which):
     return powers([(kind, points, KINDS[kind]) for kind, points in growth.by_kind(rows, setting, which).items()])
 
 
+def wide(found, time):
+    """growth.wide by kind; time: line -> ns or None."""
+    points = {kind: [(r["L"], time(r)) for r in found if r["kind"] == kind and time(r)] for kind in KINDS}
+    return powers([(kind, points[kind], style) for kind, style in KINDS.items()])
+
+
 def growth_of_methods(rows, kind, setting, which):
     found = growth.by_method(rows, kind, setting, which)
     return powers([(method, points, METHODS[method]) for method, points in found.items()])
@@ -229,6 +237,16 @@ def errors(rows, setting, dtype):
     return lines(
         {label: list(series[label].items()) for label in STYLES if label in series}, "largest error"
     )
+
+
+def equivariance(rows, dtype):
+    """The worst method of each product."""
+    styles, series = {label.split(",")[0]: style for label, style in KINDS.items()}, {}
+    for product, _, found, at in s.equivariance_rows(rows):
+        for L, r in at.items() if found == dtype else ():
+            worst = series.setdefault(product, {})
+            worst[L] = max(worst.get(L, 0), r["max_err"])
+    return lines({product: list(at.items()) for product, at in series.items()}, "largest error", styles=styles)
 
 
 # ---- shares ----

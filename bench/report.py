@@ -35,17 +35,19 @@ def machine(rows, command):
         (r for r in rows if r["case"] == "machine"), {"cpu": "unknown", "cores": 0, "build": ""}
     )
     timed = [r for r in rows if r["case"] in ("product", "layer") and r["best_peak_gflops"]]
-    peaks, reads = {}, {}
+    peaks, fed, reads = {}, {}, {}
     for r in timed:
         on = f"on {r['threads']} thread{'s' * (r['threads'] > 1)}"
         key = f"{r['isa']} {r['dtype']} {on}"
         peaks[key] = max(peaks.get(key, 0), r["best_peak_gflops"])
+        fed[key] = max(fed.get(key, 0), r["first_level_gflops"] or 0)
         reads[on] = max(reads.get(on, 0), r["dram_gbs"] or 0)
-    text = "; ".join(f"{key} {value:.0f} Gflop/s" for key, value in sorted(peaks.items()))
+    text = "; ".join(f"{key} {value:.0f} ({fed[key]:.0f}) Gflop/s" for key, value in sorted(peaks.items()))
     memory = "; ".join(f"{value:.0f} GB/s {on}" for on, value in sorted(reads.items()))
     return (
         f"<p><b>{html.escape(m['cpu'])}</b>, {m['cores']} cores. {html.escape(m['build'])}.<br>"
-        f"Multiply-add peaks measured in the same process: {html.escape(text)}. Reading memory: {html.escape(memory)}."
+        f"Multiply-add peaks measured in the same process, in brackets with an operand from the first-level cache: "
+        f"{html.escape(text)}. Reading memory: {html.escape(memory)}."
         f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}."
         + "".join(f"<br>Beside peers: {html.escape(run)}." for run in beside.runs(rows))
         + "</p>"
@@ -122,6 +124,54 @@ CROSSOVERS = [
     *((f"<{text}", lambda r, which=which: r[which]) for which, text in growth.PASSES.items()),
 ]
 
+def time_of(*keys):
+    """The time of a row in nested dicts, None where it is missing."""
+
+    def get(line):
+        for key in keys:
+            line = line.get(key) if line else None
+        return line and line["ns_per_item"]
+
+    return get
+
+
+def gain(which):
+    def get(line):
+        one, more = (line.get(which, {}).get(t) for t in (1, line["threads"]))
+        share = one and more and one is not more and g.scaling(one, more)
+        return share and f"{one['min'] / more['min']:.2f} ({share:.2f})"
+
+    return get
+
+
+def wide_columns(threads):
+    both = (("fwd", "forward"), ("bwd", "backward"))
+    times = [(f"{text}, {t} thread{'s' * (t > 1)}", time_of(w, t)) for w, text in both for t in sorted({1, threads})]
+    return [
+        ("<product", lambda r: r["kind"]),
+        ("L", lambda r: r["L"]),
+        ("<method", lambda r: r["method"]),
+        ("float32", time_of("f64", "f32")),
+        ("float64", time_of("f64", "f64")),
+        *times,
+        *((f"{text}: gain (of the peak)", gain(w)) for w, text in both),
+    ]
+
+
+def wide(rows):
+    found, cores = growth.wide(rows), growth.cores(rows)
+    threads = max((r["threads"] for r in found), default=1)
+    curves = {"float64, forward, one core": ("f64", "f64")}
+    if threads > 1:
+        on = f"{threads} threads on {cores} cores"
+        curves |= {f"float32, {text}, {on}": (w, threads) for w, text in (("fwd", "forward"), ("bwd", "backward"))}
+    return (
+        f"<p>{words.WIDE.format(cores=cores)}</p>"
+        + figures(*((plots.wide(found, time_of(*keys)), text) for text, keys in curves.items()))
+        + table(found, wide_columns(threads))
+    )
+
+
 STREAMED = [
     ("<product", lambda r: r["kind"]),
     ("L", lambda r: r["L"]),
@@ -161,6 +211,7 @@ def growth_panels(rows):
         + f"<details><summary>Every kind by every method</summary>{figures(*method_pairs)}</details>"
         + f"<p>{words.CROSSOVERS}</p>"
         + table(growth.crossovers(rows), CROSSOVERS)
+        + wide(rows)
         + f"<p>{words.STREAMED}</p>"
         + table(growth.streamed(rows), STREAMED)
         + f"<details><summary>Share of peak, and memory</summary><p>{words.RESOURCES}</p>"
@@ -393,6 +444,21 @@ def accuracy(rows):
     )
 
 
+def equivariance(rows):
+    found = s.equivariance_rows(rows)
+    columns = [(title, lambda r, n=n: r[n]) for n, title in enumerate(("<product", "<method", "<type"))]
+    for L in sorted({L for *_, at in found for L in at}):
+        of_eps = lambda r, L=L: L in r[3] and round(r[3][L]["max_err"] / r[3][L]["eps"], 2)  # noqa: E731
+        columns.append((f"L = {L}", lambda r, of_eps=of_eps: of_eps(r) or None))
+    kept = lambda r: "yes" if all(row["verified"] for row in r[3].values()) else "NO"  # noqa: E731
+    pairs = [(plots.equivariance(rows, t), f"0..L x 0..L to 0..L, {t}, the worst method") for t in ("f32", "f64")]
+    return (
+        heading("Equivariance", words.EQUIVARIANCE)
+        + figures(*pairs)
+        + table(found, [*columns, ("<within the bound", kept)])
+    )
+
+
 AUTO = [
     ("<problem", lambda r: r["problem"]),
     ("<passes", lambda r: r["passes"]),
@@ -418,6 +484,7 @@ PRODUCT = [
     ("ns/item", lambda r: r["ns_per_item"]),
     ("min", lambda r: r["min"]),
     ("iqr %", lambda r: percent(r["iqr"] / r["ns_per_item"])),
+    ("rounds", lambda r: r.get("rounds")),
     ("Gflop/s", lambda r: r["gflops"]),
     ("% of peak", lambda r: percent(g.share(r))),
     ("% of memory", lambda r: percent(g.memory_share(r)) if r["bytes"] else None),
@@ -450,7 +517,7 @@ def everything(rows):
 
 def page(rows, command):
     sections = (goal_table, report_peers.rivals, limit_table, pareto_panels, protocol, growth_panels, kind_table)
-    sections += (shares, layer, expressivity, accuracy, auto, everything)
+    sections += (shares, layer, expressivity, accuracy, equivariance, auto, everything)
     body = (
         "<h1>e3tp bench</h1>"
         + machine(rows, command)

@@ -189,6 +189,14 @@ def print_expressivity(rows):
         print(f"{setting:5}{product:9}{','.join(methods):16}" + "".join(f"{c:>10}" for c in cells))
 
 
+def equivariance_rows(rows):
+    """[(product, method, dtype, {L: row})]"""
+    table = {}
+    for r in g.pick(rows, "equivariance"):
+        table.setdefault((r["op"], r["method"], r["dtype"]), {})[g.setting_of(r)[1]] = r
+    return [(*key, at) for key, at in table.items()]
+
+
 def refusals(rows):
     """{(kind, why): [problems]}."""
     found = {}
@@ -300,7 +308,8 @@ def print_kinds(rows):
 def print_growth(rows):
     table = growth.crossovers(rows)
     if table:
-        print("\nhow times grow, batch 10 000, one core: exponent of L from L = 3 on, and the fastest method at each L")
+        print("\nhow times grow, batch 10 000 (1 000 above L = 8, of fields above 4), one core")
+        print("exponent of L from L = 3 on, and the fastest method at each L")
     for r in table:
         for which, text in growth.PASSES.items():
             best = growth.winners(rows, r["kind"], r["setting"], which)

@@ -18,28 +18,35 @@ Where the fastest peer of the algorithm takes no longer, the peers of this page 
 code."""
 
 GROWTH = """Both axes logarithmic; in the legends the exponent of L, least squares of the logarithms from L = 3 on.
-Batch 10 000, multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt product has the couplings of even J, the
-bracket those of odd, the complete and the matrix product all; of the instruction product the even half and the whole.
-A kind by its fastest method; forward and backward: the sum of both. SISO, L x L to L, has J = 3L: even and odd L
+Batch 10 000 (1 000 above L = 8, of vector fields above 4), multiplicity 1, float32, one core. J = l1+l2+l3: the Gaunt
+product has the couplings of even J, the bracket those of odd, the complete and the matrix product all; of the
+instruction product the even half and the whole. Cross and dot multiply vector fields, three components for each degree,
+to a field and to a function; in MIMO by cg to L = 4 and 6 only, above which it takes longer than all else together. A
+kind by its fastest method; forward and backward: the sum of both. SISO, L x L to L, has J = 3L: even and odd L
 alternate."""
 
 CROSSOVERS = """The fastest method at each L: where they cross."""
 
 RESOURCES = """MIMO, one core: per cent of the multiply-add peak, counting what the method needs; and the memory that
-a call of 10 000 rows takes beside its operands, in KB."""
+a call of all rows takes beside its operands, in KB."""
+
+WIDE = """MIMO, 2 500 rows, by the method that AUTO takes: float64 beside float32, forward, one core; and float32 by
+all threads beside one, on {cores} cores. Of the peak: the gain over that of the multiply-add peak, by the best samples;
+- where the peak itself did not scale, as the machine did not have the cores. All paths to L = 6. ns per row."""
 
 STREAMED = """MIMO, forward, one core, by the method that AUTO takes: operands of 128 KB that stay in the cache; the
 protocol's 10 000 rows by the fastest method; operands of 256 MB, every one read from memory and written to it. Per
 cent of the bandwidth of reading, operands counted once. ns per row."""
 
-PROTOCOL = """Batch 10 000, multiplicity 1, float32, forward, one core. Two kinds of rows: the
+PROTOCOL = """Batch 10 000 (1 000 above L = 8), multiplicity 1, float32, forward, one core. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
 
 KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, channels innermost, in the cache, by
-avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all. L = 16 and
-20 have goals too, but no product takes degrees above 12. What each can express stands under expressivity."""
+avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all; cross and
+dot: of vector fields, three components for each degree, by cg to L = 4 and 6. L = 16 and 20 have goals too, but no
+product takes degrees above 12. What each can express stands under expressivity."""
 
 PARETO = """128 channels of 8 rows, float32, one thread, channels innermost, weights shared by all rows; the fastest
 method. From left to right the rank grows: sums of 1, 2, ... products with weights of their own per degree, until every
@@ -120,12 +127,17 @@ accident."""
 ACCURACY = """Largest error of 16 rows against a direct evaluation in double, over the largest sum of |terms| of the
 row."""
 
+EQUIVARIANCE = """0..L x 0..L to 0..L, 8 rows, half of them turned by rotations, half by rotations with inversion:
+the largest |P(Rx, Ry) - R P(x, y)| over the largest sum of |terms| of the definition in the row. The table has it in
+units of the type's eps. What rounding makes of an exact product, the bound: (2c + 2) eps, c of docs/numerics.md (cg 8,
+gaunt 12, grid 16, matrix 18), and 3 (L + 1) eps of a double for the turning itself."""
+
 AUTO = """AUTO ranks methods by estimated time of forward plus backward. Where only the forward pass was timed, a loss
 may be a gain of the backward pass."""
 
 NOTES = """<ul>
-<li>Figures are medians of at least five interleaved rounds (three of the slowest convolutions); machines are noisy:
-compare figures of this page only, and look at the interquartile range in the table of all results.</li>
+<li>Figures are medians of at least five interleaved rounds, three of what takes longest (column “rounds” of the table
+of all results); machines are noisy: compare figures of this page only, and look at the interquartile range.</li>
 <li>Nothing is timed before 16 of its rows agree with a direct evaluation in double; convolutions before they agree
 with the product alone on some edges, with each other and with sums over all edges.</li>
 <li>Times include packing and unpacking the caller's layout, <code>mul_ir</code> unless a row says otherwise.</li>

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Verdicts of the bench beside peers: by the floor, and none where a run left something out."""
+"""Verdicts of the bench: by the floor, and none where a run left something out or the machine could not show it."""
 
+import itertools
+import json
 import pathlib
 import sys
+import tempfile
 import unittest
+
+import numpy as np
+
+import e3tp
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
 import beside
 import elsewhere
+import equivariance
+import goals
 import rivalry
 
 PEERS = ("e3nn", "e3nn-jax")
@@ -98,6 +107,47 @@ class Elsewhere(unittest.TestCase):
     def test_the_floor_decides(self):
         for ns, met in ((640, True), (1300, False)):
             self.assertEqual([line["met"] for line in elsewhere.goals(self.rows(ns))], [met, None, None, None])
+
+
+class Equivariance(unittest.TestCase):
+    def test_exact_products_keep_the_bound(self):
+        for product, dtype in itertools.product(equivariance.PRODUCTS, (np.float32, np.float64)):
+            row = equivariance.study(product, 2, "cg", dtype)
+            self.assertTrue(row["verified"], row)
+            self.assertGreater(row["max_err"], 0)
+
+    def test_an_aliased_grid_does_not(self):
+        aliased = {"grid": (4, 8), "allow_aliasing": True}
+        if "grid" in e3tp.methods("gaunt"):
+            self.assertFalse(equivariance.study("gaunt", 4, "grid", np.float32, **aliased)["verified"])
+            self.assertTrue(equivariance.study("gaunt", 4, "grid", np.float32)["verified"])
+
+
+class Ceilings(unittest.TestCase):
+    def row(self, ns, peak=100, fed=90, **keys):
+        row = {"ns_per_item": ns, "min": ns, "peak_gflops": peak, "best_peak_gflops": peak, "first_level_gflops": fed}
+        return row | {"threads": 1, "dram_gbs": None} | keys
+
+    def test_wider_by_what_is_fed_from_the_cache(self):
+        found = goals.wider(self.row(30), self.row(20, 200, 135))
+        self.assertAlmostEqual(found["gain"], 1)
+        self.assertAlmostEqual(found["of_peaks"], 0.75)
+        slowed = self.row(40, 100, 135, best_peak_gflops=200)  # by half, as its peak was
+        self.assertAlmostEqual(goals.wider(self.row(30), slowed)["gain"], 1)
+        self.assertIsNone(goals.wider(self.row(30), self.row(20, 200, None)))
+
+    def test_threads_are_judged_where_the_peak_scaled(self):
+        one = self.row(900, min=100)  # but one sample was disturbed
+        self.assertAlmostEqual(goals.scaling(one, self.row(50, 180, threads=2)), 2 / 1.8)
+        self.assertIsNone(goals.scaling(one, self.row(50, 149, threads=2)))
+        self.assertIsNone(goals.scaling(one, self.row(50, 20, threads=2, best_peak_gflops=180)))
+
+    def test_the_best_bandwidth_of_a_run_counts(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
+            measured = ((1, 6), (1, 8), (2, 7), (1, None))
+            f.writelines(json.dumps({"threads": t, "dram_gbs": b}) + "\n" for t, b in measured)
+            f.flush()
+            self.assertEqual([r["dram_gbs"] for r in goals.load(f.name)], [8, 8, 7, None])
 
 
 if __name__ == "__main__":
