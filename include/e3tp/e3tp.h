@@ -203,7 +203,8 @@ E3TP_API e3tp_status e3tp_desc_set_variances(e3tp_desc *d, e3tp_operand which, c
 E3TP_API e3tp_status e3tp_desc_set_sign(e3tp_desc *d, e3tp_sign sign);
 
 /* Products of signals: all operations but TENSOR_PRODUCT. Degrees of x, y, z: distinct, ascending,
-   0..12 for x and y, 0..24 for z. Blocks of `channels` copies:
+   0..24; for x and y of fields and powers 0..12, and of those above the method cg serves none.
+   Blocks of `channels` copies:
 
    - functions       one per degree l, parity (-1)^l
 

@@ -104,12 +104,12 @@ static e3tp_status replace_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_i
     return E3TP_OK;
 }
 
-/* Two inputs of the largest degree couple to twice it. */
-enum { LMAX_IN = 12, LMAX_OUT = 2 * LMAX_IN, MOST_POWER = 4 };
+/* Two inputs of the largest degree couple to twice it; of functions, products are projected. */
+enum { LMAX_IN = E3TP_PAIRED_LMAX, LMAX_OUT = 2 * LMAX_IN, MOST_POWER = 4 };
 
-static int lmax_of(e3tp_operand which)
+static int lmax_of(const e3tp_desc *d, e3tp_operand which)
 {
-    return which == E3TP_Z ? LMAX_OUT : LMAX_IN;
+    return which == E3TP_Z || e3tp_op_is_of_functions(d->spec.op) ? LMAX_OUT : LMAX_IN;
 }
 
 e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_irrep *s, size_t n)
@@ -122,8 +122,8 @@ e3tp_status e3tp_desc_set_irreps(e3tp_desc *d, e3tp_operand which, const e3tp_ir
         CHECK(d, s[i].parity == 1 || s[i].parity == -1,
               "irreps of %c: parity %d of entry %zu, expected 1 or -1", operand_letter[which],
               s[i].parity, i);
-        CHECK(d, s[i].l <= lmax_of(which), "irreps of %c: l = %u of entry %zu is above %d",
-              operand_letter[which], s[i].l, i, lmax_of(which));
+        CHECK(d, s[i].l <= lmax_of(d, which), "irreps of %c: l = %u of entry %zu is above %d",
+              operand_letter[which], s[i].l, i, lmax_of(d, which));
     }
     return replace_irreps(d, which, s, n);
 }
@@ -149,7 +149,7 @@ e3tp_status e3tp_desc_set_degrees(e3tp_desc *d, e3tp_operand which, const int *l
     CHECK(d, e3tp_op_is_signal(d->spec.op), "set_degrees: the operation takes irreps, not degrees");
     CHECK(d, is_xyz(which), "set_degrees: operand %d, expected x, y or z", (int)which);
     CHECK(d, l || n == 0, "set_degrees: the list for %c is NULL", operand_letter[which]);
-    const int lmax = lmax_of(which);
+    const int lmax = lmax_of(d, which);
     for (size_t i = 0; i < n; i++)
         CHECK(d, l[i] >= 0 && l[i] <= lmax && (i == 0 || l[i] > l[i - 1]),
               "degrees of %c: %d at place %zu, expected ascending numbers in 0..%d",

@@ -10,10 +10,16 @@
 
 E3TP_RUNNERS(e3tp_cg_runner, e3tp_cg_runner, runners);
 
+/* Tables of all orders of higher degrees are too large to be read as fast as samples are made. */
 static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
-    (void)p;
-    (void)why;
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < p->nblocks[k]; i++)
+            if (p->blocks[k][i].l > E3TP_PAIRED_LMAX) {
+                e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: degree %d of %c; served are degrees to %d",
+                          p->blocks[k][i].l, "xy"[k], E3TP_PAIRED_LMAX);
+                return false;
+            }
     return true;
 }
 

@@ -137,6 +137,9 @@ size_t e3tp_problem_factors(const e3tp_problem *p, size_t term, int k);
 
 /* e3nn's name of a mode ("uvw", "uvu<v"), NULL if there is none. */
 const char *e3tp_mode_name(e3tp_mode mode);
+/* The largest degree of x and y that are coupled pair by pair. */
+enum { E3TP_PAIRED_LMAX = 12 };
+
 size_t e3tp_dtype_size(e3tp_dtype t);
 
 /* Weights of every row as e3nn has them: where the caller has one for each path, spread. */

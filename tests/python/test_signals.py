@@ -665,6 +665,28 @@ class Kinds(unittest.TestCase):
                 want = product(p, x, y)
                 np.testing.assert_allclose(p(x, y), want, atol=1e-11 * np.abs(want).max())
 
+    def test_degrees_above_twelve(self):
+        """By all methods but cg, to 24; gradients by the sums of which they are the slopes."""
+        served = [("gaunt", "gaunt"), *(s for s in SERVED if s[0] in ("gaunt", "bracket", "complete", "matrix"))]
+        lists = (([16, 20], [13, 17], [5, 20, 24]), ([0, 23], [24], [1, 2, 24]), ([20], 2, [18, 21, 22]))
+        for (name, method), degrees in itertools.product(dict.fromkeys(served), lists):
+            if method == "cg":
+                with self.assertRaisesRegex(e3tp.Unsupported, "cg: degree .* served are degrees to 12"):
+                    e3tp.SignalProduct(name, *degrees, method=method)
+                continue
+            for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 1e-4)):
+                with e3tp.SignalProduct(name, *degrees, channels=2, method=method, dtype=dtype) as p:
+                    x, y = (a.astype(dtype) for a in operands(p, 2))
+                    want = product(p, x, y)
+                    z = p(x, y)
+                    np.testing.assert_allclose(z, want, rtol=0, atol=tolerance * np.abs(want).max())
+                    gx, gy = p.backward(x, y, z)
+                    for slope in (np.vdot(gx, x), np.vdot(gy, y)):
+                        self.assertAlmostEqual(slope / np.vdot(want, want), 1, delta=tolerance)
+        for degrees in ((25, 2, 2), (2, 2, 25)):
+            self.assertRaises(ValueError, e3tp.SignalProduct, "gaunt", *degrees)
+        self.assertRaises(ValueError, e3tp.SignalProduct, "vector", 13, 2, 2)
+
     def test_zero(self):
         # Products that no coupling reaches are legal, and described.
         zeros = [e3tp.SignalProduct("gaunt", [3], [3], [3])]
@@ -707,7 +729,7 @@ class Refusals(unittest.TestCase):
     def test_options(self):
         for text, lmax, options in (
             ("lmax1", (-1, 1, 1), {}),
-            ("degrees of x", (13, 1, 1), {}),
+            ("degrees of x", (25, 1, 1), {}),
             ("degrees of y", (1, [2, 1], 1), {}),
             ("degrees of z", (1, 1, [1, 1]), {}),
             ("channels", (1, 1, 1), dict(channels=-1)),
