@@ -331,13 +331,12 @@ static bool has_odd(const product *p)
     return odd;
 }
 
-/* Relative to the largest sum of terms; slopes of high degree magnify rounding. */
-static void compare(const product *p, const arrays *s, int a, const void *m, const char *name)
+/* The largest error of an array, and the largest sum of terms. */
+static double worst_error(const product *p, const arrays *s, int a, const void *m, double *largest)
 {
-    const double eps = p->dtype == E3TP_F64 ? 2.3e-16 : 1.2e-7;
-    double largest = 0, worst = 0;
+    double worst = *largest = 0;
     for (size_t i = 0; i < s->rows[a] * s->width[a]; i++)
-        largest = fmax(largest, s->sum[a][i]);
+        *largest = fmax(*largest, s->sum[a][i]);
     for (size_t row = 0; row < s->rows[a]; row++)
         for (size_t i = 0; i < s->width[a]; i++) {
             const size_t j = place(p, s, a, row, i);
@@ -345,6 +344,15 @@ static void compare(const product *p, const arrays *s, int a, const void *m, con
                 p->dtype == E3TP_F64 ? ((const double *)m)[j] : (double)((const float *)m)[j];
             worst = fmax(worst, fabs(got - s->a[a][row * s->width[a] + i]));
         }
+    return worst;
+}
+
+/* Relative to the largest sum of terms; slopes of high degree magnify rounding. */
+static void compare(const product *p, const arrays *s, int a, const void *m, const char *name)
+{
+    const double eps = p->dtype == E3TP_F64 ? 2.3e-16 : 1.2e-7;
+    double largest;
+    const double worst = worst_error(p, s, a, m, &largest);
     ck_assert_msg(worst <= (has_odd(p) ? 16 : 8) * eps * largest,
                   "%s: array %d is wrong by %g of %g", name, a, worst, largest);
 }
@@ -445,6 +453,55 @@ START_TEST(samples)
 }
 END_TEST
 
+/* Of z, of the largest sum of terms. */
+static double aliasing(const product *p)
+{
+    char text[256];
+    e3tp_plan *plan;
+    void *m[ARRAYS];
+    double largest;
+    arrays s = make_arrays(p);
+    ck_assert_int_eq(create(p, E3TP_METHOD_GRID, &plan, text, sizeof text), E3TP_OK);
+    expect(p, &s, plan);
+    execute(p, &s, plan, m);
+    const double error = worst_error(p, &s, Z, m[Z], &largest);
+    for (int k = 0; k < ARRAYS; k++)
+        free(m[k]);
+    free_arrays(&s);
+    e3tp_plan_destroy(plan);
+    return error / largest;
+}
+
+/* Of one path: the smallest grid is exact; with a ring or a column less it is refused, and wrong
+   where aliasing is allowed. _i: the path and the quadrature. */
+START_TEST(smallest)
+{
+    static const int paths[][3] = {{1, 1, 2}, {2, 2, 3}, {3, 3, 6}, {2, 3, 4},
+                                   {3, 2, 4}, {1, 2, 2}, {4, 4, 7}};
+    product p = {.dtype = E3TP_F64, .quadrature = (e3tp_quadrature)(_i % 2)};
+    int sum = 0;
+    for (int k = 0; k < 3; k++) {
+        const int l = paths[_i / 2][k];
+        const block one[] = {{2, l, k == 2 && (sum + l) % 2}, {0, 0, 0}};
+        set_operand(&p, k, one);
+        sum += l;
+    }
+    add_path(&p, 0, 0, 0, E3TP_UUU, false);
+    const int n = sum + 1 - sum % 2, rings = p.quadrature == E3TP_EQUIANGULAR ? n : (n + 1) / 2;
+    p.n_theta = rings, p.n_phi = n;
+    check(&p, E3TP_METHOD_GRID);
+    for (int fewer = 0; fewer < 2; fewer++) {
+        char text[256];
+        e3tp_plan *plan;
+        p.n_theta = rings - !fewer, p.n_phi = n - fewer, p.aliased = 0;
+        const e3tp_status s = create(&p, E3TP_METHOD_GRID, &plan, text, sizeof text);
+        ck_assert_int_eq(s, E3TP_E_UNSUPPORTED);
+        p.aliased = 1;
+        ck_assert_double_gt(aliasing(&p), 1e-3);
+    }
+}
+END_TEST
+
 /* No rows, no channels. */
 START_TEST(nothing)
 {
@@ -474,6 +531,7 @@ int main(int argc, char **argv)
     TCase *tests = tcase_create("grid products");
     tcase_add_loop_test(tests, definition, 0, CASES);
     tcase_add_loop_test(tests, samples, 0, 7);
+    tcase_add_loop_test(tests, smallest, 0, 14);
     tcase_add_test(tests, modes);
     tcase_add_test(tests, nothing);
     return run_tests(tests, "grid products", CK_FORK);

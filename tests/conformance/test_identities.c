@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Identities that need no reference, through the public API: equivariance under O(3), bilinearity,
-   gradients against central differences, and the methods of one operation against each other.
-   argv[1] is the tier. */
+   gradients against central differences, the methods of one operation against each other, and the
+   bracket's own. argv[1] is the tier. */
 #include <check.h>
 #include <math.h>
 #include <stdbool.h>
@@ -66,13 +66,10 @@ static int signal_cases(void)
     return n;
 }
 
-static e3tp_plan *signal_plan(int i, e3tp_weights w, size_t y_channels)
+static e3tp_plan *signal_plan_by(e3tp_op op, e3tp_method method, e3tp_weights w, size_t y_channels)
 {
     static const int degrees[] = {0, 1, 2, 3, 4, 5};
-    e3tp_op op;
-    e3tp_method method;
     e3tp_desc *d;
-    ck_assert(find_case(i, &op, &method));
     e3tp_desc_create(&d, op);
     const bool fields = op == E3TP_OP_CROSS || op == E3TP_OP_DOT;
     e3tp_desc_set_degrees(d, E3TP_X, degrees, fields ? 2 : 4);
@@ -85,11 +82,21 @@ static e3tp_plan *signal_plan(int i, e3tp_weights w, size_t y_channels)
     return freeze(d);
 }
 
+static e3tp_plan *signal_plan(int i, e3tp_weights w, size_t y_channels)
+{
+    e3tp_op op;
+    e3tp_method method;
+    ck_assert(find_case(i, &op, &method));
+    return signal_plan_by(op, method, w, y_channels);
+}
+
 /* Every allowed path of mixed-parity irreps, each into its own block where the modes differ. */
 static const char *const product_x = "3x0e+3x1o+3x1e+3x2e", *const product_y = "3x0e+3x1o+3x2o",
                          *const product_z = "3x0e+3x0o+3x1o+3x1e+3x2e+3x2o+3x3e+3x3o";
 
-static e3tp_plan *product_plan(e3tp_mode mode)
+static const e3tp_mode product_modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
+
+static e3tp_plan *product_plan(e3tp_mode mode, e3tp_method method)
 {
     e3tp_desc *d;
     e3tp_irrep s[3][8];
@@ -112,6 +119,7 @@ static e3tp_plan *product_plan(e3tp_mode mode)
                     e3tp_desc_add_path(d, &p);
                 }
     e3tp_desc_set_weights(d, E3TP_WEIGHTS_ROW);
+    e3tp_desc_set_method(d, method);
     return freeze(d);
 }
 
@@ -175,9 +183,8 @@ static void check_gradients(e3tp_plan *p, double step, double tolerance)
 
 START_TEST(gradients)
 {
-    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
     if (_i < 3)
-        check_gradients(product_plan(modes[_i]), 1, 1e-10);
+        check_gradients(product_plan(product_modes[_i], E3TP_METHOD_AUTO), 1, 1e-10);
     else
         check_gradients(signal_plan((_i - 3) / 2, E3TP_WEIGHTS_ROW, _i % 2), 1e-3, 1e-6);
 }
@@ -206,8 +213,8 @@ static const double rotation[9] = {0.231900605058,  0.190379344067, 0.9539275731
 
 START_TEST(equivariance)
 {
-    static const e3tp_mode modes[] = {E3TP_UUU, E3TP_UVU, E3TP_UVW};
-    e3tp_plan *p = product_plan(modes[_i / 2]);
+    const e3tp_mode mode = product_modes[_i / 2];
+    e3tp_plan *p = product_plan(mode, E3TP_METHOD_AUTO);
     double R[9];
     for (int i = 0; i < 9; i++)
         R[i] = _i % 2 ? -rotation[i] : rotation[i];
@@ -217,7 +224,7 @@ START_TEST(equivariance)
     const char *const text[3] = {product_x, product_y, product_z};
     for (int k = 0; k < 3; k++)
         e3tp_irreps_parse(text[k], s[k], 8, &n[k]);
-    for (size_t i = 0; i < n[1] && modes[_i / 2] == E3TP_UVU; i++)
+    for (size_t i = 0; i < n[1] && mode == E3TP_UVU; i++)
         s[1][i].mul = 1;
     make_inputs(p, a);
     transform(s[0], n[0], R, a->x, a->gx);
@@ -258,6 +265,162 @@ START_TEST(signal_equivariance)
 }
 END_TEST
 
+/* Case i of products of irreps, then of signals. */
+static e3tp_plan *any_plan(int i)
+{
+    return i < 3 ? product_plan(product_modes[i], E3TP_METHOD_AUTO)
+                 : signal_plan((i - 3) / 2, E3TP_WEIGHTS_ROW, (i - 3) % 2);
+}
+
+/* 2 of one and -3 of another x is 2 and -3 of their products; so for y and, of products of irreps,
+   w. */
+static void check_linear(const e3tp_plan *p, arrays *a, double *operand, e3tp_operand which)
+{
+    static double other[ROWS * MAXW], sum[ROWS * MAXW];
+    const size_t n = ROWS * e3tp_plan_width(p, which), nz = ROWS * e3tp_plan_width(p, E3TP_Z);
+    fill(other, n, 5);
+    for (size_t i = 0; i < n; i++)
+        sum[i] = 2 * operand[i] - 3 * other[i];
+    const double *const at[] = {[E3TP_X] = a->x, [E3TP_Y] = a->y, [E3TP_W] = a->w};
+    const double *const from[] = {operand, other, sum};
+    double *const to[] = {a->z, a->gx, a->gy};
+    for (int k = 0; k < 3; k++)
+        forward(p, which == E3TP_X ? from[k] : at[E3TP_X], which == E3TP_Y ? from[k] : at[E3TP_Y],
+                which == E3TP_W ? from[k] : at[E3TP_W], to[k]);
+    for (size_t i = 0; i < nz; i++)
+        ck_assert_double_eq_tol(a->gy[i], 2 * a->z[i] - 3 * a->gx[i], 1e-10);
+}
+
+START_TEST(bilinearity)
+{
+    e3tp_plan *p = any_plan(_i);
+    arrays *a = malloc(sizeof *a);
+    make_inputs(p, a);
+    check_linear(p, a, a->x, E3TP_X);
+    check_linear(p, a, a->y, E3TP_Y);
+    if (_i < 3)
+        check_linear(p, a, a->w, E3TP_W);
+    free(a);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+/* z and gradients by a plan and by cg. */
+static void check_methods(e3tp_plan *p, e3tp_plan *q)
+{
+    arrays *a = malloc(2 * sizeof *a);
+    e3tp_plan *const by[] = {p, q};
+    ck_assert_str_eq(e3tp_plan_method(q), "cg");
+    for (int k = 0; k < 2; k++) {
+        make_inputs(by[k], &a[k]);
+        forward(by[k], a[k].x, a[k].y, a[k].w, a[k].z);
+        backward(by[k], &a[k]);
+    }
+    const double *const one[] = {a[0].gx, a[0].gy, a[0].z, a[0].gw}, *const two[] = {
+                                                                         a[1].gx, a[1].gy, a[1].z,
+                                                                         a[1].gw};
+    for (int k = 0; k < 4; k++)
+        for (size_t i = 0; i < ROWS * e3tp_plan_width(p, (e3tp_operand)k); i++)
+            ck_assert_double_eq_tol(one[k][i], two[k][i], 1e-10);
+    free(a);
+    e3tp_plan_destroy(p);
+    e3tp_plan_destroy(q);
+}
+
+/* Products of irreps by grid; of signals by every method. */
+START_TEST(methods)
+{
+    e3tp_op op;
+    e3tp_method method;
+    if (_i < 3) {
+        check_methods(product_plan(product_modes[_i], E3TP_METHOD_GRID),
+                      product_plan(product_modes[_i], E3TP_METHOD_CG));
+        return;
+    }
+    ck_assert(find_case((_i - 3) / 2, &op, &method));
+    if (method != E3TP_METHOD_CG)
+        check_methods(signal_plan_by(op, method, E3TP_WEIGHTS_ROW, _i % 2),
+                      signal_plan_by(op, E3TP_METHOD_CG, E3TP_WEIGHTS_ROW, _i % 2));
+}
+END_TEST
+
+/* ---- the bracket: functions of degrees 0..L */
+
+enum { L = 7, FUNCTION = (L + 1) * (L + 1) };
+
+static e3tp_plan *bracket_plan(e3tp_method method, size_t degrees_of_y)
+{
+    static const int degrees[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    e3tp_desc *d;
+    e3tp_desc_create(&d, E3TP_OP_BRACKET);
+    e3tp_desc_set_degrees(d, E3TP_X, degrees, L + 1);
+    e3tp_desc_set_degrees(d, E3TP_Y, degrees, degrees_of_y);
+    e3tp_desc_set_degrees(d, E3TP_Z, degrees, L + 1);
+    e3tp_desc_set_method(d, method);
+    return freeze(d);
+}
+
+/* Of {a, b} c, row after row; size: of the absolute values of its terms. The bracket has no degree
+   0. */
+static void integrals(const e3tp_plan *p, const double *a, const double *b, const double *c,
+                      double out[ROWS], double size[ROWS])
+{
+    static double z[ROWS * FUNCTION];
+    forward(p, a, b, NULL, z);
+    for (size_t row = 0; row < ROWS; row++) {
+        out[row] = size[row] = 0;
+        for (size_t i = 1; i < FUNCTION; i++) {
+            const double term = z[row * (FUNCTION - 1) + i - 1] * c[row * FUNCTION + i];
+            out[row] += term, size[row] += fabs(term);
+        }
+    }
+}
+
+/* By parts: {a, b} c, {b, c} a and {c, a} b have one integral, {b, a} c the opposite one. */
+START_TEST(bracket_by_parts)
+{
+    e3tp_plan *p = bracket_plan(_i ? E3TP_METHOD_GRID : E3TP_METHOD_CG, L + 1);
+    static double f[3][ROWS * FUNCTION];
+    static const int turns[][3] = {{0, 1, 2}, {1, 2, 0}, {2, 0, 1}, {1, 0, 2}};
+    double sum[COUNT_OF(turns)][ROWS], size[COUNT_OF(turns)][ROWS];
+    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_X), FUNCTION);
+    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_Z), FUNCTION - 1);
+    for (unsigned k = 0; k < 3; k++)
+        fill(f[k], ROWS * FUNCTION, 20 + k);
+    for (size_t t = 0; t < COUNT_OF(turns); t++)
+        integrals(p, f[turns[t][0]], f[turns[t][1]], f[turns[t][2]], sum[t], size[t]);
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t t = 1; t < COUNT_OF(turns); t++)
+            ck_assert_double_eq_tol(t == 3 ? -sum[t][row] : sum[t][row], sum[0][row],
+                                    1e-14 * size[0][row]);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+/* The integral of {a, b}, which is that of {b, 1} a by parts, is zero: z has no degree 0 though it
+   was asked for, and the bracket with a constant has no paths. */
+START_TEST(bracket_integral)
+{
+    const e3tp_method method = _i ? E3TP_METHOD_GRID : E3TP_METHOD_CG;
+    e3tp_irrep list[L + 1];
+    e3tp_plan *p = bracket_plan(method, L + 1);
+    ck_assert_uint_eq(e3tp_plan_irreps(p, E3TP_Z, list, L + 1), L);
+    for (int i = 0; i < L; i++) {
+        ck_assert_int_eq(list[i].l, i + 1);
+        ck_assert_int_eq(list[i].parity, i % 2 ? -1 : 1);
+    }
+    e3tp_plan_destroy(p);
+    p = bracket_plan(method, 1);
+    static double a[ROWS * FUNCTION], one[ROWS], z[ROWS * FUNCTION];
+    ck_assert_uint_eq(e3tp_plan_num_paths(p), 0);
+    fill(a, ROWS * FUNCTION, 1), fill(one, ROWS, 2), fill(z, ROWS * FUNCTION, 3);
+    forward(p, a, one, NULL, z);
+    for (size_t i = 0; i < ROWS * e3tp_plan_width(p, E3TP_Z); i++)
+        ck_assert_double_eq(z[i], 0);
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "generic";
@@ -272,6 +435,10 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, gradients, 0, 3 + 2 * signal_cases());
     tcase_add_loop_test(t, equivariance, 0, 6);
     tcase_add_loop_test(t, signal_equivariance, 0, 4 * signal_cases());
+    tcase_add_loop_test(t, bilinearity, 0, 3 + 2 * signal_cases());
+    tcase_add_loop_test(t, methods, 0, 3 + 2 * signal_cases());
+    tcase_add_loop_test(t, bracket_by_parts, 0, 2);
+    tcase_add_loop_test(t, bracket_integral, 0, 2);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

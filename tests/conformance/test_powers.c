@@ -32,19 +32,21 @@ typedef struct power_case {
     e3tp_dtype dtype;
     bool one_x; /* one row for the batch */
     int n_theta, n_phi;
+    e3tp_quadrature quadrature;
+    int aliased;
 } power_case;
 
 static const power_case degrees[] = {
-    {{1, 1}, {{0}, {0}}, 2, 0, {0}, 0, 0, 0, 0, 0},
-    {{4, 3}, {{0, 1, 2, 3}, {0, 1, 2}}, 3, 0, {0}, 0, 0, 0, 0, 0},
-    {{3, 7}, {{0, 1, 2}, {0, 1, 2, 3, 4, 5, 6}}, 3, 0, {0}, 0, 0, 0, 0, 0},
-    {{2, 3}, {{1, 3}, {0, 2, 5}}, 4, 0, {0}, 0, 0, 0, 0, 0},
-    {{2, 4}, {{0, 2}, {1, 2, 4, 9}}, 2, 0, {0}, 0, 0, 0, 0, 0}, /* degrees out of reach */
-    {{1, 2}, {{1}, {1, 2}}, 3, 0, {0}, 0, 0, 0, 0, 0},
-    {{5, 4}, {{0, 1, 2, 3, 4}, {0, 1, 2, 3}}, 4, 0, {0}, 0, 0, 0, 0, 0},
-    {{3, 4}, {{0, 1, 2}, {0, 1, 2, 3}}, 1, 0, {0}, 0, 0, 0, 0, 0},
-    {{3, 3}, {{2, 5, 6}, {0, 3, 18}}, 3, 0, {0}, 0, 0, 0, 0, 0},
-    {{2, 3}, {{0, 12}, {0, 11, 24}}, 2, 0, {0}, 0, 0, 0, 0, 0},
+    {{1, 1}, {{0}, {0}}, 2, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{4, 3}, {{0, 1, 2, 3}, {0, 1, 2}}, 3, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{3, 7}, {{0, 1, 2}, {0, 1, 2, 3, 4, 5, 6}}, 3, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{2, 3}, {{1, 3}, {0, 2, 5}}, 4, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{2, 4}, {{0, 2}, {1, 2, 4, 9}}, 2, 0, {0}, 0, 0, 0, 0, 0, 0, 0}, /* degrees out of reach */
+    {{1, 2}, {{1}, {1, 2}}, 3, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{5, 4}, {{0, 1, 2, 3, 4}, {0, 1, 2, 3}}, 4, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{3, 4}, {{0, 1, 2}, {0, 1, 2, 3}}, 1, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{3, 3}, {{2, 5, 6}, {0, 3, 18}}, 3, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
+    {{2, 3}, {{0, 12}, {0, 11, 24}}, 2, 0, {0}, 0, 0, 0, 0, 0, 0, 0},
 };
 
 static size_t dim_of(const power_case *c, int k)
@@ -73,7 +75,8 @@ static e3tp_desc *make_desc(const power_case *c)
     e3tp_desc_set_weights(d, c->weights);
     e3tp_desc_set_dtype(d, c->dtype);
     e3tp_desc_set_isa(d, tier);
-    e3tp_desc_set_grid(d, c->n_theta, c->n_phi, E3TP_GAUSS_LEGENDRE, 0);
+    e3tp_desc_set_grid(d, c->n_theta, c->n_phi, c->quadrature, c->aliased);
+    e3tp_desc_set_method(d, c->aliased ? E3TP_METHOD_GRID : E3TP_METHOD_AUTO);
     ck_assert_str_eq(e3tp_desc_message(d), "");
     return d;
 }
@@ -292,21 +295,28 @@ static void run(const power_case *c, const e3tp_plan *p, const arrays *s, int wa
         compare(c, s, GW);
 }
 
-static void check_case(const power_case *c)
+/* Arrays with what is expected. */
+static arrays expected(const power_case *c)
 {
     chain h = make_chain(c);
     arrays s = make_arrays(c);
-    e3tp_plan *p = make_plan(c);
-    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_W), weights_of(c));
-    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_Y), 0);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t u = 0; u < c->channels; u++)
             expect_one(c, &h, &s, r, u);
+    free_chain(&h);
+    return s;
+}
+
+static void check_case(const power_case *c)
+{
+    arrays s = expected(c);
+    e3tp_plan *p = make_plan(c);
+    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_W), weights_of(c));
+    ck_assert_uint_eq(e3tp_plan_width(p, E3TP_Y), 0);
     for (int wanted = 3; wanted >= 1; wanted--)
         run(c, p, &s, wanted);
     e3tp_plan_destroy(p);
     free_arrays(&s);
-    free_chain(&h);
 }
 
 START_TEST(values)
@@ -339,6 +349,54 @@ START_TEST(grids)
     c.channels = 17, c.weights = E3TP_WEIGHTS_ROW, c.dtype = E3TP_F64;
     c.n_theta = sizes[_i][0], c.n_phi = sizes[_i][1];
     check_case(&c);
+}
+END_TEST
+
+/* Of z by samples that are too few, of its largest number. */
+static double aliasing(const power_case *c)
+{
+    arrays s = expected(c);
+    e3tp_plan *p = make_plan(c);
+    e3tp_buffers b = buffers_of(c, &s);
+    double largest = 0, error = 0;
+    b.z = s.a[Z];
+    ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
+    for (size_t i = 0; i < s.size[Z]; i++) {
+        largest = fmax(largest, fabs(s.want[Z][i]));
+        error = fmax(error, fabs(get(c, s.a[Z], i) - s.want[Z][i]));
+    }
+    e3tp_plan_destroy(p);
+    free_arrays(&s);
+    return error / largest;
+}
+
+/* The smallest grid is exact; with a ring or a column less it is refused, and wrong where aliasing
+   is allowed. */
+START_TEST(smallest)
+{
+    static const int lists[][2] = {{2, 2}, {3, 1}, {1, 3}};
+    const int l = lists[_i / 6][0], lmax[POWERS] = {l, l, l, l};
+    power_case c = {.n = {l + 1, lists[_i / 6][1] + 1},
+                    .l = {{0, 1, 2, 3}, {0, 1, 2, 3}},
+                    .power = 2 + _i / 2 % 3,
+                    .channels = 1,
+                    .dtype = E3TP_F64,
+                    .quadrature = (e3tp_quadrature)(_i % 2)};
+    int n_theta, n_phi;
+    ck_assert_int_eq(
+        e3tp_grid_size(lmax, (size_t)c.power, lists[_i / 6][1], c.quadrature, &n_theta, &n_phi),
+        E3TP_OK);
+    c.n_theta = n_theta, c.n_phi = n_phi;
+    check_case(&c);
+    for (int fewer = 0; fewer < 2; fewer++) {
+        e3tp_plan *p;
+        c.n_theta = n_theta - !fewer, c.n_phi = n_phi - fewer, c.aliased = 0;
+        e3tp_desc *d = make_desc(&c);
+        ck_assert_int_eq(e3tp_plan_create(&p, d), E3TP_E_UNSUPPORTED);
+        e3tp_desc_destroy(d);
+        c.aliased = 1;
+        ck_assert_double_gt(aliasing(&c), 1e-4); /* exact: 1e-14 */
+    }
 }
 END_TEST
 
@@ -569,6 +627,7 @@ int main(int argc, char **argv)
     TCase *tests = tcase_create("powers");
     tcase_add_loop_test(tests, values, 0, COUNT_OF(degrees));
     tcase_add_loop_test(tests, grids, 0, 4);
+    tcase_add_loop_test(tests, smallest, 0, 18);
     tcase_add_loop_test(tests, differences, 0, 3);
     tcase_add_loop_test(tests, second_differences, 0, 3 * COUNT_OF(degrees));
     tcase_add_loop_test(tests, equivariance, 0, 2);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* JVP, double backward and weights from a table, of every problem by every method, against exact
-   derivatives. Along a line, z and the sum of ggx gx + ggy gy + ggw gw are polynomials of a degree
-   below 7, whose derivative a symmetric difference of three steps gives exactly. argv[1] is the
-   tier. */
+/* JVP, double backward and weights from a table, of every problem by every method and of products
+   of irreps to l = 8, against exact derivatives. Along a line, z and the sum of ggx gx + ggy gy +
+   ggw gw are polynomials of a degree below 7, whose derivative a symmetric difference of three
+   steps gives exactly. argv[1] is the tier. */
 #include <float.h>
 #include <math.h>
 
@@ -299,10 +299,115 @@ START_TEST(every_problem)
 }
 END_TEST
 
+/* ---- products of irreps of degrees above those of the problems */
+
+/* Degrees of two paths, each of blocks of its own: even and odd, even and even, odd and odd. */
+static const int high[][2][3] = {
+    {{4, 4, 8}, {5, 4, 6}}, {{8, 8, 8}, {7, 5, 8}}, {{6, 6, 5}, {8, 6, 7}}};
+
+static uint32_t result_channels(e3tp_mode mode, uint32_t m1, uint32_t m2)
+{
+    switch (mode) {
+    case E3TP_UVU:
+    case E3TP_UUU:
+        return m1;
+    case E3TP_UVV:
+        return m2;
+    case E3TP_UVUV:
+        return m1 * m2;
+    case E3TP_UVU_LT_V:
+        return m1 * (m1 - 1) / 2;
+    default:
+        return 3;
+    }
+}
+
+static bool pairs_channels(e3tp_mode mode)
+{
+    return mode == E3TP_UUW || mode == E3TP_UUU || mode == E3TP_UVU_LT_V || mode == E3TP_U_LT_VW;
+}
+
+/* The plan, or NULL where the method refuses, as grid does all modes but uuu, uvu and uvw. */
+static e3tp_plan *high_plan(const problem *q, e3tp_mode mode, const int l[2][3])
+{
+    const uint32_t m1 = (uint32_t)q->mul, m2 = pairs_channels(mode) ? m1 : m1 < 4 ? 2 : 1;
+    const uint32_t mul[3] = {m1, m2, result_channels(mode, m1, m2)};
+    const int weighted = q->weights != E3TP_WEIGHTS_NONE;
+    e3tp_desc *d;
+    e3tp_plan *p;
+    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
+    for (int k = 0; k < 3; k++) {
+        const e3tp_irrep list[2] = {{mul[k], (uint16_t)l[0][k], 1}, {mul[k], (uint16_t)l[1][k], 1}};
+        e3tp_desc_set_irreps(d, (e3tp_operand)k, list, 2);
+        e3tp_desc_set_layout(d, (e3tp_operand)k, q->layout[k]);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        const e3tp_path path = e3tp_path_init(i, i, i, mode, weighted);
+        e3tp_desc_add_path(d, &path);
+    }
+    e3tp_desc_set_weights(d, q->weights);
+    e3tp_desc_set_dtype(d, q->dtype);
+    e3tp_desc_set_isa(d, tier);
+    e3tp_desc_set_method(d, q->method);
+    e3tp_desc_set_threads(d, 1);
+    const bool served =
+        q->method == E3TP_METHOD_CG || mode == E3TP_UUU || mode == E3TP_UVU || mode == E3TP_UVW;
+    ck_assert_msg(e3tp_plan_create(&p, d) == (served ? E3TP_OK : E3TP_E_UNSUPPORTED), "mode %d: %s",
+                  (int)mode, e3tp_desc_message(d));
+    e3tp_desc_destroy(d);
+    return p;
+}
+
+/* Whether a mode has paths without weights and with one channel of the result. */
+static bool needs_weights(e3tp_mode mode)
+{
+    return mode == E3TP_UVW || mode == E3TP_UUW || mode == E3TP_U_LT_VW;
+}
+
+static bool try_high(const problem *q, e3tp_mode mode, unsigned i)
+{
+    char name[40];
+    e3tp_plan *p = high_plan(q, mode, high[i % COUNT_OF(high)]);
+    if (!p)
+        return false;
+    snprintf(name, sizeof name, "mode %d, degrees %u", (int)mode, i % (unsigned)COUNT_OF(high));
+    const setting s = setting_of(q, p, i);
+    check_jvp(&s, name);
+    for (unsigned of = 1; of < 8; of += of < 4 ? 1 : 3)
+        check_double(&s, name, of);
+    if (s.indexed)
+        check_table(&s, name);
+    e3tp_plan_destroy(p);
+    return true;
+}
+
+/* _i: the mode, for cg; then for grid. */
+START_TEST(high_degrees)
+{
+    const e3tp_mode mode = (e3tp_mode)(_i % 8);
+    int ran = 0;
+    for (unsigned i = 0; i < 18; i++) {
+        /* every list of degrees with every kind of weights, type and number of channels in turn */
+        problem q = {.method = _i < 8 ? E3TP_METHOD_CG : E3TP_METHOD_GRID,
+                     .mul = i / 2 % 2 ? 17 : 3,
+                     .dtype = i % 2 ? E3TP_F64 : E3TP_F32,
+                     .weights = (e3tp_weights)(i / 3 % 3),
+                     .layout = {(e3tp_layout)(i % 3), (e3tp_layout)(i / 2 % 3), E3TP_MUL_IR}};
+        if (left_out((int)i, 5) || (needs_weights(mode) && q.weights == E3TP_WEIGHTS_NONE))
+            continue;
+        if (mode != E3TP_UVU && mode != E3TP_UUU && mode != E3TP_UVV)
+            q.mul = 3;
+        ran += try_high(&q, mode, i);
+    }
+    ck_assert_int_eq(ran > 0, _i < 8 || mode == E3TP_UUU || mode == E3TP_UVU || mode == E3TP_UVW);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_argument(argc, argv);
     TCase *tests = tcase_create("second order");
     tcase_add_loop_test(tests, every_problem, 0, method_count());
+    tcase_add_loop_test(tests, high_degrees, 0, 16);
     return run_tests(tests, "second order", CK_FORK);
 }

@@ -2,10 +2,8 @@
 /* Products of functions on the sphere with a y that is symmetric about the pole: every pass against
    the product with all orders of y, of which those but 0 are zero; the definition over dense W;
    turns about the pole. argv[1] is the tier. */
-#include <math.h>
-#include <stdbool.h>
-
 #include "ensure.h"
+#include "passes.h"
 #include "sampled.h"
 #include "suite.h"
 
@@ -28,24 +26,6 @@ typedef struct setting {
     bool one_x, one_y; /* one row for all */
     bool common;       /* factors of z for all terms */
 } setting;
-
-/* What a call takes and gives: operands, tangents; results of forward and backward passes, of
-   double backward and of JVP. */
-enum { X, Y, W, GZ, DX, DY, DW, Z, GX, GY, GW, HX, HY, HW, HZ, JZ, ARRAYS, INPUTS = Z };
-static const e3tp_operand operand_of[ARRAYS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z, E3TP_X, E3TP_Y,
-                                                E3TP_W, E3TP_Z, E3TP_X, E3TP_Y, E3TP_W, E3TP_X,
-                                                E3TP_Y, E3TP_W, E3TP_Z, E3TP_Z};
-
-/* Rows in double, in MUL_IR. */
-typedef struct arrays {
-    double *a[ARRAYS];
-    size_t width[ARRAYS], rows[ARRAYS];
-} arrays;
-
-static size_t size_of(const arrays *a, int k)
-{
-    return a->width[k] * a->rows[k];
-}
 
 static size_t degrees_of(range r, int l[MOST_DEGREES])
 {
@@ -81,34 +61,21 @@ static e3tp_plan *plan_of(const setting *s, bool full)
     return p;
 }
 
+/* full: as of plan_of. */
+static passes passes_of(const setting *s, const e3tp_plan *p, bool full)
+{
+    passes c = {.plan = p, .dtype = full ? E3TP_F64 : s->dtype, .rows = s->rows};
+    if (!full)
+        memcpy(c.layout, s->layout, sizeof c.layout);
+    c.one[E3TP_X] = s->one_x, c.one[E3TP_Y] = s->one_y;
+    c.one[E3TP_W] = s->weights != E3TP_WEIGHTS_ROW;
+    return c;
+}
+
 static arrays make_arrays(const setting *s, const e3tp_plan *p)
 {
-    arrays a;
-    for (int k = 0; k < ARRAYS; k++) {
-        const e3tp_operand o = operand_of[k];
-        const bool one = (o == E3TP_X && s->one_x) || (o == E3TP_Y && s->one_y) ||
-                         (o == E3TP_W && s->weights != E3TP_WEIGHTS_ROW);
-        a.width[k] = e3tp_plan_width(p, o);
-        a.rows[k] = one ? 1 : s->rows;
-        a.a[k] = calloc(size_of(&a, k) + 1, sizeof(double));
-    }
-    return a;
-}
-
-static void draw(arrays *a)
-{
-    for (int k = 0; k < INPUTS; k++) {
-        float *drawn = random_floats(size_of(a, k), (unsigned)k + 1);
-        for (size_t i = 0; i < size_of(a, k); i++)
-            a->a[k][i] = (double)drawn[i];
-        free(drawn);
-    }
-}
-
-static void free_arrays(arrays *a)
-{
-    for (int k = 0; k < ARRAYS; k++)
-        free(a->a[k]);
+    const passes c = passes_of(s, p, false);
+    return passes_arrays(&c);
 }
 
 /* Between the y of order 0 alone and all its orders, of array k: where element i of the first, of
@@ -127,78 +94,11 @@ static size_t full_element(const setting *s, const arrays *zonal, const arrays *
     }
 }
 
-/* ---- a plan's passes */
-
-/* To the plan's layout and element type, or back. */
-static void convert(const e3tp_plan *p, const arrays *a, e3tp_dtype t, e3tp_layout own, int k,
-                    bool back, void *memory)
-{
-    const size_t n = size_of(a, k), es = t == E3TP_F64 ? sizeof(double) : sizeof(float);
-    e3tp_irrep list[MOST_BLOCKS];
-    const bool weights = operand_of[k] == E3TP_W;
-    const size_t blocks = weights ? 0 : e3tp_plan_irreps(p, operand_of[k], list, MOST_BLOCKS);
-    ck_assert_uint_le(blocks, MOST_BLOCKS);
-    void *flat = malloc((n + 1) * es);
-    for (size_t i = 0; i < n && !back; i++)
-        if (t == E3TP_F64)
-            ((double *)flat)[i] = a->a[k][i];
-        else
-            ((float *)flat)[i] = (float)a->a[k][i];
-    if (weights)
-        memcpy(back ? flat : memory, back ? memory : flat, n * es);
-    else
-        ck_assert_int_eq(e3tp_convert(t, list, blocks, a->rows[k], back ? own : E3TP_MUL_IR,
-                                      back ? memory : flat, E3TP_PACKED, back ? E3TP_MUL_IR : own,
-                                      back ? flat : memory, E3TP_PACKED),
-                         E3TP_OK);
-    for (size_t i = 0; i < n && back; i++)
-        a->a[k][i] = t == E3TP_F64 ? ((double *)flat)[i] : (double)((float *)flat)[i];
-    free(flat);
-}
-
-static e3tp_layout layout_of(const setting *s, bool full, int k)
-{
-    return full || operand_of[k] == E3TP_W ? E3TP_MUL_IR : s->layout[operand_of[k]];
-}
-
 /* All passes; results to a, whose inputs are there. */
 static void execute(const setting *s, const e3tp_plan *p, bool full, const arrays *a)
 {
-    const e3tp_dtype t = full ? E3TP_F64 : s->dtype;
-    void *m[ARRAYS];
-    for (int k = 0; k < ARRAYS; k++) {
-        m[k] = malloc((size_of(a, k) + 1) * sizeof(double));
-        memset(m[k], 0xff, (size_of(a, k) + 1) * sizeof(double));
-        if (k < INPUTS)
-            convert(p, a, t, layout_of(s, full, k), k, false, m[k]);
-    }
-    e3tp_buffers b = e3tp_buffers_init(s->rows);
-    b.x = m[X], b.y = m[Y], b.w = m[W], b.z = m[Z];
-    if (s->one_x)
-        b.stride_x = 0;
-    if (s->one_y)
-        b.stride_y = 0;
-    ck_assert_int_eq(e3tp_forward(p, &b), E3TP_OK);
-    b.gz = m[GZ], b.gx = m[GX], b.gy = m[GY], b.gw = m[GW];
-    ck_assert_int_eq(e3tp_backward(p, &b), E3TP_OK);
-    b.ggx = m[DX], b.ggy = m[DY], b.ggw = m[DW];
-    b.hz = m[JZ];
-    ck_assert_int_eq(e3tp_jvp(p, &b), E3TP_OK);
-    b.hx = m[HX], b.hy = m[HY], b.hw = m[HW], b.hz = m[HZ];
-    ck_assert_int_eq(e3tp_double_backward(p, &b), E3TP_OK);
-    for (int k = 0; k < ARRAYS; k++) {
-        if (k >= INPUTS)
-            convert(p, a, t, layout_of(s, full, k), k, true, m[k]);
-        free(m[k]);
-    }
-}
-
-static double largest(const double *a, size_t n)
-{
-    double most = 0;
-    for (size_t i = 0; i < n; i++)
-        most = fmax(most, fabs(a[i]));
-    return most;
+    const passes c = passes_of(s, p, full);
+    passes_run(&c, a);
 }
 
 /* Rounding of sums, where the largest result stands for the terms of all. */

@@ -342,6 +342,60 @@ START_TEST(largest)
 }
 END_TEST
 
+/* Makes NaN of the matrices to samples of operand y. */
+static void spoil(const e3tp_gaunt_plan *g)
+{
+    const size_t es = e3tp_dtype_size(g->problem->dtype), *first = g->side[1].first;
+    ck_assert_uint_gt(first[E3TP_GAUNT_FROM_POINTS], first[E3TP_GAUNT_TO_WAVES]);
+    for (size_t i = first[E3TP_GAUNT_TO_WAVES]; i < first[E3TP_GAUNT_FROM_POINTS]; i++) {
+        const e3tp_fold_step *s = &g->tables.steps[i];
+        memset((char *)g->tables.table + es * s->matrix, 0xff, es * s->rows * s->n);
+    }
+}
+
+/* z of x and y, one block. */
+static void forward(const gaunt_case *c, void *plan, const void *x, const void *y, void *z)
+{
+    void *scratch = e3tp_alloc(NULL, e3tp_backend_gaunt.scratch_bytes(plan, E3TP_FORWARD), 1);
+    const e3tp_rows rows = {.n = 1,
+                            .x = x,
+                            .y = y,
+                            .z = z,
+                            .sx = (ptrdiff_t)c->width[0],
+                            .sy = (ptrdiff_t)c->width[1],
+                            .sz = (ptrdiff_t)c->width[2]};
+    e3tp_backend_gaunt.run(plan, E3TP_FORWARD, &rows, scratch);
+    e3tp_free(NULL, scratch);
+}
+
+/* Where y is the array of x, its own matrices to samples are not used: without them z is the same,
+   and NaN where y is a copy of x. */
+START_TEST(square_is_sampled_once)
+{
+    enum { SQUARE = 3, MOST = 9 * 17 };
+    gaunt_case c = {.list = lists[SQUARE], .channels = _i / 2 % 2 ? 17 : 3, .fftw = _i / 4};
+    c.dtype = _i % 2 ? E3TP_F64 : E3TP_F32;
+    for (int k = 0; k < 3; k++)
+        c.layout[k] = E3TP_IR_MUL, c.width[k] = dim_of(&c.list[k]) * c.channels;
+    e3tp_problem *p = make_problem(&c);
+    e3tp_gaunt_plan *g = make_plan(&c, p);
+    double z[3][MOST], copy[MOST];
+    void *x = random_array(&c, c.width[0]);
+    const size_t bytes = c.width[0] * e3tp_dtype_size(c.dtype);
+    memcpy(copy, x, bytes);
+    forward(&c, g, x, x, z[0]);
+    spoil(g);
+    forward(&c, g, x, x, z[1]);
+    forward(&c, g, x, copy, z[2]);
+    ck_assert_int_eq(memcmp(z[0], z[1], bytes), 0);
+    for (size_t i = 0; i < c.width[2]; i++)
+        ck_assert(!isnan(get(&c, z[1], i)) && isnan(get(&c, z[2], i)));
+    free(x);
+    e3tp_backend_gaunt.destroy(g, NULL);
+    e3tp_problem_destroy(p, NULL);
+}
+END_TEST
+
 START_TEST(refusals)
 {
     e3tp_message why = {""};
@@ -359,6 +413,7 @@ int main(int argc, char **argv)
     TCase *tests = tcase_create("gaunt");
     tcase_add_loop_test(tests, runs, 0, COUNT(lists));
     tcase_add_test(tests, largest);
+    tcase_add_loop_test(tests, square_is_sampled_once, 0, E3TP_HAVE_FFTW ? 8 : 4);
     tcase_add_test(tests, refusals);
     return run_case(tests, "gaunt");
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/objects.h"
+#include "grid/grid_plan.h"
 #include "grid/grid_ref.h"
 #include "layouts.h"
 #include "sampled.h"
@@ -573,11 +574,78 @@ START_TEST(aliasing_is_not_chosen)
 }
 END_TEST
 
+/* ---- y is the array of x: sampled once */
+
+/* Makes NaN of the matrices to samples of operand y. */
+static void spoil(const e3tp_plan *p)
+{
+    const e3tp_grid_plan *g = p->state;
+    const e3tp_grid_transform *t = &g->of[1][0];
+    const e3tp_fold_tables *tables = &g->base.form.tables;
+    const size_t es = e3tp_dtype_size(p->problem->dtype);
+    ck_assert_uint_gt(t->first[E3TP_GRID_FROM_POINTS], t->first[E3TP_GRID_TO_SLOTS]);
+    for (size_t i = t->first[E3TP_GRID_TO_SLOTS]; i < t->first[E3TP_GRID_FROM_POINTS]; i++) {
+        const e3tp_fold_step *s = &tables->steps[i];
+        memset((char *)tables->table + es * s->matrix, 0xff, es * s->rows * s->n);
+    }
+}
+
+static bool is_nan(const e3tp_problem *p, const void *a, size_t i)
+{
+    return isnan(get(p->dtype, a, i));
+}
+
+/* z, gx and gy are the same without y's matrices where y is x; where it is a copy of x, z and gx,
+   which take samples of y, are NaN. */
+static void check_square(const e3tp_plan *p, const variant *v)
+{
+    arrays a, b;
+    const size_t es = e3tp_dtype_size(p->problem->dtype);
+    make_arrays(&a, p->problem, v), make_arrays(&b, p->problem, v);
+    for (int k = 0; k <= A_GZ; k++)
+        memcpy(b.own[k], a.own[k], es * a.rows[k] * a.width[k]);
+    void *const copy = b.own[A_Y], *const own = a.own[A_Y];
+    memcpy(copy, a.own[A_X], es * a.rows[A_X] * a.width[A_X]);
+    a.own[A_Y] = a.own[A_X];
+    call(p, &a);
+    spoil(p);
+    b.own[A_Y] = b.own[A_X];
+    call(p, &b);
+    for (int k = A_Z; k <= A_GY; k++)
+        ck_assert_msg(memcmp(a.own[k], b.own[k], es * a.rows[k] * a.width[k]) == 0, "array %d", k);
+    b.own[A_Y] = copy;
+    call(p, &b);
+    for (int k = A_Z; k <= A_GX; k++)
+        for (size_t i = 0; i < b.rows[k] * b.width[k]; i++)
+            ck_assert_msg(is_nan(p->problem, b.own[k], i), "array %d [%zu]", k, i);
+    a.own[A_Y] = own;
+    free_arrays(&a), free_arrays(&b);
+}
+
+START_TEST(square_is_sampled_once)
+{
+    static const int with_equal_lists[] = {1, 3};
+    static const size_t channels[] = {1, 3, 40};
+    for (int i = 0; i < 12; i++) {
+        const e3tp_layout layout = (e3tp_layout)(i / 2 % 3);
+        const variant v = {.op = E3TP_OP_GAUNT,
+                           .channels = channels[i % 3],
+                           .layout = {layout, layout, (e3tp_layout)(i % 3)},
+                           .quadrature = (e3tp_quadrature)(i % 2)};
+        e3tp_plan *p =
+            plan_of(with_equal_lists[i / 6], &v, i % 2 ? E3TP_F64 : E3TP_F32, E3TP_METHOD_GRID);
+        check_square(p, &v);
+        e3tp_plan_destroy(p);
+    }
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     tier = tier_under_test(argc, argv);
     TCase *tests = tcase_create("grid");
     tcase_add_test(tests, kernels);
+    tcase_add_test(tests, square_is_sampled_once);
     tcase_add_test(tests, kernels_of_fields);
     tcase_add_loop_test(tests, sums_over_samples, 0, 2 * PRODUCTS * OPS);
     tcase_add_loop_test(tests, types_of_fields, 0, 4);

@@ -144,5 +144,26 @@ def made_of(draw, in1, in2, mode_of, most):
     return in1, in2, out or [(2, (0, 1))], paths
 
 
+def high(draw):
+    """Few channels of degrees to 8."""
+    few = (1, 2, 3, 9, 17)
+    mul, mode = draw.one(few), draw.one(("uvu", "uuu", "uvw"))
+    in1 = [(mul, draw.irrep(8)) for _ in range(draw.integer(1, 2))]
+    in2 = [(mul if mode == "uuu" else 1, draw.irrep(8)) for _ in range(draw.integer(1, 2))]
+    return made_of(draw, in1, in2, lambda m1, m2: mode, draw.integer(4, 8))
+
+
 def any_product(draw):
-    return draw.one((channelwise, channelwise, elementwise, mixed))(draw)
+    return draw.one((channelwise, channelwise, elementwise, mixed) * 3 + (high,))(draw)
+
+
+def normalisations(draw, made):
+    variances = {
+        f"{name}_var": [draw.one((0.5, 1.0, 1.0, 3.0)) for _ in blocks]
+        for name, blocks in zip(("in1", "in2", "out"), made)
+        if draw.chance(0.5)
+    }
+    return variances | dict(
+        irrep_normalization=draw.one(("component", "norm", "none")),
+        path_normalization=draw.one(("element", "path", "none")),
+    )

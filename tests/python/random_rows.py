@@ -3,7 +3,7 @@
 
 import e3tp
 import numpy as np
-from random_products import LAYOUTS, ROWS, close, usable
+from random_products import LAYOUTS, ROWS, close, normalisations, usable
 from support import gradients, product, relaid
 
 FORMS = ("general", "rotated", "auto")
@@ -32,7 +32,10 @@ class Problem:
             method=draw.one(("auto", "auto", "auto", "cg", "grid")),
             threads=draw.one((1, 1, 2, 3)),
             batch_hint=draw.one((None, None, 1, 8, 1000)),
+            sign=draw.one(("e3nn>=0.5", "e3nn>=0.5", "e3nn<=0.4.4")),
         )
+        if draw.chance(0.3):
+            self.options |= normalisations(draw, made)
 
     def __str__(self):
         return f"{self.made}, {self.options}, {self.rows} rows, {self.stored} stored, {self.more}"
@@ -48,7 +51,8 @@ class Problem:
         self.of = np.repeat(np.arange(len(counts)), counts) if self.by_path else np.arange(sum(counts))
         self.tp, self.irreps = tp, {"x": tp.irreps_in1, "y": tp.irreps_in2, "z": tp.irreps_out}
         largest = sum(i.dim for i in self.irreps.values()) + len(self.of)
-        self.rows = self.draw.one([n for n in ROWS if n * largest <= MOST] or [1])
+        high = any(ir.l > 5 for irreps in self.irreps.values() for _, ir in irreps)
+        self.rows = self.draw.one([n for n in ROWS[: 6 if high else None] if n * largest <= MOST] or [1])
 
     def make_arrays(self):
         self.exact, self.arrays = {}, {}
@@ -94,10 +98,10 @@ class Problem:
         return None if w is None else w[..., self.of]
 
     def value(self, x, y, w, bare=1.0):
-        return self.scale * product(self.tp, x, y, self.expanded(w), bare)
+        return self.scale * product(self.tp, x, y, self.expanded(w), bare, self.options["sign"])
 
     def gradients(self, x, y, w, gz, bare=1.0):
-        return gradients(self.tp, x, y, self.expanded(w), gz, bare)
+        return gradients(self.tp, x, y, self.expanded(w), gz, bare, self.options["sign"])
 
     def outs(self, names):
         """Places of NaN for results, or None: the call makes them."""

@@ -25,11 +25,11 @@ def blocks(a, irreps):
 class _Path:
     """An instruction as an einsum: its factors' letters and arrays, and the letters of its result."""
 
-    def __init__(self, tp, i, x, y, w, bare):
+    def __init__(self, tp, i, x, y, w, bare, sign):
         ls = [irreps[k].ir.l for irreps, k in zip((tp.irreps_in1, tp.irreps_in2, tp.irreps_out), i[:3])]
         letters, rule = EINSUM[i.connection_mode]
         terms, self.out = rule.split("->")
-        self.terms, self.arrays, self.c = terms.split(","), [x, y, e3tp.wigner_3j(*ls)], i.path_weight
+        self.terms, self.arrays, self.c = terms.split(","), [x, y, e3tp.wigner_3j(*ls, sign)], i.path_weight
         if "<" in i.connection_mode:
             self.pairs = np.triu_indices(x.shape[1], 1)
             self.arrays[:2] = x[:, self.pairs[0]], y[:, self.pairs[1]]
@@ -52,12 +52,13 @@ class _Path:
         return self.c * np.einsum(rule, *(self.arrays[n] for n in others), out)
 
 
-def _paths(tp, x, y, w, bare):
+def _paths(tp, x, y, w, bare, sign):
     """Instruction, its _Path, and where its weights are; bare: those of paths that have none."""
     bx, by, at = blocks(x, tp.irreps_in1), blocks(y, tp.irreps_in2), 0
     for i in tp.instructions:
         end = at + int(np.prod(i.path_shape)) if i.has_weight else at
-        yield i, _Path(tp, i, bx[i.i_in1], by[i.i_in2], None if w is None else w[..., at:end], bare), slice(at, end)
+        weights = None if w is None else w[..., at:end]
+        yield i, _Path(tp, i, bx[i.i_in1], by[i.i_in2], weights, bare, sign), slice(at, end)
         at = end
 
 
@@ -65,22 +66,22 @@ def joined(parts, rows):
     return np.concatenate([p.reshape(rows, p.shape[1] * p.shape[2]) for p in parts] or [np.zeros((rows, 0))], 1)
 
 
-def product(tp, x, y, w=None, bare=1.0):
+def product(tp, x, y, w=None, bare=1.0, sign="e3nn>=0.5"):
     """tp(x, y, w) for (batch, dim) arrays in mul_ir; w (weight_numel,) or (batch, weight_numel).
 
     bare  the weights of paths without; 0 where w is a tangent
     """
     out = [np.zeros((len(x), mul, ir.dim)) for mul, ir in tp.irreps_out]
-    for i, path, _ in _paths(tp, x, y, w, bare):
+    for i, path, _ in _paths(tp, x, y, w, bare, sign):
         out[i.i_out] += path.value().reshape(out[i.i_out].shape)
     return joined(out, len(x))
 
 
-def gradients(tp, x, y, w, gz, bare=1.0):
+def gradients(tp, x, y, w, gz, bare=1.0, sign="e3nn>=0.5"):
     """(gx, gy, gw) of sum(gz product(tp, x, y, w, bare)); gw None without weights."""
     gx, gy = ([np.zeros(b.shape) for b in blocks(a, irreps)] for a, irreps in ((x, tp.irreps_in1), (y, tp.irreps_in2)))
     gw, bz = None if w is None else np.zeros(w.shape), blocks(gz, tp.irreps_out)
-    for i, path, place in _paths(tp, x, y, w, bare):
+    for i, path, place in _paths(tp, x, y, w, bare, sign):
         for k, to in enumerate((gx[i.i_in1], gy[i.i_in2])):
             channels = slice(None) if path.pairs is None else path.pairs[k]
             np.add.at(to, (slice(None), channels), path.pull(k, bz[i.i_out]))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """TensorProduct against its definition; broadcasting, gradients, layouts, results given by the caller, refusals."""
 
+import itertools
 import os
 import threading
 import unittest
@@ -25,6 +26,17 @@ SPEC = dict(
         (1, 2, 0, "uuu", True),
     ],
 )
+# Of each mode: how many products of channels add up to a channel of the result, and its channels, from m1, m2.
+FAN_IN = {
+    "uvw": lambda m1, m2: (m1 * m2, 5),
+    "uvu": lambda m1, m2: (m2, m1),
+    "uvv": lambda m1, m2: (m1, m2),
+    "uuw": lambda m1, m2: (m1, 5),
+    "uuu": lambda m1, m2: (1, m1),
+    "uvuv": lambda m1, m2: (1, m1 * m2),
+    "uvu<v": lambda m1, m2: (1, m1 * (m1 - 1) // 2),
+    "u<vw": lambda m1, m2: (m1 * (m1 - 1) // 2, 5),
+}
 LAYOUTS = ("mul_ir", "ir_mul", "batch_last")
 
 
@@ -220,6 +232,67 @@ class Coefficients(Case):
             self.assertAlmostEqual(tp.instructions[1].path_weight, (9 * 2 / (2 * 3)) ** 0.5)
         with plan(irrep_normalization="none", path_normalization="none") as tp:
             self.assertEqual([i.path_weight for i in tp.instructions], [1, 2**0.5, 1, 1, 1])
+
+    def formula(self, spec, irrep_normalization, path_normalization):
+        """e3nn's coefficients."""
+        irreps = [Irreps(spec[f"irreps_{name}"]) for name in ("in1", "in2", "out")]
+        variance = [spec.get(f"{name}_var") or [1.0] * len(i) for name, i in zip(("in1", "in2", "out"), irreps)]
+        paths, weights = spec["instructions"], []
+
+        def terms(path):
+            i, j, _, mode = path[:4]
+            return variance[0][i] * variance[1][j] * FAN_IN[mode](irreps[0][i].mul, irreps[1][j].mul)[0]
+
+        for path in paths:
+            d1, d2, d3 = (blocks[k].ir.dim for blocks, k in zip(irreps, path))
+            alone = [p for p in paths if p[2] == path[2]]
+            a = {"component": d3, "norm": d1 * d2, "none": 1}[irrep_normalization]
+            n = {"element": sum(map(terms, alone)), "path": terms(path) * len(alone), "none": 1}[path_normalization]
+            weights.append((a * variance[2][path[2]] * path[5] / (n or 1)) ** 0.5)
+        return weights
+
+    def check_formula(self, spec):
+        variances = ({}, dict(in1_var=[2.0, 0.5, 3.0], in2_var=[0.3, 5.0], out_var=[4.0, 0.7]), dict(in1_var=[0.0] * 3))
+        for more, irrep, path in itertools.product(
+            variances, ("component", "norm", "none"), ("element", "path", "none")
+        ):
+            with self.subTest(irrep=irrep, path=path, **more):
+                with e3tp.TensorProduct(
+                    **spec, **more, irrep_normalization=irrep, path_normalization=path, dtype=np.float64
+                ) as tp:
+                    got = [i.path_weight for i in tp.instructions]
+                np.testing.assert_allclose(got, self.formula({**spec, **more}, irrep, path), rtol=1e-14)
+
+    def test_formula(self):
+        for mode, fan_in in FAN_IN.items():
+            m2 = 3 if mode in ("uvw", "uvu", "uvv", "uvuv") else 4
+            mul, weighs = fan_in(4, m2)[1], mode in ("uvw", "uuw", "u<vw")
+            with self.subTest(mode=mode):
+                self.check_formula(
+                    dict(
+                        irreps_in1="4x1o+4x2o+4x0e",
+                        irreps_in2=f"{m2}x1o+{m2}x3o",
+                        irreps_out=f"{mul}x2e+{mul}x3o",
+                        instructions=[
+                            (0, 0, 0, mode, True, 1.0),
+                            (1, 1, 0, mode, True, 2.5),
+                            (0, 1, 0, mode, weighs, 0.3),
+                            (2, 1, 1, mode, True, 0.0),
+                        ],
+                    )
+                )
+
+    def test_formula_of_modes_together(self):
+        to_four, to_five = ("uvu", "uvv", "uuu"), ("uvw", "uuw", "u<vw")
+        self.check_formula(
+            dict(
+                irreps_in1="4x1o+4x2o+4x0e",
+                irreps_in2="4x1o+4x3o",
+                irreps_out="4x2e+5x2e",
+                instructions=[(k % 2, k % 2, 0, mode, k != 1, 0.5 + k) for k, mode in enumerate(to_four)]
+                + [(k % 2, k % 2, 1, mode, True, 1.0 + k) for k, mode in enumerate(to_five)],
+            )
+        )
 
     def test_instructions(self):
         i = self.tp.instructions[3]

@@ -11,7 +11,7 @@ import e3tp
 from random_made import Made
 from random_products import Draw, any_product, channelwise, with_harmonics
 from random_rows import Convolved, FromVectors, Product
-from random_signals import Signal
+from random_signals import Power, Signal
 
 FIRST, COUNT = (int(n) for n in os.environ.get("E3TP_RANDOM", "0:60").split(":"))
 
@@ -44,6 +44,9 @@ class Random(unittest.TestCase):
 
     def test_signals(self):
         self.each(3, Signal)
+
+    def test_powers(self):
+        self.each(6, Power)
 
 
 if __name__ == "__main__":
