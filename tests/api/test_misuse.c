@@ -166,12 +166,12 @@ END_TEST
 
 START_TEST(setters_of_gaunt)
 {
-    const int down[2] = {2, 1}, twice[2] = {1, 1}, high = 13, highest = 25, negative = -1, one = 1;
+    const int down[2] = {2, 1}, twice[2] = {1, 1}, highest = 25, negative = -1, one = 1;
     const e3tp_irrep irrep = {1, 1, -1};
     const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UUU, 0);
     GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_X, down, 2), "of x");
     GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_Y, twice, 2), "of y");
-    GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_X, &high, 1), "of x");
+    GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_X, &highest, 1), "of x");
     GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_Z, &highest, 1), "of z");
     GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_Z, &negative, 1), "of z");
     GAUNT_REFUSED(e3tp_desc_set_degrees(d, E3TP_Z, NULL, 1), "NULL");
