@@ -160,7 +160,7 @@ def goals(rows):
     unmeasured = missing(lines)
     ceiling = f"the ratio of {g.CEILING}"
     listed = lambda degrees: ", ".join(map(str, degrees)) or "-"  # noqa: E731
-    why = f"not measured: a quick run has none above 4, comparison with sums over all orders above {SERVED} takes too long"
+    why = f"not measured: a quick run has none above 4; to compare with all orders above {SERVED} takes too long"
     return [
         judge(text.format(listed(sorted(GAUNT.keys() - set(unmeasured)))), gaunt, 1),
         {"goal": text.format(listed(unmeasured)), "reached": why, "met": None},
