@@ -80,7 +80,7 @@ bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *w
     s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
     s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
     e3tp_grid_fold(s);
-    if (p->allow_aliasing || (s->n_theta >= s->least_theta && s->n_phi >= s->least_phi))
+    if (p->allow_aliasing || e3tp_grid_is_exact(s))
         return true;
     e3tp_fail(why, E3TP_E_UNSUPPORTED,
               "grid: %d x %d samples are not exact for degrees that sum to %d, which take at least "

@@ -37,6 +37,11 @@ static inline int e3tp_grid_least_phi(int sum)
     return sum + 1;
 }
 
+static inline bool e3tp_grid_is_exact(const e3tp_grid_shape *s)
+{
+    return s->n_theta >= s->least_theta && s->n_phi >= s->least_phi;
+}
+
 /* Azimuths of the folded samples: one for each of a ring, or for each ring. */
 static inline int e3tp_grid_azimuths(const e3tp_grid_shape *s)
 {

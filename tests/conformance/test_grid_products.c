@@ -141,6 +141,14 @@ static size_t weight_count(const product *p, const path *q)
                                  : m1 * m2 * mo;
 }
 
+static size_t count_weights(const product *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->npaths; i++)
+        n += weight_count(p, &p->paths[i]);
+    return n;
+}
+
 /* ---- arrays: MUL_IR in double, with the sums of the absolute values of all terms */
 
 enum { X, Y, W, GZ, Z, GX, GY, GW, ARRAYS, INPUTS = Z };
@@ -424,8 +432,7 @@ START_TEST(samples)
     e3tp_plan *plan;
     p.dtype = E3TP_F64;
     p.kind = E3TP_WEIGHTS_SHARED;
-    for (size_t i = 0; i < p.npaths; i++)
-        p.weights += weight_count(&p, &p.paths[i]);
+    p.weights = count_weights(&p);
     p.n_theta = grids[_i].n_theta, p.n_phi = grids[_i].n_phi, p.quadrature = grids[_i].quadrature;
     if (grids[_i].exact) {
         check(&p, E3TP_METHOD_GRID);
@@ -445,6 +452,60 @@ START_TEST(samples)
 }
 END_TEST
 
+/* Whether the plan says that block k of z is aliased. */
+static bool is_listed(const e3tp_plan *plan, size_t k)
+{
+    char text[4096], name[32];
+    e3tp_plan_describe(plan, text, sizeof text);
+    const char *line = strstr(text, "results that are not:");
+    snprintf(name, sizeof name, "(block %zu)", k);
+    const char *found = line ? strstr(line, name) : NULL;
+    return found && found < strchr(line, '\n');
+}
+
+/* z of one row by a method, on the samples of p. */
+static void forward(const product *p, e3tp_method method, const arrays *s, double *z,
+                    e3tp_plan **plan)
+{
+    char text[256];
+    ck_assert_int_eq(create(p, method, plan, text, sizeof text), E3TP_OK);
+    e3tp_buffers b = e3tp_buffers_init(1);
+    b.x = s->a[X], b.y = s->a[Y], b.w = s->a[W], b.z = z;
+    ck_assert_int_eq(e3tp_forward(*plan, &b), E3TP_OK);
+}
+
+/* On every smaller grid, the blocks of z that describe lists are those that are off. */
+START_TEST(aliased_blocks)
+{
+    product p = make_product(_i / 2 ? 2 : 0);
+    p.quadrature = _i % 2 ? E3TP_EQUIANGULAR : E3TP_GAUSS_LEGENDRE;
+    p.dtype = E3TP_F64;
+    p.aliased = 1;
+    p.kind = E3TP_WEIGHTS_SHARED;
+    p.weights = count_weights(&p);
+    arrays s = make_arrays(&p);
+    size_t listed = 0, blocks = 0;
+    for (p.n_theta = 1; p.n_theta <= 8; p.n_theta++)
+        for (p.n_phi = 1; p.n_phi <= 14; p.n_phi++) {
+            e3tp_plan *grid, *cg;
+            forward(&p, E3TP_METHOD_GRID, &s, s.a[Z], &grid);
+            forward(&p, E3TP_METHOD_CG, &s, s.a[GZ], &cg);
+            for (size_t k = 0; k < p.n[2]; k++, blocks++) {
+                double off = 0;
+                for (size_t i = first_of(&p, 2, k, 0); i < first_of(&p, 2, k + 1, 0); i++)
+                    off = fmax(off, fabs(s.a[Z][i] - s.a[GZ][i]));
+                ck_assert_msg(is_listed(grid, k) == (off > 1e-9), "%d x %d, block %zu is off by %g",
+                              p.n_theta, p.n_phi, k, off);
+                listed += is_listed(grid, k);
+            }
+            e3tp_plan_destroy(grid);
+            e3tp_plan_destroy(cg);
+        }
+    ck_assert(listed > 0 && listed < blocks);
+    free_arrays(&s);
+}
+END_TEST
+
 /* No rows, no channels. */
 START_TEST(nothing)
 {
@@ -452,8 +513,7 @@ START_TEST(nothing)
     char text[256];
     e3tp_plan *plan;
     p.kind = E3TP_WEIGHTS_SHARED;
-    for (size_t i = 0; i < p.npaths; i++)
-        p.weights += weight_count(&p, &p.paths[i]);
+    p.weights = count_weights(&p);
     for (int empty = 0; empty < 2; empty++) {
         ck_assert_int_eq(create(&p, E3TP_METHOD_GRID, &plan, text, sizeof text), E3TP_OK);
         e3tp_buffers b = e3tp_buffers_init(empty ? ROWS : 0);
@@ -474,6 +534,7 @@ int main(int argc, char **argv)
     TCase *tests = tcase_create("grid products");
     tcase_add_loop_test(tests, definition, 0, CASES);
     tcase_add_loop_test(tests, samples, 0, 7);
+    tcase_add_loop_test(tests, aliased_blocks, 0, 4);
     tcase_add_test(tests, modes);
     tcase_add_test(tests, nothing);
     return run_tests(tests, "grid products", CK_FORK);
