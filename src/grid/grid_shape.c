@@ -77,8 +77,10 @@ bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *w
     *s = (e3tp_grid_shape){.sum = sum_of_degrees(p), .quadrature = p->quadrature};
     s->least_theta = e3tp_grid_least_theta(p->quadrature, s->sum);
     s->least_phi = e3tp_grid_least_phi(s->sum);
-    s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
-    s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
+    s->n_theta =
+        p->grid_theta ? p->grid_theta : e3tp_grid_oversampled(s->least_theta, p->oversample);
+    s->n_phi = p->grid_phi ? p->grid_phi
+                           : (e3tp_grid_oversampled(s->least_phi, p->oversample) + 3) / 4 * 4;
     e3tp_grid_fold(s);
     if (p->allow_aliasing || e3tp_grid_is_exact(s))
         return true;

@@ -386,6 +386,9 @@ static void choose_layout(e3tp_problem *p, int k, e3tp_layout callers)
 static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                          e3tp_message *why)
 {
+    if (s->grid_theta && s->oversample > 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "oversample: %g, expected 1 with a grid of %d x %d",
+                         s->oversample, s->grid_theta, s->grid_phi);
     E3TP_TRY((e3tp_op_is_signal(s->op) ? make_signals : make_product)(p, s, a, why));
     for (int k = 0; k < 3; k++)
         choose_layout(p, k, s->layout[k]);
@@ -409,6 +412,7 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3
     p->sign = e3tp_op_is_signal(s->op) ? E3TP_SIGN_E3NN : s->sign;
     p->grid_theta = s->grid_theta;
     p->grid_phi = s->grid_phi;
+    p->oversample = s->oversample;
     p->quadrature = s->quadrature;
     p->allow_aliasing = s->allow_aliasing;
     p->batch_hint = s->batch_hint;

@@ -72,7 +72,8 @@ typedef struct e3tp_problem {
     size_t rank;         /* signals: R, terms of the sum; else 1 */
     int spin;            /* matrix: h */
     int power;           /* gaunt_power: N; weights are [N][n3][C], not factors */
-    int grid_theta, grid_phi; /* 0: smallest exact */
+    int grid_theta, grid_phi; /* 0: smallest exact, times oversample */
+    double oversample;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
     size_t batch_hint; /* 0: none */
@@ -103,6 +104,7 @@ typedef struct e3tp_spec {
     int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int power; /* gaunt_power: N */
     int grid_theta, grid_phi;
+    double oversample;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
     size_t batch_hint;

@@ -33,6 +33,7 @@ typedef struct product {
     e3tp_sign sign;
     int n_theta, n_phi, aliased; /* 0: the smallest exact samples */
     e3tp_quadrature quadrature;
+    double oversample; /* 0: the default */
 } product;
 
 static double draw(void)
@@ -280,6 +281,8 @@ static e3tp_status create(const product *p, e3tp_method method, e3tp_plan **plan
     e3tp_desc_set_method(d, method);
     e3tp_desc_set_threads(d, 1);
     e3tp_desc_set_grid(d, p->n_theta, p->n_phi, p->quadrature, p->aliased);
+    if (p->oversample != 0)
+        e3tp_desc_set_oversample(d, p->oversample);
     const e3tp_status s = e3tp_plan_create(plan, d);
     snprintf(text, cap, "%s", e3tp_desc_message(d));
     e3tp_desc_destroy(d);
@@ -506,6 +509,28 @@ START_TEST(aliased_blocks)
 }
 END_TEST
 
+/* More samples than exact ones take; not with a grid of the caller's. */
+START_TEST(oversampled)
+{
+    static const char *const sizes[] = {"8 x 16 samples", "14 x 16 samples"};
+    product p = make_product(0);
+    char text[4096];
+    e3tp_plan *plan;
+    p.quadrature = (e3tp_quadrature)_i;
+    p.kind = E3TP_WEIGHTS_SHARED;
+    p.weights = count_weights(&p);
+    p.oversample = 1.5;
+    check(&p, E3TP_METHOD_GRID);
+    ck_assert_int_eq(create(&p, E3TP_METHOD_GRID, &plan, text, sizeof text), E3TP_OK);
+    e3tp_plan_describe(plan, text, sizeof text);
+    ck_assert_msg(strstr(text, sizes[_i]) != NULL, "%s", text);
+    e3tp_plan_destroy(plan);
+    p.n_theta = p.n_phi = 20;
+    ck_assert_int_eq(create(&p, E3TP_METHOD_AUTO, &plan, text, sizeof text), E3TP_E_INVALID);
+    ck_assert_msg(strstr(text, "oversample: 1.5") != NULL, "%s", text);
+}
+END_TEST
+
 /* No rows, no channels. */
 START_TEST(nothing)
 {
@@ -535,6 +560,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, definition, 0, CASES);
     tcase_add_loop_test(tests, samples, 0, 7);
     tcase_add_loop_test(tests, aliased_blocks, 0, 4);
+    tcase_add_loop_test(tests, oversampled, 0, 2);
     tcase_add_test(tests, modes);
     tcase_add_test(tests, nothing);
     return run_tests(tests, "grid products", CK_FORK);

@@ -134,6 +134,15 @@ class GauntPower(unittest.TestCase):
         np.testing.assert_allclose(z[1, 2], p(x[1, 0], w[2]), atol=1e-13)
         self.assertEqual(p(rng.standard_normal((0, 8)), w[0]).shape, (0, 8))
 
+    def test_oversample(self):
+        least, more = (e3tp.GauntPower(2, 3, 3, dtype=np.float64, oversample=f) for f in (1, 1.5))
+        x = rng.standard_normal((3, 9))
+        for p, size in ((least, "5 x 12"), (more, "8 x 16")):
+            self.assertIn(f"grid: {size} samples", p.describe())
+            np.testing.assert_allclose(p(x), least(x), atol=1e-12)
+        for options in ({"oversample": 0}, {"oversample": 1.5, "grid": (9, 20)}):
+            self.assertRaisesRegex(ValueError, "oversample", e3tp.GauntPower, 2, 3, 3, **options)
+
     def test_refusals(self):
         for bad in (0, 5, 2.5):
             with self.assertRaises((TypeError, ValueError)):

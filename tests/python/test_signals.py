@@ -364,6 +364,23 @@ class Grids(unittest.TestCase):
             with self.assertRaises(ValueError):
                 e3tp.grid_size(lmax, out, rule)
 
+    def test_oversample(self):
+        for kind in ("gaunt", "bracket", "complete", "vector"):
+            least, more, most = (
+                e3tp.SignalProduct(kind, 2, 3, 4, method="grid", dtype=np.float64, oversample=f) for f in (1, 1.3, 8)
+            )
+            given = operands(least)
+            for p, rings, columns in ((least, 5, 12), (more, 7, 16), (most, 40, 80)):
+                if kind != "bracket":  # that has a degree less
+                    self.assertIn(f"grid: {rings} x {columns} samples", p.describe())
+                np.testing.assert_allclose(p(*given), least(*given), atol=1e-13)
+        self.assertNotEqual(e3tp.SignalProduct("gaunt", 2, 2, 2, oversample=2).method, "gaunt")
+        with self.assertRaisesRegex(e3tp.Unsupported, "grid"):
+            e3tp.SignalProduct("gaunt", 2, 2, 2, method="gaunt", oversample=2)
+        for options in ({"oversample": 0.9}, {"oversample": 8.1}, {"oversample": 1.1, "grid": (20, 20)}):
+            with self.assertRaisesRegex(ValueError, "oversample"):
+                e3tp.SignalProduct("gaunt", 2, 2, 2, **options)
+
     def test_aliasing(self):
         # It computes what it computes: a bilinear map, but another one, with gradients of its own.
         p = self.made(grid=(4, 8), allow_aliasing=True)
