@@ -701,6 +701,52 @@ class Kinds(unittest.TestCase):
                 self.assertEqual(p(*operands(p), *factors(p)).shape, (5, 0))
 
 
+class Uncoupled(unittest.TestCase):
+    """Degrees without a path take no part: whatever stands there, nothing else sees it."""
+
+    LISTS = (([0, 4], [1, 4], [0, 7, 8]), ([2, 8], [1, 12], [1, 2, 3, 24]), ([1], [1], [3]))
+
+    def spoiled(self, a, irreps, used, value):
+        """A copy of a with a value at the irreps that are not used; None where all are."""
+        a, found = a.copy(), False
+        for (mul, ir), s, has_path in zip(irreps, irreps.slices(), used):
+            if not has_path:
+                a[..., s], found = value, True
+        return a if found else None
+
+    def test_methods(self):
+        served = [("gaunt", method) for method in METHODS] + SERVED
+        for (name, method), lists, dtype in itertools.product(served, self.LISTS, (np.float64, np.float32)):
+            with self.subTest(name=name, method=method, lists=lists), made(
+                name, *lists, channels=2, method=method, dtype=dtype
+            ) as p:
+                irreps = p.irreps_in1, p.irreps_in2, p.irreps_out
+                used = [p.kappa.any(axis=tuple({0, 1, 2} - {k})) for k in range(3)]
+                given = [rng.standard_normal((5, i.dim)).astype(dtype) for i in irreps]
+                want = p(*given[:2]), *p.backward(*given)
+                for k, value in itertools.product(range(3), (np.nan, np.inf, 1e30)):
+                    bad = self.spoiled(given[k], irreps[k], used[k], value)
+                    if bad is not None:
+                        args = [bad if n == k else a for n, a in enumerate(given)]
+                        for got, a in zip((p(*args[:2]), *p.backward(*args)), want):
+                            np.testing.assert_array_equal(got, a)
+                for a, k in zip(want, (2, 0, 1)):
+                    for s, has_path in zip(irreps[k].slices(), used[k]):
+                        self.assertTrue(has_path or not a[..., s].any())
+
+    def test_products_of_irreps(self):
+        paths = [(0, 0, 0, "uvu", True), (2, 2, 2, "uvu", True)]
+        for method in e3tp.methods("tensor_product"):
+            tp = e3tp.TensorProduct("2x1o+2x3o+2x0e", "1x1o+1x2e+1x0e", "2x2e+2x0e+2x0e", paths, method=method)
+            irreps = tp.irreps_in1, tp.irreps_in2, tp.irreps_out
+            x, y, gz = given = [rng.standard_normal((5, i.dim)).astype(np.float32) for i in irreps]
+            w = rng.standard_normal(tp.weight_numel).astype(np.float32)
+            bad = [self.spoiled(a, i, (1, 0, 1), np.nan) for a, i in zip(given, irreps)]
+            np.testing.assert_array_equal(tp(*bad[:2], w), tp(x, y, w))
+            for got, want in zip(tp.backward(*bad[:2], w, bad[2]), tp.backward(x, y, w, gz)):
+                np.testing.assert_array_equal(got, want)
+
+
 class Refusals(unittest.TestCase):
     def test_kinds(self):
         served = dict.fromkeys(("bracket", "complete", "vector"), {"cg", "grid"}) | {"matrix": {"cg", "matrix"}}
