@@ -128,7 +128,7 @@ void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *m
     for (int i = 0; i < s->rings; i++)
         n->ring_weight[i] *= s->apart || 2 * i + 1 == s->n_theta ? 1 : 2;
     for (int j = 0; j < s->points; j++) {
-        const int turn = 2 * j + !s->from_zero;
+        const int turn = e3tp_grid_azimuth(s, j);
         n->phi[j] = turn * pi / s->n_phi;
         n->point_weight[j] = 2 * pi / s->n_phi * images_of(s, turn);
     }

@@ -57,6 +57,12 @@ static inline int e3tp_grid_azimuths(const e3tp_grid_shape *s)
     return s->quadrature == E3TP_LEBEDEV ? s->rings : s->points;
 }
 
+/* Azimuth of folded sample j in units of pi / n_phi; not of Lebedev's. */
+static inline int e3tp_grid_azimuth(const e3tp_grid_shape *s, int j)
+{
+    return 2 * j + !s->from_zero;
+}
+
 /* rings, points and quarter of a shape that is set otherwise. */
 void e3tp_grid_fold(e3tp_grid_shape *s);
 

@@ -330,19 +330,7 @@ static void execute(const product *p, const arrays *s, const e3tp_plan *plan, vo
     ck_assert_int_eq(e3tp_backward(plan, &b), E3TP_OK);
 }
 
-static bool has_odd(const product *p)
-{
-    bool odd = false;
-    for (size_t i = 0; i < p->npaths; i++) {
-        int sum = 0;
-        for (int k = 0; k < 3; k++)
-            sum += p->blocks[k][p->paths[i].in[k]].l;
-        odd = odd || sum % 2;
-    }
-    return odd;
-}
-
-/* Relative to the largest sum of terms; slopes of high degree magnify rounding. */
+/* Relative to the largest sum of terms. */
 static void compare(const product *p, const arrays *s, int a, const void *m, const char *name)
 {
     const double eps = p->dtype == E3TP_F64 ? 2.3e-16 : 1.2e-7;
@@ -356,7 +344,7 @@ static void compare(const product *p, const arrays *s, int a, const void *m, con
                 p->dtype == E3TP_F64 ? ((const double *)m)[j] : (double)((const float *)m)[j];
             worst = fmax(worst, fabs(got - s->a[a][row * s->width[a] + i]));
         }
-    ck_assert_msg(worst <= (has_odd(p) ? 16 : 8) * eps * largest,
+    ck_assert_msg(worst <= 8 * eps * largest,
                   "%s: array %d is wrong by %g of %g", name, a, worst, largest);
 }
 

@@ -682,6 +682,23 @@ class Kinds(unittest.TestCase):
                 want = product(p, x, y)
                 np.testing.assert_allclose(p(x, y), want, atol=1e-11 * np.abs(want).max())
 
+    def test_rounding(self):
+        # docs/numerics.md: 8 eps of the largest sum of terms of a row, where slopes and degrees are largest too.
+        for name in ("gaunt", "bracket", "complete", "cross", "dot"):
+            lists = ([12], [12], [0, 12, 24]) if name == "gaunt" else ([12], [11, 12], [1, 22, 23])
+            with made(name, *lists, method="grid") as p:
+                x, y = operands(p, 20)
+                bx, by = blocks(x, p.irreps_in1), blocks(y, p.irreps_in2)
+                most = np.zeros(len(x))
+                for k, (_, ir3) in enumerate(p.irreps_out):
+                    terms = 0
+                    for i, j in zip(*np.nonzero(p.kappa[:, :, k])):
+                        w = p.kappa[i, j, k] * e3tp.wigner_3j(p.irreps_in1[i].ir.l, p.irreps_in2[j].ir.l, ir3.l)
+                        terms += np.einsum("zui,zuj,ijk->zuk", abs(bx[i]), abs(by[j]), abs(w)).reshape(len(x), -1)
+                    most = np.maximum(most, np.max(terms, axis=-1))
+                error = abs(p(x, y) - product(p, x, y)).max(axis=1)
+                self.assertLess((error / most).max(), 8 * np.finfo(np.float64).eps, name)
+
     def test_zero(self):
         # Products that no coupling reaches are legal, and described.
         zeros = [e3tp.SignalProduct("gaunt", [3], [3], [3])]
