@@ -299,8 +299,10 @@ E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* defau
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
 /* Samples for `grid`: rows and columns, 0 0 = the smallest exact of whole fours of columns. A
    smaller grid is refused by `grid` and by AUTO (UNSUPPORTED) unless aliasing is allowed, any other
-   than the default by `gaunt`; the other methods have none. Of a smaller one
-   e3tp_plan_describe says which blocks of z are not exact; all others are, to rounding. */
+   than the default by `gaunt`; the other methods have none. Where it is allowed AUTO takes another
+   method if there is one, as that gives the product itself, and a grid that aliases only where
+   `grid` alone serves (GAUNT_POWER). Of a smaller grid e3tp_plan_describe says which blocks of z
+   are not exact; all others are, to rounding. */
 E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                         int allow_aliasing);
 /* The grid that `grid` takes where none is set: the smallest exact one times this factor in each

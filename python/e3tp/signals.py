@@ -66,7 +66,8 @@ class SignalProduct(Plan):
     common_output  of these products: c (n_out, C), the same for all, which are added before the result is made
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the
                fewest of whole fours of columns
-    allow_aliasing  True: a smaller grid computes what it computes; describe() lists the irreps that are not exact
+    allow_aliasing  True: a smaller grid computes what it computes; describe() lists the irreps that are not exact.
+               Where other methods serve too, "auto" takes one of these, which are exact: ask for "grid"
     oversample  1 to 8: without a grid, the smallest exact one times this in each direction, rounded up
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which

@@ -77,6 +77,22 @@ class Aliases(unittest.TestCase):
                     off += self.compare(p, p(*given), exact(*given))
             self.assertEqual(off > 0, n > 1)
 
+    def test_method(self):
+        # AUTO takes a grid that aliases only where there is nothing else.
+        for n, lists in itertools.product((2, 3), ((2, 2), ([1, 2], [0, 3]))):
+            options = {"power": n, "grid": (2, 4), "allow_aliasing": True, "dtype": np.float64}
+            p, named = (e3tp.GauntPower(*lists, method=method, **options) for method in ("auto", "grid"))
+            x = rng.standard_normal((3, p.irreps_in.dim))
+            np.testing.assert_array_equal(p(x), named(x))
+            self.assertEqual((p.method, listed(p)), ("grid", listed(named)))
+            self.assertRaisesRegex(e3tp.Unsupported, "at least", e3tp.GauntPower, *lists, n, grid=(2, 4))
+        for kind in ("gaunt", "bracket", "complete", "vector"):
+            p = e3tp.SignalProduct(kind, 2, 2, 2, grid=(2, 4), allow_aliasing=True)
+            self.assertNotEqual(p.method, "grid")
+            self.assertIn("grid: would alias", p.describe())
+            with self.assertRaisesRegex(e3tp.Unsupported, "at least"):
+                e3tp.SignalProduct(kind, 2, 2, 2, grid=(2, 4))
+
     def test_grid_needed(self):
         p = e3tp.SignalProduct("gaunt", 2, 2, 2, method="grid", grid=(3, 6), allow_aliasing=True)
         self.assertEqual(listed(p), (["2e"], (4, 7)))
