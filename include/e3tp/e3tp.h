@@ -281,7 +281,8 @@ E3TP_API e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin);
      z[l] = sum over n = 1..N of w[n][l] [F^n]_l   weights, a row is [N][n3][C]
 
    the symmetric contraction of MACE (arXiv 2206.07697) with weights per power, degree and channel
-   in place of weights per path. A plan has no paths. y, ggy in buffers are not looked at. */
+   in place of weights per path. A plan has no paths; where no degrees of x make one of z, z is
+   zero, and e3tp_plan_describe says so. y, ggy in buffers are not looked at. */
 E3TP_API e3tp_status e3tp_desc_set_power(e3tp_desc *d, int power);
 
 /* Both. */

@@ -116,8 +116,8 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *spec, const
                                 e3tp_message *why);
 void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 
-/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, whether its
-   degrees reach it. */
+/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, of which there is
+   no path, whether z would be the same without it: for some x it is not. */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
 
 /* Channel of operand k that channel u of the product takes. */
