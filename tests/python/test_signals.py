@@ -2,6 +2,7 @@
 """SignalProduct: every method against the definition and functions on the sphere; weights, layouts, refusals."""
 
 import itertools
+import math
 import threading
 import unittest
 
@@ -716,6 +717,65 @@ class Kinds(unittest.TestCase):
             with made(name, 1, 2, 2, **options) as p, made(name, 1, 2, 2) as one:
                 np.testing.assert_array_equal(p.kappa, one.kappa)
                 self.assertEqual(p(*operands(p), *factors(p)).shape, (5, 0))
+
+
+class PriceOfFreedom(unittest.TestCase):
+    """Strengths by their closed forms, and the scale of other codes' products relative to ours (arXiv 2506.13523)."""
+
+    TRIPLES = [l for l in itertools.product(range(6), repeat=3) if abs(l[0] - l[1]) <= l[2] <= l[0] + l[1]]
+
+    @staticmethod
+    def closed(l, even):
+        """The strength by factorials; J = l1 + l2 + l3."""
+        f, J = math.factorial, sum(l)
+        sizes = math.prod(2 * k + 1 for k in l) / (4 * math.pi)
+        root = math.sqrt(sizes * math.prod(f(J - 2 * k) for k in l) / f(J + 1))
+        if even:
+            return root * f(J // 2) / math.prod(f(J // 2 - k) for k in l)
+        return root * 2 * f((J + 1) // 2) / math.prod(f((J - 1) // 2 - k) for k in l)
+
+    def test_strengths(self):
+        for l in self.TRIPLES:
+            even = sum(l) % 2 == 0
+            strengths = e3tp.gaunt_strength(*l), e3tp.bracket_strength(*l)
+            self.assertAlmostEqual(strengths[not even], self.closed(l, even), places=13)
+            self.assertEqual(strengths[even], 0)
+
+    def test_clebsch_gordan(self):
+        """Each path its own irrep of z, irrep_normalization "norm"."""
+        tp = e3tp.FullTensorProduct("0e+1o+2e", "0e+1o+2e+3o", irrep_normalization="norm")
+        for i in tp.instructions:
+            d1, d2 = tp.irreps_in1[i.i_in1].ir.dim, tp.irreps_in2[i.i_in2].ir.dim
+            self.assertAlmostEqual(i.path_weight, math.sqrt(d1 * d2), places=14)
+
+    def test_gaunt_by_path_weights(self):
+        """The Gaunt authors' product: e3nn's with path weights that are squares of strengths."""
+        p = e3tp.SignalProduct("gaunt", 2, 2, 3, dtype=np.float64)
+        paths = [(*map(int, at), "uuu", False, p.kappa[tuple(at)] ** 2) for at in np.argwhere(p.kappa)]
+        plain = {"irrep_normalization": "none", "path_normalization": "none", "dtype": np.float64}
+        tp = e3tp.TensorProduct(p.irreps_in1, p.irreps_in2, p.irreps_out, paths, **plain)
+        x, y = operands(p)
+        np.testing.assert_allclose(tp(x, y), p(x, y), atol=1e-13)
+
+    def test_grids(self):
+        """sqrt(4 pi) at each of three transforms and a mean between: sqrt(4 pi) times the Gaunt product."""
+        p = e3tp.SignalProduct("gaunt", 2, 3, 4, dtype=np.float64)
+        x, y = operands(p)
+        options = {"quadrature": "gauss-legendre", "normalization": "integral", "dtype": np.float64}
+        r = math.sqrt(4 * math.pi)
+        fx, fy = (r * e3tp.ToS2Grid(l, (6, 10), **options)(a) for l, a in ((2, x), (3, y)))
+        z = r / (4 * math.pi) * e3tp.FromS2Grid((6, 10), 4, **options)(fx * fy)
+        np.testing.assert_allclose(z, r * p(x, y), atol=1e-12)
+
+    def test_means_of_norm_harmonics(self):
+        """Harmonics of norm 1 and means over points: g sqrt(4 pi) / sqrt((2 l1 + 1) (2 l2 + 1) (2 l3 + 1))."""
+        points, weights = e3tp.sphere_grid(8, 16)
+        Y = [e3tp.spherical_harmonics(l, points, True, normalization="norm") for l in range(6)]
+        for l in self.TRIPLES:
+            mean = np.einsum("ab,abi,abj,abk->ijk", weights, *(Y[k] for k in l))
+            scale = math.sqrt(4 * math.pi / math.prod(2 * k + 1 for k in l))
+            want = e3tp.gaunt_strength(*l) * scale * e3tp.wigner_3j(*l)
+            np.testing.assert_allclose(mean, want, atol=1e-14)
 
 
 class Uncoupled(unittest.TestCase):
