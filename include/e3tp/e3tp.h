@@ -282,7 +282,8 @@ E3TP_API e3tp_status e3tp_desc_set_spin(e3tp_desc *d, int spin);
      z[l] = sum over n = 1..N of w[n][l] [F^n]_l   weights, a row is [N][n3][C]
 
    the symmetric contraction of MACE (arXiv 2206.07697) with weights per power, degree and channel
-   in place of weights per path. A plan has no paths. y, ggy in buffers are not looked at. */
+   in place of weights per path. A plan has no paths; where no degrees of x make one of z, z is
+   zero, and e3tp_plan_describe says so. y, ggy in buffers are not looked at. */
 E3TP_API e3tp_status e3tp_desc_set_power(e3tp_desc *d, int power);
 
 /* Both. */
@@ -300,9 +301,20 @@ E3TP_API e3tp_status e3tp_desc_set_isa(e3tp_desc *d, e3tp_isa isa);     /* defau
 E3TP_API e3tp_status e3tp_desc_set_effort(e3tp_desc *d, e3tp_effort e); /* default ESTIMATE */
 /* Samples for `grid`: rows and columns, 0 0 = the smallest exact of whole fours of columns. A
    smaller grid is refused by `grid` and by AUTO (UNSUPPORTED) unless aliasing is allowed, any other
-   than the default by `gaunt`; the other methods have none. */
+   than the default by `gaunt`; the other methods have none. Where it is allowed AUTO takes another
+   method if there is one, as that gives the product itself, and a grid that aliases only where
+   `grid` alone serves (GAUNT_POWER). Of a smaller grid e3tp_plan_describe says which blocks of z
+   are not exact; all others are, to rounding. */
 E3TP_API e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadrature q,
                                         int allow_aliasing);
+/* The grid that `grid` takes where none is set: the smallest exact one times this factor in each
+   direction, rounded up (columns to whole fours); 1..E3TP_OVERSAMPLE_MOST, default 1. The product
+   is the same; its samples are closer to one another, for what is done between products. As with a
+   grid that is set, `gaunt` refuses a factor above 1 (UNSUPPORTED), and the other methods have no
+   grid. INVALID: a factor outside the range; of a plan, one above 1 together with a grid of
+   set_grid. */
+#define E3TP_OVERSAMPLE_MOST 8
+E3TP_API e3tp_status e3tp_desc_set_oversample(e3tp_desc *d, double factor);
 /* The smallest grid on which a product of n functions on the sphere, of degrees 0..lmax[i], is
    exact to degree lmax_out: *n_theta rings of *n_phi samples. The degrees that can meet count, each
    at most the sum of the others. They sum to S: S + 1 samples, and floor(S/2) + 1 rings of

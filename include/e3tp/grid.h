@@ -67,6 +67,10 @@ typedef struct e3tp_s2grid_desc {
     e3tp_alloc_fn alloc; /* NULL: the C library's; release is used only with alloc */
     e3tp_free_fn release;
     void *alloc_ctx;
+    /* Of sizes 0 0: they, and of Lebedev's rules the degree, times this, rounded up;
+       1..E3TP_OVERSAMPLE_MOST, with a given grid 1. It lowers the error of equivariance of a
+       nonlinearity between the maps. */
+    double oversample;
 } e3tp_s2grid_desc;
 
 /* One channel, the smallest grid of Gauss-Legendre from phi = 0, COMPONENT, K = L, MUL_IR, float32,
@@ -94,6 +98,7 @@ static inline e3tp_s2grid_desc e3tp_s2grid_desc_init(const int *l, size_t n)
     d.alloc = NULL;
     d.release = NULL;
     d.alloc_ctx = NULL;
+    d.oversample = 1;
     return d;
 }
 

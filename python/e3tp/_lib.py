@@ -205,6 +205,7 @@ _PROTOTYPES = (
     ("e3tp_desc_set_field_types", c_int, (c_void_p, c_int, c_uint)),
     ("e3tp_desc_set_power", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_grid", c_int, (c_void_p, c_int, c_int, c_int, c_int)),
+    ("e3tp_desc_set_oversample", c_int, (c_void_p, c_double)),
     ("e3tp_desc_set_dtype", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weights", c_int, (c_void_p, c_int)),
     ("e3tp_desc_set_weight_shape", c_int, (c_void_p, c_int)),

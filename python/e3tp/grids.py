@@ -2,6 +2,7 @@
 """Functions on the sphere: coefficients in real harmonics to samples on a grid, and back."""
 
 import ctypes
+import math
 
 import numpy as np
 
@@ -17,6 +18,7 @@ QUADRATURES = {"gauss-legendre": 0, "equiangular": 1}
 _RULES = {**QUADRATURES, "lebedev": 2}
 _MOST = 2048  # E3TP_S2GRID_MOST
 _LMAX = 24  # E3TP_S2GRID_LMAX
+_OVERSAMPLE_MOST = 8  # E3TP_OVERSAMPLE_MOST
 
 
 class _Desc(ctypes.Structure):
@@ -40,7 +42,9 @@ class _Desc(ctypes.Structure):
         ("isa", ctypes.c_int),
         ("batch_hint", ctypes.c_size_t),
         ("threads", ctypes.c_int),
-    ] + [(name, ctypes.c_void_p) for name in ("parallel_for", "parallel_ctx", "alloc", "release", "alloc_ctx")]
+        *((name, ctypes.c_void_p) for name in ("parallel_for", "parallel_ctx", "alloc", "release", "alloc_ctx")),
+        ("oversample", ctypes.c_double),
+    ]
 
 
 def sphere_grid(n_theta, n_phi, quadrature="gauss-legendre", half_offset=False, out=None):
@@ -120,10 +124,25 @@ def grid_error_pointwise(function, lmax, grid, lmax_out=None, quadrature="gauss-
     )[0]
 
 
-def _resolution(lmax, res, quadrature, allow_aliasing):
+def _oversampled(n, factor):
+    """n times a factor, rounded up, but what is a rounding above a whole number down: e3tp_grid_oversampled."""
+    return math.ceil(n * factor - 1e-9)
+
+
+def _resolution(lmax, res, quadrature, allow_aliasing, oversample):
     """lmax, res_beta and res_alpha, what is None completed as e3nn does it; for Gauss-Legendre half the rings do."""
+    if not 1 <= oversample <= _OVERSAMPLE_MOST:
+        raise ValueError(f"oversample: {oversample!r}, expected 1..{_OVERSAMPLE_MOST}")
+    if oversample != 1 and (lmax is None or res is not None):
+        raise ValueError(f"oversample: {oversample!r}, expected 1 where res is given, or lmax is not")
     if quadrature == "lebedev":
-        return _points(lmax, res, allow_aliasing)
+        return _points(lmax, res, allow_aliasing, oversample)
+    lmax, beta, alpha = _rings(lmax, res, quadrature, allow_aliasing)
+    return lmax, _oversampled(beta, oversample), _oversampled(alpha, oversample)
+
+
+def _rings(lmax, res, quadrature, allow_aliasing):
+    """The same of rings, without oversampling."""
     given = (res, None) if res is None or not np.iterable(res) else tuple(res)
     if len(given) != 2:
         raise ValueError(f"res: {res!r}, expected an integer or (res_beta, res_alpha)")
@@ -145,15 +164,16 @@ def _resolution(lmax, res, quadrature, allow_aliasing):
     return lmax, beta, alpha
 
 
-def _points(lmax, res, allow_aliasing):
+def _points(lmax, res, allow_aliasing, oversample):
     """The same of Lebedev's rules: lmax, their number of points, and 1."""
     n, one = (res, 1) if res is None or not np.iterable(res) else tuple(res)
     counts = [lib.e3tp_lebedev_count(2 * l) for l in range(_LMAX + 1)]  # that go there and back; 0: none does
     if n is None and lmax is None:
         raise ValueError("lmax, res: None, expected one of them")
-    if n is None and not counts[lmax]:
-        raise ValueError(f"lmax: {lmax}, Lebedev's rules serve 0..{counts.index(0) - 1}")
-    n = counts[lmax] if n is None else integer("res", n, 1, _MOST)
+    least = 0 if n is not None else lib.e3tp_lebedev_count(_oversampled(2 * lmax, oversample))
+    if n is None and not least:
+        raise ValueError(f"lmax: {lmax}, Lebedev's rules serve 0..{counts.index(0) - 1}, fewer with oversample")
+    n = least if n is None else integer("res", n, 1, _MOST)
     highest = max((l for l, least in enumerate(counts) if 0 < least <= n), default=0)
     lmax = highest if lmax is None else lmax
     if lmax > highest and not allow_aliasing:
@@ -197,12 +217,13 @@ class _Map(Described):
         quadrature="equiangular",
         half_offset=False,
         allow_aliasing=False,
+        oversample=1.0,
         isa="auto",
         threads=0,
     ):
         top, degrees = _degrees(lmax)
         rule = choice("quadrature", quadrature, _RULES)
-        self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature, allow_aliasing)
+        self.lmax, self.res_beta, self.res_alpha = _resolution(top, res, quadrature, allow_aliasing, oversample)
         if self.lmax > _LMAX:
             raise ValueError(f"lmax: None, expected one of 0..{_LMAX}: the grid would serve {self.lmax}")
         degrees = list(range(self.lmax + 1)) if degrees is None else degrees
@@ -230,6 +251,7 @@ class _Map(Described):
             dtype=int(self.dtype == np.float64),
             isa=_lib.isa_number(isa),
             threads=_lib.num_threads(threads),
+            oversample=1.0,
         )
         points, self.weights = sphere_grid(self.res_beta, self.res_alpha, quadrature, half_offset)
         self.grid = points.astype(self.dtype)
@@ -282,6 +304,8 @@ class ToS2Grid(_Map):
                    in number two thirds of Gauss-Legendre's: res_beta is their number, res_alpha 1, lmax to 23
     half_offset    azimuths begin half a step from z, not at z
     allow_aliasing True: fewer rings than lmax takes to come back from are not refused
+    oversample     1 to 8: with res None, rings and samples times this (Lebedev: the degree of the rule), rounded up,
+                   which lowers the error of equivariance of a nonlinearity; see also grid_size_pointwise
     dtype, isa, threads   as in TensorProduct
 
     Attributes: lmax, res_beta, res_alpha, irreps, grid (res_beta, res_alpha, 3) the points, weights (res_beta,

@@ -66,6 +66,9 @@ class SignalProduct(Plan):
     common_output  of these products: c (n_out, C), the same for all, which are added before the result is made
     grid       samples of the method "grid", (n_theta, n_phi), refused unless exact or allow_aliasing; None: the
                fewest of whole fours of columns
+    allow_aliasing  True: a smaller grid computes what it computes; describe() lists the irreps that are not exact.
+               Where other methods serve too, "auto" takes one of these, which are exact: ask for "grid"
+    oversample  1 to 8: without a grid, the smallest exact one times this in each direction, rounded up
     quadrature "gauss-legendre" | "equiangular": the rings of that grid
     spin       h of "matrix": matrices of 2h+1 rows; None: the least that holds all degrees; "full": the least for which
                no coupling is zero by accident (describe() lists those that are)
@@ -101,6 +104,7 @@ class SignalProduct(Plan):
         y_channels=None,
         common_output=False,
         y_zonal=False,
+        oversample=1.0,
     ):
         operation = _operation(kind, spin, product)
         bits = _types(types, kind)
@@ -124,6 +128,7 @@ class SignalProduct(Plan):
                 desc.set("field_types", which, kept)
             rule = choice("quadrature", quadrature, QUADRATURES)
             desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
+            desc.set("oversample", float(oversample))
             self._freeze(desc, dtype, layout, method, isa, threads, weights == "shared")
         self._introspect()
         self._letters = "xyabc" if weights else "xy"
@@ -260,7 +265,7 @@ class GauntPower(Plan):
     channels   C; the irreps are Cx0e+Cx1o+...
     weights    None; "shared": w (N, n_out, C), n_out irreps in z; "row": the same behind batch axes
     layout     a name, or two, of x and z
-    grid, allow_aliasing, quadrature, method, dtype, isa, threads   as in SignalProduct
+    grid, allow_aliasing, oversample, quadrature, method, dtype, isa, threads   as in SignalProduct
 
     Attributes: irreps_in, irreps_out, power, weight_numel, method, isa, dtype.
     """
@@ -282,6 +287,7 @@ class GauntPower(Plan):
         grid=None,
         allow_aliasing=False,
         quadrature="gauss-legendre",
+        oversample=1.0,
     ):
         self.weights, self.power = weights, integer("power", power, 1, 4)
         self.channels = integer("channels", channels, 0, 2**32 - 1)
@@ -296,6 +302,7 @@ class GauntPower(Plan):
             desc.set("weights", choice("weights", weights, WEIGHTS))
             rule = choice("quadrature", quadrature, QUADRATURES)
             desc.set("grid", *_grid(grid), rule, bool(allow_aliasing))
+            desc.set("oversample", float(oversample))
             self._freeze(desc, dtype, (names[0], "mul_ir", names[1]), method, isa, threads, weights == "shared")
         with self._handle as plan:
             self.irreps_in, self.irreps_out = (irreps_from(lib.e3tp_plan_irreps, plan, which) for which in (0, 2))

@@ -60,6 +60,7 @@ e3tp_status e3tp_desc_create(e3tp_desc **out, e3tp_op op)
     for (int k = 0; k < 3; k++)
         d->spec.types[k] = E3TP_FIELD_TYPES;
     d->spec.power = 2;
+    d->spec.oversample = 1;
     *out = d;
     return E3TP_OK;
 }
@@ -314,6 +315,14 @@ e3tp_status e3tp_desc_set_grid(e3tp_desc *d, int n_theta, int n_phi, e3tp_quadra
     d->spec.grid_phi = n_phi;
     d->spec.quadrature = q;
     d->spec.allow_aliasing = allow_aliasing != 0;
+    return E3TP_OK;
+}
+
+e3tp_status e3tp_desc_set_oversample(e3tp_desc *d, double factor)
+{
+    CHECK(d, factor >= 1 && factor <= E3TP_OVERSAMPLE_MOST, "oversample: %g, expected 1..%d",
+          factor, E3TP_OVERSAMPLE_MOST);
+    d->spec.oversample = factor;
     return E3TP_OK;
 }
 

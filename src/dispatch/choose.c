@@ -28,14 +28,30 @@ static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method,
         k->backend = b;
         k->why.text[0] = '\0';
         k->applicable = serves(b, p, &k->why);
-        if (k->applicable && method == E3TP_METHOD_AUTO && b->is_exact && !b->is_exact(p)) {
-            k->applicable = false;
-            e3tp_fail(&k->why, E3TP_E_UNSUPPORTED,
-                      "%s: would alias, and is taken only when asked for by name", b->name);
-        }
         k->seconds = k->applicable ? (double)p->rank * (b->cost(p, tier, E3TP_FORWARD) +
                                                         b->cost(p, tier, E3TP_BACKWARD))
                                    : 0;
+    }
+}
+
+static bool is_exact(const e3tp_candidate *k, const e3tp_problem *p)
+{
+    return k->applicable && (!k->backend->is_exact || k->backend->is_exact(p));
+}
+
+/* Where some method gives the product itself, those that do not are no choice of AUTO. */
+static void leave_out_inexact(e3tp_choice *c, const e3tp_problem *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->n; i++)
+        any = any || is_exact(&c->candidate[i], p);
+    for (size_t i = 0; any && i < c->n; i++) {
+        e3tp_candidate *k = &c->candidate[i];
+        if (!k->applicable || is_exact(k, p))
+            continue;
+        k->applicable = false;
+        e3tp_fail(&k->why, E3TP_E_UNSUPPORTED,
+                  "%s: would alias, and is taken only when asked for by name", k->backend->name);
     }
 }
 
@@ -153,6 +169,8 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
                         e3tp_message *why)
 {
     enter_all(c, p, method, tier);
+    if (method == E3TP_METHOD_AUTO)
+        leave_out_inexact(c, p);
     c->chosen = c->n;
     size_t served = 0;
     for (size_t i = 0; i < c->n; i++) {

@@ -10,7 +10,8 @@ static bool applicable(const e3tp_problem *p, e3tp_message *why)
 {
     if (p->zonal)
         return e3tp_refuse_zonal("gaunt", why);
-    if (p->grid_theta || p->grid_phi || p->quadrature != E3TP_GAUSS_LEGENDRE || p->allow_aliasing) {
+    if (p->grid_theta || p->grid_phi || p->oversample > 1 || p->quadrature != E3TP_GAUSS_LEGENDRE ||
+        p->allow_aliasing) {
         e3tp_fail(why, E3TP_E_UNSUPPORTED,
                   "gaunt: a grid was set, and this method has none, its Fourier series are exact");
         return false;

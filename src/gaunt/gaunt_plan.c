@@ -30,8 +30,11 @@ bool e3tp_gaunt_torus_of(e3tp_gaunt_torus *t, const e3tp_problem *p, bool fftw)
     *t = (e3tp_gaunt_torus){.fftw = fftw};
     for (size_t i = 0; i < p->npaths; i++) {
         const uint32_t at[3] = {p->paths[i].in1, p->paths[i].in2, p->paths[i].out};
-        for (int k = 0; k < 3; k++)
-            t->degree[k] = larger(t->degree[k], p->blocks[k][at[k]].l);
+        for (int k = 0; k < 3; k++) {
+            const int l = p->blocks[k][at[k]].l;
+            t->couples[k] |= (uint32_t)1 << l;
+            t->degree[k] = larger(t->degree[k], l);
+        }
     }
     const int band = t->degree[0] + t->degree[1], least = band + t->degree[2] + 1;
     for (int k = 0; k < 3; k++)

@@ -13,7 +13,8 @@
    (i + 1/2) pi / (2 rings): the rest are their mirror images. u_top: the largest u of x, y and
    their product that takes part. */
 typedef struct e3tp_gaunt_torus {
-    int degree[3], u_top[3]; /* m goes up to the degree */
+    uint32_t couples[3]; /* bit l: some path takes that degree of x, y, z; others are left out */
+    int degree[3], u_top[3]; /* the largest of these; m goes up to it */
     int rings, n_phi;
     bool fftw;     /* rings by FFTW, n_phi samples each; else by folded sums, n_phi = 4 points */
     size_t points; /* lines of a ring of samples: 8 points, or 2 n_phi */

@@ -35,7 +35,7 @@ static void find_degrees(column *c, int parity)
     size_t first = 0;
     for (size_t i = 0; i < p->nblocks[k]; i++) {
         const int l = p->blocks[k][i].l;
-        if (l >= c->m && l <= c->b->torus->degree[k] && (l + c->m) % 2 == parity) {
+        if (l >= c->m && c->b->torus->couples[k] >> l & 1 && (l + c->m) % 2 == parity) {
             c->line[c->ndegrees] = first + (size_t)(c->sine ? l - c->m : l + c->m);
             c->degree[c->ndegrees++] = l;
         }

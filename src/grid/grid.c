@@ -2,6 +2,7 @@
 /* The backend's vtable. */
 #include "grid/grid.h"
 
+#include "grid/grid_aliases.h"
 #include "grid/grid_paths.h"
 #include "grid/grid_power.h"
 #include "problem/signals.h"
@@ -23,7 +24,7 @@ static bool is_exact(const e3tp_problem *p)
 {
     e3tp_grid_shape s;
     e3tp_grid_choose(&s, p, NULL);
-    return s.n_theta >= s.least_theta && s.n_phi >= s.least_phi;
+    return e3tp_grid_is_exact(&s);
 }
 
 /* Lines of multiply-adds per second on a core of about 3.5 GHz, and how much more of signals;
@@ -136,6 +137,7 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
                 g->problem->quadrature == E3TP_GAUSS_LEGENDRE ? "Gauss-Legendre" : "equiangular",
                 s->rings, s->points, g->form.separable ? "separable" : "dense",
                 g->lanes == E3TP_LANES_ROWS ? "rows" : "channels", g->block_rows);
+    e3tp_grid_describe_aliases(s, g->problem, buf, cap, used);
 }
 
 const e3tp_backend e3tp_backend_grid = {

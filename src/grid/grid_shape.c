@@ -77,10 +77,12 @@ bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *w
     *s = (e3tp_grid_shape){.sum = sum_of_degrees(p), .quadrature = p->quadrature};
     s->least_theta = e3tp_grid_least_theta(p->quadrature, s->sum);
     s->least_phi = e3tp_grid_least_phi(s->sum);
-    s->n_theta = p->grid_theta ? p->grid_theta : s->least_theta;
-    s->n_phi = p->grid_phi ? p->grid_phi : (s->least_phi + 3) / 4 * 4;
+    s->n_theta =
+        p->grid_theta ? p->grid_theta : e3tp_grid_oversampled(s->least_theta, p->oversample);
+    s->n_phi = p->grid_phi ? p->grid_phi
+                           : (e3tp_grid_oversampled(s->least_phi, p->oversample) + 3) / 4 * 4;
     e3tp_grid_fold(s);
-    if (p->allow_aliasing || (s->n_theta >= s->least_theta && s->n_phi >= s->least_phi))
+    if (p->allow_aliasing || e3tp_grid_is_exact(s))
         return true;
     e3tp_fail(why, E3TP_E_UNSUPPORTED,
               "grid: %d x %d samples are not exact for degrees that sum to %d, which take at least "
@@ -126,7 +128,7 @@ void e3tp_grid_set_nodes(e3tp_grid_nodes *n, const e3tp_grid_shape *s, double *m
     for (int i = 0; i < s->rings; i++)
         n->ring_weight[i] *= s->apart || 2 * i + 1 == s->n_theta ? 1 : 2;
     for (int j = 0; j < s->points; j++) {
-        const int turn = 2 * j + !s->from_zero;
+        const int turn = e3tp_grid_azimuth(s, j);
         n->phi[j] = turn * pi / s->n_phi;
         n->point_weight[j] = 2 * pi / s->n_phi * images_of(s, turn);
     }

@@ -3,6 +3,8 @@
 #ifndef E3TP_GRID_SHAPE_H
 #define E3TP_GRID_SHAPE_H
 
+#include <math.h>
+
 #include "problem/problem.h"
 
 /* n_theta rings by n_phi samples at phi = (j + 1/2) 2 pi / n_phi, or from_zero at j 2 pi / n_phi.
@@ -37,17 +39,35 @@ static inline int e3tp_grid_least_phi(int sum)
     return sum + 1;
 }
 
+static inline bool e3tp_grid_is_exact(const e3tp_grid_shape *s)
+{
+    return s->n_theta >= s->least_theta && s->n_phi >= s->least_phi;
+}
+
+/* So many samples in a direction, times a factor, rounded up (but what is a rounding above a whole
+   number down). */
+static inline int e3tp_grid_oversampled(int n, double factor)
+{
+    return (int)ceil(n * factor - 1e-9);
+}
+
 /* Azimuths of the folded samples: one for each of a ring, or for each ring. */
 static inline int e3tp_grid_azimuths(const e3tp_grid_shape *s)
 {
     return s->quadrature == E3TP_LEBEDEV ? s->rings : s->points;
 }
 
+/* Azimuth of folded sample j in units of pi / n_phi; not of Lebedev's. */
+static inline int e3tp_grid_azimuth(const e3tp_grid_shape *s, int j)
+{
+    return 2 * j + !s->from_zero;
+}
+
 /* rings, points and quarter of a shape that is set otherwise. */
 void e3tp_grid_fold(e3tp_grid_shape *s);
 
-/* The user's grid, or the smallest exact one that folds by quarters. False, with the sentence: it
-   is not exact and aliasing is not allowed. */
+/* The user's grid, or the smallest exact one, oversampled, that folds by quarters. False, with the
+   sentence: it is not exact and aliasing is not allowed. */
 bool e3tp_grid_choose(e3tp_grid_shape *s, const e3tp_problem *p, e3tp_message *why);
 
 /* Polar cosines and weights of the rings [rings], sum over both hemispheres 2; azimuths and weights

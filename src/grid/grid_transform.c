@@ -6,17 +6,36 @@
 #include <stdlib.h>
 
 #include "so3/legendre.h"
+#include "so3/quadrature.h"
 
 enum { LMAX = E3TP_GRID_LMAX, CLASSES = E3TP_FOLD_CLASSES, ORDERS = 2 * LMAX + 1 };
 enum { LEGENDRE = E3TP_SO3_LEGENDRE_SIZE(LMAX) };
 enum { MOST_DEGREES = 2 * (LMAX + 1) }; /* of an order: two bands of a degree */
 
+/* Polar cosine of a ring before it is rounded: what is summed changes from ring to ring by the
+   square of its degree, and roundings of points are seen where terms cancel. */
+static long double node_of(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, int ring)
+{
+    return s->quadrature == E3TP_LEBEDEV          ? nodes->x[ring]
+           : s->quadrature == E3TP_GAUSS_LEGENDRE ? e3tp_so3_gauss_legendre_node(s->n_theta, ring)
+                                                  : e3tp_so3_equiangular_node(s->n_theta, ring);
+}
+
+/* m times azimuth j, whole turns taken off before there is a rounding. */
+static long double multiple_of(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, int j, int m)
+{
+    const long double pi = 3.14159265358979323846264338327950288L;
+    return s->quadrature == E3TP_LEBEDEV
+               ? (long double)m * nodes->phi[j]
+               : m * e3tp_grid_azimuth(s, j) % (2 * s->n_phi) * pi / s->n_phi;
+}
+
 void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes, double *legendre,
                           double *slope, double *sine, double *trig)
 {
     for (int i = 0; i < s->rings; i++, legendre += LEGENDRE, slope += LEGENDRE) {
-        const double x = nodes->x[i];
-        sine[i] = sqrt((1 - x) * (1 + x));
+        const long double x = node_of(s, nodes, i);
+        sine[i] = (double)sqrtl((1 - x) * (1 + x));
         e3tp_so3_legendre_deriv(LMAX, x, legendre, slope);
         for (int l = 1; l <= LMAX; l++)
             for (int m = 1; m <= l; m++) {
@@ -26,9 +45,10 @@ void e3tp_grid_fill_basis(const e3tp_grid_shape *s, const e3tp_grid_nodes *nodes
     }
     for (int j = 0; j < e3tp_grid_azimuths(s); j++, trig += ORDERS)
         for (int m = 0; m <= LMAX; m++) {
-            trig[LMAX + m] = cos(m * nodes->phi[j]);
+            const long double angle = multiple_of(s, nodes, j, m);
+            trig[LMAX + m] = (double)cosl(angle);
             if (m > 0)
-                trig[LMAX - m] = sin(m * nodes->phi[j]);
+                trig[LMAX - m] = (double)sinl(angle);
         }
 }
 

@@ -38,10 +38,16 @@ static e3tp_status check_degrees(const e3tp_s2grid_desc *d, e3tp_message *why)
     return E3TP_OK;
 }
 
+/* Degree of Lebedev's rule where no number of points is given. */
+static int points_degree(const e3tp_s2grid_desc *d)
+{
+    return e3tp_grid_oversampled(2 * largest(d), d->oversample);
+}
+
 /* Lebedev's: so many points as a rule has, and each a ring. */
 static e3tp_status check_points(const e3tp_s2grid_desc *d, bool chosen, e3tp_message *why)
 {
-    const int degree = 2 * largest(d);
+    const int degree = points_degree(d);
     e3tp_so3_octant o;
     if (chosen && degree > E3TP_LEBEDEV_DEGREE)
         return e3tp_fail(why, E3TP_E_INVALID,
@@ -63,6 +69,10 @@ static e3tp_status check_grid(const e3tp_s2grid_desc *d, e3tp_message *why)
     const bool chosen = d->n_theta == 0 && d->n_phi == 0;
     if (d->half_offset != 0 && d->half_offset != 1)
         return e3tp_fail(why, E3TP_E_INVALID, "half_offset: %d, expected 0 or 1", d->half_offset);
+    const int most = chosen ? E3TP_OVERSAMPLE_MOST : 1;
+    if (!(d->oversample >= 1 && d->oversample <= most))
+        return e3tp_fail(why, E3TP_E_INVALID, "oversample: %g, expected 1..%d%s", d->oversample,
+                         most, chosen ? "" : " with a given grid");
     if (d->quadrature == E3TP_LEBEDEV)
         return check_points(d, chosen, why);
     for (int k = 0; k < 2 && !chosen; k++)
@@ -139,8 +149,10 @@ static void set_shape(e3tp_s2grid *g, const e3tp_s2grid_desc *d)
                            .least_theta = points ? (int)e3tp_lebedev_count(degree)
                                                  : e3tp_grid_least_theta(d->quadrature, degree),
                            .least_phi = points ? 1 : e3tp_grid_least_phi(degree)};
-    s->n_theta = chosen ? s->least_theta : d->n_theta;
-    s->n_phi = chosen ? s->least_phi : d->n_phi;
+    s->n_theta = !chosen  ? d->n_theta
+                 : points ? (int)e3tp_lebedev_count(points_degree(d))
+                          : e3tp_grid_oversampled(s->least_theta, d->oversample);
+    s->n_phi = !chosen ? d->n_phi : points ? 1 : e3tp_grid_oversampled(s->least_phi, d->oversample);
     e3tp_grid_fold(s);
 }
 

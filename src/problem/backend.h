@@ -52,8 +52,8 @@ typedef struct e3tp_backend {
      * sentence in why ("gaunt: ... because
      * ..."). */
     bool (*applicable)(const e3tp_problem *p, e3tp_message *why);
-    /* Whether what it computes for p is the product itself: where not, AUTO leaves it out. NULL:
-     * always. */
+    /* Whether what it computes for p is the product itself: where not, AUTO leaves it out, if
+       another method serves. NULL: always. */
     bool (*is_exact)(const e3tp_problem *p);
     /* Estimated seconds per row and term for a pass, without building tables. */
     double (*cost)(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);

@@ -386,6 +386,9 @@ static void choose_layout(e3tp_problem *p, int k, e3tp_layout callers)
 static e3tp_status build(e3tp_problem *p, const e3tp_spec *s, const e3tp_allocator *a,
                          e3tp_message *why)
 {
+    if (s->grid_theta && s->oversample > 1)
+        return e3tp_fail(why, E3TP_E_INVALID, "oversample: %g, expected 1 with a grid of %d x %d",
+                         s->oversample, s->grid_theta, s->grid_phi);
     E3TP_TRY((e3tp_op_is_signal(s->op) ? make_signals : make_product)(p, s, a, why));
     for (int k = 0; k < 3; k++)
         choose_layout(p, k, s->layout[k]);
@@ -409,6 +412,7 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *s, const e3
     p->sign = e3tp_op_is_signal(s->op) ? E3TP_SIGN_E3NN : s->sign;
     p->grid_theta = s->grid_theta;
     p->grid_phi = s->grid_phi;
+    p->oversample = s->oversample;
     p->quadrature = s->quadrature;
     p->allow_aliasing = s->allow_aliasing;
     p->batch_hint = s->batch_hint;
@@ -433,10 +437,43 @@ void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a)
     e3tp_free(a, p);
 }
 
+/* Bit l: a product of a function of one of the degrees in `of` and one of degree l1 has degree l.
+ */
+static uint64_t multiply_degrees(uint64_t of, int l1)
+{
+    uint64_t found = 0;
+    for (int l2 = 0; of >> l2; l2++)
+        for (int l = abs(l1 - l2); of >> l2 & 1 && l <= l1 + l2; l += 2)
+            found |= (uint64_t)1 << l;
+    return found;
+}
+
+static uint64_t degrees_of_z(const e3tp_problem *p)
+{
+    uint64_t degrees = 0;
+    for (size_t i = 0; i < p->nblocks[2]; i++)
+        degrees |= (uint64_t)1 << p->blocks[2][i].l;
+    return degrees;
+}
+
+/* Degrees that F^n has, one power after the other; strengths are positive, so that nothing that
+   couples cancels for all F. With weights all powers count, without the last. */
 static bool power_uses(const e3tp_problem *p, int k, size_t block)
 {
-    const size_t n = p->nblocks[0];
-    return k < 2 || (n && p->blocks[2][block].l <= p->power * p->blocks[0][n - 1].l);
+    const uint64_t wanted = k == 2 ? (uint64_t)1 << p->blocks[2][block].l : degrees_of_z(p);
+    uint64_t degrees = 1;
+    for (int n = 1; k != 1 && n <= p->power; n++) {
+        uint64_t next = 0, found = 0;
+        for (size_t i = 0; i < p->nblocks[0]; i++) {
+            const uint64_t made = multiply_degrees(degrees, p->blocks[0][i].l);
+            next |= made;
+            found |= k == 2 || i == block ? made : 0;
+        }
+        if (found & wanted && (p->weight_numel || n == p->power))
+            return true;
+        degrees = next;
+    }
+    return k == 1;
 }
 
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block)

@@ -72,7 +72,8 @@ typedef struct e3tp_problem {
     size_t rank;         /* signals: R, terms of the sum; else 1 */
     int spin;            /* matrix: h */
     int power;           /* gaunt_power: N; weights are [N][n3][C], not factors */
-    int grid_theta, grid_phi; /* 0: smallest exact */
+    int grid_theta, grid_phi; /* 0: smallest exact, times oversample */
+    double oversample;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
     size_t batch_hint; /* 0: none */
@@ -103,6 +104,7 @@ typedef struct e3tp_spec {
     int spin;  /* matrix: h, E3TP_SPIN_LEAST or E3TP_SPIN_FULL */
     int power; /* gaunt_power: N */
     int grid_theta, grid_phi;
+    double oversample;
     e3tp_quadrature quadrature;
     bool allow_aliasing;
     size_t batch_hint;
@@ -114,8 +116,8 @@ e3tp_status e3tp_problem_create(e3tp_problem **out, const e3tp_spec *spec, const
                                 e3tp_message *why);
 void e3tp_problem_destroy(e3tp_problem *p, const e3tp_allocator *a);
 
-/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, whether its
-   degrees reach it. */
+/* Whether some path takes block `block` of operand k (0 x, 1 y, 2 z); of a power, of which there is
+   no path, whether z would be the same without it: for some x it is not. */
 bool e3tp_problem_uses(const e3tp_problem *p, int k, size_t block);
 
 /* Channel of operand k that channel u of the product takes. */

@@ -201,6 +201,14 @@ bool e3tp_refuse_zonal(const char *method, e3tp_message *why)
     return false;
 }
 
+static bool is_zero(const e3tp_problem *p)
+{
+    bool used = p->nuser > 0; /* a power has no paths */
+    for (size_t i = 0; p->op == E3TP_OP_GAUNT_POWER && i < p->nblocks[2]; i++)
+        used = used || e3tp_problem_uses(p, 2, i);
+    return !used;
+}
+
 void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *used)
 {
     if (p->rank > 1)
@@ -213,7 +221,7 @@ void e3tp_signal_describe(const e3tp_problem *p, char *buf, size_t cap, size_t *
     }
     if (p->op == E3TP_OP_GAUNT_POWER)
         e3tp_append(buf, cap, used, "power: %d\n", p->power);
-    else if (e3tp_op_is_signal(p->op) && p->nuser == 0)
+    if (e3tp_op_is_signal(p->op) && is_zero(p))
         e3tp_append(buf, cap, used, "%s: no degrees couple, the product is zero\n",
                     e3tp_op_name(p->op));
 }

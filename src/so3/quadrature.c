@@ -31,15 +31,27 @@ static void set_pair(int n, int k, long double x, long double w, double *xs, dou
     ws[k] = ws[n - 1 - k] = (double)w;
 }
 
+long double e3tp_so3_gauss_legendre_node(int n, int k)
+{
+    if (2 * k + 1 == n)
+        return 0;
+    long double t = cosl(pi * (k + 0.75L) / (n + 0.5L)), dp;
+    t *= 1.0L - (n - 1.0L) / (8.0L * n * n * n);
+    for (int i = 0; i < 6; i++) /* quadratic from 1e-3 or better: four steps reach 1e-19 */
+        t -= legendre_p(n, t, &dp) / dp;
+    return t;
+}
+
+long double e3tp_so3_equiangular_node(int n, int k)
+{
+    return 2 * k + 1 == n ? 0 : cosl((2 * k + 1) * pi / (2.0L * n));
+}
+
 void e3tp_so3_gauss_legendre(int n, double *x, double *w)
 {
     for (int k = 0; 2 * k < n; k++) {
-        long double t = cosl(pi * (k + 0.75L) / (n + 0.5L)), dp = 1.0L;
-        t *= 1.0L - (n - 1.0L) / (8.0L * n * n * n);
-        if (2 * k + 1 == n)
-            t = 0.0L;
-        for (int i = 0; i < 6; i++) /* quadratic from 1e-3 or better: four steps reach 1e-19 */
-            t -= legendre_p(n, t, &dp) / dp;
+        const long double t = e3tp_so3_gauss_legendre_node(n, k);
+        long double dp;
         legendre_p(n, t, &dp);
         set_pair(n, k, t, 2.0L / ((1.0L - t) * (1.0L + t) * dp * dp), x, w);
     }
@@ -53,6 +65,6 @@ void e3tp_so3_equiangular(int n, double *x, double *w)
             long long turn = (long long)j * (2 * k + 1) % (2 * n); /* the angle in units of pi/n */
             sum += cosl((long double)turn * pi / n) / (4.0L * j * j - 1.0L);
         }
-        set_pair(n, k, cosl((2 * k + 1) * pi / (2.0L * n)), 2.0L / n * (1.0L - 2.0L * sum), x, w);
+        set_pair(n, k, e3tp_so3_equiangular_node(n, k), 2.0L / n * (1.0L - 2.0L * sum), x, w);
     }
 }

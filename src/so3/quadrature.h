@@ -12,4 +12,8 @@ void e3tp_so3_gauss_legendre(int n, double *x, double *w);
 /* Fejer's first rule, x[k] = cos((k+1/2) pi/n): exact for polynomials of degree n-1. */
 void e3tp_so3_equiangular(int n, double *x, double *w);
 
+/* Their points k < (n+1)/2, before they are rounded. */
+long double e3tp_so3_gauss_legendre_node(int n, int k);
+long double e3tp_so3_equiangular_node(int n, int k);
+
 #endif

@@ -253,6 +253,9 @@ END_TEST
 
 START_TEST(setters_of_both)
 {
+    PRODUCT_REFUSED(e3tp_desc_set_oversample(d, 0.99), "oversample");
+    PRODUCT_REFUSED(e3tp_desc_set_oversample(d, E3TP_OVERSAMPLE_MOST + 0.01), "oversample");
+    PRODUCT_REFUSED(e3tp_desc_set_oversample(d, NAN), "oversample");
     PRODUCT_REFUSED(e3tp_desc_set_dtype(d, (e3tp_dtype)9), "dtype");
     PRODUCT_REFUSED(e3tp_desc_set_weights(d, (e3tp_weights)9), "weight");
     PRODUCT_REFUSED(e3tp_desc_set_layout(d, E3TP_X, (e3tp_layout)9), "layout");

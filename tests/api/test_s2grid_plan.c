@@ -42,10 +42,37 @@ START_TEST(descriptions)
     REFUSED(dtype, (e3tp_dtype)2, "dtype");
     REFUSED(isa, (e3tp_isa)77, "tier");
     REFUSED(threads, -1, "threads");
+    REFUSED(oversample, 0.5, "oversample");
+    REFUSED(oversample, NAN, "oversample");
+    REFUSED(oversample, E3TP_OVERSAMPLE_MOST + 0.5, "oversample");
     e3tp_s2grid_desc d = start();
     d.n_theta = 4, d.n_phi = E3TP_S2GRID_MOST + 1;
     refuse(&d, E3TP_E_INVALID, "n_phi");
+    d.n_phi = 7, d.oversample = 1.5;
+    refuse(&d, E3TP_E_INVALID, "given grid");
     refuse_everywhere();
+}
+END_TEST
+
+/* The smallest of degree 3, of Lebedev's of degree 6, times the factor. */
+START_TEST(oversampled)
+{
+    static const struct {
+        e3tp_quadrature quadrature;
+        double factor;
+        int n_theta, n_phi;
+    } sizes[] = {{E3TP_GAUSS_LEGENDRE, 1, 4, 7}, {E3TP_GAUSS_LEGENDRE, 1.5, 6, 11},
+                 {E3TP_EQUIANGULAR, 3, 21, 21},  {E3TP_LEBEDEV, 1, 26, 1},
+                 {E3TP_LEBEDEV, 1.5, 38, 1},     {E3TP_LEBEDEV, 2, 74, 1}};
+    e3tp_s2grid_desc d = start();
+    d.quadrature = sizes[_i].quadrature;
+    d.oversample = sizes[_i].factor;
+    e3tp_s2grid *g = plan_of(&d);
+    int n_theta, n_phi;
+    e3tp_s2grid_size(g, &n_theta, &n_phi);
+    ck_assert_int_eq(n_theta, sizes[_i].n_theta);
+    ck_assert_int_eq(n_phi, sizes[_i].n_phi);
+    e3tp_s2grid_destroy(g);
 }
 END_TEST
 
@@ -293,6 +320,7 @@ int main(void)
 {
     TCase *t = tcase_create("s2grid");
     tcase_add_test(t, descriptions);
+    tcase_add_loop_test(t, oversampled, 0, 6);
     tcase_add_test(t, points);
     tcase_add_loop_test(t, calls, 0, 4);
     tcase_add_test(t, introspection);

@@ -195,6 +195,32 @@ class Grids(unittest.TestCase):
         for grid in (3, (3, 3, 3), (0, 3)):
             self.assertRaises(ValueError, e3tp.grid_error_pointwise, silu, 3, grid)
 
+    def test_oversample(self):
+        """More samples than the default has, and a nonlinearity that is nearer to equivariant."""
+        for quadrature, sizes in (
+            ("equiangular", ((8, 7), (12, 11), (16, 14), (24, 21))),
+            ("gauss-legendre", ((4, 7), (6, 11), (8, 14), (12, 21))),
+        ):
+            errors = []
+            for factor, size in zip((1, 1.5, 2, 3), sizes):
+                for kind in MAPS:
+                    grid = kind(lmax=3, quadrature=quadrature, oversample=factor)
+                    self.assertEqual((grid.res_beta, grid.res_alpha), size)
+                    self.assertIn(f"{size[0]} x {size[1]} samples", grid.describe())
+                errors.append(e3tp.grid_error_pointwise(silu, 3, size, quadrature=quadrature))
+            self.assertTrue(all(more < less / 2 for less, more in zip(errors, errors[1:])), errors)
+            self.assertLess(self.turned(sizes[2], quadrature), self.turned(sizes[0], quadrature) / 4)
+        self.assertEqual(e3tp.ToS2Grid(3, quadrature="lebedev", oversample=1.5).res_beta, 38)
+        for options in (
+            {"lmax": 3, "oversample": 0.9},
+            {"lmax": 3, "oversample": float("nan")},
+            {"lmax": 3, "oversample": 9},
+            {"lmax": 3, "oversample": 2, "res": 20},
+            {"res": 20, "oversample": 2},
+            {"lmax": 20, "oversample": 8, "quadrature": "lebedev"},
+        ):
+            self.assertRaises(ValueError, e3tp.ToS2Grid, **options)
+
     @staticmethod
     def turned(grid, quadrature):
         """The measured error of SiLU from lmax 3 to 2."""

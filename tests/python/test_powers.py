@@ -118,6 +118,37 @@ class GauntPower(unittest.TestCase):
         self.assertEqual((abs(gx).max(), gw.shape), (0, w.shape))
         self.assertEqual(p.double_backward(x, w, gz, x, w)[1].shape, w.shape)
 
+    def test_uncoupled(self):
+        # No z where no product of so many functions has its degree; and nothing comes of x that only makes such.
+        for lmax, out, n, weights, zero in (
+            ([0, 2], [3], 2, None, True),
+            ([0, 2], [3], 4, "shared", True),
+            ([1], [1], 2, None, True),
+            ([1], [2], 3, None, True),
+            ([1], [2], 3, "shared", False),
+            ([2], [7], 3, None, True),
+            ([3], [3], 3, None, False),
+            ([1], [5, 7], 4, None, True),
+            ([1], [5], 1, None, True),
+            ([2, 5], [10], 2, None, False),
+            ([2, 5], [1, 10], 2, "shared", False),
+            ([1, 4], [4], 1, None, False),
+            (2, [], 2, None, True),
+        ):
+            p = e3tp.GauntPower(lmax, out, n, 3, weights, np.float64)
+            x, gz = rng.standard_normal((5, p.irreps_in.dim)), rng.standard_normal((5, p.irreps_out.dim))
+            w = rng.standard_normal((n, len(out), 3)) if weights else None
+            z, (gx, gw) = p(x, w), p.backward(x, w, gz)
+            self.assertEqual("the product is zero" in p.describe(), zero, p)
+            if zero:
+                for a in (z, gx) + ((gw,) if weights else ()):
+                    self.assertFalse(a.any(), p)
+            for s, gs in ((s, gx[:, s]) for s in p.irreps_in.slices()):
+                bad = x.copy()
+                bad[:, s] = np.nan
+                self.assertEqual(np.isnan(p(bad, w)).any(), gs.any(), p)
+                self.assertEqual(np.isnan(p.backward(bad, w, gz)[0]).any(), gs.any() and n > 1, p)
+
     def test_layouts(self):
         p = e3tp.GauntPower(2, 3, 3, 5, dtype=np.float64)
         x = rng.standard_normal((4, p.irreps_in.dim))
@@ -133,6 +164,15 @@ class GauntPower(unittest.TestCase):
         self.assertEqual(z.shape, (3, 4, 8))
         np.testing.assert_allclose(z[1, 2], p(x[1, 0], w[2]), atol=1e-13)
         self.assertEqual(p(rng.standard_normal((0, 8)), w[0]).shape, (0, 8))
+
+    def test_oversample(self):
+        least, more = (e3tp.GauntPower(2, 3, 3, dtype=np.float64, oversample=f) for f in (1, 1.5))
+        x = rng.standard_normal((3, 9))
+        for p, size in ((least, "5 x 12"), (more, "8 x 16")):
+            self.assertIn(f"grid: {size} samples", p.describe())
+            np.testing.assert_allclose(p(x), least(x), atol=1e-12)
+        for options in ({"oversample": 0}, {"oversample": 1.5, "grid": (9, 20)}):
+            self.assertRaisesRegex(ValueError, "oversample", e3tp.GauntPower, 2, 3, 3, **options)
 
     def test_refusals(self):
         for bad in (0, 5, 2.5):

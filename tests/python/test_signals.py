@@ -2,6 +2,7 @@
 """SignalProduct: every method against the definition and functions on the sphere; weights, layouts, refusals."""
 
 import itertools
+import math
 import threading
 import unittest
 
@@ -364,6 +365,23 @@ class Grids(unittest.TestCase):
             with self.assertRaises(ValueError):
                 e3tp.grid_size(lmax, out, rule)
 
+    def test_oversample(self):
+        for kind in ("gaunt", "bracket", "complete", "vector"):
+            least, more, most = (
+                e3tp.SignalProduct(kind, 2, 3, 4, method="grid", dtype=np.float64, oversample=f) for f in (1, 1.3, 8)
+            )
+            given = operands(least)
+            for p, rings, columns in ((least, 5, 12), (more, 7, 16), (most, 40, 80)):
+                if kind != "bracket":  # that has a degree less
+                    self.assertIn(f"grid: {rings} x {columns} samples", p.describe())
+                np.testing.assert_allclose(p(*given), least(*given), atol=1e-13)
+        self.assertNotEqual(e3tp.SignalProduct("gaunt", 2, 2, 2, oversample=2).method, "gaunt")
+        with self.assertRaisesRegex(e3tp.Unsupported, "grid"):
+            e3tp.SignalProduct("gaunt", 2, 2, 2, method="gaunt", oversample=2)
+        for options in ({"oversample": 0.9}, {"oversample": 8.1}, {"oversample": 1.1, "grid": (20, 20)}):
+            with self.assertRaisesRegex(ValueError, "oversample"):
+                e3tp.SignalProduct("gaunt", 2, 2, 2, **options)
+
     def test_aliasing(self):
         # It computes what it computes: a bilinear map, but another one, with gradients of its own.
         p = self.made(grid=(4, 8), allow_aliasing=True)
@@ -687,6 +705,23 @@ class Kinds(unittest.TestCase):
             self.assertRaises(ValueError, e3tp.SignalProduct, "gaunt", *degrees)
         self.assertRaises(ValueError, e3tp.SignalProduct, "vector", 13, 2, 2)
 
+    def test_rounding(self):
+        # docs/numerics.md: 8 eps of the largest sum of terms of a row, where slopes and degrees are largest too.
+        for name in ("gaunt", "bracket", "complete", "cross", "dot"):
+            lists = ([12], [12], [0, 12, 24]) if name == "gaunt" else ([12], [11, 12], [1, 22, 23])
+            with made(name, *lists, method="grid") as p:
+                x, y = operands(p, 20)
+                bx, by = blocks(x, p.irreps_in1), blocks(y, p.irreps_in2)
+                most = np.zeros(len(x))
+                for k, (_, ir3) in enumerate(p.irreps_out):
+                    terms = 0
+                    for i, j in zip(*np.nonzero(p.kappa[:, :, k])):
+                        w = p.kappa[i, j, k] * e3tp.wigner_3j(p.irreps_in1[i].ir.l, p.irreps_in2[j].ir.l, ir3.l)
+                        terms += np.einsum("zui,zuj,ijk->zuk", abs(bx[i]), abs(by[j]), abs(w)).reshape(len(x), -1)
+                    most = np.maximum(most, np.max(terms, axis=-1))
+                error = abs(p(x, y) - product(p, x, y)).max(axis=1)
+                self.assertLess((error / most).max(), 8 * np.finfo(np.float64).eps, name)
+
     def test_zero(self):
         # Products that no coupling reaches are legal, and described.
         zeros = [e3tp.SignalProduct("gaunt", [3], [3], [3])]
@@ -704,6 +739,111 @@ class Kinds(unittest.TestCase):
             with made(name, 1, 2, 2, **options) as p, made(name, 1, 2, 2) as one:
                 np.testing.assert_array_equal(p.kappa, one.kappa)
                 self.assertEqual(p(*operands(p), *factors(p)).shape, (5, 0))
+
+
+class PriceOfFreedom(unittest.TestCase):
+    """Strengths by their closed forms, and the scale of other codes' products relative to ours (arXiv 2506.13523)."""
+
+    TRIPLES = [l for l in itertools.product(range(6), repeat=3) if abs(l[0] - l[1]) <= l[2] <= l[0] + l[1]]
+
+    @staticmethod
+    def closed(l, even):
+        """The strength by factorials; J = l1 + l2 + l3."""
+        f, J = math.factorial, sum(l)
+        sizes = math.prod(2 * k + 1 for k in l) / (4 * math.pi)
+        root = math.sqrt(sizes * math.prod(f(J - 2 * k) for k in l) / f(J + 1))
+        if even:
+            return root * f(J // 2) / math.prod(f(J // 2 - k) for k in l)
+        return root * 2 * f((J + 1) // 2) / math.prod(f((J - 1) // 2 - k) for k in l)
+
+    def test_strengths(self):
+        for l in self.TRIPLES:
+            even = sum(l) % 2 == 0
+            strengths = e3tp.gaunt_strength(*l), e3tp.bracket_strength(*l)
+            self.assertAlmostEqual(strengths[not even], self.closed(l, even), places=13)
+            self.assertEqual(strengths[even], 0)
+
+    def test_clebsch_gordan(self):
+        """Each path its own irrep of z, irrep_normalization "norm"."""
+        tp = e3tp.FullTensorProduct("0e+1o+2e", "0e+1o+2e+3o", irrep_normalization="norm")
+        for i in tp.instructions:
+            d1, d2 = tp.irreps_in1[i.i_in1].ir.dim, tp.irreps_in2[i.i_in2].ir.dim
+            self.assertAlmostEqual(i.path_weight, math.sqrt(d1 * d2), places=14)
+
+    def test_gaunt_by_path_weights(self):
+        """The Gaunt authors' product: e3nn's with path weights that are squares of strengths."""
+        p = e3tp.SignalProduct("gaunt", 2, 2, 3, dtype=np.float64)
+        paths = [(*map(int, at), "uuu", False, p.kappa[tuple(at)] ** 2) for at in np.argwhere(p.kappa)]
+        plain = {"irrep_normalization": "none", "path_normalization": "none", "dtype": np.float64}
+        tp = e3tp.TensorProduct(p.irreps_in1, p.irreps_in2, p.irreps_out, paths, **plain)
+        x, y = operands(p)
+        np.testing.assert_allclose(tp(x, y), p(x, y), atol=1e-13)
+
+    def test_grids(self):
+        """sqrt(4 pi) at each of three transforms and a mean between: sqrt(4 pi) times the Gaunt product."""
+        p = e3tp.SignalProduct("gaunt", 2, 3, 4, dtype=np.float64)
+        x, y = operands(p)
+        options = {"quadrature": "gauss-legendre", "normalization": "integral", "dtype": np.float64}
+        r = math.sqrt(4 * math.pi)
+        fx, fy = (r * e3tp.ToS2Grid(l, (6, 10), **options)(a) for l, a in ((2, x), (3, y)))
+        z = r / (4 * math.pi) * e3tp.FromS2Grid((6, 10), 4, **options)(fx * fy)
+        np.testing.assert_allclose(z, r * p(x, y), atol=1e-12)
+
+    def test_means_of_norm_harmonics(self):
+        """Harmonics of norm 1 and means over points: g sqrt(4 pi) / sqrt((2 l1 + 1) (2 l2 + 1) (2 l3 + 1))."""
+        points, weights = e3tp.sphere_grid(8, 16)
+        Y = [e3tp.spherical_harmonics(l, points, True, normalization="norm") for l in range(6)]
+        for l in self.TRIPLES:
+            mean = np.einsum("ab,abi,abj,abk->ijk", weights, *(Y[k] for k in l))
+            scale = math.sqrt(4 * math.pi / math.prod(2 * k + 1 for k in l))
+            want = e3tp.gaunt_strength(*l) * scale * e3tp.wigner_3j(*l)
+            np.testing.assert_allclose(mean, want, atol=1e-14)
+
+
+class Uncoupled(unittest.TestCase):
+    """Degrees without a path take no part: whatever stands there, nothing else sees it."""
+
+    LISTS = (([0, 4], [1, 4], [0, 7, 8]), ([2, 8], [1, 12], [1, 2, 3, 24]), ([1], [1], [3]))
+
+    def spoiled(self, a, irreps, used, value):
+        """A copy of a with a value at the irreps that are not used; None where all are."""
+        a, found = a.copy(), False
+        for (mul, ir), s, has_path in zip(irreps, irreps.slices(), used):
+            if not has_path:
+                a[..., s], found = value, True
+        return a if found else None
+
+    def test_methods(self):
+        served = [("gaunt", method) for method in METHODS] + SERVED
+        for (name, method), lists, dtype in itertools.product(served, self.LISTS, (np.float64, np.float32)):
+            with self.subTest(name=name, method=method, lists=lists), made(
+                name, *lists, channels=2, method=method, dtype=dtype
+            ) as p:
+                irreps = p.irreps_in1, p.irreps_in2, p.irreps_out
+                used = [p.kappa.any(axis=tuple({0, 1, 2} - {k})) for k in range(3)]
+                given = [rng.standard_normal((5, i.dim)).astype(dtype) for i in irreps]
+                want = p(*given[:2]), *p.backward(*given)
+                for k, value in itertools.product(range(3), (np.nan, np.inf, 1e30)):
+                    bad = self.spoiled(given[k], irreps[k], used[k], value)
+                    if bad is not None:
+                        args = [bad if n == k else a for n, a in enumerate(given)]
+                        for got, a in zip((p(*args[:2]), *p.backward(*args)), want):
+                            np.testing.assert_array_equal(got, a)
+                for a, k in zip(want, (2, 0, 1)):
+                    for s, has_path in zip(irreps[k].slices(), used[k]):
+                        self.assertTrue(has_path or not a[..., s].any())
+
+    def test_products_of_irreps(self):
+        paths = [(0, 0, 0, "uvu", True), (2, 2, 2, "uvu", True)]
+        for method in e3tp.methods("tensor_product"):
+            tp = e3tp.TensorProduct("2x1o+2x3o+2x0e", "1x1o+1x2e+1x0e", "2x2e+2x0e+2x0e", paths, method=method)
+            irreps = tp.irreps_in1, tp.irreps_in2, tp.irreps_out
+            x, y, gz = given = [rng.standard_normal((5, i.dim)).astype(np.float32) for i in irreps]
+            w = rng.standard_normal(tp.weight_numel).astype(np.float32)
+            bad = [self.spoiled(a, i, (1, 0, 1), np.nan) for a, i in zip(given, irreps)]
+            np.testing.assert_array_equal(tp(*bad[:2], w), tp(x, y, w))
+            for got, want in zip(tp.backward(*bad[:2], w, bad[2]), tp.backward(x, y, w, gz)):
+                np.testing.assert_array_equal(got, want)
 
 
 class Refusals(unittest.TestCase):
