@@ -344,8 +344,8 @@ static void compare(const product *p, const arrays *s, int a, const void *m, con
                 p->dtype == E3TP_F64 ? ((const double *)m)[j] : (double)((const float *)m)[j];
             worst = fmax(worst, fabs(got - s->a[a][row * s->width[a] + i]));
         }
-    ck_assert_msg(worst <= 8 * eps * largest,
-                  "%s: array %d is wrong by %g of %g", name, a, worst, largest);
+    ck_assert_msg(worst <= 8 * eps * largest, "%s: array %d is wrong by %g of %g", name, a, worst,
+                  largest);
 }
 
 static void check(const product *p, e3tp_method method)
