@@ -83,6 +83,9 @@ class Graph(Closable):
         """Opposite to a ten-thousandth of the largest component: rounding is less, what lies between images more."""
         dtype = float_dtype(np.asarray(vectors).dtype)
         array = self._vectors("vectors", vectors, dtype)
+        bad = ~np.isfinite(array).all(axis=1)
+        if bad.any():  # every two would be opposite to a part of it
+            raise ValueError(f"vectors: that of edge {bad.argmax()} is not finite")
         tolerance = 1e-4 * float(np.abs(array).max(initial=0))
         self.pair, self.reversed = np.empty(self.num_edges, np.int32), np.empty(self.num_edges, bool)
         found = ctypes.c_size_t()

@@ -127,6 +127,13 @@ class Degrees(unittest.TestCase):
         e3tp.spherical_harmonics(1, np.ma.masked_array(np.zeros((2, 3))), True)
 
 
+    def test_pairs_of_vectors_that_are_none(self):
+        for bad in (np.inf, np.nan):
+            vectors = np.array([[1.0, 0, 0], [bad, 0, 0], [-2.0, 0, 0]])
+            with self.assertRaisesRegex(ValueError, "vectors: that of edge 1 is not finite"):
+                e3tp.Graph([0, 0, 1], [1, 0, 0], 2, vectors=vectors)
+
+
 class Outputs(unittest.TestCase):
     """What is written to out= is what comes without, and is what comes back."""
 
