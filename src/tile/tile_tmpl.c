@@ -50,6 +50,12 @@ V_INLINE bool is_run(const form how)
     return how == RUN_3 || how == RUN_4 || how == RUN_5 || how == RUN_7;
 }
 
+/* Whether its lanes follow one another, however many components they have. */
+V_INLINE bool follows(const form how)
+{
+    return is_run(how) || how == RUN_MORE;
+}
+
 static form form_of(const e3tp_tile_map *m, e3tp_lanes lanes)
 {
     const bool channels = lanes == E3TP_LANES_CHANNELS;
@@ -251,7 +257,7 @@ V_INLINE void unpack_channels(const form how, const e3tp_tile_map *m, const real
 /* Whole tiles of these forms are visited without a look at each. */
 V_INLINE bool goes_ahead(const form how)
 {
-    return how == LINES || is_run(how) || how == RUN_MORE;
+    return how == LINES || follows(how);
 }
 
 /* Whether some tile is not full. */
@@ -269,7 +275,7 @@ V_INLINE void pack_as(const form how, const e3tp_tile_map *m, e3tp_lanes lanes, 
     }
     if (how == LINES)
         visit_lines(PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
-    if (is_run(how) || how == RUN_MORE)
+    if (follows(how))
         visit_runs(how, PACKING, m, lanes, (real *)(uintptr_t)from, stride, to);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;
@@ -292,7 +298,7 @@ V_INLINE void unpack_as(const form how, const bool past, const e3tp_tile_map *m,
     const direction way = past ? UNPACKING_PAST : UNPACKING;
     if (how == LINES)
         visit_lines(way, m, lanes, to, stride, (real *)(uintptr_t)from);
-    if (is_run(how) || how == RUN_MORE)
+    if (follows(how))
         visit_runs(how, way, m, lanes, to, stride, (real *)(uintptr_t)from);
     if (goes_ahead(how) && !has_rest(m, lanes))
         return;

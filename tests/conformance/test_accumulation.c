@@ -11,14 +11,15 @@
 static e3tp_isa tier;
 enum { MUL = 3, BATCH = 60000, WIDTH = 3 * MUL };
 
-static e3tp_plan *plan_of(int accumulation, e3tp_dtype t, int threads)
+/* Irreps of x, y and z, which one path joins. */
+static e3tp_plan *one_path(const char *const irreps[3], e3tp_mode mode, int accumulation,
+                           e3tp_dtype t, int threads)
 {
     e3tp_desc *d;
-    const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UUU, 1);
+    const e3tp_path path = e3tp_path_init(0, 0, 0, mode, 1);
     ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "3x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "3x1o");
-    e3tp_desc_set_irreps_text(d, E3TP_Z, "3x0e");
+    for (int k = 0; k < 3; k++)
+        e3tp_desc_set_irreps_text(d, (e3tp_operand)k, irreps[k]);
     e3tp_desc_add_path(d, &path);
     e3tp_desc_set_dtype(d, t);
     if (accumulation >= 0)
@@ -26,6 +27,12 @@ static e3tp_plan *plan_of(int accumulation, e3tp_dtype t, int threads)
     e3tp_desc_set_threads(d, threads);
     e3tp_desc_set_isa(d, tier);
     return plan_from(d);
+}
+
+static e3tp_plan *plan_of(int accumulation, e3tp_dtype t, int threads)
+{
+    static const char *const irreps[] = {"3x1o", "3x1o", "3x0e"};
+    return one_path(irreps, E3TP_UUU, accumulation, t, threads);
 }
 
 /* Positive numbers, so that errors add up. */
@@ -234,32 +241,16 @@ END_TEST
 
 enum { CHANNELS = 4, EDGES = 512 };
 
-static e3tp_plan *scalars(int accumulation, e3tp_dtype t)
-{
-    e3tp_desc *d;
-    const e3tp_path path = e3tp_path_init(0, 0, 0, E3TP_UVU, 1);
-    ck_assert_int_eq(e3tp_desc_create(&d, E3TP_OP_TENSOR_PRODUCT), E3TP_OK);
-    e3tp_desc_set_irreps_text(d, E3TP_X, "4x0e");
-    e3tp_desc_set_irreps_text(d, E3TP_Y, "1x0e");
-    e3tp_desc_set_irreps_text(d, E3TP_Z, "4x0e");
-    e3tp_desc_add_path(d, &path);
-    e3tp_desc_set_dtype(d, t);
-    if (accumulation >= 0)
-        e3tp_desc_set_accumulation(d, (e3tp_dtype)accumulation);
-    e3tp_desc_set_threads(d, 2);
-    e3tp_desc_set_isa(d, tier);
-    return plan_from(d);
-}
-
 /* z of the receiver of equal messages, all of which are rounded alike. */
 static void sum_by_form(int accumulation, e3tp_dtype t, e3tp_conv_form form, double *z)
 {
+    static const char *const irreps[] = {"4x0e", "1x0e", "4x0e"};
     static const int degree[] = {0};
     static int32_t receivers[EDGES];
     double in[3][3 * EDGES], out[CHANNELS];
     for (int k = 0; k < 3; k++)
         fill(in[k], 3 * EDGES, t, (size_t)(5 * k));
-    e3tp_plan *p = scalars(accumulation, t);
+    e3tp_plan *p = one_path(irreps, E3TP_UVU, accumulation, t, 2);
     e3tp_sh_desc s = e3tp_sh_desc_init(degree, 1, 1, E3TP_SH_COMPONENT);
     s.dtype = t, s.isa = tier;
     e3tp_sh *sh;
