@@ -4,117 +4,173 @@
 #ifndef E3TP_CG_CONNECTED_H
 #define E3TP_CG_CONNECTED_H
 
-/* Pairs of a row and a component that share each load of the weights: with the vectors of a tile
-   as many sums as registers hold. */
-enum { PAIRS = 12 / NV, FIVE = PAIRS < 5 ? PAIRS : 5 };
+/* Rows of the products with one component of z each share every load of the weights: at most
+   PAIRS of them, with as many vectors of outputs, WIDE, as registers hold sums of both. */
+enum { WIDE = NV == 1 ? 2 : NV, PAIRS = NV == 1 ? 8 : 12 / NV };
 
-/* nv vectors of a tile of outputs, P pairs; n: how many of the outputs are there, all if `whole`.
+typedef struct connect_job {
+    size_t m1, mo, ahead, t_tile, w_row, z_tile;
+    const real *W;
+} connect_job;
+
+/* P pairs, a literal, and nv vectors of outputs from o on, of which n are there (all if `whole`).
  */
-V_INLINE void connect_vectors(const int P, const int nv, const bool whole, size_t m1, size_t n,
-                              size_t ahead, const real *const *t, size_t t_tile, const real *W,
-                              size_t w_row, real *const *z, size_t at)
+V_INLINE void connect_columns(const int P, const int nv, const bool whole, const connect_job *j,
+                              size_t ahead, const real *const *t, real *const *z, size_t o)
 {
-    v_real acc[PAIRS * NV];
+    const real *W = j->W + o;
+    v_real acc[PAIRS * WIDE];
     clear_sums(P * nv, acc);
-    for (size_t u = 0; u < m1; u++, W += w_row) {
-        const size_t lane = u / T * t_tile + u % T;
-        v_real w[NV];
-        if (ahead)
+    for (size_t first = 0, at = 0; first < j->m1; first += T, at += j->t_tile) {
+        const size_t end = at + (j->m1 - first < T ? j->m1 - first : T);
+        for (size_t u = at; u < end; u++, W += j->w_row) {
+            v_real w[WIDE];
             __builtin_prefetch(W + ahead, 0, 2);
-        V_UNROLL
-        for (int v = 0; v < nv; v++)
-            w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, n, 0);
-        V_UNROLL
-        for (int q = 0; q < P; q++) {
-            const v_real c = v_set1(t[q][lane]);
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                acc[q * nv + v] = v_fma(c, w[v], acc[q * nv + v]);
+                w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, j->mo - o, 0);
+            V_UNROLL
+            for (int q = 0; q < P; q++) {
+                const v_real c = v_set1(t[q][u]);
+                V_UNROLL
+                for (int v = 0; v < nv; v++)
+                    acc[q * nv + v] = v_fma(c, w[v], acc[q * nv + v]);
+            }
         }
     }
     V_UNROLL
     for (int q = 0; q < P; q++)
         V_UNROLL
     for (int v = 0; v < nv; v++) {
-        real *to = z[q] + at + v * V_LANES;
+        const size_t at = o + (size_t)(v * V_LANES);
+        real *to = z[q] + at / T * j->z_tile + at % T;
         v_store(to, v_load(to) + acc[q * nv + v]);
     }
 }
 
-V_INLINE void connect_pairs(const int P, size_t m1, size_t mo, size_t ahead, const real *const *t,
-                            size_t t_tile, const real *W, size_t w_row, real *const *z,
-                            size_t z_tile)
+V_INLINE void connect_pairs(const int P, const connect_job *j, size_t ahead, const real *const *t,
+                            real *const *z)
 {
+    const size_t wide = (size_t)(WIDE * V_LANES), lanes = (size_t)V_LANES;
     size_t o = 0;
-    for (; o + T <= mo; o += T)
-        connect_vectors(P, NV, true, m1, T, ahead, t, t_tile, W + o, w_row, z, o / T * z_tile);
-    for (; o < mo; o += (size_t)V_LANES)
-        connect_vectors(P, 1, false, m1, mo - o, ahead, t, t_tile, W + o, w_row, z,
-                        o / T * z_tile + o % T);
+    for (; o + wide <= j->mo; o += wide)
+        connect_columns(P, WIDE, true, j, ahead, t, z, o);
+    for (; o + lanes <= j->mo; o += lanes)
+        connect_columns(P, 1, true, j, ahead, t, z, o);
+    if (o < j->mo)
+        connect_columns(P, 1, false, j, ahead, t, z, o);
+}
+
+/* n pairs; those beyond PAIRS never come. */
+#define CONNECT(P)                                                 \
+    case P:                                                        \
+        connect_pairs((P) <= PAIRS ? (P) : 1, j, ahead, from, to); \
+        break;
+
+static void connect_group(size_t n, const connect_job *j, size_t ahead, const real *const *from,
+                          real *const *to)
+{
+    switch (n) {
+        CONNECT(1)
+        CONNECT(2)
+        CONNECT(3)
+        CONNECT(4)
+        CONNECT(5)
+        CONNECT(6)
+        CONNECT(7)
+        CONNECT(8)
+    }
 }
 
 static void connect(size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t,
                     size_t t_row, size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row,
                     size_t z_tile)
 {
-    const size_t all = rows * (size_t)n3;
-    for (size_t first = 0, now; first < all; first += now) {
+    const connect_job j = {m1, mo, ahead, t_tile, w_row, z_tile, W};
+    size_t r = 0, k = 0, now;
+    for (size_t left = rows * (size_t)n3; left > 0; left -= now, ahead = 0) {
         const real *from[PAIRS];
         real *to[PAIRS];
-        const size_t left = all - first;
-        now = left >= PAIRS ? PAIRS : left >= FIVE ? FIVE : left >= 3 ? 3 : 1;
+        const size_t groups = (left + PAIRS - 1) / PAIRS;
+        now = (left + groups - 1) / groups; /* alike: a few sums wait for each other */
         for (size_t q = 0; q < now; q++) {
-            const size_t r = (first + q) / (size_t)n3, k = (first + q) % (size_t)n3;
             from[q] = t + r * t_row + k * T;
             to[q] = z + r * z_row + k * T;
+            k = k + 1 < (size_t)n3 ? k + 1 : 0;
+            r += k == 0;
         }
-        if (now == PAIRS)
-            connect_pairs(PAIRS, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
-        else if (now == FIVE)
-            connect_pairs(FIVE, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
-        else if (now == 3)
-            connect_pairs(3, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
-        else
-            connect_pairs(1, m1, mo, first ? 0 : ahead, from, t_tile, W, w_row, to, z_tile);
+        connect_group(now, &j, ahead, from, to);
     }
 }
 
-/* Weights u..u+U-1 with a vector of outputs. */
-V_INLINE void outer_vector(const int U, size_t rows, int n3, size_t n, const real *const *t,
-                           size_t t_row, const real *g, size_t g_row, real *W, size_t w_row)
+/* U rows of weights by nv vectors of outputs from o on, of which n are there (all if `whole`). */
+enum { OUTER_ROWS = 4, OUTER_WIDE = 2 };
+
+V_INLINE void outer_columns(const int U, const int nv, const bool whole, size_t rows, int n3,
+                            size_t n, const real *const *t, size_t t_row, const real *const *g,
+                            size_t g_row, real *W, size_t w_row)
 {
-    v_real acc[4];
+    v_real acc[OUTER_ROWS * OUTER_WIDE];
     V_UNROLL
-    for (int q = 0; q < U; q++)
-        acc[q] = v_load_part(W + (size_t)q * w_row, n, 0);
+    for (int q = 0; q < U * nv; q++) {
+        const real *from = W + (size_t)(q / nv) * w_row + q % nv * V_LANES;
+        acc[q] = whole ? v_loadu(from) : v_load_part(from, n, 0);
+    }
     for (size_t r = 0; r < rows; r++)
         for (int k = 0; k < n3; k++) {
-            const v_real gk = v_load(g + r * g_row + k * T);
+            v_real gk[OUTER_WIDE];
             V_UNROLL
-            for (int q = 0; q < U; q++)
-                acc[q] = v_fma(v_set1(t[q][r * t_row + (size_t)(k * T)]), gk, acc[q]);
+            for (int v = 0; v < nv; v++)
+                gk[v] = v_load(g[v] + r * g_row + k * T);
+            V_UNROLL
+            for (int q = 0; q < U; q++) {
+                const v_real c = v_set1(t[q][r * t_row + (size_t)(k * T)]);
+                V_UNROLL
+                for (int v = 0; v < nv; v++)
+                    acc[q * nv + v] = v_fma(c, gk[v], acc[q * nv + v]);
+            }
         }
     V_UNROLL
-    for (int q = 0; q < U; q++)
-        v_store_part(W + (size_t)q * w_row, n, 0, acc[q]);
+    for (int q = 0; q < U * nv; q++) {
+        real *to = W + (size_t)(q / nv) * w_row + q % nv * V_LANES;
+        if (whole)
+            v_storeu(to, acc[q]);
+        else
+            v_store_part(to, n, 0, acc[q]);
+    }
+}
+
+V_INLINE void outer_rows(const int U, size_t rows, size_t mo, int n3, const real *const *t,
+                         size_t t_row, const real *g, size_t g_row, size_t g_tile, real *W,
+                         size_t w_row)
+{
+    const size_t lanes = (size_t)V_LANES;
+    for (size_t o = 0, now; o < mo; o += now) {
+        const bool wide = mo - o >= OUTER_WIDE * lanes;
+        const real *from[OUTER_WIDE];
+        for (size_t v = 0, at = o; v < OUTER_WIDE; v++, at += lanes)
+            from[v] = g + at / T * g_tile + at % T;
+        now = wide ? OUTER_WIDE * lanes : lanes;
+        if (wide)
+            outer_columns(U, OUTER_WIDE, true, rows, n3, 0, t, t_row, from, g_row, W + o, w_row);
+        else
+            outer_columns(U, 1, false, rows, n3, mo - o, t, t_row, from, g_row, W + o, w_row);
+    }
 }
 
 static void outer(size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,
                   size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row)
 {
     for (size_t u = 0, now; u < m1; u += now) {
-        const real *from[4];
-        now = m1 - u >= 4 ? 4 : 1;
+        const real *from[OUTER_ROWS];
+        now = m1 - u >= OUTER_ROWS ? OUTER_ROWS : 1;
         for (size_t q = 0; q < now; q++)
             from[q] = t + (u + q) / T * t_tile + (u + q) % T;
-        for (size_t o = 0; o < mo; o += (size_t)V_LANES) {
-            const real *go = g + o / T * g_tile + o % T;
-            real *Wo = W + u * w_row + o;
-            if (now == 4)
-                outer_vector(4, rows, n3, mo - o, from, t_row, go, g_row, Wo, w_row);
-            else
-                outer_vector(1, rows, n3, mo - o, from, t_row, go, g_row, Wo, w_row);
-        }
+        if (now == OUTER_ROWS)
+            outer_rows(OUTER_ROWS, rows, mo, n3, from, t_row, g, g_row, g_tile, W + u * w_row,
+                       w_row);
+        else
+            outer_rows(1, rows, mo, n3, from, t_row, g, g_row, g_tile, W + u * w_row, w_row);
     }
 }
 
