@@ -152,12 +152,17 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
 
 /* ---- rows of edges ---- */
 
+/* Rows of a list, one after the other. */
+static void copy_rows(const void *from, size_t bytes, const int64_t *list, size_t n, char *to)
+{
+    for (size_t i = 0; i < n; i++)
+        memcpy(to + i * bytes, (const char *)from + (size_t)list[i] * bytes, bytes);
+}
+
 void e3tp_segment_gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
                          char *to)
 {
-    const int64_t *edge = s->call->graph->edge + g->place;
-    for (size_t i = 0; i < g->n; i++)
-        memcpy(to + i * bytes, (const char *)from + (size_t)edge[i] * bytes, bytes);
+    copy_rows(from, bytes, s->call->graph->edge + g->place, g->n, to);
 }
 
 void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from,
@@ -244,8 +249,7 @@ static void set_own_weights(const e3tp_sweep *s, const e3tp_segment *g, size_t f
     q->rows[OP_W] = NULL;
     if (!c->t[OP_W] || !list)
         return;
-    for (size_t i = 0; i < rows; i++)
-        memcpy(tangents + i * bytes, row_at(c->t[OP_W], (size_t)list[i], bytes), bytes);
+    copy_rows(c->t[OP_W], bytes, list, rows, tangents);
     q->t[OP_W] = tangents;
 }
 
