@@ -18,7 +18,7 @@ static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
 typedef struct bench_conv_layer {
     const char *name, *product; /* of the problem string: in1, in2, paths, largest degree, tier */
     int cells;
-    int by_pair; /* an edge and its reverse have the same weights, kept once */
+    int by_pair; /* 1: an edge and its reverse have the same weights, kept once; 2: and so is y */
 } bench_conv_layer;
 
 /* The second layer of a MACE model: 128x0e+128x1o with harmonics to l = 3, 1000 atoms. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Forward, backward for some of the gradients or all, double backward and JVP, one round of all
    after the other. What is timed was compared: rows of gradients at some edges with e3tp_backward,
-   and sums over all edges by the identities of a function that is linear in x, y, w and gz. */
+   z of y by pair with that of y by edge, and sums over all edges by the identities of a function
+   that is linear in x, y, w and gz. */
 #include "passes.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ enum { PASSES = sizeof passes / sizeof *passes };
 #define SH3 "in2=1x0e+1x1o+1x2e+1x3o"
 static const bench_conv_layer layers[] = {
     {"MACE, layer 2, w by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5, 1},
+    {"MACE, layer 2, w, y by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5, 2},
     {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3, 0},
     {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3, 0},
     {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3, 0},
@@ -53,7 +55,8 @@ typedef struct setup {
     const bench_conv_layer *layer;
     bench_material m;
     e3tp_conv *conv;
-    int32_t *pair; /* of each edge, or NULL */
+    int32_t *pair;     /* of each edge, or NULL */
+    uint8_t *reversed; /* or NULL: y is by edge */
     size_t rows[OPERANDS], width[OPERANDS];
     float *in[OPERANDS], *t[OPERANDS], *out[OPERANDS]; /* out: gradients, z last */
     void *work;
@@ -90,11 +93,13 @@ static int find_pairs(setup *s)
     const size_t n = s->m.crystal.edges;
     float *v = malloc(3 * n * sizeof *v);
     s->pair = malloc(n * sizeof *s->pair);
-    int ok = v && s->pair;
+    s->reversed = s->layer->by_pair > 1 ? malloc(n) : NULL;
+    int ok = v && s->pair && (s->reversed || s->layer->by_pair == 1);
     for (size_t i = 0; ok && i < 3 * n; i++)
         v[i] = (float)s->m.crystal.vector[i];
-    ok = ok &&
-         e3tp_graph_pairs(s->m.graph, E3TP_F32, v, 1e-4, s->pair, NULL, &s->rows[W]) == E3TP_OK;
+    ok = ok && e3tp_graph_pairs(s->m.graph, E3TP_F32, v, 1e-4, s->pair, s->reversed, &s->rows[W]) ==
+                   E3TP_OK;
+    s->rows[Y] = s->reversed ? s->rows[W] : n;
     free(v);
     return ok;
 }
@@ -106,6 +111,7 @@ static int setup_create(setup *s, const bench_conv_layer *layer, int threads, ch
         return 0;
     e3tp_conv_desc d = e3tp_conv_desc_init(s->m.product.plan);
     d.w = layer->by_pair ? E3TP_AT_TYPE : E3TP_AT_EDGE;
+    d.y = layer->by_pair > 1 ? E3TP_AT_TYPE : E3TP_AT_EDGE;
     if (e3tp_conv_create(&s->conv, s->m.product.plan, &d, why, cap) != E3TP_OK)
         return 0;
     static const e3tp_operand operand[OPERANDS] = {E3TP_X, E3TP_Y, E3TP_W, E3TP_Z};
@@ -120,7 +126,7 @@ static void setup_destroy(setup *s)
 {
     for (int k = 0; k < OPERANDS; k++)
         free(s->in[k]), free(s->t[k]), free(s->out[k]);
-    free(s->pair);
+    free(s->pair), free(s->reversed);
     free(s->work);
     e3tp_conv_destroy(s->conv);
     bench_material_destroy(&s->m);
@@ -137,6 +143,7 @@ static e3tp_conv_buffers buffers_of(const setup *s, const conv_pass *p)
     b.gw = b.hw = p->wants[W] ? s->out[W] : NULL;
     b.work = s->work;
     b.edge_type = s->pair;
+    b.edge_reversed = s->reversed;
     b.num_types = s->pair ? s->rows[W] : 0;
     return b;
 }
@@ -174,6 +181,8 @@ static double dot(const setup *s, int k, float *const *a, float *const *b, doubl
 /* Rows of gy and, where each edge has its own, of gw at some edges, by the product alone. */
 static double row_error(const setup *s, int with_y)
 {
+    if (s->reversed) /* of both operands none has */
+        return 0;
     const size_t wy = s->width[Y], ww = s->width[W];
     double worst = 0;
     float *gy = malloc(wy * sizeof *gy), *gw = malloc(ww * sizeof *gw);
@@ -197,6 +206,38 @@ static double row_error(const setup *s, int with_y)
     return worst;
 }
 
+/* Rows of y, harmonics 0, 1, .. once each, for all edges. */
+static void set_edge_rows(const setup *s, float *y)
+{
+    const size_t width = s->width[Y];
+    for (size_t e = 0; e < s->m.crystal.edges; e++)
+        for (size_t i = 0; i < width; i++) {
+            const float v = s->in[Y][(size_t)s->pair[e] * width + i];
+            y[e * width + i] = s->reversed[e] && (int)sqrt((double)i) % 2 ? -v : v;
+        }
+}
+
+/* z, which the last call left, against that of y by edge. */
+static double pair_error(const setup *s)
+{
+    const size_t n = s->rows[Z] * s->width[Z];
+    float *y = malloc(s->m.crystal.edges * s->width[Y] * sizeof *y), *z = malloc(n * sizeof *z);
+    e3tp_conv_desc d = e3tp_conv_desc_init(s->m.product.plan);
+    e3tp_conv_buffers b = buffers_of(s, &passes[0]);
+    e3tp_conv *c = NULL;
+    double worst = INFINITY;
+    d.w = E3TP_AT_TYPE;
+    b.y = y, b.z = z, b.work = NULL, b.edge_reversed = NULL;
+    if (y && z && e3tp_conv_create(&c, s->m.product.plan, &d, NULL, 0) == E3TP_OK) {
+        set_edge_rows(s, y);
+        if (e3tp_conv_forward(c, s->m.graph, &b) == E3TP_OK)
+            worst = bench_difference(s->out[Z], z, n);
+    }
+    e3tp_conv_destroy(c);
+    free(y), free(z);
+    return worst;
+}
+
 /* Backward: sum(gx x) = sum(gy y) = sum(gw w) = sum(gz z), in pairs. Double backward: sum(gz hz) is
    F, and sums over h and x, y, w together twice that. Returns the largest error, relative to sums
    of terms with random signs. */
@@ -206,7 +247,7 @@ static double verify(const setup *s, double *rows)
     if (!run_pass(s, &passes[0]))
         return INFINITY;
     const double forward = dot(s, Z, s->out, s->in, &size);
-    *rows = worst = 0;
+    *rows = worst = s->reversed ? pair_error(s) : 0;
     for (int p = 1; p <= 2; p++) {
         if (!run_pass(s, &passes[p]))
             return INFINITY;
@@ -265,7 +306,7 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
         bench_result_end(o->json);
     }
     if (o->table)
-        fprintf(o->table, "%-24s %-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", s->layer->name, r.name,
+        fprintf(o->table, "%-27s %-22s %d %8.1f %6.2f %6.1f %6.1f %8.1e\n", s->layer->name, r.name,
                 threads, r.ns.median, seconds.median / forward, r.bytes / r.ns.median,
                 100 * r.bytes / r.ns.median / bench_dram_gbs(threads), err);
 }
@@ -322,7 +363,7 @@ int bench_passes(const bench_layer_options *o)
     if (o->table)
         fprintf(o->table,
                 "\npasses of the convolution: diamond, %d neighbours, weights read, ir_mul; ns per "
-                "edge\n%-24s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
+                "edge\n%-27s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
                 BENCH_NEIGHBOURS, "layer", "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)

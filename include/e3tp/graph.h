@@ -58,7 +58,15 @@ E3TP_API e3tp_status e3tp_graph_forces(const e3tp_graph *g, e3tp_dtype dtype, co
 /* Pairs edges with their reverse: sender and receiver exchanged, the vector negated, images by a
    periodic cell included. What a pair has in common (functions of the distance, weights made of it,
    Y_l(-r) = (-1)^l Y_l(r)) need be made and kept once: pair numbers are types for an operand that
-   lives at TYPE, with num_pairs of them.
+   lives at TYPE, with num_pairs of them. So for weights, and for y, where v1 are vectors of pairs:
+
+     for each e, reversed[e] == 0:      v1[pair[e]] = v[e]          [num_pairs][3]
+     e3tp_sh_evaluate:                  y = Y(v1)                   [num_pairs][width]
+     buffers of a call, y at TYPE:      edge_type = pair, num_types = num_pairs,
+                                        edge_reversed = reversed
+
+   From gy [num_pairs][width] e3tp_sh_backward makes the gradient by v1, of both edges of a pair: to
+   e3tp_graph_forces gv of the first one, with 0 for the second.
 
      v          [num_edges][3] of dtype, in the caller's order of edges
      tolerance  vectors a, b are opposite where no |a[k] + b[k]| exceeds it: more than the rounding
@@ -199,6 +207,9 @@ typedef struct e3tp_conv_buffers {
     void *hv, *ha;
     void *work; /* NULL, or e3tp_conv_work_bytes, 64-byte aligned, one per concurrent call; a call
                    without it allocates */
+    const uint8_t *edge_reversed; /* [num_edges], or NULL; of y AT_TYPE: an edge where it is not 0
+                                     takes y of the opposite vector, (-1)^l times the blocks of
+                                     degree l, whatever their parity; gy, ggy, hy as y */
 } e3tp_conv_buffers;
 
 static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
@@ -220,6 +231,7 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
     b.ggv = b.gga = NULL;
     b.hv = b.ha = NULL;
     b.work = NULL;
+    b.edge_reversed = NULL;
     return b;
 }
 

@@ -46,8 +46,9 @@ class Graph(Closable):
     reversed   (num_edges,) bool, of the second edges of pairs; pair[~reversed] counts up
     num_pairs
 
-    What is symmetric need be made and kept once for each pair: weights of a convolution with w_at="type" as num_pairs
-    types, edge_type=graph.pair; functions of lengths of vectors[~graph.reversed]. Without vectors all three are None.
+    What a pair has in common need be made and kept once, of vectors[~graph.reversed]: weights of their lengths for a
+    convolution with w_at="type", and harmonics for one with y_at="type", as num_pairs types, edge_type=graph.pair,
+    reversed=graph.reversed. Without vectors all three are None.
     """
 
     def __init__(self, receivers, senders, num_nodes, num_senders=None, vectors=None):
@@ -146,9 +147,9 @@ def _halves(value):
 class _Call:
     """The arrays of a call, on their way to the library."""
 
-    def __init__(self, conv, graph, edge_type):
+    def __init__(self, conv, graph, edge_type, reversed):
         self.conv, self.graph = conv, graph
-        self.types = None
+        self.types, self.reversed = None, self.flags(reversed)
         self.arrays = {}  # name in e3tp_conv_buffers -> array, kept until the call is over
         if "type" in conv._places.values():
             if edge_type is None:
@@ -159,6 +160,17 @@ class _Call:
         elif edge_type is not None:
             raise ValueError("edge_type: expected None, no operand lives at the type")
         self.num_types = None
+
+    def flags(self, reversed):
+        """reversed= as one bool for each edge, or None."""
+        if reversed is None:
+            return None
+        if self.conv._places["y"] != "type":
+            raise ValueError(f"reversed: expected None, the place of y is {self.conv._places['y']!r}, not 'type'")
+        array = readable("reversed", reversed, np.dtype(bool))
+        if array.shape != (self.graph.num_edges,):
+            raise ValueError(f"reversed: shape {array.shape}, expected {(self.graph.num_edges,)}")
+        return array
 
     def shape(self, name, given=None):
         """The shape of an operand by the slot of its name; of types by what is given first."""
@@ -195,6 +207,8 @@ class _Call:
             setattr(buffers, name, address(array))
         if self.types is not None:
             buffers.edge_type, buffers.num_types = address(self.types), self.num_types or 0
+        if self.reversed is not None:
+            buffers.edge_reversed = address(self.reversed)
         conv = self.conv
         with ExitStack() as held:
             for part in conv._parts:
@@ -253,11 +267,11 @@ class Connected(Closable):
     method = property(lambda self: self._product.method)
     isa = property(lambda self: self._product.isa)
 
-    def _run(self, number, graph, given, wanted, edge_type):
+    def _run(self, number, graph, given, wanted, edge_type, reversed=None):
         """given: name -> array or None; wanted: name -> None or the array to write to. Returns name -> array."""
         if not isinstance(graph, Graph):
             raise TypeError(f"graph: {type(graph).__name__}, expected a Graph")
-        call = _Call(self, graph, edge_type)
+        call = _Call(self, graph, edge_type, reversed)
         for name, value in given.items():
             if value is not None or name in self._required:
                 call.read(name, value)
@@ -278,6 +292,8 @@ class Convolution(Connected):
     x_at, y_at, w_at  where rows live: "edge", "sender", "receiver", "type" (picked by edge_type= of a call), "shared"
                       (one row, an array without rows); w_at is "shared" exactly where the product's weights are
     out_at            "receiver": summed over edges; or "edge"
+    reversed          of a call, with y_at="type": (num_edges,) bool, edges that take y of the opposite vector,
+                      (-1)^l times the blocks of degree l, whatever their parity; gradients and tangents as y
     weight_dtype      None: the dtype; "bfloat16", of float32: w comes as ml_dtypes' or as uint16 bit patterns, half of
                       the memory; gradients and tangents of w are float32
 
@@ -318,40 +334,40 @@ class Convolution(Connected):
 
     _required = ("x", "y", "gz")
 
-    def _run(self, number, graph, given, wanted, edge_type):
+    def _run(self, number, graph, given, wanted, edge_type, reversed=None):
         weighted = self._product._takes_weights(given)
         for name in [name for name in given if name[-1] == "w" and not weighted]:
             if given[name] is not None and name != "w":
                 raise ValueError(f"{name}: expected None, the product has no weights")
             given = {**given, name: None}
         wanted = {name: out for name, out in wanted.items() if name[-1] != "w" or weighted}
-        return super()._run(number, graph, given, wanted, edge_type)
+        return super()._run(number, graph, given, wanted, edge_type, reversed)
 
-    def _gradients(self, number, prefix, operands, graph, given, needs, out, edge_type):
+    def _gradients(self, number, prefix, operands, graph, given, needs, out, edge_type, reversed):
         names = [prefix + operand[-1] for operand in operands]
         wanted, outs = needed(needs, operands), results("out", out, len(names))
         chosen = {n: o for n, o, op in zip(names, outs, operands) if op in wanted}
-        found = self._run(number, graph, given, chosen, edge_type)
+        found = self._run(number, graph, given, chosen, edge_type, reversed)
         return tuple(found.get(name) for name in names)
 
-    def __call__(self, graph, x, y, w=None, edge_type=None, out=None):
+    def __call__(self, graph, x, y, w=None, edge_type=None, reversed=None, out=None):
         """out, (num_nodes, irreps_out.dim), or (num_edges, irreps_out.dim)."""
-        return self._run(_lib.FORWARD, graph, {"x": x, "y": y, "w": w}, {"z": out}, edge_type)["z"]
+        return self._run(_lib.FORWARD, graph, {"x": x, "y": y, "w": w}, {"z": out}, edge_type, reversed)["z"]
 
-    def backward(self, graph, x, y, w, gz, needs=None, edge_type=None, out=None):
+    def backward(self, graph, x, y, w, gz, needs=None, edge_type=None, reversed=None, out=None):
         """(gx, gy, gw): gradients of sum(gz out), each of its operand's shape; None for what needs= leaves out."""
         given = {"x": x, "y": y, "w": w, "gz": gz}
-        return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), graph, given, needs, out, edge_type)
+        return self._gradients(_lib.BACKWARD, "g", ("x", "y", "w"), graph, given, needs, out, edge_type, reversed)
 
     def double_backward(
-        self, graph, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, edge_type=None, out=None
+        self, graph, x, y, w, gz, ggx=None, ggy=None, ggw=None, needs=None, edge_type=None, reversed=None, out=None
     ):
         """(hx, hy, hw, hz): gradients of sum(ggx gx + ggy gy + ggw gw) by x, y, w, gz; None is zero."""
         given = {"x": x, "y": y, "w": w, "gz": gz, "ggx": ggx, "ggy": ggy, "ggw": ggw}
         operands = ("x", "y", "w", "gz")
-        return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, graph, given, needs, out, edge_type)
+        return self._gradients(_lib.DOUBLE_BACKWARD, "h", operands, graph, given, needs, out, edge_type, reversed)
 
-    def jvp(self, graph, x, y, w=None, dx=None, dy=None, dw=None, edge_type=None, out=None):
+    def jvp(self, graph, x, y, w=None, dx=None, dy=None, dw=None, edge_type=None, reversed=None, out=None):
         """The change of out along tangents of x, y and w; None is no change."""
         given = {"x": x, "y": y, "w": w, "dx": dx, "dy": dy, "dw": dw}
-        return self._run(_lib.JVP, graph, given, {"dz": out}, edge_type)["dz"]
+        return self._run(_lib.JVP, graph, given, {"dz": out}, edge_type, reversed)["dz"]

@@ -295,6 +295,7 @@ static e3tp_conv_call call_of(const e3tp_conv_job *job, const e3tp_graph *g, e3t
                         .pass = pass,
                         .in = {b->x, b->y, b->w, back ? b->gz : NULL, b->v, b->a},
                         .edge_type = b->edge_type,
+                        .edge_reversed = b->edge_reversed,
                         .num_types = b->num_types,
                         .make_weights = b->make_weights,
                         .make_weights_ctx = b->make_weights_ctx,
@@ -351,6 +352,16 @@ static size_t rows_of(const e3tp_conv_call *c, int k)
     default:
         return 1;
     }
+}
+
+static e3tp_status check_reversed(const e3tp_conv_call *c, e3tp_message *m)
+{
+    const e3tp_place at = c->job->at[OP_Y];
+    if (c->edge_reversed && at != E3TP_AT_TYPE)
+        return e3tp_fail(m, E3TP_E_INVALID,
+                         "edge_reversed: expected NULL, y's place is %s, not the type",
+                         place_names[at]);
+    return E3TP_OK;
 }
 
 static e3tp_status check_types(const e3tp_conv_call *c, e3tp_message *m)
@@ -477,6 +488,7 @@ static e3tp_status check_call(const e3tp_conv_call *c, e3tp_message *m)
                          : weights == E3TP_WEIGHTS_NONE ? "none"
                                                         : "elsewhere");
     E3TP_TRY(check_types(c, m));
+    E3TP_TRY(check_reversed(c, m));
     E3TP_TRY(check_arrays(c, bytes, m));
     E3TP_TRY(check_overlap(c, bytes, m));
     return check_work(c, bytes, m);

@@ -67,6 +67,7 @@ typedef struct e3tp_conv_call {
     const void *in[CONV_COUNT], *t[CONV_COUNT];
     void *out[CONV_COUNT];
     const int32_t *edge_type;
+    const uint8_t *edge_reversed; /* NULL unless y lives at the type */
     size_t num_types;
     e3tp_weights_fn make_weights;
     void *make_weights_ctx;

@@ -145,6 +145,7 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
     }
     s.cotangent = take(&s, stages_cotangent(&s) ? s.rows * s.row[OP_Z] : 0);
     s.widened = take(&s, has_own_weights(&s) ? (c->t[OP_W] ? 2 : 1) * s.rows * s.row[OP_W] : 0);
+    s.turned = take(&s, c->edge_reversed ? (c->t[OP_Y] ? 2 : 1) * s.rows * s.row[OP_Y] : 0);
     e3tp_made_lay_out(&s);
     s.block = take(&s, block_scratch(&s));
     return s;
@@ -152,12 +153,17 @@ e3tp_sweep e3tp_sweep_of(const e3tp_conv_call *c, e3tp_pass pass, const bool wan
 
 /* ---- rows of edges ---- */
 
+/* Rows of a list, one after the other. */
+static void copy_rows(const void *from, size_t bytes, const int64_t *list, size_t n, char *to)
+{
+    for (size_t i = 0; i < n; i++)
+        memcpy(to + i * bytes, (const char *)from + (size_t)list[i] * bytes, bytes);
+}
+
 void e3tp_segment_gather(const e3tp_sweep *s, const e3tp_segment *g, const void *from, size_t bytes,
                          char *to)
 {
-    const int64_t *edge = s->call->graph->edge + g->place;
-    for (size_t i = 0; i < g->n; i++)
-        memcpy(to + i * bytes, (const char *)from + (size_t)edge[i] * bytes, bytes);
+    copy_rows(from, bytes, s->call->graph->edge + g->place, g->n, to);
 }
 
 void e3tp_segment_scatter(const e3tp_sweep *s, const e3tp_segment *g, const char *from,
@@ -244,9 +250,44 @@ static void set_own_weights(const e3tp_sweep *s, const e3tp_segment *g, size_t f
     q->rows[OP_W] = NULL;
     if (!c->t[OP_W] || !list)
         return;
-    for (size_t i = 0; i < rows; i++)
-        memcpy(tangents + i * bytes, row_at(c->t[OP_W], (size_t)list[i], bytes), bytes);
+    copy_rows(c->t[OP_W], bytes, list, rows, tangents);
     q->t[OP_W] = tangents;
+}
+
+/* From y of a vector to that of the opposite one. */
+static void turn_row(const e3tp_sweep *s, char *row)
+{
+    const e3tp_problem *p = s->call->job->executor.problem;
+    for (size_t i = 0; i < p->nblocks[1]; i++) {
+        const e3tp_block *b = &p->blocks[1][i];
+        char *at = row + b->offset * s->element;
+        if (b->l % 2)
+            e3tp_sum_scale(s->element, -1, at, at, b->mul * (2 * (size_t)b->l + 1));
+    }
+}
+
+/* Rows of reversed edges, of one for each edge. */
+static void turn_rows(const e3tp_sweep *s, const e3tp_segment *g, char *rows)
+{
+    const int64_t *edge = s->call->graph->edge + g->place;
+    for (size_t i = 0; i < g->n; i++)
+        if (s->call->edge_reversed[edge[i]])
+            turn_row(s, rows + i * s->row[OP_Y]);
+}
+
+/* Such rows lie one after the other. */
+static void set_turned(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
+                       e3tp_block_call *q)
+{
+    const void *const from[2] = {s->call->in[OP_Y], s->call->t[OP_Y]},
+                      **const to[2] = {&q->in[OP_Y], &q->t[OP_Y]};
+    for (int i = 0; i < 2 && from[i]; i++) {
+        char *rows = scratch + s->turned + (size_t)i * s->rows * s->row[OP_Y];
+        copy_rows(from[i], s->row[OP_Y], q->rows[OP_Y], g->n, rows);
+        turn_rows(s, g, rows);
+        *to[i] = rows;
+    }
+    q->rows[OP_Y] = NULL;
 }
 
 static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char *scratch,
@@ -259,6 +300,8 @@ static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char 
         set_own_weights(s, g, first, scratch, q);
     else
         q->in[k] = row_at(c->in[k], first, s->row[k]);
+    if (k == OP_Y && c->edge_reversed)
+        set_turned(s, g, scratch, q);
     q->stride[k] = is_one_row(s, k) ? 0 : (ptrdiff_t)c->job->width[k];
 }
 
@@ -399,6 +442,8 @@ void e3tp_segment_run(const e3tp_sweep *s, const e3tp_segment *g, const e3tp_sin
         e3tp_block_run(&q, scratch + s->block);
     if (!s->rotated && (s->again[OP_Y] || s->again[OP_W]))
         run_again(s, g, to, scratch, q);
+    if (s->call->edge_reversed && s->wanted[OP_Y])
+        turn_rows(s, g, q.out[OP_Y]);
     scale_results(s, g, q.out[OP_Z]);
     e3tp_made_results(s, g, to, scratch);
     for (int k = 0; k < OP_COUNT; k++)

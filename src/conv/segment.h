@@ -34,6 +34,7 @@ typedef struct e3tp_sweep {
     size_t row[CONV_COUNT];                  /* bytes of a row */
     size_t list[OP_Z], kept[OP_COUNT];       /* gathered rows; results that are brought elsewhere */
     size_t cotangent, widened, block, bytes; /* gz, weights, the block's scratch */
+    size_t turned;                           /* y of reversed edges beside the others */
     e3tp_made made;
 } e3tp_sweep;
 

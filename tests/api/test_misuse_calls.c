@@ -283,6 +283,7 @@ static void make_nothing(void *ctx, const int64_t *edges, size_t n, void *w)
 START_TEST(convolution_calls)
 {
     const int32_t ends[3] = {0, 1, 1};
+    const uint8_t reversed[3] = {0};
     float x[12] = {0}, y[18] = {0}, w[6] = {0}, z[4];
     e3tp_plan *p = plan_of(E3TP_MUL_IR, (e3tp_weights)_i);
     e3tp_graph *g;
@@ -309,6 +310,8 @@ START_TEST(convolution_calls)
     }
     if (_i != E3TP_WEIGHTS_ROW)
         CONV_BROKEN(make_weights, make_nothing, "make_weights");
+    CONV_BROKEN(edge_reversed, reversed,
+                "edge_reversed: expected NULL, y's place is the edge, not the type");
     refuse_conv(NULL, g, &good, "convolution is NULL");
     refuse_conv(c, NULL, &good, "graph is NULL");
     refuse_conv(c, g, NULL, "buffers are NULL");

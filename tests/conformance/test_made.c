@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions that make harmonics and weights in the cache: against the same convolution of stored
-   ones, with the chain rule written out here; every pass against differences of another; single
-   precision, threads, misuse. */
+/* Convolutions that make harmonics and weights in the cache, or take y by pair of edges: against
+   the same convolution of stored ones, with the chain rule written out here; every pass against
+   differences of another; single precision, threads, misuse. */
 #include <math.h>
 #include <stdbool.h>
 
@@ -34,37 +34,50 @@ typedef struct setting {
     e3tp_place x, z;
     double scale;
     kind kind;
+    bool pairs; /* y at the type, of some edges that of the opposite vector */
 } setting;
 
 static const setting settings[] = {
     {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     GENERAL},
+     GENERAL, false},
     {true, SPLINE, true, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     GENERAL},
+     GENERAL, false},
     {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     GENERAL},
-    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2, GENERAL},
-    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1, GENERAL},
-    {true, RADIAL, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     GENERAL},
+     GENERAL, false},
+    {false, SPLINE, false, true, true, 5, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 2, GENERAL,
+     false},
+    {true, SPLINE, false, false, false, 5, E3TP_IR_MUL, E3TP_AT_EDGE, E3TP_AT_RECEIVER, 1, GENERAL,
+     false},
+    {true, RADIAL, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GENERAL,
+     false},
     {false, RADIAL, false, false, false, 3, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     GENERAL},
-    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     GENERAL},
+     GENERAL, false},
+    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GENERAL,
+     false},
     {false, LAYER, false, true, false, 5, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, -1,
-     GENERAL},
+     GENERAL, false},
     {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     ROTATED},
-    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1, ROTATED},
+     ROTATED, false},
+    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1, ROTATED,
+     false},
     {true, SPLINE, true, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
-     ROTATED},
-    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, 1,
-     ROTATED},
-    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1,
-     GAUNT},
-    {true, SPLINE, true, false, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GAUNT},
-    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1, CUT},
-    {true, SPLINE, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5, CUT},
+     ROTATED, false},
+    {true, LAYER, false, false, true, 16, E3TP_IR_MUL, E3TP_AT_SHARED, E3TP_AT_RECEIVER, 1, ROTATED,
+     false},
+    {true, STORED, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GAUNT,
+     false},
+    {true, SPLINE, true, false, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GAUNT,
+     false},
+    {false, SPLINE, false, true, false, 5, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5,
+     GENERAL, true},
+    {false, LAYER, false, false, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_EDGE, 1, GENERAL,
+     true},
+    {false, STORED, false, false, false, 3, E3TP_MUL_IR, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 1, GAUNT,
+     true},
+    {true, STORED, false, false, true, 21, E3TP_MUL_IR, E3TP_AT_RECEIVER, E3TP_AT_EDGE, 1, CUT,
+     false},
+    {true, SPLINE, true, true, false, 16, E3TP_IR_MUL, E3TP_AT_SENDER, E3TP_AT_RECEIVER, 0.5, CUT,
+     false},
 };
 enum { CUTS = 2 }; /* which come last: no convolution of stored operands has their map */
 
@@ -78,6 +91,7 @@ typedef struct world {
     e3tp_graph *graph;
     int64_t receivers[EDGES], senders[EDGES];
     int32_t types[EDGES];
+    uint8_t reversed[EDGES];
     size_t width[OPERANDS], size[OPERANDS]; /* elements of a row of the product; of the array */
 } world;
 
@@ -151,6 +165,7 @@ static void make_graph(world *o)
         o->receivers[e] = e < CROWDED && e % 2 ? 4 : (int64_t)(draw() * (NODES - 1));
         o->senders[e] = (int64_t)(draw() * (SENDERS - 1));
         o->types[e] = (int32_t)(draw() * TYPES);
+        o->reversed[e] = e % 3 == 0;
     }
     ck_assert_int_eq(e3tp_graph_create(&o->graph, E3TP_INT64, o->receivers, o->senders, EDGES,
                                        NODES, SENDERS, NULL, 0),
@@ -186,7 +201,7 @@ static world world_of(const setting *s, e3tp_dtype dtype, int threads, bool wide
     make_makers(&o);
     make_graph(&o);
     o.size[X] = place_rows(s->x) * o.width[X];
-    o.size[Y] = s->harmonics ? 0 : EDGES * o.width[Y];
+    o.size[Y] = s->harmonics ? 0 : (s->pairs ? TYPES : EDGES) * o.width[Y];
     o.size[W] =
         s->w == STORED ? EDGES * o.width[W] : (s->typed ? TYPES : 1) * table_rows(&o) * o.width[W];
     o.size[Z] = place_rows(s->z) * o.width[Z];
@@ -209,6 +224,7 @@ static e3tp_conv_desc desc_of(const world *o)
     const setting *s = o->s;
     e3tp_conv_desc d = e3tp_conv_desc_init(o->plan);
     d.x = s->x, d.z = s->z, d.scale = s->scale;
+    d.y = s->pairs ? E3TP_AT_TYPE : E3TP_AT_EDGE;
     d.w = s->w == STORED ? E3TP_AT_EDGE : s->typed ? E3TP_AT_TYPE : E3TP_AT_SHARED;
     d.sh = s->harmonics ? o->sh : NULL;
     d.spline = s->w == SPLINE ? o->spline : NULL;
@@ -349,6 +365,7 @@ static e3tp_conv_buffers buffers_of(const world *o, void *const in[OPERANDS],
     b.x = in[X], b.y = in[Y], b.w = in[W], b.gz = in[Z], b.v = in[V], b.a = in[A];
     b.ggx = t[X], b.ggy = t[Y], b.ggw = t[W], b.ggv = t[V], b.gga = t[A];
     b.edge_type = o->types, b.num_types = TYPES;
+    b.edge_reversed = o->s->pairs ? o->reversed : NULL;
     if (pass == E3TP_BACKWARD)
         b.gx = out[X], b.gy = out[Y], b.gw = out[W], b.gv = out[V], b.ga = out[A];
     if (pass == E3TP_DOUBLE_BACKWARD)
@@ -474,6 +491,13 @@ static double factor_tangent(const world *o, const operands *p, const operands *
                             : q->db[k] * distance_tangent(o, p, t, e, q);
 }
 
+/* An edge's row of y, from a type's or to it. */
+static void add_turned(const world *o, int e, const double *from, double *to)
+{
+    for (int i = 0; i < (int)o->width[Y]; i++)
+        to[i] += o->reversed[e] && (int)sqrt(i) % 2 ? -from[i] : from[i];
+}
+
 /* Stored y and w of all edges, and their tangents, in place of what makes them. */
 static void store_edge(const world *o, const operands *p, const operands *t, int e, operands *sp,
                        operands *st)
@@ -485,6 +509,11 @@ static void store_edge(const world *o, const operands *p, const operands *t, int
         st->of[Y][(size_t)e * ny + i] = 0;
         for (int d = 0; d < 3; d++)
             st->of[Y][(size_t)e * ny + i] += t->of[V][3 * e + d] * q.slope[d][i];
+    }
+    if (o->s->pairs) {
+        const size_t type = (size_t)o->types[e] * ny;
+        add_turned(o, e, p->of[Y] + type, sp->of[Y] + (size_t)e * ny);
+        add_turned(o, e, t->of[Y] + type, st->of[Y] + (size_t)e * ny);
     }
     for (size_t k = 0; k < terms_of(o); k++) {
         const double *row = p->of[W] + (q.first + k) * nw, *moved = t->of[W] + (q.first + k) * nw;
@@ -508,6 +537,8 @@ static void chain_back(const world *o, const operands *p, const operands *t, int
         for (int c = 0; c < 3 && t; c++)
             to[V][3 * e + d] += dot(fy, q.bend[d][c], ny) * t->of[V][3 * e + c];
     }
+    if (o->s->pairs)
+        add_turned(o, e, gy, to[Y] + (size_t)o->types[e] * ny);
     double along = 0, bent = 0; /* the gradient by the distance; of gw w' */
     const bool radial = o->s->w == SPLINE || o->s->w == RADIAL;
     const double move = t && radial ? distance_tangent(o, p, t, e, &q) : 0;
@@ -535,16 +566,22 @@ static void chain_back(const world *o, const operands *p, const operands *t, int
     }
 }
 
+/* Whether operand k is stored where the convolution has something else. */
+static bool is_made(const world *o, int k)
+{
+    return (k == Y && (o->s->harmonics || o->s->pairs)) || (k == W && o->s->w != STORED);
+}
+
 static outcome reference(const world *o, const operands *p, const operands *t)
 {
     static const setting plain = {.w = STORED};
     setting s = *o->s;
-    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = false;
+    s.harmonics = plain.harmonics, s.w = plain.w, s.lengths = s.typed = s.pairs = false;
     s.kind = s.kind == ROTATED ? GENERAL : s.kind;
     world stored_world = world_of(&s, E3TP_F64, 1, false);
     operands sp = {{p->of[X], p->of[Y], p->of[W], p->of[Z], NULL, NULL}}, st = sp;
     for (int k = 0; k < OPERANDS; k++) {
-        const bool made = (k == Y && o->s->harmonics) || (k == W && o->s->w != STORED);
+        const bool made = is_made(o, k);
         st.of[k] = made ? calloc(stored_world.size[k] + 1, sizeof(double)) : t->of[k];
         if (made)
             sp.of[k] = calloc(stored_world.size[k] + 1, sizeof(double));
@@ -555,7 +592,7 @@ static outcome reference(const world *o, const operands *p, const operands *t)
     for (int pass = 0; pass < 4; pass++) {
         for (int k = 0; k < OPERANDS; k++)
             if (out_size(o, pass, k) && out_size(o, pass, k) == out_size(&stored_world, pass, k) &&
-                !(k == Y && o->s->harmonics) && !(k == W && o->s->w != STORED))
+                !is_made(o, k))
                 memcpy(r.of[pass][k], plainly.of[pass][k], out_size(o, pass, k) * sizeof(double));
         const bool second = pass == E3TP_DOUBLE_BACKWARD;
         for (int e = 0; e < EDGES && (second || pass == E3TP_BACKWARD); e++)
@@ -563,7 +600,7 @@ static outcome reference(const world *o, const operands *p, const operands *t)
                        r.of[pass]);
     }
     for (int k = Y; k <= W; k++)
-        if ((k == Y && o->s->harmonics) || (k == W && o->s->w != STORED))
+        if (is_made(o, k))
             free(sp.of[k]), free(st.of[k]);
     free_outcome(&plainly);
     free_world(&stored_world);

@@ -76,7 +76,15 @@ class Problem:
                 self.arrays[name] = self.arrays[name][0]
         else:
             self.arrays[name] = self.lay(slot, rows)
-        self.exact[name] = rows.astype(np.float64)[self.at[slot]]
+        self.exact[name] = self.turned(slot, rows.astype(np.float64)[self.at[slot]])
+
+    def turned(self, slot, rows):
+        """Rows of y as those of the opposite vector where an edge is reversed, and back."""
+        reversed = self.more.get("reversed")
+        if slot != "y" or reversed is None:
+            return rows
+        signs = [(-1) ** ir.l for mul, ir in self.irreps["y"] for _ in range(mul * ir.dim)]
+        return np.where(reversed[:, None], signs, 1) * rows
 
     def lay(self, slot, rows):
         """Stored rows in mul_ir -> an array of the call, wherever memory begins."""
@@ -91,7 +99,7 @@ class Problem:
         if slot == "w" and self.by_path:
             rows = np.stack([rows[..., self.of == k].sum(axis=-1) for k in range(self.tp.weight_numel)], axis=-1)
         out = np.zeros((1 if self.stored[slot] is None else self.stored[slot], rows.shape[1]))
-        np.add.at(out, self.at[slot], rows)
+        np.add.at(out, self.at[slot], self.turned(slot, rows))
         return self.lay(slot, out)
 
     def expanded(self, w):
@@ -220,6 +228,8 @@ class OnGraph(Problem):
         self.stored = {k: count[place] for k, place in at.items()}
         typed = [k for k, place in at.items() if place == "type" and (k != "w" or self.op.weight_numel)]
         self.more = {"edge_type": of_type} if typed else {}
+        if "y" in typed and draw.chance(0.5):
+            self.more["reversed"] = draw.rng.integers(0, 2, edges).astype(bool)
 
 
 class Convolved(OnGraph):

@@ -165,27 +165,33 @@ class TestConvolution(unittest.TestCase):
         self.assertEqual(np.abs(c.conv.backward(graph, x, y, w, c.data["z"])[0]).max(), 0)
 
 
+def crystal(rng):
+    """receivers, senders and vectors of the edges of four atoms and their images, in any order."""
+    positions, cell = rng.random((4, 3)) * 4, 4.0
+    images = np.array(list(itertools.product((-1, 0, 1), repeat=3))) * cell
+    vectors = positions[None, :, None] + images - positions[:, None, None]
+    receivers, senders, image = np.nonzero(np.linalg.norm(vectors, axis=-1) < 3.9)
+    kept = np.linalg.norm(vectors[receivers, senders, image], axis=-1) > 0
+    order = rng.permutation(np.flatnonzero(kept))
+    receivers, senders, image = receivers[order], senders[order], image[order]
+    return receivers, senders, vectors[receivers, senders, image]
+
+
 class TestPairs(unittest.TestCase):
     def test_weights_by_pair(self):
         """Weights of the distance, once for each pair, are those of the edges; their gradients are sums."""
         rng = np.random.default_rng(5)
-        positions, cell = rng.random((4, 3)) * 4, 4.0
-        images = np.array(list(itertools.product((-1, 0, 1), repeat=3))) * cell
-        vectors = positions[None, :, None] + images - positions[:, None, None]
-        receivers, senders, image = np.nonzero(np.linalg.norm(vectors, axis=-1) < 3.9)
-        kept = np.linalg.norm(vectors[receivers, senders, image], axis=-1) > 0
-        order = rng.permutation(np.flatnonzero(kept))
-        receivers, senders, image = receivers[order], senders[order], image[order]
-        vectors = vectors[receivers, senders, image]
+        receivers, senders, vectors = crystal(rng)
+        edges = len(receivers)
         for dtype in (np.float64, np.float32):
             graph = e3tp.Graph(receivers, senders, 4, vectors=vectors.astype(dtype))
-            self.assertEqual((graph.num_edges, graph.num_pairs), (len(order), len(order) // 2))
+            self.assertEqual((graph.num_edges, graph.num_pairs), (edges, edges // 2))
             np.testing.assert_array_equal(graph.pair[~graph.reversed], np.arange(graph.num_pairs))
             once = vectors[~graph.reversed]
             np.testing.assert_allclose(vectors[graph.reversed], -once[graph.pair[graph.reversed]], atol=1e-12)
         tp = e3tp.TensorProduct(*PRODUCT, dtype=np.float64, shared_weights=False)
         w = np.sin(np.linalg.norm(once, axis=1)[:, None] * np.arange(1, tp.weight_numel + 1))
-        x, y = rng.standard_normal((4, tp.irreps_in1.dim)), rng.standard_normal((len(order), tp.irreps_in2.dim))
+        x, y = rng.standard_normal((4, tp.irreps_in1.dim)), rng.standard_normal((edges, tp.irreps_in2.dim))
         by_edge = e3tp.Convolution(*PRODUCT, dtype=np.float64)
         by_pair = e3tp.Convolution(*PRODUCT, dtype=np.float64, w_at="type")
         z = by_edge(graph, x, y, w[graph.pair])
@@ -195,6 +201,31 @@ class TestPairs(unittest.TestCase):
         np.add.at(want, graph.pair, gw)
         np.testing.assert_allclose(found[2], want, atol=1e-11 * np.abs(want).max())
         self.assertIsNone(e3tp.Graph(receivers, senders, 4).pair)
+
+    def test_harmonics_by_pair(self):
+        """Harmonics of first edges alone give what those of all edges do, forces and strain too."""
+        rng = np.random.default_rng(6)
+        receivers, senders, vectors = crystal(rng)
+        graph = e3tp.Graph(receivers, senders, 4, vectors=vectors)
+        first, pairs = ~graph.reversed, {"edge_type": graph.pair, "reversed": graph.reversed}
+        for parity in (-1, 1):  # a label: signs go by degree
+            irreps = e3tp.Irreps.spherical_harmonics(3, p=parity)
+            tp = e3tp.uvu_tensor_product("3x0e+3x1o", irreps, "0e+1o+2e+1e+2o", dtype=np.float64)
+            by_edge = e3tp.Convolution(tp, scale=0.5)
+            by_pair = e3tp.Convolution(tp, y_at="type", w_at="type", scale=0.5)
+            sh = e3tp.SphericalHarmonics(range(4), True, dtype=np.float64)
+            y, once = sh(vectors), sh(vectors[first])
+            x, w = rng.standard_normal((4, tp.irreps_in1.dim)), rng.standard_normal((graph.num_pairs, tp.weight_numel))
+            gz = rng.standard_normal((4, tp.irreps_out.dim))
+            z = by_edge(graph, x, y, w[graph.pair])
+            np.testing.assert_allclose(by_pair(graph, x, once, w, **pairs), z, atol=1e-12)
+            gy = by_edge.backward(graph, x, y, w[graph.pair], gz)[1]
+            want = graph.forces(vectors, sh.backward(vectors, gy))
+            gvectors = np.zeros_like(vectors)
+            gvectors[first] = sh.backward(vectors[first], by_pair.backward(graph, x, once, w, gz, **pairs)[1])
+            for found, expected in zip(graph.forces(vectors, gvectors), want):
+                self.assertGreater(np.abs(expected).max(), 0.1)
+                np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
 
 
 class TestRefusals(unittest.TestCase):
@@ -249,6 +280,14 @@ class TestRefusals(unittest.TestCase):
             c.conv(c.graph, x, y, c.data["w"], edge_type=np.full(EDGES, 2**32))
         with self.assertRaisesRegex(ValueError, "edge_type: 3 types, expected 60"):
             c.conv(c.graph, x, y, c.data["w"], edge_type=[0, 1, 2])
+        with self.assertRaisesRegex(ValueError, "reversed: expected None, the place of y is 'edge', not 'type'"):
+            c.conv(c.graph, x, y, c.data["w"], edge_type=c.types, reversed=np.zeros(EDGES, bool))
+        c = Case(y_at="type")
+        y = c.data["y"]
+        with self.assertRaisesRegex(ValueError, r"reversed: shape \(3,\), expected \(60,\)"):
+            c.conv(c.graph, x, y, w, edge_type=c.types, reversed=[True, False, True])
+        with self.assertRaisesRegex(TypeError, "reversed: dtype float64, expected bool"):
+            c.conv(c.graph, x, y, w, edge_type=c.types, reversed=np.zeros(EDGES))
 
 
 if __name__ == "__main__":
