@@ -2,6 +2,8 @@
 /* The backend's vtable. */
 #include "cg/cg.h"
 
+#include <math.h>
+
 #include "cg/cg_pairs.h"
 #include "cg/cg_plan.h"
 #include "cg/cg_signals.h"
@@ -42,7 +44,7 @@ static double coupled(const e3tp_problem *p, const e3tp_coupling *c)
 /* Flops that a path needs per row: three per non-zero and pair of channels where each lane has its
    own y, and one per result for the weight; uvu and uvw: a multiply-add per element of the matrix
    and channel, two for the weight; where a matrix of weights connects the channels, the product
-   with it on top. */
+   with it on top, in uvw before or after that of y, where components are fewer. */
 static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double nnz)
 {
     const e3tp_block *b1 = &p->blocks[0][c->in1], *b2 = &p->blocks[1][c->in2],
@@ -63,7 +65,7 @@ static double path_flops(const e3tp_problem *p, const e3tp_coupling *c, double n
     case E3TP_U_LT_VW:
         return pairs * (3 * nnz + matrix);
     case E3TP_UVW:
-        return m2 * (2 * nnz + m1 * (2 * n1 * n3 + matrix));
+        return m2 * (2 * nnz + 2 * n1 * n3 * (n1 < n3 ? mo : m1) + 2 * m1 * mo * fmin(n1, n3));
     case E3TP_UVU:
         break;
     }

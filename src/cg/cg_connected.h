@@ -4,71 +4,106 @@
 #ifndef E3TP_CG_CONNECTED_H
 #define E3TP_CG_CONNECTED_H
 
-/* Rows of the products with one component of z each share every load of the weights: at most
-   PAIRS of them, with as many vectors of outputs, WIDE, as registers hold sums of both. */
-enum { WIDE = NV == 1 ? 2 : NV, PAIRS = NV == 1 ? 8 : 12 / NV };
+/* Rows of the products with one component share every load of the weights: at most PAIRS of them,
+   whose addresses registers hold, with WIDE vectors of outputs. Fewer vectors take as many
+   channels at once, so that no sum waits for the one before. */
+enum { WIDE = NV == 1 ? 2 : NV, PAIRS = NV == 1 ? 6 : 12 / NV };
 
 typedef struct connect_job {
-    size_t m1, mo, ahead, t_tile, w_row, z_tile;
+    size_t m1, mo, t_tile, w_row, z_tile;
     const real *W;
+    int n; /* results of a pair, by as many coefficients of its own */
 } connect_job;
 
-/* P pairs, a literal, and nv vectors of outputs from o on, of which n are there (all if `whole`).
- */
-V_INLINE void connect_columns(const int P, const int nv, const bool whole, const connect_job *j,
-                              size_t ahead, const real *const *t, real *const *z, size_t o)
+/* t of a pair, its coefficients T apart, and where its results go. */
+typedef struct connect_pair {
+    const real *t, *c;
+    real *z;
+} connect_pair;
+
+/* sum[q][c][v] += t[q][u + c] W[c][v] for U channels. */
+V_INLINE void connect_channels(const int P, const int U, const int nv, const bool whole,
+                               const connect_job *j, size_t ahead, const real *const *t, size_t u,
+                               const real *W, size_t left, v_real *sum)
 {
-    const real *W = j->W + o;
-    v_real acc[PAIRS * WIDE];
-    clear_sums(P * nv, acc);
-    for (size_t first = 0, at = 0; first < j->m1; first += T, at += j->t_tile) {
-        const size_t end = at + (j->m1 - first < T ? j->m1 - first : T);
-        for (size_t u = at; u < end; u++, W += j->w_row) {
-            v_real w[WIDE];
-            __builtin_prefetch(W + ahead, 0, 2);
+    V_UNROLL
+    for (int c = 0; c < U; c++, W += j->w_row) {
+        v_real w[WIDE];
+        V_UNROLL
+        for (int v = 0; v < nv; v++)
+            w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, left, 0);
+        V_UNROLL
+        for (int v = 0; v < nv; v += NV)
+            __builtin_prefetch(W + ahead + v * V_LANES, 0, 2);
+        V_UNROLL
+        for (int q = 0; q < P; q++) {
+            const v_real tq = v_set1(t[q][u + (size_t)c]);
             V_UNROLL
             for (int v = 0; v < nv; v++)
-                w[v] = whole ? v_loadu(W + v * V_LANES) : v_load_part(W, j->mo - o, 0);
-            V_UNROLL
-            for (int q = 0; q < P; q++) {
-                const v_real c = v_set1(t[q][u]);
-                V_UNROLL
-                for (int v = 0; v < nv; v++)
-                    acc[q * nv + v] = v_fma(c, w[v], acc[q * nv + v]);
-            }
+                sum[q * WIDE + c * nv + v] = v_fma(tq, w[v], sum[q * WIDE + c * nv + v]);
         }
+    }
+}
+
+/* P pairs, a literal, and nv vectors of outputs from o on (`whole`: all of them are there). */
+V_INLINE void connect_columns(const int P, const int nv, const bool whole, const connect_job *j,
+                              size_t ahead, const connect_pair *pair, size_t o)
+{
+    const int U = WIDE / nv;
+    const size_t left = j->mo - o;
+    const real *W = j->W + o, *t[PAIRS];
+    v_real acc[PAIRS * WIDE];
+    clear_sums(P * WIDE, acc);
+    V_UNROLL
+    for (int q = 0; q < P; q++)
+        t[q] = pair[q].t;
+    for (size_t first = 0, at = 0; first < j->m1; first += T, at += j->t_tile) {
+        const size_t end = at + (j->m1 - first < T ? j->m1 - first : T);
+        size_t u = at;
+        for (; u + (size_t)U <= end; u += (size_t)U, W += (size_t)U * j->w_row) {
+            connect_channels(P, U, nv, whole, j, ahead, t, u, W, left, acc);
+        }
+        for (; u < end; u++, W += j->w_row)
+            connect_channels(P, 1, nv, whole, j, ahead, t, u, W, left, acc);
     }
     V_UNROLL
     for (int q = 0; q < P; q++)
         V_UNROLL
-    for (int v = 0; v < nv; v++) {
-        const size_t at = o + (size_t)(v * V_LANES);
-        real *to = z[q] + at / T * j->z_tile + at % T;
-        v_store(to, v_load(to) + acc[q * nv + v]);
+    for (int c = 1; c < U; c++)
+        acc[q * WIDE] += acc[q * WIDE + c];
+    for (int k = 0; k < j->n; k++)
+        V_UNROLL
+    for (int q = 0; q < P; q++) {
+        const v_real c = v_set1(pair[q].c[k * T]);
+        V_UNROLL
+        for (int v = 0; v < nv; v++) {
+            const size_t at = o + (size_t)(v * V_LANES);
+            real *to = pair[q].z + at / T * j->z_tile + at % T + k * T;
+            v_store(to, v_fma(c, acc[q * WIDE + v], v_load(to)));
+        }
     }
 }
 
-V_INLINE void connect_pairs(const int P, const connect_job *j, size_t ahead, const real *const *t,
-                            real *const *z)
+V_INLINE void connect_pairs(const int P, const connect_job *j, size_t ahead,
+                            const connect_pair *pair)
 {
     const size_t wide = (size_t)(WIDE * V_LANES), lanes = (size_t)V_LANES;
     size_t o = 0;
     for (; o + wide <= j->mo; o += wide)
-        connect_columns(P, WIDE, true, j, ahead, t, z, o);
+        connect_columns(P, WIDE, true, j, ahead, pair, o);
     for (; o + lanes <= j->mo; o += lanes)
-        connect_columns(P, 1, true, j, ahead, t, z, o);
+        connect_columns(P, 1, true, j, ahead, pair, o);
     if (o < j->mo)
-        connect_columns(P, 1, false, j, ahead, t, z, o);
+        connect_columns(P, 1, false, j, ahead, pair, o);
 }
 
-/* n pairs; those beyond PAIRS never come. */
-#define CONNECT(P)                                                 \
-    case P:                                                        \
-        connect_pairs((P) <= PAIRS ? (P) : 1, j, ahead, from, to); \
+/* n pairs; more than PAIRS never come. */
+#define CONNECT(P)                                             \
+    case P:                                                    \
+        connect_pairs((P) <= PAIRS ? (P) : 1, j, ahead, pair); \
         break;
 
-static void connect_group(size_t n, const connect_job *j, size_t ahead, const real *const *from,
-                          real *const *to)
+static void connect_group(size_t n, const connect_job *j, size_t ahead, const connect_pair *pair)
 {
     switch (n) {
         CONNECT(1)
@@ -77,33 +112,31 @@ static void connect_group(size_t n, const connect_job *j, size_t ahead, const re
         CONNECT(4)
         CONNECT(5)
         CONNECT(6)
-        CONNECT(7)
-        CONNECT(8)
     }
 }
 
-static void connect(size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t,
-                    size_t t_row, size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row,
-                    size_t z_tile)
+static void connect(size_t rows, size_t m1, size_t mo, int n1, int n, size_t ahead, const real *t,
+                    size_t t_row, size_t t_tile, const real *W, size_t w_row, const real *M,
+                    real *z, size_t z_row, size_t z_tile)
 {
-    const connect_job j = {m1, mo, ahead, t_tile, w_row, z_tile, W};
-    size_t r = 0, k = 0, now;
-    for (size_t left = rows * (size_t)n3; left > 0; left -= now, ahead = 0) {
-        const real *from[PAIRS];
-        real *to[PAIRS];
+    const real one = 1;
+    const connect_job j = {m1, mo, t_tile, w_row, z_tile, W, M ? n : 1};
+    size_t r = 0, i = 0, now;
+    for (size_t left = rows * (size_t)n1; left > 0; left -= now, ahead = 0) {
+        connect_pair pair[PAIRS];
         const size_t groups = (left + PAIRS - 1) / PAIRS;
         now = (left + groups - 1) / groups; /* alike: a few sums wait for each other */
         for (size_t q = 0; q < now; q++) {
-            from[q] = t + r * t_row + k * T;
-            to[q] = z + r * z_row + k * T;
-            k = k + 1 < (size_t)n3 ? k + 1 : 0;
-            r += k == 0;
+            pair[q] = (connect_pair){t + r * t_row + i * T, M ? M + i * (size_t)n * T + r : &one,
+                                     z + r * z_row + (M ? 0 : i * T)};
+            i = i + 1 < (size_t)n1 ? i + 1 : 0;
+            r += i == 0;
         }
-        connect_group(now, &j, ahead, from, to);
+        connect_group(now, &j, ahead, pair);
     }
 }
 
-/* U rows of weights by nv vectors of outputs from o on, of which n are there (all if `whole`). */
+/* U rows of weights by nv vectors of outputs, of which n are there (`whole`: all). */
 enum { OUTER_ROWS = 4, OUTER_WIDE = 2 };
 
 V_INLINE void outer_columns(const int U, const int nv, const bool whole, size_t rows, int n3,
@@ -216,6 +249,8 @@ V_INLINE void back_part(const int U, const int K, const back_job *j, bool fresh,
             v_store_part(j->gW + at, left, 0, gw);
         }
     }
+    if (!j->gt)
+        return;
     real sum[MOST_SUMS + V_BYTES / sizeof(real)];
     sum_lanes(U * K, acc, sum);
     V_UNROLL
@@ -232,10 +267,11 @@ V_INLINE void back_parts(const int U, const int K, const back_job *j, bool fresh
         back_part(1, K, j, fresh, u, k);
 }
 
-static void connect_back(size_t m1, size_t mo, int n3, size_t ahead, const real *t, const real *W,
-                         size_t w_row, const real *g, size_t g_tile, real *gt, real *gW, int fresh)
+static void connect_back(size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_tile,
+                         const real *W, size_t w_row, const real *g, size_t g_tile, real *gt,
+                         real *gW, int fresh)
 {
-    const back_job j = {m1, mo, ahead, w_row, g_tile, (size_t)n3 * T, t, W, g, gt, gW};
+    const back_job j = {m1, mo, ahead, w_row, g_tile, t_tile, t, W, g, gt, gW};
     int k = 0;
     for (; n3 - k >= 5; k += 5)
         back_parts(2, 5, &j, fresh && k == 0, k);

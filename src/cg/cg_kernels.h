@@ -117,13 +117,14 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    build_back  gradients of `build` by a gradient D of M, element (i, k) line N i + k:
                gy[j] += c w sum c_e D[i][k], gw += c sum c_e y[j] D[i][k] (NULL: not wanted; w NULL:
                ones); entries with o = j, i = i, j = k */
-/* connect     z[r][k][w] += sum_u t[r][k][u] W[u][w] for all rows r: t and z t_row and z_row apart,
-               in tiles t_tile and z_tile apart, W rows w_row apart; what lies `ahead` of W is
-               fetched too (0: nothing)
+/* connect     z[r][i][w] += s[r][i][w] = sum_u t[r][i][u] W[u][w], i < n1, for all rows r: t and z
+               t_row and z_row apart, in tiles t_tile and z_tile apart, W rows w_row apart; what
+               lies `ahead` of W is fetched too. M: z[r][k][w] += sum_i M[i][k] s[r][i][w], k < n,
+               element (i, k) of row r at M + (i n + k) T + r
    outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w]; gW[u][w] += sum_k t[k][u] g[k][w],
-               NULL: none, fresh: written; t in tiles n3 T apart; `ahead` as in connect, of W and
-               gW */
+               fresh: written; either NULL: none; t and gt in tiles t_tile apart; `ahead` as in
+   connect, of W and gW */
 #define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
@@ -145,13 +146,14 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
       (size_t rows, size_t channels, size_t pairs, const source *v, const source *g, real *D))     \
     X(build_back, (const e3tp_cg_entry *e, size_t ne, double c, size_t N, const real *D,           \
                    const real *y, const real *w, real *gy, real *gw))                              \
-    X(connect,                                                                                     \
-      (size_t rows, size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_row,       \
-       size_t t_tile, const real *W, size_t w_row, real *z, size_t z_row, size_t z_tile))          \
+    X(connect, (size_t rows, size_t m1, size_t mo, int n1, int n, size_t ahead, const real *t,     \
+                size_t t_row, size_t t_tile, const real *W, size_t w_row, const real *M, real *z,  \
+                size_t z_row, size_t z_tile))                                                      \
     X(outer, (size_t rows, size_t m1, size_t mo, int n3, const real *t, size_t t_row,              \
               size_t t_tile, const real *g, size_t g_row, size_t g_tile, real *W, size_t w_row))   \
-    X(connect_back, (size_t m1, size_t mo, int n3, size_t ahead, const real *t, const real *W,     \
-                     size_t w_row, const real *g, size_t g_tile, real *gt, real *gW, int fresh))
+    X(connect_back,                                                                                \
+      (size_t m1, size_t mo, int n3, size_t ahead, const real *t, size_t t_tile, const real *W,    \
+       size_t w_row, const real *g, size_t g_tile, real *gt, real *gW, int fresh))
 
 #define E3TP_CG_MEMBER(name, args) void(*name) args;
 typedef struct e3tp_cg_kernels_f32 {

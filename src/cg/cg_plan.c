@@ -380,9 +380,10 @@ static void choose_scratch(e3tp_cg_plan *g)
         const size_t n1 = 2 * (size_t)b1->l + 1, n3 = 2 * (size_t)bo->l + 1;
         if (g->path[i].channels) {
             const bool joined = p->paths[i].mode == E3TP_UVW;
+            const size_t between = joined ? most(b1->mul, bo->mul) : b1->mul;
             g->max_matrix = most(g->max_matrix, joined ? n1 * n3 * T * (groups + 1)
                                                        : most(MATRIX_LINES, 2 * n1 * n3) * T);
-            g->max_middle = most(g->max_middle, most(n1, n3) * ((b1->mul + T - 1) / T * T) * T);
+            g->max_middle = most(g->max_middle, most(n1, n3) * ((between + T - 1) / T * T) * T);
             g->max_turned = most(g->max_turned, b1->mul * bo->mul);
         } else if (e3tp_cg_connects(&p->paths[i])) {
             size_joined(g, n3, bo->mul);

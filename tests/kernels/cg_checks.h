@@ -365,14 +365,38 @@ static void NAME(check_connect)(const KERNELS *k, size_t rows, size_t m1, size_t
     if (outer)
         k->outer(rows, m1, mo, n3, t, tr, tt, z, zr, zt, W, w_row);
     else
-        k->connect(rows, m1, mo, n3, rows % 2, t, tr, tt, W, w_row, z, zr, zt);
+        k->connect(rows, m1, mo, n3, 0, rows % 2, t, tr, tt, W, w_row, NULL, z, zr, zt);
     NAME(same)(outer ? 1 : 2, want, outer ? "outer" : "connect");
+}
+
+static void NAME(check_connect_first)(const KERNELS *k, size_t rows, size_t m1, size_t mo, int n1,
+                                      int n)
+{
+    const size_t T = NAME(T), d = (size_t)n1, N = (size_t)n, tt = (d + 2) * T, zt = (N + 1) * T,
+                 w_row = mo + 3;
+    const size_t tr = (m1 + T - 1) / T * tt + T, zr = (mo + T - 1) / T * zt + 2 * T;
+    const REAL *t = NAME(integers)(0);
+    const REAL *W = NAME(integers)(1), *M = NAME(integers)(3);
+    REAL *z = NAME(integers)(2);
+    double *want = NAME(expect)(2);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < mo; o++)
+            for (size_t i = 0; i < d; i++) {
+                double s = 0;
+                for (size_t u = 0; u < m1; u++)
+                    s += (double)t[r * tr + u / T * tt + i * T + u % T] * (double)W[u * w_row + o];
+                for (size_t c = 0; c < N; c++)
+                    want[r * zr + o / T * zt + c * T + o % T] += (double)M[(i * N + c) * T + r] * s;
+            }
+    k->connect(rows, m1, mo, n1, n, rows % 2, t, tr, tt, W, w_row, M, z, zr, zt);
+    NAME(same)(2, want, "connect, weights first");
 }
 
 static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int n3, int weights,
                                      int fresh)
 {
-    const size_t T = NAME(T), d = (size_t)n3, g_tile = (d + 1) * T, w_row = mo + 3;
+    const size_t T = NAME(T), d = (size_t)n3, t_tile = (d + 2) * T, g_tile = (d + 1) * T,
+                 w_row = mo + 3;
     const REAL *t = NAME(integers)(0), *W = NAME(integers)(1), *g = NAME(integers)(2);
     REAL *gt = NAME(integers)(3), *gW = NAME(integers)(4);
     static double want[ELEMENTS];
@@ -381,14 +405,15 @@ static void NAME(check_connect_back)(const KERNELS *k, size_t m1, size_t mo, int
     for (size_t u = 0; u < m1; u++)
         for (size_t c = 0; c < d; c++)
             for (size_t o = 0; o < mo; o++) {
-                const size_t at = u / T * d * T + c * T + u % T;
+                const size_t at = u / T * t_tile + c * T + u % T;
                 const double go = (double)g[o / T * g_tile + c * T + o % T];
                 wt[at] += (double)W[u * w_row + o] * go;
                 if (weights)
                     want[u * w_row + o] =
                         (fresh && c == 0 ? 0 : want[u * w_row + o]) + (double)t[at] * go;
             }
-    k->connect_back(m1, mo, n3, m1 % 3, t, W, w_row, g, g_tile, gt, weights ? gW : NULL, fresh);
+    k->connect_back(m1, mo, n3, m1 % 3, t, t_tile, W, w_row, g, g_tile, gt, weights ? gW : NULL,
+                    fresh);
     NAME(same)(3, wt, "connect_back, gt");
     NAME(same)(4, want, "connect_back, gW");
 }
@@ -459,6 +484,8 @@ static size_t NAME(check_kernels)(const KERNELS *k)
             (k, (size_t)(i + n3) % 5 + 1, channels[i % 3], channels[i / 3], n3, false);
             NAME(check_connect)
             (k, (size_t)(i + n3) % 4 + 1, channels[i % 3], channels[i / 3], n3, true);
+            NAME(check_connect_first)
+            (k, (size_t)(i + n3) % 5 + 1, channels[i % 3], channels[i / 3], n3, (n3 + 2 * i) % 5);
             NAME(check_connect_back)(k, channels[i % 3], channels[i / 3], n3, i % 2, n3 % 4 == 1);
         }
     return 13; /* those above */
