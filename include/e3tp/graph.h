@@ -31,8 +31,10 @@ E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const 
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);
 E3TP_API void e3tp_graph_destroy(e3tp_graph *g); /* NULL is fine */
-/* Gives g other edges, as after a new list of neighbours; nobody may be executing with it. Statuses
-   as of create, and INVALID for NULL; on failure g is as it was. */
+/* Gives g other edges, as after a new list of neighbours; nobody may be executing with it. The
+   memory that g has serves again; where it is too little, new memory holds an eighth more than is
+   needed, so that later steps of about as many edges take none. Statuses as of create, and INVALID
+   for NULL; on failure g is as it was. */
 E3TP_API e3tp_status e3tp_graph_update(e3tp_graph *g, e3tp_index type, const void *receivers,
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);
