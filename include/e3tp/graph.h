@@ -25,8 +25,9 @@ typedef enum e3tp_index { E3TP_INT32 = 0, E3TP_INT64 = 1 } e3tp_index;
 
 /* Edge e runs from senders[e] in 0..num_senders-1 to receivers[e] in 0..num_nodes-1; any order,
    duplicates and self-loops allowed; num_senders may exceed num_nodes (ghost atoms after the owned
-   ones). The lists are copied: 15 bytes per edge and 8 per node. Both counts < 2^31. INVALID (msg
-   says which edge; snprintf rules, may be NULL) or NOMEM. */
+   ones). The lists are copied: 15 bytes per edge and 16 per node. Both counts < 2^31. More than
+   10^5 edges are sorted by OpenMP's maximum of threads as it is then. INVALID (msg says which edge;
+   snprintf rules, may be NULL) or NOMEM. */
 E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *receivers,
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);

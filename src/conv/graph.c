@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds the compressed rows by a stable counting sort, after checking every index once, then the
-   pieces, then the senders' order in each window. */
+   pieces, then the senders' order in each window. Workers have edges, receivers or windows one
+   after the other, and what they write is the same for any number of them. */
 #include "conv/graph.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+#include "core/parallel.h"
 
 static const e3tp_allocator libc_allocator = {NULL, NULL, NULL};
 
-/* Of what a graph that grows needs, taken beyond that. */
-enum { SLACK = 8 };
+enum {
+    SLACK = 8,            /* of what a graph that grows needs, taken beyond that */
+    EDGES_EACH = 1 << 16, /* for a worker: a tenth of a millisecond and more */
+    COUNTS = sizeof(size_t) / sizeof(uint16_t) /* entries of by_sender that a count takes */
+};
 
 typedef struct edge_list {
     e3tp_index type;
@@ -21,20 +28,61 @@ static int64_t at(const edge_list *l, const void *list, size_t e)
     return l->type == E3TP_INT32 ? ((const int32_t *)list)[e] : ((const int64_t *)list)[e];
 }
 
+/* Edges on their way into a graph. */
+typedef struct build {
+    e3tp_graph *g;
+    const edge_list *list;
+    e3tp_parallel parallel;
+    size_t workers;
+    /* [workers][num_nodes]: a worker's edges of each receiver, then the place of the next of them
+       from the receiver's first on. In the memory of by_sender, which is written last. */
+    size_t *count;
+    atomic_bool failed, moved;
+} build;
+
+static void run(build *b, void (*work)(void *ctx, size_t worker))
+{
+    e3tp_parallel_run(&b->parallel, b->workers, work, b);
+}
+
+/* The share of a worker: from the returned one on. */
+static size_t share(const build *b, size_t items, size_t worker, size_t *end)
+{
+    *end = e3tp_parallel_start(items, b->workers, worker + 1);
+    return e3tp_parallel_start(items, b->workers, worker);
+}
+
 /* ---- checks ---- */
 
-static e3tp_status check_edges(const edge_list *l, e3tp_message *m)
+static bool is_inside(const edge_list *l, size_t e)
 {
-    for (size_t e = 0; e < l->num_edges; e++) {
-        const int64_t r = at(l, l->receivers, e), s = at(l, l->senders, e);
-        if (r < 0 || (uint64_t)r >= l->num_nodes)
-            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: receiver %lld is outside the %zu nodes",
-                             e, (long long)r, l->num_nodes);
-        if (s < 0 || (uint64_t)s >= l->num_senders)
-            return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: sender %lld is outside the %zu senders",
-                             e, (long long)s, l->num_senders);
-    }
-    return E3TP_OK;
+    const int64_t r = at(l, l->receivers, e), s = at(l, l->senders, e);
+    return r >= 0 && (uint64_t)r < l->num_nodes && s >= 0 && (uint64_t)s < l->num_senders;
+}
+
+static void check_work(void *ctx, size_t worker)
+{
+    build *b = ctx;
+    size_t end;
+    bool inside = true;
+    for (size_t e = share(b, b->list->num_edges, worker, &end); e < end; e++)
+        inside &= is_inside(b->list, e);
+    if (!inside)
+        atomic_store_explicit(&b->failed, true, memory_order_relaxed);
+}
+
+/* The first wrong edge. */
+static e3tp_status refuse_edge(const edge_list *l, e3tp_message *m)
+{
+    size_t e = 0;
+    while (is_inside(l, e))
+        e++;
+    const int64_t r = at(l, l->receivers, e), s = at(l, l->senders, e);
+    if (r < 0 || (uint64_t)r >= l->num_nodes)
+        return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: receiver %lld is outside the %zu nodes", e,
+                         (long long)r, l->num_nodes);
+    return e3tp_fail(m, E3TP_E_INVALID, "edge %zu: sender %lld is outside the %zu senders", e,
+                     (long long)s, l->num_senders);
 }
 
 static e3tp_status check_lists(const edge_list *l, e3tp_message *m)
@@ -47,28 +95,66 @@ static e3tp_status check_lists(const edge_list *l, e3tp_message *m)
     if (l->num_nodes > INT32_MAX || l->num_senders > INT32_MAX)
         return e3tp_fail(m, E3TP_E_INVALID, "%zu nodes and %zu senders, expected less than 2^31",
                          l->num_nodes, l->num_senders);
-    return check_edges(l, m);
+    return E3TP_OK;
 }
 
 /* ---- receivers ---- */
 
-static void sort_receivers(e3tp_graph *g, const edge_list *l)
+static void count_work(void *ctx, size_t worker)
 {
-    memset(g->start, 0, (g->num_nodes + 1) * sizeof *g->start);
-    for (size_t e = 0; e < g->num_edges; e++)
-        g->start[at(l, l->receivers, e) + 1]++;
-    for (size_t i = 0; i < g->num_nodes; i++)
-        g->start[i + 1] += g->start[i];
-    g->in_order = true;
-    for (size_t e = 0; e < g->num_edges; e++) {
-        const size_t place = g->start[at(l, l->receivers, e)]++;
+    const build *b = ctx;
+    const edge_list *l = b->list;
+    size_t *count = b->count + worker * l->num_nodes, end;
+    memset(count, 0, l->num_nodes * sizeof *count);
+    for (size_t e = share(b, l->num_edges, worker, &end); e < end; e++)
+        count[at(l, l->receivers, e)]++;
+}
+
+/* A receiver's edges: those of the first worker, then of the next. */
+static void offset_work(void *ctx, size_t worker)
+{
+    const build *b = ctx;
+    const size_t nodes = b->g->num_nodes;
+    size_t end;
+    for (size_t r = share(b, nodes, worker, &end); r < end; r++) {
+        size_t sum = 0;
+        for (size_t k = 0; k < b->workers; k++) {
+            size_t *count = b->count + k * nodes + r;
+            const size_t n = *count;
+            *count = sum;
+            sum += n;
+        }
+        b->g->start[r + 1] = sum;
+    }
+}
+
+static void place_work(void *ctx, size_t worker)
+{
+    build *b = ctx;
+    const edge_list *l = b->list;
+    e3tp_graph *g = b->g;
+    size_t *next = b->count + worker * l->num_nodes, end;
+    bool moved = false;
+    for (size_t e = share(b, l->num_edges, worker, &end); e < end; e++) {
+        const size_t r = (size_t)at(l, l->receivers, e), place = g->start[r] + next[r]++;
         g->edge[place] = (int64_t)e;
         g->sender[place] = (int32_t)at(l, l->senders, e);
-        g->in_order &= place == e;
+        moved |= place != e;
     }
-    for (size_t i = g->num_nodes; i > 0; i--)
-        g->start[i] = g->start[i - 1];
+    if (moved)
+        atomic_store_explicit(&b->moved, true, memory_order_relaxed);
+}
+
+static void sort_receivers(build *b)
+{
+    e3tp_graph *g = b->g;
+    run(b, count_work);
+    run(b, offset_work);
     g->start[0] = 0;
+    for (size_t r = 0; r < g->num_nodes; r++)
+        g->start[r + 1] += g->start[r];
+    run(b, place_work);
+    g->in_order = !atomic_load_explicit(&b->moved, memory_order_relaxed);
 }
 
 /* ---- pieces and windows ---- */
@@ -134,7 +220,21 @@ static void sort_window(e3tp_graph *g, size_t w)
         memcpy(to, sorted, n * sizeof *to);
 }
 
+static void windows_work(void *ctx, size_t worker)
+{
+    const build *b = ctx;
+    size_t end;
+    for (size_t w = share(b, e3tp_graph_windows(b->g), worker, &end); w < end; w++)
+        sort_window(b->g, w);
+}
+
 /* ---- memory ---- */
+
+/* For by_sender, and for the counts of a worker at least. */
+static size_t by_sender_room(size_t edges, size_t nodes)
+{
+    return edges + COUNTS * nodes;
+}
 
 static void free_arrays(e3tp_graph *g)
 {
@@ -155,7 +255,8 @@ static e3tp_status make_room(e3tp_graph *g, size_t edges, size_t nodes)
                       .edge = e3tp_alloc(a, edges, sizeof *g->edge),
                       .sender = e3tp_alloc(a, edges, sizeof *g->sender),
                       .piece = e3tp_alloc(a, most_pieces(edges), sizeof *g->piece),
-                      .by_sender = e3tp_alloc(a, edges, sizeof *g->by_sender)};
+                      .by_sender =
+                          e3tp_alloc(a, by_sender_room(edges, nodes), sizeof *g->by_sender)};
     if (g->start && g->edge && g->sender && g->piece && g->by_sender)
         return E3TP_OK;
     free_arrays(g);
@@ -181,17 +282,33 @@ static e3tp_status grow(e3tp_graph *g, const edge_list *l)
 
 /* ---- */
 
+/* As many as the counts of all have room for. */
+static size_t workers_of(const e3tp_parallel *p, const edge_list *l)
+{
+    const size_t now = (size_t)e3tp_parallel_workers(p, l->num_edges / EDGES_EACH);
+    const size_t each = COUNTS * l->num_nodes,
+                 fit = each ? by_sender_room(l->num_edges, l->num_nodes) / each : 1;
+    return now < fit ? now : fit;
+}
+
 /* All that may fail comes before g is touched. */
 static e3tp_status set_edges(e3tp_graph *g, const edge_list *l, e3tp_message *m)
 {
+    build b = {.g = g, .list = l, .parallel = {.threads = e3tp_parallel_max()}};
+    atomic_init(&b.failed, false);
+    atomic_init(&b.moved, false);
     E3TP_TRY(check_lists(l, m));
+    b.workers = workers_of(&b.parallel, l);
+    run(&b, check_work);
+    if (atomic_load_explicit(&b.failed, memory_order_relaxed))
+        return refuse_edge(l, m);
     if (grow(g, l) != E3TP_OK)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for %zu edges", l->num_edges);
+    b.count = (size_t *)(void *)g->by_sender;
     g->num_edges = l->num_edges, g->num_nodes = l->num_nodes, g->num_senders = l->num_senders;
-    sort_receivers(g, l);
+    sort_receivers(&b);
     cut_pieces(g);
-    for (size_t w = 0; w < e3tp_graph_windows(g); w++)
-        sort_window(g, w);
+    run(&b, windows_work);
     return E3TP_OK;
 }
 

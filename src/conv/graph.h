@@ -21,7 +21,7 @@ typedef struct e3tp_piece {
 
 struct e3tp_graph {
     size_t num_edges, num_nodes, num_senders;
-    size_t edge_room, node_room; /* so many the arrays hold */
+    size_t edge_room, node_room; /* so many the arrays hold; by_sender 8 bytes more for each node */
     size_t *start;               /* [num_nodes + 1]: place of a receiver's first edge */
     int64_t *edge;               /* [num_edges]: the caller's number of the edge at a place */
     int32_t *sender;             /* [num_edges]: its sender */

@@ -226,7 +226,9 @@ class TestUpdates(unittest.TestCase):
         done = threading.Event()
 
         def call():
-            while not done.is_set():
+            last = False
+            while not last:
+                last = done.is_set()
                 for a, z in zip((arrays, few), want):
                     try:
                         wrong.append(not np.array_equal(c.conv(c.graph, *a), z))

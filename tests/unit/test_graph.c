@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* src/conv/graph: what is made of lists of edges, against a plain loop, for lists of all kinds and
-   sizes; and that updates take no memory where they need none, nor change a graph when they fail.
+   sizes, on 1 to 4 threads; and that updates take no memory where they need none, nor change a
+   graph when they fail.
  */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conv/graph.h"
+#include "e3tp_config.h"
 #include "mallocs.h"
 #include "suite.h"
+#if E3TP_HAVE_OPENMP
+#include <omp.h>
+#endif
+
+enum { THREADS = 4 };
+
+static void set_threads(int n)
+{
+#if E3TP_HAVE_OPENMP
+    omp_set_num_threads(n);
+#else
+    (void)n;
+#endif
+}
 
 typedef struct list {
     e3tp_index type;
@@ -16,8 +32,9 @@ typedef struct list {
     size_t edges, nodes, num_senders;
 } list;
 
-/* Edges anywhere; or sorted, by turns in crowds of some hundred and few for a receiver. */
-typedef enum form { ANYWHERE, SORTED } form;
+/* Edges anywhere; or sorted, by turns in crowds of some hundred and few for a receiver; or so but
+   for two that are exchanged, which the last of several workers has. */
+typedef enum form { ANYWHERE, SORTED, EXCHANGED, FORMS } form;
 
 static unsigned state = 1;
 
@@ -41,6 +58,18 @@ static size_t get(const list *l, const void *from, size_t e)
                                  : (size_t)((const int64_t *)from)[e];
 }
 
+static void exchange_last(const list *l)
+{
+    size_t e = l->edges;
+    while (e > 1 && get(l, l->receivers, e - 2) == get(l, l->receivers, e - 1))
+        e--;
+    if (e < 2)
+        return;
+    const size_t r = get(l, l->receivers, e - 2);
+    put(l, l->receivers, e - 2, get(l, l->receivers, e - 1));
+    put(l, l->receivers, e - 1, r);
+}
+
 static list list_of(form f, e3tp_index type, size_t edges, size_t nodes, size_t senders)
 {
     list l = {type, malloc(8 * edges + 1), malloc(8 * edges + 1), edges, nodes, senders};
@@ -50,6 +79,8 @@ static list list_of(form f, e3tp_index type, size_t edges, size_t nodes, size_t 
         put(&l, l.receivers, e, r);
         put(&l, l.senders, e, draw(senders));
     }
+    if (f == EXCHANGED)
+        exchange_last(&l);
     return l;
 }
 
@@ -149,18 +180,22 @@ static const struct {
              {70001, 900, 1200},
              {300000, 7001, 7500},
              {300001, 200001, 1u << 25},
+             {400000, 40000, 50000},
              {400000, 3, INT32_MAX}};
 
 /* _i: the size. */
 START_TEST(lists)
 {
-    for (int f = ANYWHERE; f <= SORTED; f++)
+    for (int f = ANYWHERE; f < FORMS; f++)
         for (int type = E3TP_INT32; type <= E3TP_INT64; type++) {
             list l = list_of((form)f, (e3tp_index)type, sizes[_i].edges, sizes[_i].nodes,
                              sizes[_i].senders);
-            e3tp_graph *g = graph_of(&l);
-            check_graph(g, &l);
-            e3tp_graph_destroy(g);
+            for (int threads = 1; threads <= THREADS; threads++) {
+                set_threads(threads);
+                e3tp_graph *g = graph_of(&l);
+                check_graph(g, &l);
+                e3tp_graph_destroy(g);
+            }
             free_list(&l);
         }
 }
