@@ -42,6 +42,10 @@ E3TP_API e3tp_status e3tp_graph_update(e3tp_graph *g, e3tp_index type, const voi
 E3TP_API size_t e3tp_graph_num_edges(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_nodes(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
+/* Writes the caller's number of the edge at each place, edge [num_edges]: edges by receiver, and of
+   a receiver in the order of the list. Edges listed in that order stand packed: calls read w, and
+   what else lives at the edge, as one stream. INVALID: g NULL, edge NULL where there are edges. */
+E3TP_API e3tp_status e3tp_graph_order(const e3tp_graph *g, int64_t *edge);
 
 /* From gradients by edge vectors, v[e] = position of the sender (or of its image) less that of the
    receiver, to what moves atoms. Node i is sender i; senders beyond num_nodes are ghosts, whose

@@ -241,6 +241,7 @@ _PROTOTYPES = (
         c_int,
         (c_void_p, c_int, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_char_p, c_size_t),
     ),
+    ("e3tp_graph_order", c_int, (c_void_p, c_void_p)),
     ("e3tp_graph_forces", c_int, (c_void_p, c_int, c_void_p, c_void_p, c_void_p, c_void_p)),
     (
         "e3tp_graph_pairs",

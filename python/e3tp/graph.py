@@ -72,6 +72,9 @@ class Graph(Closable):
     vectors              (num_edges, 3), position of the sender less that of the receiver: pairs edges with their
                          reverse, images by a periodic cell included; None: does not
 
+    order      (num_edges,) int64, edges by receiver, and of a receiver in the order of the list. Edges listed in that
+               order, graph.update(receivers[order], senders[order]), stand packed: calls read w, and what else lives
+               at the edge, as one stream
     pair       (num_edges,) int32, number of an edge's pair, by first edges; an edge without reverse is one by itself
     reversed   (num_edges,) bool, of the second edges of pairs; pair[~reversed] counts up
     num_pairs
@@ -102,6 +105,13 @@ class Graph(Closable):
             vectors = _paired(vectors, edges[3])
             explained(lib.e3tp_graph_update, pointer, *edges)
             self._set(pointer, edges, vectors)
+
+    @property
+    def order(self):
+        with self._handle as graph:
+            order = np.empty(self.num_edges, np.int64)
+            check(lib.e3tp_graph_order(graph, address(order)))
+        return order
 
     def _set(self, pointer, edges, vectors):
         self.num_edges, self.num_nodes, self.num_senders = edges[3:]

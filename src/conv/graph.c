@@ -374,3 +374,12 @@ size_t e3tp_graph_num_senders(const e3tp_graph *g)
 {
     return g ? g->num_senders : 0;
 }
+
+e3tp_status e3tp_graph_order(const e3tp_graph *g, int64_t *edge)
+{
+    if (!g || (g->num_edges && !edge))
+        return E3TP_E_INVALID;
+    if (g->num_edges)
+        memcpy(edge, g->edge, g->num_edges * sizeof *edge);
+    return E3TP_OK;
+}

@@ -166,6 +166,31 @@ class TestConvolution(unittest.TestCase):
         self.assertEqual(np.abs(c.conv.backward(graph, x, y, w, c.data["z"])[0]).max(), 0)
 
 
+class TestOrder(unittest.TestCase):
+    def test_packed(self):
+        """Edges and their rows in the graph's order: the same bits, and an order that is none."""
+        c = Case()
+        x, y, w, gz = (c.data[k] for k in "xywz")
+        order = c.graph.order
+        np.testing.assert_array_equal(order, np.argsort(c.receivers, kind="stable"))
+        packed = e3tp.Graph(c.receivers[order], c.senders[order], NODES, SENDERS)
+        np.testing.assert_array_equal(packed.order, np.arange(EDGES))
+        np.testing.assert_array_equal(c.conv(packed, x, y[order], w[order]), c.conv(c.graph, x, y, w))
+        found = c.conv.backward(packed, x, y[order], w[order], gz)
+        want = c.conv.backward(c.graph, x, y, w, gz)
+        for got, expected in zip(found, (want[0], want[1][order], want[2][order])):
+            np.testing.assert_array_equal(got, expected)
+
+    def test_is_a_copy(self):
+        graph = e3tp.Graph([1, 0], [0, 0], 2)
+        graph.order[:] = 7
+        self.assertEqual((graph.order.tolist(), graph.order.dtype), ([1, 0], np.dtype(np.int64)))
+        graph.update([0, 1, 0], [0, 0, 0])
+        self.assertEqual(graph.order.tolist(), [0, 2, 1])
+        graph.update([], [])
+        self.assertEqual(graph.order.tolist(), [])
+
+
 class TestUpdates(unittest.TestCase):
     def sizes(self, graph):
         return graph.num_edges, graph.num_nodes, graph.num_senders

@@ -123,6 +123,14 @@ static void check_places(const e3tp_graph *g, const list *l)
     free(next);
 }
 
+static void check_order(const e3tp_graph *g)
+{
+    int64_t *edge = malloc(g->num_edges * sizeof *edge + 1);
+    ck_assert_int_eq(e3tp_graph_order(g, edge), E3TP_OK);
+    ck_assert_int_eq(memcmp(edge, g->edge, g->num_edges * sizeof *edge), 0);
+    free(edge);
+}
+
 /* Pieces follow one another; one that goes beyond its first receiver ends with another. */
 static void check_pieces(const e3tp_graph *g)
 {
@@ -164,6 +172,7 @@ static void check_graph(const e3tp_graph *g, const list *l)
     ck_assert_uint_eq(e3tp_graph_num_nodes(g), l->nodes);
     ck_assert_uint_eq(e3tp_graph_num_senders(g), l->num_senders);
     check_places(g, l);
+    check_order(g);
     check_pieces(g);
     check_windows(g);
 }
