@@ -182,6 +182,13 @@ E3TP_API size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap);
    edge. */
 typedef void (*e3tp_weights_fn)(void *ctx, const int64_t *edges, size_t n, void *w);
 
+/* Fills rows of ghosts, senders from num_nodes on, of what lives at the sender, tangents too:
+   called once, by the calling thread, before such a row is read. By forward and JVP with z at the
+   receiver after all receivers without a ghost among their senders have been summed, so that rows
+   of ghosts may be on their way meanwhile; by other calls first. A call that fails may not have
+   called it. */
+typedef void (*e3tp_ghosts_fn)(void *ctx);
+
 /* Operands of a call, named as in e3tp_buffers, rows without gaps, [rows of its place][width]; each
    gradient and tangent has the shape of its operand. A NULL gradient is not wanted, a NULL tangent
    is zero. Outputs are overwritten and overlap nothing. Rows that no edge touches are zero. In
@@ -206,6 +213,8 @@ typedef struct e3tp_conv_buffers {
     void *hv, *ha;
     void *work; /* NULL, or e3tp_conv_work_bytes, 64-byte aligned, one per concurrent call; a call
                    without it allocates */
+    e3tp_ghosts_fn fill_ghosts; /* NULL: rows of ghosts are there */
+    void *fill_ghosts_ctx;
 } e3tp_conv_buffers;
 
 static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
@@ -227,6 +236,8 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
     b.ggv = b.gga = NULL;
     b.hv = b.ha = NULL;
     b.work = NULL;
+    b.fill_ghosts = NULL;
+    b.fill_ghosts_ctx = NULL;
     return b;
 }
 

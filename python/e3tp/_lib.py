@@ -122,7 +122,7 @@ class ConvBuffers(ctypes.Structure):
         [("size", c_size_t)]
         + [(name, c_void_p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz edge_type".split()]
         + [("num_types", c_size_t), ("make_weights", c_void_p), ("make_weights_ctx", c_void_p)]
-        + [(name, c_void_p) for name in "v a gv ga ggv gga hv ha work".split()]
+        + [(name, c_void_p) for name in "v a gv ga ggv gga hv ha work fill_ghosts fill_ghosts_ctx".split()]
     )
 
 
