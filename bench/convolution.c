@@ -43,13 +43,13 @@ void bench_material_destroy(bench_material *m)
     bench_crystal_destroy(&m->crystal);
 }
 
-int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const bench_material *m,
+int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
                    const e3tp_conv_buffers *b)
 {
     static e3tp_status (*const run[])(const e3tp_conv *, const e3tp_graph *,
                                       const e3tp_conv_buffers *) = {
         e3tp_conv_forward, e3tp_conv_backward, e3tp_conv_double_backward, e3tp_conv_jvp};
-    return run[pass](c, m->graph, b) == E3TP_OK;
+    return run[pass](c, g, b) == E3TP_OK;
 }
 
 int bench_conv_rounds(const bench_layer_options *o)

@@ -38,7 +38,7 @@ int bench_material_create(bench_material *m, const bench_conv_layer *layer, int 
 void bench_material_destroy(bench_material *m);
 
 /* A pass by its number; 0: failed. */
-int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const bench_material *m,
+int bench_conv_run(const e3tp_conv *c, e3tp_pass pass, const e3tp_graph *g,
                    const e3tp_conv_buffers *b);
 int bench_conv_rounds(const bench_layer_options *o);
 

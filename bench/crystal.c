@@ -192,16 +192,22 @@ int bench_water(bench_crystal *c, int molecules)
     return ok;
 }
 
+int32_t *bench_shuffled(size_t n)
+{
+    int32_t *to = malloc(n * sizeof *to);
+    for (size_t i = 0; to && i < n; i++) {
+        const size_t j = (size_t)(scatter(i) * (double)(i + 1));
+        to[i] = to[j];
+        to[j] = (int32_t)i;
+    }
+    return to;
+}
+
 int bench_shuffle_senders(bench_crystal *c)
 {
-    int32_t *name = malloc(c->atoms * sizeof *name);
+    int32_t *name = bench_shuffled(c->atoms);
     if (!name)
         return 0;
-    for (size_t i = 0; i < c->atoms; i++) {
-        const size_t j = (size_t)(scatter(i) * (double)(i + 1));
-        name[i] = name[j];
-        name[j] = (int32_t)i;
-    }
     for (size_t e = 0; e < c->edges; e++)
         c->sender[e] = name[c->sender[e]];
     free(name);

@@ -21,6 +21,8 @@ int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours);
    first, near the points of a lattice; edges to all within the cutoff of 5 angstrom, about 52 an
    atom. 0 if the box is too small for it, or memory is short. */
 int bench_water(bench_crystal *c, int molecules);
+/* 0..n-1 in random order, the same for the same n; freed by the caller; NULL: memory is short. */
+int32_t *bench_shuffled(size_t n);
 /* The same edges from senders in random order: no two neighbours are near in memory. */
 int bench_shuffle_senders(bench_crystal *c);
 void bench_crystal_destroy(bench_crystal *c);

@@ -2,7 +2,8 @@
 /* What is timed was compared: z and the gradient of x with those of the same convolution of stored
    harmonics and weights, gradients of some vectors with the chain rule over its gradients, sums
    over all edges by the identities of a function that is linear in x, in the spline and in gz; with
-   weights of bfloat16, with those of the same values in float32. */
+   weights of bfloat16, with those of the same values in float32; with edges in any order, with the
+   same edges by receiver. */
 #include "fused.h"
 
 #include <math.h>
@@ -20,9 +21,10 @@ enum { X, V, M, Z, Y, W, ARRAYS, MADE = 4 }; /* M: coefficients; the last two ar
 
 /* ---- what is timed */
 
-/* Where the weights come from: of each edge, written just before by the spline, or bfloat16. */
-typedef enum stored { MADE_IN_TILE, STORED, WRITTEN, HALVED } stored;
-static const double streams[] = {0, 1, 2, 0.5}; /* passes over a float for each weight */
+/* Where the weights come from: of each edge, by receiver; written just before by the spline;
+   bfloat16; of edges in any order. */
+typedef enum stored { MADE_IN_TILE, STORED, WRITTEN, HALVED, LISTED } stored;
+static const double streams[] = {0, 1, 2, 0.5, 1}; /* passes over a float for each weight */
 
 /* One pass: what it is given beside the operands, and what it takes of the product's passes, as
    those count their flops, and of sums of four rows of the spline. */
@@ -34,9 +36,11 @@ typedef struct timed {
     int x, v, m, z; /* results */
 } timed;
 
-enum { READ, READ_HALF, WRITE_READ, FORWARD, BACKWARD, FORCES, SECOND, TIMED };
+enum { READ, READ_LISTED, READ_HALF, WRITE_READ, FORWARD, BACKWARD, FORCES, SECOND, TIMED };
 static const timed all[TIMED] = {
     [READ] = {"forward, weights read", "fwd", STORED, E3TP_FORWARD, 0, 0, 0, 0, 1},
+    [READ_LISTED] = {"forward, weights read in any order", "fwd", LISTED, E3TP_FORWARD, 0, 0, 0, 0,
+                     1},
     [READ_HALF] = {"forward, bf16 weights read", "fwd", HALVED, E3TP_FORWARD, 0, 0, 0, 0, 1},
     [WRITE_READ] = {"forward, spline written and read", "fwd", WRITTEN, E3TP_FORWARD, 1, 0, 0, 0,
                     1},
@@ -60,8 +64,11 @@ typedef struct setup {
     bench_material m;
     bench_maker k;
     e3tp_conv *stored, *halved;
-    int passes;     /* the first so many of all */
-    uint16_t *half; /* weights of the edges, bfloat16 */
+    e3tp_graph *listed; /* the same edges in any order */
+    int32_t *name;      /* [edges]: which those are */
+    int passes;         /* the first so many of all, */
+    int quick;          /* but not in any order */
+    uint16_t *half;     /* weights of the edges, bfloat16 */
     size_t size[ARRAYS];
     float *in[ARRAYS], *t[MADE], *out[ARRAYS];
     float *r; /* lengths of the vectors */
@@ -70,16 +77,33 @@ typedef struct setup {
 
 /* ---- setting up */
 
-static int setup_create(setup *s, const tier *t, int threads, char *why, size_t cap)
+static int list_edges(setup *s, char *why, size_t cap)
 {
-    *s = (setup){.passes = t->passes};
+    const bench_crystal *c = &s->m.crystal;
+    int32_t *ends = malloc(2 * c->edges * sizeof *ends);
+    s->name = bench_shuffled(c->edges);
+    int ok = ends && s->name;
+    for (size_t e = 0; ok && e < c->edges; e++) {
+        ends[e] = c->receiver[s->name[e]];
+        ends[c->edges + e] = c->sender[s->name[e]];
+    }
+    ok = ok && e3tp_graph_create(&s->listed, E3TP_INT32, ends, ends + c->edges, c->edges, c->atoms,
+                                 c->atoms, why, cap) == E3TP_OK;
+    free(ends);
+    return ok;
+}
+
+static int setup_create(setup *s, const tier *t, int quick, int threads, char *why, size_t cap)
+{
+    *s = (setup){.passes = t->passes, .quick = quick};
     const bench_crystal *c = &s->m.crystal;
     if (!bench_material_create(&s->m, t->layer, threads, why, cap))
         return 0;
     const e3tp_plan *p = s->m.product.plan;
     e3tp_conv_desc half = e3tp_conv_desc_init(p);
     half.w_stored = E3TP_STORED_BF16;
-    if (!bench_maker_create(&s->k, p, c->cutoff, 0, threads, why, cap) ||
+    if ((!quick && !list_edges(s, why, cap)) ||
+        !bench_maker_create(&s->k, p, c->cutoff, 0, threads, why, cap) ||
         e3tp_conv_create(&s->stored, p, NULL, why, cap) ||
         e3tp_conv_create(&s->halved, p, &half, why, cap))
         return 0;
@@ -98,7 +122,8 @@ static void setup_destroy(setup *s)
         free(s->in[k]), free(s->out[k]);
     for (int k = 0; k < MADE; k++)
         free(s->t[k]);
-    free(s->r), free(s->half), free(s->work);
+    free(s->r), free(s->half), free(s->work), free(s->name);
+    e3tp_graph_destroy(s->listed);
     e3tp_conv_destroy(s->halved);
     e3tp_conv_destroy(s->stored);
     bench_maker_destroy(&s->k);
@@ -166,10 +191,15 @@ static const e3tp_conv *conv_of(const setup *s, const timed *p)
     return p->weights == MADE_IN_TILE ? s->k.conv : p->weights == HALVED ? s->halved : s->stored;
 }
 
+static const e3tp_graph *graph_of(const setup *s, const timed *p)
+{
+    return p->weights == LISTED ? s->listed : s->m.graph;
+}
+
 static size_t work_bytes(const setup *s, const timed *p)
 {
     const e3tp_conv_buffers b = buffers_of(s, p);
-    return e3tp_conv_work_bytes(conv_of(s, p), p->of, s->m.graph, &b);
+    return e3tp_conv_work_bytes(conv_of(s, p), p->of, graph_of(s, p), &b);
 }
 
 static int make_work(setup *s)
@@ -188,7 +218,7 @@ static int run(const setup *s, int which)
     const timed *p = &all[which];
     const e3tp_conv_buffers b = buffers_of(s, p);
     return (p->weights != WRITTEN || evaluate_spline(s, s->in[W])) &&
-           bench_conv_run(conv_of(s, p), p->of, &s->m, &b);
+           bench_conv_run(conv_of(s, p), p->of, graph_of(s, p), &b);
 }
 
 /* ---- what is right */
@@ -273,7 +303,25 @@ static double verify_halved(const setup *s, float *z)
     e3tp_conv_buffers b = buffers_of(s, &all[READ]);
     halve(s, s->out[W]);
     b.w = s->out[W], b.z = z;
-    const int ok = bench_conv_run(s->stored, E3TP_FORWARD, &s->m, &b) && run(s, READ_HALF);
+    const int ok = bench_conv_run(s->stored, E3TP_FORWARD, s->m.graph, &b) && run(s, READ_HALF);
+    return ok ? bench_difference(s->out[Z], z, s->size[Z]) : INFINITY;
+}
+
+/* Rows of edges by name to where the edges stand. */
+static void sort_rows(const setup *s, int k)
+{
+    const size_t width = s->size[k] / s->m.crystal.edges;
+    for (size_t e = 0; e < s->m.crystal.edges; e++)
+        memcpy(s->out[k] + (size_t)s->name[e] * width, s->in[k] + e * width, width * sizeof(float));
+}
+
+static double verify_listed(const setup *s, float *z)
+{
+    e3tp_conv_buffers b = buffers_of(s, &all[READ]);
+    sort_rows(s, W);
+    sort_rows(s, Y);
+    b.w = s->out[W], b.y = s->out[Y], b.z = z;
+    const int ok = bench_conv_run(s->stored, E3TP_FORWARD, s->m.graph, &b) && run(s, READ_LISTED);
     return ok ? bench_difference(s->out[Z], z, s->size[Z]) : INFINITY;
 }
 
@@ -288,6 +336,8 @@ static double verify(const setup *s)
         memcpy(kept, s->out[Z], s->size[Z] * sizeof *kept);
         worst = run(s, FORWARD) ? bench_difference(s->out[Z], kept, s->size[Z]) : INFINITY;
         worst = bench_worse(worst, verify_halved(s, kept));
+        if (!s->quick)
+            worst = bench_worse(worst, verify_listed(s, kept));
         worst = bench_worse(worst, verify_backward(s, kept));
         if (s->passes > SECOND)
             worst = bench_worse(worst, verify_second(s));
@@ -341,13 +391,20 @@ static void report(const bench_layer_options *o, const setup *s, const timed *p,
                 r.ns.median * bench_dram_gbs(threads) / weights, err);
 }
 
+static int is_timed(const setup *s, int which)
+{
+    return which < s->passes && (which != READ_LISTED || !s->quick);
+}
+
 static int measure(const bench_layer_options *o, const setup *s, int threads, double err)
 {
     static double v[TIMED][BENCH_MOST_ROUNDS];
     const int rounds = bench_conv_rounds(o);
     bench_stats seconds[TIMED];
     for (int i = 0; i < rounds; i++)
-        for (int p = 0; p < s->passes; p++) {
+        for (int p = 0; p < TIMED; p++) {
+            if (!is_timed(s, p))
+                continue;
             const double start = bench_now();
             if (!run(s, p))
                 return 0;
@@ -355,8 +412,9 @@ static int measure(const bench_layer_options *o, const setup *s, int threads, do
         }
     for (int p = 0; p < s->passes; p++)
         seconds[p] = bench_statistics(v[p], (size_t)rounds);
-    for (int p = 0; p < s->passes; p++)
-        report(o, s, &all[p], threads, seconds[p], err, seconds[FORWARD].median);
+    for (int p = 0; p < TIMED; p++)
+        if (is_timed(s, p))
+            report(o, s, &all[p], threads, seconds[p], err, seconds[FORWARD].median);
     return 1;
 }
 
@@ -368,7 +426,7 @@ static int run_tier(const bench_layer_options *o, const tier *t, int threads)
     if (o->progress)
         fprintf(stderr, "\r\033[Kfused convolution, %s, %d thread%s ...", t->layer->name, threads,
                 threads > 1 ? "s" : "");
-    int ok = setup_create(&s, t, threads, why, sizeof why);
+    int ok = setup_create(&s, t, o->quick, threads, why, sizeof why);
     if (ok && bench_too_large(o, bytes_of(&s), "fused convolution", threads)) {
         setup_destroy(&s);
         return 1;

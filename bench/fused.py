@@ -3,7 +3,8 @@
 
 import goals as g
 
-READ, HALVED, WRITTEN = "forward, weights read", "forward, bf16 weights read", "forward, spline written and read"
+READ, LISTED = "forward, weights read", "forward, weights read in any order"
+HALVED, WRITTEN = "forward, bf16 weights read", "forward, spline written and read"
 FORWARD = "forward"
 FORCES, BACKWARD = "forces (backward, x and vectors)", "backward, x, vectors and spline"
 SECOND = "double backward, training on forces"
@@ -93,7 +94,8 @@ def goals(rows):
         ("speed over weights that are written and then read: at least 1", [WRITTEN], lambda r: r["ratio"], 1, True),
     ]
     stored = [
-        ("order of the caller's edges, of the roofline: goal 0.65, at least 0.5", [READ], of_roofline, 0.5, True),
+        ("edges packed by receiver, of the roofline: goal 0.75, at least 0.6", [READ], of_roofline, 0.6, True),
+        ("order of the caller's edges, of the roofline: goal 0.65, at least 0.5", [LISTED], of_roofline, 0.5, True),
         (
             "bfloat16, over float32: goal 0.6, at most 0.75",
             [HALVED, READ],

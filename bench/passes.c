@@ -168,7 +168,7 @@ static int make_work(setup *s)
 static int run_pass(const setup *s, const conv_pass *p)
 {
     const e3tp_conv_buffers b = buffers_of(s, p);
-    return bench_conv_run(s->conv, p->pass, &s->m, &b);
+    return bench_conv_run(s->conv, p->pass, s->m.graph, &b);
 }
 
 /* ---- what is right */

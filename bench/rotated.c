@@ -131,7 +131,7 @@ static int run(const setup *s, int form, int pass)
     b.ggx = s->t[X], b.ggv = s->t[V], b.ggw = s->t[W];
     b.z = b.hz = s->out[Z], b.gx = b.hx = s->out[X];
     b.gv = b.hv = s->out[V], b.gw = b.hw = s->out[W];
-    return bench_conv_run(s->conv[form], passes[pass].pass, &s->m, &b);
+    return bench_conv_run(s->conv[form], passes[pass].pass, s->m.graph, &b);
 }
 
 /* Whether a pass writes the result of operand k. */

@@ -80,8 +80,9 @@ FUSED = """The same graph and product, with harmonics made of edge vectors and w
 256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
 evaluated. Forces are gradients of features and vectors; training on forces, the double backward pass with tangents of
 both, gives gradients of features and of the spline. Beside it the time of weights that are read, as float32 or as
-bfloat16 (bf16), and of weights that the spline writes and the convolution reads; over the time of reading weights of
-float32 alone. Scratch is all memory beyond operands, results and the graph."""
+bfloat16 (bf16), of edges that stand by receiver or, in full runs, in any order; and of weights that the spline writes
+and the convolution reads; over the time of reading weights of float32 alone. Scratch is all memory beyond operands,
+results and the graph."""
 
 PRODUCT_PEERS = """Products of interatomic potentials and their kin by <code>bench/run --peers</code>, float32, ns per
 row, in blocks of rows that stay in the cache, beside the fastest of e3nn (eager, scripted, compiled), e3nn-jax and

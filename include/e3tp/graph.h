@@ -25,20 +25,27 @@ typedef enum e3tp_index { E3TP_INT32 = 0, E3TP_INT64 = 1 } e3tp_index;
 
 /* Edge e runs from senders[e] in 0..num_senders-1 to receivers[e] in 0..num_nodes-1; any order,
    duplicates and self-loops allowed; num_senders may exceed num_nodes (ghost atoms after the owned
-   ones). The lists are copied: 15 bytes per edge and 8 per node. Both counts < 2^31. INVALID (msg
-   says which edge; snprintf rules, may be NULL) or NOMEM. */
+   ones). The lists are copied: 15 bytes per edge and 16 per node. Both counts < 2^31. More than
+   10^5 edges are sorted by OpenMP's maximum of threads as it is then. INVALID (msg says which edge;
+   snprintf rules, may be NULL) or NOMEM. */
 E3TP_API e3tp_status e3tp_graph_create(e3tp_graph **out, e3tp_index type, const void *receivers,
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);
 E3TP_API void e3tp_graph_destroy(e3tp_graph *g); /* NULL is fine */
-/* Gives g other edges, as after a new list of neighbours; nobody may be executing with it. Statuses
-   as of create, and INVALID for NULL; on failure g is as it was. */
+/* Gives g other edges, as after a new list of neighbours; nobody may be executing with it. The
+   memory that g has serves again; where it is too little, new memory holds an eighth more than is
+   needed, so that later steps of about as many edges take none. Statuses as of create, and INVALID
+   for NULL; on failure g is as it was. */
 E3TP_API e3tp_status e3tp_graph_update(e3tp_graph *g, e3tp_index type, const void *receivers,
                                        const void *senders, size_t num_edges, size_t num_nodes,
                                        size_t num_senders, char *msg, size_t cap);
 E3TP_API size_t e3tp_graph_num_edges(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_nodes(const e3tp_graph *g);
 E3TP_API size_t e3tp_graph_num_senders(const e3tp_graph *g);
+/* Writes the caller's number of the edge at each place, edge [num_edges]: edges by receiver, and of
+   a receiver in the order of the list. Edges listed in that order stand packed: calls read w, and
+   what else lives at the edge, as one stream. INVALID: g NULL, edge NULL where there are edges. */
+E3TP_API e3tp_status e3tp_graph_order(const e3tp_graph *g, int64_t *edge);
 
 /* From gradients by edge vectors, v[e] = position of the sender (or of its image) less that of the
    receiver, to what moves atoms. Node i is sender i; senders beyond num_nodes are ghosts, whose
@@ -183,6 +190,13 @@ E3TP_API size_t e3tp_conv_describe(const e3tp_conv *c, char *buf, size_t cap);
    edge. */
 typedef void (*e3tp_weights_fn)(void *ctx, const int64_t *edges, size_t n, void *w);
 
+/* Fills rows of ghosts, senders from num_nodes on, of what lives at the sender, tangents too:
+   called once, by the calling thread, before such a row is read. By forward and JVP with z at the
+   receiver after all receivers without a ghost among their senders have been summed, so that rows
+   of ghosts may be on their way meanwhile; by other calls first. A call that fails may not have
+   called it. */
+typedef void (*e3tp_ghosts_fn)(void *ctx);
+
 /* Operands of a call, named as in e3tp_buffers, rows without gaps, [rows of its place][width]; each
    gradient and tangent has the shape of its operand. A NULL gradient is not wanted, a NULL tangent
    is zero. Outputs are overwritten and overlap nothing. Rows that no edge touches are zero. In
@@ -210,6 +224,8 @@ typedef struct e3tp_conv_buffers {
     const uint8_t *edge_reversed; /* [num_edges], or NULL; of y AT_TYPE: an edge where it is not 0
                                      takes y of the opposite vector, (-1)^l times the blocks of
                                      degree l, whatever their parity; gy, ggy, hy as y */
+    e3tp_ghosts_fn fill_ghosts;   /* NULL: rows of ghosts are there */
+    void *fill_ghosts_ctx;
 } e3tp_conv_buffers;
 
 static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
@@ -232,6 +248,8 @@ static inline e3tp_conv_buffers e3tp_conv_buffers_init(void)
     b.hv = b.ha = NULL;
     b.work = NULL;
     b.edge_reversed = NULL;
+    b.fill_ghosts = NULL;
+    b.fill_ghosts_ctx = NULL;
     return b;
 }
 

@@ -7,6 +7,7 @@ import operator
 import os
 import pathlib
 import threading
+from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
 
 ABI = 1
@@ -121,7 +122,8 @@ class ConvBuffers(ctypes.Structure):
         [("size", c_size_t)]
         + [(name, c_void_p) for name in "x y w z gz gx gy gw ggx ggy ggw hx hy hw hz edge_type".split()]
         + [("num_types", c_size_t), ("make_weights", c_void_p), ("make_weights_ctx", c_void_p)]
-        + [(name, c_void_p) for name in "v a gv ga ggv gga hv ha work edge_reversed".split()]
+        + [(name, c_void_p) for name in "v a gv ga ggv gga hv ha work".split()]
+        + [(name, c_void_p) for name in "edge_reversed fill_ghosts fill_ghosts_ctx".split()]
     )
 
 
@@ -235,6 +237,12 @@ _PROTOTYPES = (
         (POINTER(c_void_p), c_int, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_char_p, c_size_t),
     ),
     ("e3tp_graph_destroy", None, (c_void_p,)),
+    (
+        "e3tp_graph_update",
+        c_int,
+        (c_void_p, c_int, c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_char_p, c_size_t),
+    ),
+    ("e3tp_graph_order", c_int, (c_void_p, c_void_p)),
     ("e3tp_graph_forces", c_int, (c_void_p, c_int, c_void_p, c_void_p, c_void_p, c_void_p)),
     (
         "e3tp_graph_pairs",
@@ -349,8 +357,17 @@ class Handle:
     def __exit__(self, *_):
         with self._lock:
             self._users -= 1
-            if self._pointer is None:
+            if self._users == 0:
                 self._idle.notify_all()
+
+    @contextmanager
+    def alone(self):
+        """As `with handle`, for one user at a time: waits for those there are, and others wait for it."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._users == 0)
+            if self._pointer is None:
+                raise ValueError(f"{self._what} is closed")
+            yield self._pointer
 
     def close(self):
         with self._idle:
@@ -384,10 +401,16 @@ class Closable:
         self.close()
 
 
+def explained(function, *arguments):
+    """Calls a function of the library whose last arguments are room for a sentence."""
+    text = ctypes.create_string_buffer(MESSAGE)
+    check(function(*arguments, text, len(text)), text.value.decode())
+
+
 def created(function, *arguments):
-    """The pointer that a function of the library makes, whose last arguments are room for a sentence."""
-    pointer, text = ctypes.c_void_p(), ctypes.create_string_buffer(MESSAGE)
-    check(function(pointer, *arguments, text, len(text)), text.value.decode())
+    """The pointer that such a function makes."""
+    pointer = ctypes.c_void_p()
+    explained(function, pointer, *arguments)
     return pointer
 
 

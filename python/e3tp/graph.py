@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from . import _lib
-from ._lib import Closable, ConvBuffers, Handle, check, choice, created, integer, lib
+from ._lib import Closable, ConvBuffers, Handle, check, choice, created, explained, integer, lib
 from ._plan import FIELDS, needed
 from .arrays import address, as_int32, float_dtype, overlap, readable, result, results
 from .products import TensorProduct
@@ -33,6 +33,36 @@ def _edge_list(name, value):
     return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.int64)
 
 
+def _edges(receivers, senders, num_nodes, num_senders):
+    """Edges as the library's functions take them: type, lists, and the three numbers."""
+    lists = [_edge_list("receivers", receivers), _edge_list("senders", senders)]
+    if lists[0].shape != lists[1].shape:
+        raise ValueError(f"senders: {lists[1].size} edges, expected {lists[0].size} as of receivers")
+    if lists[0].dtype != lists[1].dtype:
+        lists = [array.astype(np.int64) for array in lists]
+    num_nodes = integer("num_nodes", num_nodes)
+    num_senders = num_nodes if num_senders is None else integer("num_senders", num_senders)
+    return int(lists[0].dtype == np.int64), *(a.ctypes for a in lists), lists[0].size, num_nodes, num_senders
+
+
+def _vectors(name, array, dtype, num_edges):
+    array = readable(name, array, dtype)
+    if array.shape != (num_edges, 3):
+        raise ValueError(f"{name}: shape {array.shape}, expected {(num_edges, 3)}")
+    return array
+
+
+def _paired(vectors, num_edges):
+    """Vectors of edges that are to be paired."""
+    if vectors is None:
+        return None
+    array = _vectors("vectors", vectors, float_dtype(np.asarray(vectors).dtype), num_edges)
+    bad = ~np.isfinite(array).all(axis=1)
+    if bad.any():  # every two would be opposite to a part of it
+        raise ValueError(f"vectors: that of edge {bad.argmax()} is not finite")
+    return array
+
+
 class Graph(Closable):
     """Edge e runs from senders[e] to receivers[e]; any order, duplicates and self-loops allowed.
 
@@ -42,6 +72,9 @@ class Graph(Closable):
     vectors              (num_edges, 3), position of the sender less that of the receiver: pairs edges with their
                          reverse, images by a periodic cell included; None: does not
 
+    order      (num_edges,) int64, edges by receiver, and of a receiver in the order of the list. Edges listed in that
+               order, graph.update(receivers[order], senders[order]), stand packed: calls read w, and what else lives
+               at the edge, as one stream
     pair       (num_edges,) int32, number of an edge's pair, by first edges; an edge without reverse is one by itself
     reversed   (num_edges,) bool, of the second edges of pairs; pair[~reversed] counts up
     num_pairs
@@ -52,48 +85,50 @@ class Graph(Closable):
     """
 
     def __init__(self, receivers, senders, num_nodes, num_senders=None, vectors=None):
-        lists = [_edge_list("receivers", receivers), _edge_list("senders", senders)]
-        if lists[0].shape != lists[1].shape:
-            raise ValueError(f"senders: {lists[1].size} edges, expected {lists[0].size} as of receivers")
-        if lists[0].dtype != lists[1].dtype:
-            lists = [array.astype(np.int64) for array in lists]
-        self.num_edges = lists[0].size
-        self.num_nodes = integer("num_nodes", num_nodes)
-        self.num_senders = self.num_nodes if num_senders is None else integer("num_senders", num_senders)
-        pointer = created(
-            lib.e3tp_graph_create,
-            int(lists[0].dtype == np.int64),
-            lists[0].ctypes.data,
-            lists[1].ctypes.data,
-            self.num_edges,
-            self.num_nodes,
-            self.num_senders,
-        )
+        edges = _edges(receivers, senders, num_nodes, num_senders)
+        vectors = _paired(vectors, edges[3])
+        pointer = created(lib.e3tp_graph_create, *edges)
         self._handle = Handle(pointer, lib.e3tp_graph_destroy, "Graph")
+        self._set(pointer, edges, vectors)
+
+    def update(self, receivers, senders, num_nodes=None, num_senders=None, vectors=None):
+        """Gives the graph other edges, as after a new list of neighbours, in the memory that it has.
+
+        num_nodes, num_senders   None: as they are; num_senders None beside num_nodes: num_nodes
+
+        Waits for calls under way, and calls wait for it. What is refused leaves the graph as it was.
+        """
+        with self._handle.alone() as pointer:
+            if num_nodes is None:
+                num_nodes = self.num_nodes
+                num_senders = self.num_senders if num_senders is None else num_senders
+            edges = _edges(receivers, senders, num_nodes, num_senders)
+            vectors = _paired(vectors, edges[3])
+            explained(lib.e3tp_graph_update, pointer, *edges)
+            self._set(pointer, edges, vectors)
+
+    @property
+    def order(self):
+        with self._handle as graph:
+            order = np.empty(self.num_edges, np.int64)
+            check(lib.e3tp_graph_order(graph, address(order)))
+        return order
+
+    def _set(self, pointer, edges, vectors):
+        self.num_edges, self.num_nodes, self.num_senders = edges[3:]
         self.pair = self.reversed = self.num_pairs = None
         if vectors is not None:
-            self._find_pairs(vectors)
+            self._find_pairs(pointer, vectors)
 
-    def _vectors(self, name, array, dtype):
-        array = readable(name, array, dtype)
-        if array.shape != (self.num_edges, 3):
-            raise ValueError(f"{name}: shape {array.shape}, expected {(self.num_edges, 3)}")
-        return array
-
-    def _find_pairs(self, vectors):
+    def _find_pairs(self, pointer, vectors):
         """Opposite to a ten-thousandth of the largest component: rounding is less, what lies between images more."""
-        dtype = float_dtype(np.asarray(vectors).dtype)
-        array = self._vectors("vectors", vectors, dtype)
-        bad = ~np.isfinite(array).all(axis=1)
-        if bad.any():  # every two would be opposite to a part of it
-            raise ValueError(f"vectors: that of edge {bad.argmax()} is not finite")
-        tolerance = 1e-4 * float(np.abs(array).max(initial=0))
-        self.pair, self.reversed = np.empty(self.num_edges, np.int32), np.empty(self.num_edges, bool)
+        tolerance = 1e-4 * float(np.abs(vectors).max(initial=0))
+        pair, second = np.empty(self.num_edges, np.int32), np.empty(self.num_edges, bool)
         found = ctypes.c_size_t()
-        arrays = [address(a) for a in (array, self.pair, self.reversed)]
-        with self._handle as graph:
-            check(lib.e3tp_graph_pairs(graph, int(dtype == np.float64), arrays[0], tolerance, *arrays[1:], found))
-        self.num_pairs = found.value
+        arrays = [address(a) for a in (vectors, pair, second)]
+        double = int(vectors.dtype == np.float64)
+        check(lib.e3tp_graph_pairs(pointer, double, arrays[0], tolerance, *arrays[1:], found))
+        self.pair, self.reversed, self.num_pairs = pair, second, found.value
 
     def forces(self, vectors, gvectors, out=None):
         """(forces, strain) of gradients by edge vectors, position of the sender less that of the receiver.
@@ -102,16 +137,20 @@ class Graph(Closable):
         forces   (num_senders, 3), less the gradient by positions; node i is sender i, and ghosts follow the nodes
         strain   (3, 3) float64, the gradient by a strain that takes vectors to vectors @ (1 + strain)
         """
+        with self._handle as graph:
+            return self._forces(graph, vectors, gvectors, out)
+
+    def _forces(self, graph, vectors, gvectors, out):
         dtype = float_dtype(np.asarray(vectors).dtype)
-        arrays = [self._vectors(n, a, dtype) for n, a in (("vectors", vectors), ("gvectors", gvectors))]
+        named = ("vectors", vectors), ("gvectors", gvectors)
+        arrays = [_vectors(name, array, dtype, self.num_edges) for name, array in named]
         if self.num_senders < self.num_nodes:
             raise ValueError(f"forces: {self.num_senders} senders, expected at least the {self.num_nodes} nodes")
         out = results("out", out, 2)
         forces = result("out[0]", out[0], (self.num_senders, 3), dtype)
         strain = result("out[1]", out[1], (3, 3), np.float64)
         pointers = [address(a) for a in (*arrays, forces, strain)]
-        with self._handle as graph:
-            status = lib.e3tp_graph_forces(graph, int(dtype == np.float64), *pointers)
+        status = lib.e3tp_graph_forces(graph, int(dtype == np.float64), *pointers)
         if status:
             check(status, overlap([("out[0]", forces), ("out[1]", strain)], zip(("vectors", "gvectors"), arrays)))
         return forces, strain
@@ -201,7 +240,7 @@ class _Call:
         self.arrays[_FIELDS.get(name, name)] = array
         return array
 
-    def run(self, number):
+    def run(self, number, graph):
         buffers = ConvBuffers(size=ctypes.sizeof(ConvBuffers))
         for name, array in self.arrays.items():
             setattr(buffers, name, address(array))
@@ -213,7 +252,7 @@ class _Call:
         with ExitStack() as held:
             for part in conv._parts:
                 held.enter_context(part)
-            pointer, graph = held.enter_context(conv._handle), held.enter_context(self.graph._handle)
+            pointer = held.enter_context(conv._handle)
             buffers.work = _work(lib.e3tp_conv_work_bytes(pointer, number, graph, buffers))
             status = _PASSES[number](pointer, graph, buffers)
             if status:
@@ -271,12 +310,13 @@ class Connected(Closable):
         """given: name -> array or None; wanted: name -> None or the array to write to. Returns name -> array."""
         if not isinstance(graph, Graph):
             raise TypeError(f"graph: {type(graph).__name__}, expected a Graph")
-        call = _Call(self, graph, edge_type, reversed)
-        for name, value in given.items():
-            if value is not None or name in self._required:
-                call.read(name, value)
-        outs = {name: call.write(name, out) for name, out in wanted.items()}
-        call.run(number)
+        with graph._handle as pointer:  # from here on its sizes stay as they are
+            call = _Call(self, graph, edge_type, reversed)
+            for name, value in given.items():
+                if value is not None or name in self._required:
+                    call.read(name, value)
+            outs = {name: call.write(name, out) for name, out in wanted.items()}
+            call.run(number, pointer)
         return outs
 
     def describe(self):

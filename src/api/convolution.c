@@ -299,7 +299,9 @@ static e3tp_conv_call call_of(const e3tp_conv_job *job, const e3tp_graph *g, e3t
                         .num_types = b->num_types,
                         .make_weights = b->make_weights,
                         .make_weights_ctx = b->make_weights_ctx,
-                        .work = b->work};
+                        .work = b->work,
+                        .fill_ghosts = b->fill_ghosts,
+                        .fill_ghosts_ctx = b->fill_ghosts_ctx};
     const void *const tangents[CONV_COUNT] = {b->ggx, b->ggy, b->ggw, NULL, b->ggv, b->gga};
     void *const gradients[CONV_COUNT] = {b->gx, b->gy, b->gw, NULL, b->gv, b->ga};
     void *const seconds[CONV_COUNT] = {b->hx, b->hy, b->hw, b->hz, b->hv, b->ha};

@@ -15,8 +15,13 @@ enum { CHUNK_EDGES = 512 };
 
 /* ---- receivers ---- */
 
+/* Receivers whose turn it is: those that read a row of a ghost come after the others, where such
+   rows are filled in between. */
+typedef enum turn { ALL, WITHOUT_GHOSTS, WITH_GHOSTS } turn;
+
 typedef struct receivers_task {
     const e3tp_sweep *sweep;
+    turn turn;
     size_t sum[OP_COUNT], sums, bytes; /* of a worker: wide sums of a receiver; with the sweep's */
     char *scratch;
     atomic_size_t next; /* the next receiver that nobody has taken */
@@ -89,6 +94,25 @@ static void run_receivers(const receivers_task *t, size_t from, size_t to, char 
         scale_rows(s, from, to);
 }
 
+static bool has_ghosts(const e3tp_graph *g, size_t r)
+{
+    bool yes = false;
+    for (size_t place = g->start[r]; place < g->start[r + 1]; place++)
+        yes |= (size_t)g->sender[place] >= g->num_nodes;
+    return yes;
+}
+
+static void run_turn(const receivers_task *t, size_t from, size_t to, char *scratch)
+{
+    if (t->turn == ALL) {
+        run_receivers(t, from, to, scratch);
+        return;
+    }
+    for (size_t r = from; r < to; r++)
+        if (has_ghosts(t->sweep->call->graph, r) == (t->turn == WITH_GHOSTS))
+            run_receivers(t, r, r + 1, scratch);
+}
+
 /* The end of the chunk that starts at a receiver: about CHUNK_EDGES edges. */
 static size_t chunk_end(const e3tp_graph *g, size_t from)
 {
@@ -108,7 +132,7 @@ static void receivers_work(void *ctx, size_t worker)
         if (!atomic_compare_exchange_weak_explicit(&t->next, &from, to, memory_order_relaxed,
                                                    memory_order_relaxed))
             continue;
-        run_receivers(t, from, to, t->scratch + worker * t->bytes);
+        run_turn(t, from, to, t->scratch + worker * t->bytes);
         from = atomic_load_explicit(&t->next, memory_order_relaxed);
     }
 }
@@ -126,12 +150,37 @@ static size_t receivers_bytes(const e3tp_sweep *s, size_t workers)
     return workers * t.bytes;
 }
 
+static void take_turn(receivers_task *t, turn which, size_t workers)
+{
+    t->turn = which;
+    atomic_init(&t->next, 0);
+    e3tp_parallel_run(t->sweep->call->job->parallel, workers, receivers_work, t);
+}
+
+static void fill_ghosts(const e3tp_conv_call *c)
+{
+    if (c->fill_ghosts)
+        c->fill_ghosts(c->fill_ghosts_ctx);
+}
+
+/* Whether the pass is one walk, of receivers, in which ghosts are filled. */
+static bool fills_between(const e3tp_conv_call *c)
+{
+    return c->fill_ghosts && (c->pass == E3TP_FORWARD || c->pass == E3TP_JVP) &&
+           c->job->at[OP_Z] == E3TP_AT_RECEIVER && c->job->width[OP_Z] && c->out[OP_Z];
+}
+
 static void sweep_receivers(const e3tp_sweep *s, size_t workers, char *memory)
 {
     receivers_task t = {.sweep = s, .scratch = memory};
     lay_out_receivers(&t);
-    atomic_init(&t.next, 0);
-    e3tp_parallel_run(s->call->job->parallel, workers, receivers_work, &t);
+    if (!fills_between(s->call)) {
+        take_turn(&t, ALL, workers);
+        return;
+    }
+    take_turn(&t, WITHOUT_GHOSTS, workers);
+    fill_ghosts(s->call);
+    take_turn(&t, WITH_GHOSTS, workers);
 }
 
 /* ---- passes ---- */
@@ -190,6 +239,8 @@ static e3tp_status run_walk(const e3tp_conv_call *c, int walk)
 
 e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
 {
+    if (!fills_between(c))
+        fill_ghosts(c);
     for (int walk = 0; walk < WALKS; walk++)
         E3TP_TRY(run_walk(c, walk));
     return E3TP_OK;

@@ -72,6 +72,8 @@ typedef struct e3tp_conv_call {
     e3tp_weights_fn make_weights;
     void *make_weights_ctx;
     void *work; /* NULL, or e3tp_conv_scratch bytes */
+    e3tp_ghosts_fn fill_ghosts;
+    void *fill_ghosts_ctx;
 } e3tp_conv_call;
 
 /* Arguments are checked by the caller; fails only for memory. */

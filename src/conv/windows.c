@@ -328,27 +328,6 @@ static void messages_work(void *ctx, size_t worker)
         add_messages(t, part);
 }
 
-/* Places 0 .. n - 1 by their rows, of so many, stable: a counting sort for each byte of the
-   numbers. Of two lists the one that is returned has them. */
-static const uint16_t *sort_places(size_t n, size_t rows, const size_t *row, uint16_t *order,
-                                   uint16_t *next)
-{
-    for (size_t i = 0; i < n; i++)
-        order[i] = (uint16_t)i;
-    for (int byte = 0; byte == 0 || (rows - 1) >> 8 * byte; byte++) {
-        size_t start[257] = {0};
-        for (size_t i = 0; i < n; i++)
-            start[(row[i] >> 8 * byte & 255) + 1]++;
-        for (int d = 0; d < 256; d++)
-            start[d + 1] += start[d];
-        for (size_t i = 0; i < n; i++)
-            next[start[row[order[i]] >> 8 * byte & 255]++] = order[i];
-        uint16_t *last = order;
-        order = next, next = last;
-    }
-    return order;
-}
-
 static uint16_t *list_at(const windows_task *t, size_t offset)
 {
     return (uint16_t *)(void *)(t->messages + offset);
@@ -359,9 +338,10 @@ static void sort_strips(windows_task *t)
     const size_t *row = (const size_t *)(const void *)(t->messages + t->table_row);
     for (size_t i = 0; i < strips(t) && sorts_places(t->sweep); i++) {
         const size_t first = strip_start(t, i);
-        t->by_row = sort_places(strip_start(t, i + 1) - first, table_rows(t->sweep), row + first,
-                                list_at(t, t->order[0]) + first, list_at(t, t->order[1]) + first) -
-                    first; /* the same list of the two for all strips */
+        t->by_row =
+            e3tp_sort_places(strip_start(t, i + 1) - first, table_rows(t->sweep), row + first,
+                             list_at(t, t->order[0]) + first, list_at(t, t->order[1]) + first) -
+            first; /* the same list of the two for all strips */
     }
 }
 
@@ -374,8 +354,8 @@ static void sort_types(windows_task *t)
     size_t *type = (size_t *)(void *)(t->messages + t->type);
     for (size_t i = 0; i < n; i++)
         type[i] = (size_t)c->edge_type[c->graph->edge[first + i]];
-    t->by_type = sort_places(n, c->num_types, type, list_at(t, t->type_order[0]),
-                             list_at(t, t->type_order[1]));
+    t->by_type = e3tp_sort_places(n, c->num_types, type, list_at(t, t->type_order[0]),
+                                  list_at(t, t->type_order[1]));
 }
 
 static void share_out(windows_task *t, size_t workers, void (*work)(void *ctx, size_t worker))

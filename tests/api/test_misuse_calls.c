@@ -206,6 +206,13 @@ START_TEST(graphs)
            E3TP_E_INVALID, text, "out");
     ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, high, good, 2, 2, 2, NULL, 0),
                      E3TP_E_INVALID);
+    int64_t order[2];
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, good, good, 2, 2, 2, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_order(g, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_order(NULL, order), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_update(g, E3TP_INT32, NULL, NULL, 0, 2, 2, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_order(g, NULL), E3TP_OK);
+    e3tp_graph_destroy(g);
     e3tp_graph_destroy(NULL);
     ck_assert_uint_eq(
         e3tp_graph_num_edges(NULL) + e3tp_graph_num_nodes(NULL) + e3tp_graph_num_senders(NULL), 0);

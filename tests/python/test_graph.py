@@ -2,6 +2,7 @@
 """Graph and Convolution against e3tp.TensorProduct edge by edge, with NumPy's gathers and sums."""
 
 import itertools
+import threading
 import unittest
 
 import numpy as np
@@ -175,6 +176,123 @@ def crystal(rng):
     order = rng.permutation(np.flatnonzero(kept))
     receivers, senders, image = receivers[order], senders[order], image[order]
     return receivers, senders, vectors[receivers, senders, image]
+
+
+class TestOrder(unittest.TestCase):
+    def test_packed(self):
+        """Edges and their rows in the graph's order: the same bits, and an order that is none."""
+        c = Case()
+        x, y, w, gz = (c.data[k] for k in "xywz")
+        order = c.graph.order
+        np.testing.assert_array_equal(order, np.argsort(c.receivers, kind="stable"))
+        packed = e3tp.Graph(c.receivers[order], c.senders[order], NODES, SENDERS)
+        np.testing.assert_array_equal(packed.order, np.arange(EDGES))
+        np.testing.assert_array_equal(c.conv(packed, x, y[order], w[order]), c.conv(c.graph, x, y, w))
+        found = c.conv.backward(packed, x, y[order], w[order], gz)
+        want = c.conv.backward(c.graph, x, y, w, gz)
+        for got, expected in zip(found, (want[0], want[1][order], want[2][order])):
+            np.testing.assert_array_equal(got, expected)
+
+    def test_is_a_copy(self):
+        graph = e3tp.Graph([1, 0], [0, 0], 2)
+        graph.order[:] = 7
+        self.assertEqual((graph.order.tolist(), graph.order.dtype), ([1, 0], np.dtype(np.int64)))
+        graph.update([0, 1, 0], [0, 0, 0])
+        self.assertEqual(graph.order.tolist(), [0, 2, 1])
+        graph.update([], [])
+        self.assertEqual(graph.order.tolist(), [])
+
+
+class TestUpdates(unittest.TestCase):
+    def sizes(self, graph):
+        return graph.num_edges, graph.num_nodes, graph.num_senders
+
+    def test_other_edges(self):
+        c, other = Case(), e3tp.Graph([1, 0, 0], [0, 1, 1], 2)
+        arrays = [c.data[k] for k in "xyw"]
+        other.update(c.receivers, c.senders, NODES, SENDERS)
+        self.assertEqual(self.sizes(other), (EDGES, NODES, SENDERS))
+        np.testing.assert_array_equal(c.conv(other, *arrays), c.conv(c.graph, *arrays))
+        gz = c.data["z"]
+        for a, b in zip(c.conv.backward(other, *arrays, gz), c.conv.backward(c.graph, *arrays, gz)):
+            np.testing.assert_array_equal(a, b)
+
+    def test_sizes(self):
+        graph = e3tp.Graph([0, 1], [2, 0], 2, 3)
+        for arguments, sizes in (
+            (([1], [2]), (1, 2, 3)),
+            (([1, 1], [3, 0], None, 4), (2, 2, 4)),
+            (([2], np.array([2], np.int32), 3), (1, 3, 3)),
+            (([], []), (0, 3, 3)),
+        ):
+            graph.update(*arguments)
+            self.assertEqual(self.sizes(graph), sizes)
+
+    def test_pairs(self):
+        graph = e3tp.Graph([0, 1], [1, 0], 2, vectors=np.array([[1.0, 0, 0], [-1, 0, 0]]))
+        graph.update([0, 1, 1], [1, 1, 0], vectors=np.array([[1.0, 0, 0], [0, 2, 0], [-1, 0, 0]]))
+        self.assertEqual((graph.pair.tolist(), graph.num_pairs), ([0, 1, 0], 2))
+        self.assertEqual(graph.reversed.tolist(), [False, False, True])
+        graph.update([0], [1])
+        self.assertEqual((graph.pair, graph.reversed, graph.num_pairs), (None, None, None))
+
+    def test_refused(self):
+        v = np.array([[1.0, 0, 0], [-1, 0, 0]])
+        graph = e3tp.Graph([0, 1], [1, 0], 2, 2, v)
+        for word, *arguments in (
+            ("edge 2: sender 2 is outside", [0, 0, 0], [0, 0, 2]),
+            ("senders: 1 edges, expected 2", [0, 1], [0]),
+            ("num_nodes: -1", [], [], -1),
+            ("vectors: shape", [0], [0], 3, 3, v),
+            ("vectors: that of edge 0 is not finite", [0], [0], 3, 3, np.full((1, 3), np.nan)),
+        ):
+            with self.assertRaisesRegex(ValueError, word):
+                graph.update(*arguments)
+            self.assertEqual((*self.sizes(graph), graph.num_pairs), (2, 2, 2, 1))
+            np.testing.assert_array_equal(graph.forces(v, v)[0], [[2.0, 0, 0], [-2, 0, 0]])
+        graph.close()
+        with self.assertRaisesRegex(ValueError, "Graph is closed"):
+            graph.update([0], [0])
+
+    def test_waits_for_calls(self):
+        """Beside calls on another thread, each of which has the edges of one update."""
+        c, wrong, refused = Case(), [], []
+        arrays, few = [c.data[k] for k in "xyw"], [c.data["x"], c.data["y"][:7], c.data["w"][:7]]
+        of = ((c.receivers, c.senders), (c.receivers[:7], c.senders[:7]))
+        want = [c.conv(e3tp.Graph(*lists, NODES, SENDERS), *a) for lists, a in zip(of, (arrays, few))]
+        done = threading.Event()
+
+        def call():
+            last = False
+            while not last:
+                last = done.is_set()
+                for a, z in zip((arrays, few), want):
+                    try:
+                        wrong.append(not np.array_equal(c.conv(c.graph, *a), z))
+                    except ValueError as error:
+                        refused.append("expected (" not in str(error))
+
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for i in range(400):
+            c.graph.update(*of[(i + 1) % 2])
+        done.set()
+        for thread in threads:
+            thread.join()
+        self.assertTrue(wrong and refused and not any(wrong) and not any(refused))
+
+    def test_alone_waits(self):
+        """An update begins when the last call under way is over."""
+        graph, order = e3tp.Graph([0], [0], 1), []
+        thread = threading.Thread(target=lambda: (graph.update([0, 0], [0, 0]), order.append("update")))
+        with graph._handle:
+            thread.start()
+            thread.join(0.05)
+            order.append("call")
+            self.assertEqual(graph.num_edges, 1)
+        thread.join()
+        self.assertEqual((order, graph.num_edges), (["call", "update"], 2))
 
 
 class TestPairs(unittest.TestCase):

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How often the program and its libraries take memory of the C library: on glibc without a
-   sanitizer; else no count. For one file of a program: it defines malloc. */
+/* How often the program and its libraries take memory of the C library, and how that fails: on
+   glibc without a sanitizer; else no count, and no failure. For one file of a program: it defines
+   malloc.
+ */
 #ifndef E3TP_TESTS_MALLOCS_H
 #define E3TP_TESTS_MALLOCS_H
 
@@ -24,30 +26,33 @@ void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 void *memalign(size_t, size_t);
 
-static atomic_long mallocs;
+static atomic_long mallocs, mallocs_refused_from = -1;
+
+/* Counts one; whether it may have memory. */
+static int count_malloc(void)
+{
+    const long from = atomic_load(&mallocs_refused_from), n = atomic_fetch_add(&mallocs, 1);
+    return from < 0 || n < from;
+}
 
 void *malloc(size_t n)
 {
-    atomic_fetch_add(&mallocs, 1);
-    return __libc_malloc(n);
+    return count_malloc() ? __libc_malloc(n) : NULL;
 }
 
 void *calloc(size_t n, size_t size)
 {
-    atomic_fetch_add(&mallocs, 1);
-    return __libc_calloc(n, size);
+    return count_malloc() ? __libc_calloc(n, size) : NULL;
 }
 
 void *realloc(void *block, size_t n)
 {
-    atomic_fetch_add(&mallocs, 1);
-    return __libc_realloc(block, n);
+    return count_malloc() ? __libc_realloc(block, n) : NULL;
 }
 
 void *memalign(size_t alignment, size_t n)
 {
-    atomic_fetch_add(&mallocs, 1);
-    return __libc_memalign(alignment, n);
+    return count_malloc() ? __libc_memalign(alignment, n) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t n)
@@ -66,12 +71,23 @@ static inline long mallocs_so_far(void)
     return atomic_load(&mallocs);
 }
 
+/* All fail after n more; n < 0: none does. */
+static inline void refuse_mallocs_after(long n)
+{
+    atomic_store(&mallocs_refused_from, n < 0 ? -1 : mallocs_so_far() + n);
+}
+
 #else
 #define MALLOCS_COUNTED 0
 
 static inline long mallocs_so_far(void)
 {
     return 0;
+}
+
+static inline void refuse_mallocs_after(long n)
+{
+    (void)n;
 }
 
 #endif
