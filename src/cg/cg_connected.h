@@ -60,9 +60,8 @@ V_INLINE void connect_columns(const int P, const int nv, const bool whole, const
     for (size_t first = 0, at = 0; first < j->m1; first += T, at += j->t_tile) {
         const size_t end = at + (j->m1 - first < T ? j->m1 - first : T);
         size_t u = at;
-        for (; u + (size_t)U <= end; u += (size_t)U, W += (size_t)U * j->w_row) {
+        for (; u + (size_t)U <= end; u += (size_t)U, W += (size_t)U * j->w_row)
             connect_channels(P, U, nv, whole, j, ahead, t, u, W, left, acc);
-        }
         for (; u < end; u++, W += j->w_row)
             connect_channels(P, 1, nv, whole, j, ahead, t, u, W, left, acc);
     }
