@@ -77,7 +77,7 @@ static size_t mul_of(const variant *v, int k)
     const size_t m = v->mul, few = m == 1 ? 2 : 3 + m / 8;
     switch (v->mode) {
     case E3TP_UVW:
-        return k == 0 ? m : k == 1 ? 3 : 5;
+        return k == 0 ? m : v->batch_hint ? 2 * (size_t)k - 1 : k == 1 ? 3 : 5;
     case E3TP_UVU:
         return k == 1 ? (v->batch_hint ? 1 : 2) : m;
     case E3TP_UVV:
