@@ -109,6 +109,19 @@ typedef enum e3tp_quadrature {
     E3TP_EQUIANGULAR = 1,
     E3TP_LEBEDEV = 2 /* of grids for callers only (grid.h) */
 } e3tp_quadrature;
+
+/* How a plan finds its method, and of `cg` the form: which lanes vectors have, kernels for the
+   whole of a product or for its paths.
+
+   - ESTIMATE  the method of the lowest estimated cost, its form by rule: the descriptor and the
+               tier alone decide
+
+   - MEASURE   what is fastest of all methods that serve, or of the one that is named, and of their
+               forms, eight at most: both passes of each in the calling thread on 64 to 256 rows of
+               zeros (no more than the batch hint), four times at least and for 0.2 ms. Plans of one
+               descriptor may then differ in what they take, and so in the rounding of their
+               results; e3tp_plan_describe says what was taken. A convolution sums its products, for
+               which another form may be best: ESTIMATE suits it. */
 typedef enum e3tp_effort { E3TP_ESTIMATE = 0, E3TP_MEASURE = 1 } e3tp_effort;
 
 /* One coupling of a block of x with a block of y into a block of z. */

@@ -46,6 +46,9 @@ static inline e3tp_executor e3tp_plan_executor(const e3tp_plan *p)
     return (e3tp_executor){p->problem, p->backend, p->state};
 }
 
+/* Finds `needs` of a plan that has its state. */
+void e3tp_plan_find_needs(e3tp_plan *p);
+
 /* The tier that a plan asked for with isa gets: that one, for AUTO the one that E3TP_ISA names, or
    the best. With a sentence, INVALID for a number of no tier, UNSUPPORTED when it is not compiled
    in or not usable here, or E3TP_ISA is unknown. */

@@ -25,7 +25,7 @@ static double compose(e3tp_pass pass, double forward, double back)
     return NAN;
 }
 
-static void find_needs(e3tp_plan *p)
+void e3tp_plan_find_needs(e3tp_plan *p)
 {
     const e3tp_executor executor = e3tp_plan_executor(p);
     double seconds[2];
@@ -53,9 +53,10 @@ static e3tp_status fill(e3tp_plan *p, const e3tp_desc *d, e3tp_message *why)
     E3TP_TRY(e3tp_problem_create(&p->problem, &d->spec, &p->allocator, why));
     E3TP_TRY(
         e3tp_choose(&p->choice, p->problem, d->method, d->effort, p->tier, &p->allocator, why));
-    p->backend = p->choice.candidate[p->choice.chosen].backend;
-    E3TP_TRY(p->backend->create(&p->state, p->problem, p->tier, &p->allocator, why));
-    find_needs(p);
+    const e3tp_candidate *k = &p->choice.candidate[p->choice.chosen];
+    p->backend = k->backend;
+    E3TP_TRY(e3tp_candidate_create(k, &p->state, p->problem, p->tier, &p->allocator, why));
+    e3tp_plan_find_needs(p);
     return E3TP_OK;
 }
 
@@ -214,9 +215,10 @@ size_t e3tp_plan_describe(const e3tp_plan *p, char *buf, size_t cap)
         if (!k->applicable)
             e3tp_append(buf, cap, &used, "not chosen: %s\n", k->why.text);
         else
-            e3tp_append(buf, cap, &used, "%s: %s, %.3g us per row forward and backward (%s)\n",
+            e3tp_append(buf, cap, &used, "%s: %s%s%s, %.3g us per row forward and backward (%s)\n",
                         i == p->choice.chosen ? "chosen" : "not chosen", k->backend->name,
-                        1e6 * k->seconds, p->choice.measured ? "measured" : "estimated");
+                        k->form ? ", " : "", k->form ? k->form_name : "", 1e6 * k->seconds,
+                        p->choice.measured ? "measured" : "estimated");
     }
     return used;
 }

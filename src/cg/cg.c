@@ -87,12 +87,11 @@ static double folded_flops(const e3tp_problem *p, size_t path, double nnz)
 }
 
 /* nonzeros: of a path, counted or estimated. */
-static double row_flops(const e3tp_problem *p, e3tp_pass pass,
+static double row_flops(const e3tp_problem *p, bool folded, e3tp_pass pass,
                         double (*nonzeros)(const e3tp_problem *, const e3tp_coupling *))
 {
     if (p->zonal)
         return e3tp_cg_zonal_flops(p, pass);
-    const bool folded = e3tp_cg_is_folded(p);
     double flops = 0;
     for (size_t i = 0; i < p->npaths; i++) {
         const double nnz = nonzeros(p, &p->paths[i]);
@@ -124,7 +123,7 @@ static double folded_seconds(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pa
 {
     double seconds =
         (double)(p->dim[0] + p->dim[1] + p->dim[2]) * seconds_per_folded_element +
-        row_flops(p, E3TP_FORWARD, e3tp_cg_nonzeros) / e3tp_tier_speed(speed_of_folded, tier);
+        row_flops(p, true, E3TP_FORWARD, e3tp_cg_nonzeros) / e3tp_tier_speed(speed_of_folded, tier);
     for (size_t i = 0; i < p->npaths; i++)
         seconds += (double)p->blocks[1][p->paths[i].in2].mul * e3tp_cg_nonzeros(p, &p->paths[i]) *
                    seconds_per_folded_nonzero;
@@ -159,19 +158,20 @@ typedef struct plan {
     const e3tp_signal_tiles *tiles; /* with which the last two begin */
 } plan;
 
-static e3tp_status fill(plan *g, e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
+static e3tp_status fill(plan *g, e3tp_tier tier, unsigned form, const e3tp_allocator *a,
+                        e3tp_message *why)
 {
     if (g->problem->zonal) {
         E3TP_TRY(e3tp_cg_zonal_create(&g->zonal, g->problem, tier, a, why));
         g->tiles = &g->zonal->tiles;
         return E3TP_OK;
     }
-    if (e3tp_cg_has_signal(g->problem, tier)) {
+    if (e3tp_cg_has_signal(g->problem, tier) && !(form & E3TP_CG_PLAIN)) {
         E3TP_TRY(e3tp_cg_signal_create(&g->signal, g->problem, tier, a, why));
         g->tiles = &g->signal->tiles;
         return E3TP_OK;
     }
-    E3TP_TRY(e3tp_cg_plan_create(&g->paths, g->problem, a, why));
+    E3TP_TRY(e3tp_cg_plan_create(&g->paths, g->problem, form, a, why));
     g->paths->runner = runners[g->problem->dtype][tier];
     return E3TP_OK;
 }
@@ -186,8 +186,8 @@ static void destroy(void *state, const e3tp_allocator *a)
     e3tp_free(a, g);
 }
 
-static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
-                          const e3tp_allocator *a, e3tp_message *why)
+static e3tp_status create_form(void **state, const e3tp_problem *p, e3tp_tier tier, unsigned form,
+                               const e3tp_allocator *a, e3tp_message *why)
 {
     if (!runners[p->dtype][tier])
         return e3tp_fail(why, E3TP_E_UNSUPPORTED, "cg: tier %s is not compiled in",
@@ -196,13 +196,32 @@ static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
     g->problem = p;
-    const e3tp_status status = fill(g, tier, a, why);
+    const e3tp_status status = fill(g, tier, form, a, why);
     if (status != E3TP_OK) {
         destroy(g, a);
         return status;
     }
     *state = g;
     return E3TP_OK;
+}
+
+static e3tp_status create(void **state, const e3tp_problem *p, e3tp_tier tier,
+                          const e3tp_allocator *a, e3tp_message *why)
+{
+    return create_form(state, p, tier, 0, a, why);
+}
+
+static const char *form_name(const e3tp_problem *p, e3tp_tier tier, unsigned form)
+{
+    static const char *const names[E3TP_CG_FORMS] = {[E3TP_CG_OTHER_LANES] = "other lanes",
+                                                     [E3TP_CG_PLAIN] = "path by path",
+                                                     [E3TP_CG_OTHER_LANES | E3TP_CG_PLAIN] =
+                                                         "other lanes, path by path"};
+    const e3tp_cg_runner *r = runners[p->dtype][tier];
+    const bool signal = e3tp_cg_has_signal(p, tier);
+    if (p->zonal || !r || (signal && !(form & E3TP_CG_PLAIN)))
+        return NULL;
+    return e3tp_cg_has_form(p, r, signal ? form & E3TP_CG_OTHER_LANES : form) ? names[form] : NULL;
 }
 
 static size_t block_rows(const void *state, e3tp_pass pass)
@@ -236,10 +255,14 @@ static void run(const void *state, e3tp_pass pass, const e3tp_rows *rows, void *
         g->paths->runner->run(g->paths, pass, rows, scratch);
 }
 
+static bool is_folded(const plan *g)
+{
+    return g->paths && g->paths->folded;
+}
+
 static bool takes_weights_by_path(const void *state)
 {
-    const plan *g = state;
-    return g->paths && g->paths->folded;
+    return is_folded(state);
 }
 
 static bool has_second(const void *state)
@@ -257,7 +280,7 @@ static void run_second(const void *state, const e3tp_rows *rows, const e3tp_tang
 static double flops(const void *state, e3tp_pass pass)
 {
     const plan *g = state;
-    return row_flops(g->problem, pass, coupled);
+    return row_flops(g->problem, is_folded(g), pass, coupled);
 }
 
 static void describe(const void *state, char *buf, size_t cap, size_t *used)
@@ -273,9 +296,10 @@ static void describe(const void *state, char *buf, size_t cap, size_t *used)
         e3tp_append(buf, cap, used, "kernels of the whole product\n");
     else
         e3tp_append(buf, cap, used, "%zu tensors%s\n", g->paths->ntriples,
-                    g->paths->folded ? ", one matrix for paths of the same ends"
-                    : g->paths->runner->is_whole(g->paths) ? ", forward by a kernel of the whole"
-                                                           : "");
+                    is_folded(g) ? ", one matrix for paths of the same ends"
+                    : g->paths->runner->has_whole(&g->paths->whole_product)
+                        ? ", forward by a kernel of the whole"
+                        : "");
 }
 
 const e3tp_backend e3tp_backend_cg = {
@@ -285,6 +309,9 @@ const e3tp_backend e3tp_backend_cg = {
     .applicable = applicable,
     .cost = cost,
     .create = create,
+    .forms = E3TP_CG_FORMS,
+    .form_name = form_name,
+    .create_form = create_form,
     .destroy = destroy,
     .block_rows = block_rows,
     .sum_rows = sum_rows,

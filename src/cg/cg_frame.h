@@ -180,9 +180,9 @@ static inline bool e3tp_cg_folds(const frame *f, size_t path)
    and for E3TP_CG_TO_X to the weights' lines where their gradient is wanted. */
 void E3TP_NAME(e3tp_cg_lanes)(const frame *f, e3tp_cg_target target);
 
-/* Whether a plan has a kernel for the whole product, and whether it can have operand or result k
+/* Whether the tier has a kernel for a whole product, and whether it can have operand or result k
    where the caller has it. */
-bool E3TP_NAME(e3tp_cg_is_whole)(const e3tp_cg_plan *plan);
+bool E3TP_NAME(e3tp_cg_has_whole)(const e3tp_cg_whole_product *w);
 bool E3TP_NAME(e3tp_cg_lies_in_lines)(const frame *f, int k);
 /* The whole product, forward. */
 void E3TP_NAME(e3tp_cg_whole)(const frame *f);

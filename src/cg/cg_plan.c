@@ -106,18 +106,20 @@ static bool has_other_mode(const e3tp_problem *p, unsigned modes)
     return has;
 }
 
+/* Modes that lanes over channels serve. */
+enum { BY_CHANNELS = 1 << E3TP_UUU | 1 << E3TP_UVU | 1 << E3TP_UVW };
+
 /* Lanes over channels waste what the last tile lacks, and serve uuu, uvu and uvw; lanes over rows
-   pay once in a batch, serve all, and are what BATCH_LAST has in memory; uvw would walk channel by
-   channel. */
+   pay once in a batch, serve all modes, and are what BATCH_LAST has in memory; uvw would walk
+   channel by channel. */
 static e3tp_lanes choose_lanes(const e3tp_problem *p)
 {
-    enum { CHANNELS = 1 << E3TP_UUU | 1 << E3TP_UVU };
     const size_t T = e3tp_tile_lanes(p);
-    if (has_other_mode(p, CHANNELS | 1 << E3TP_UVW))
+    if (has_other_mode(p, BY_CHANNELS))
         return E3TP_LANES_ROWS;
     const bool many_rows = p->batch_hint == 0 || p->batch_hint >= T;
     if (many_rows && p->layout[0] == E3TP_BATCH_LAST && p->layout[2] == E3TP_BATCH_LAST &&
-        !has_other_mode(p, CHANNELS))
+        !has_other_mode(p, 1 << E3TP_UUU | 1 << E3TP_UVU))
         return E3TP_LANES_ROWS;
     double used = 0, padded = 0;
     for (int k = 0; k < 3; k++)
@@ -133,6 +135,63 @@ static e3tp_lanes choose_lanes(const e3tp_problem *p)
     return padded <= (few_rows ? 16 : 1.35) * used ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
 }
 
+static e3tp_lanes lanes_of(const e3tp_problem *p, unsigned form)
+{
+    const bool channels = choose_lanes(p) == E3TP_LANES_CHANNELS,
+               other = form & E3TP_CG_OTHER_LANES;
+    return channels != other ? E3TP_LANES_CHANNELS : E3TP_LANES_ROWS;
+}
+
+static bool is_folded(const e3tp_problem *p, unsigned form)
+{
+    return !(form & E3TP_CG_PLAIN) && e3tp_cg_may_fold(p) &&
+           lanes_of(p, form) == E3TP_LANES_CHANNELS;
+}
+
+bool e3tp_cg_is_folded(const e3tp_problem *p)
+{
+    return is_folded(p, 0);
+}
+
+/* uvw to so few channels that the product of matrices has no full kernels: with one channel of y
+   pair by pair takes 0.3 to 0.9 of the time, with several of them up to 2.7 times. */
+static bool is_narrow(const e3tp_problem *p, const e3tp_coupling *c)
+{
+    enum { FEW = 3 };
+    return c->mode == E3TP_UVW && p->blocks[1][c->in2].mul == 1 && p->blocks[2][c->out].mul <= FEW;
+}
+
+/* Whether a path is one of those whose weights, shared by all rows, join channels. */
+static bool is_joined(const e3tp_problem *p, const e3tp_coupling *c, e3tp_lanes lanes,
+                      unsigned form)
+{
+    return !(form & E3TP_CG_PLAIN) && lanes == E3TP_LANES_ROWS && e3tp_cg_connects(c) &&
+           p->weights == E3TP_WEIGHTS_SHARED && !is_narrow(p, c);
+}
+
+static e3tp_cg_whole_product whole_of(const e3tp_problem *p, unsigned form)
+{
+    return form & E3TP_CG_PLAIN ? (e3tp_cg_whole_product){.lmax = 0}
+                                : e3tp_cg_find_whole(p, lanes_of(p, form));
+}
+
+/* Whether there is something to leave out for E3TP_CG_PLAIN. */
+static bool is_special(const e3tp_problem *p, const e3tp_cg_runner *r, unsigned form)
+{
+    const e3tp_cg_whole_product w = whole_of(p, form);
+    bool is = is_folded(p, form) || r->has_whole(&w);
+    for (size_t i = 0; i < p->npaths; i++)
+        is = is || is_joined(p, &p->paths[i], lanes_of(p, form), form);
+    return is;
+}
+
+bool e3tp_cg_has_form(const e3tp_problem *p, const e3tp_cg_runner *r, unsigned form)
+{
+    if (form & E3TP_CG_OTHER_LANES && (!p->npaths || has_other_mode(p, BY_CHANNELS)))
+        return false;
+    return !(form & E3TP_CG_PLAIN) || is_special(p, r, form & ~(unsigned)E3TP_CG_PLAIN);
+}
+
 static bool is_shared(const e3tp_cg_plan *g, size_t path)
 {
     return g->path[path].channels && g->problem->paths[path].mode == E3TP_UVU;
@@ -144,28 +203,23 @@ static bool reads_in_place(const e3tp_cg_plan *g, size_t path)
     return is_shared(g, path) && e3tp_cg_block(g->problem, path, 1)->mul == 1;
 }
 
-bool e3tp_cg_is_folded(const e3tp_problem *p)
-{
-    return e3tp_cg_may_fold(p) && choose_lanes(p) == E3TP_LANES_CHANNELS;
-}
-
 static void choose_forms(e3tp_cg_plan *g)
 {
     const e3tp_problem *p = g->problem;
-    g->lanes = choose_lanes(p);
+    g->lanes = lanes_of(p, g->form);
     g->direct = p->npaths > 0;
     g->y_lanes = p->factor_weights; /* without paths, too */
     for (size_t i = 0; i < p->npaths; i++) {
         g->path[i].channels = g->lanes == E3TP_LANES_CHANNELS && p->paths[i].mode != E3TP_UUU;
         g->path[i].in_place = reads_in_place(g, i);
-        g->path[i].joined = !g->path[i].channels && e3tp_cg_connects(&p->paths[i]) &&
-                            p->weights == E3TP_WEIGHTS_SHARED;
+        g->path[i].joined = is_joined(p, &p->paths[i], g->lanes, g->form);
         g->joins |= g->path[i].joined;
         g->y_rows |= g->path[i].channels;
         g->y_lanes |= !g->path[i].channels;
         g->direct = g->direct && is_shared(g, i);
     }
-    g->folded = e3tp_cg_is_folded(p);
+    g->folded = is_folded(p, g->form);
+    g->whole_product = whole_of(p, g->form);
 }
 
 /* Of operands without kernels of pairs, where some path runs lane by lane. */
@@ -436,20 +490,20 @@ static void lay_out(e3tp_cg_plan *g)
     s->t_lines = e3tp_take(&s->total_second, T, g->lines * T, true);
 }
 
-e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
-                                e3tp_message *why)
+e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, unsigned form,
+                                const e3tp_allocator *a, e3tp_message *why)
 {
     e3tp_cg_plan *g = e3tp_zalloc(a, 1, sizeof *g);
     if (!g)
         return e3tp_fail(why, E3TP_E_NOMEM, "cg: no memory for the plan");
     g->problem = p;
+    g->form = form;
     e3tp_status s = make_triples(g, a, why);
     if (s == E3TP_OK) {
         choose_forms(g);
         s = g->folded ? e3tp_cg_make_classes(g, a, why) : E3TP_OK;
     }
     if (s == E3TP_OK) {
-        e3tp_cg_find_whole(g);
         choose_rows(g);
         choose_tiles(g);
         choose_scratch(g);

@@ -113,8 +113,16 @@ typedef struct e3tp_cg_whole_product {
     e3tp_cg_results results;
 } e3tp_cg_whole_product;
 
+/* What departs from the form that is estimated to be the fastest: bits of a form. */
+enum {
+    E3TP_CG_OTHER_LANES = 1, /* over rows in place of channels, or the reverse */
+    E3TP_CG_PLAIN = 2, /* no kernel of the whole, no folded paths, no pairs of channels joined */
+    E3TP_CG_FORMS = 4
+};
+
 typedef struct e3tp_cg_plan {
     const e3tp_problem *problem;
+    unsigned form;
     size_t ntriples;
     e3tp_cg_triple *triples;
     e3tp_cg_entry *entries; /* of all triples */
@@ -171,11 +179,13 @@ typedef struct e3tp_cg_runner {
     void (*run)(const e3tp_cg_plan *p, e3tp_pass pass, const e3tp_rows *r, void *scratch);
     void (*second)(const e3tp_cg_plan *p, const e3tp_rows *r, const e3tp_tangents *t,
                    void *scratch);
-    bool (*is_whole)(const e3tp_cg_plan *p); /* forward by the kernel of the whole product */
+    bool (*has_whole)(const e3tp_cg_whole_product *w); /* a kernel, by which forward goes */
 } e3tp_cg_runner;
 
-e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, const e3tp_allocator *a,
-                                e3tp_message *why);
+e3tp_status e3tp_cg_plan_create(e3tp_cg_plan **out, const e3tp_problem *p, unsigned form,
+                                const e3tp_allocator *a, e3tp_message *why);
+/* Whether a form is there and another than those of fewer bits. */
+bool e3tp_cg_has_form(const e3tp_problem *p, const e3tp_cg_runner *r, unsigned form);
 void e3tp_cg_plan_destroy(e3tp_cg_plan *p, const e3tp_allocator *a);
 /* A tensor in the order of a target, of degrees l of its operands and its result. Freed by destroy,
    after a failure too. */
@@ -184,12 +194,12 @@ e3tp_status e3tp_cg_table_create(e3tp_cg_table *t, const int l[3], const e3tp_cg
 void e3tp_cg_table_destroy(e3tp_cg_table *t, const e3tp_allocator *a);
 /* A step of creation, when forms and layouts are chosen: order, groups and written. */
 e3tp_status e3tp_cg_make_groups(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
-/* Another: whole_product. */
-void e3tp_cg_find_whole(e3tp_cg_plan *g);
+/* Of products of irreps; lmax 0: none. */
+e3tp_cg_whole_product e3tp_cg_find_whole(const e3tp_problem *p, e3tp_lanes lanes);
 /* Steps of creation where paths are folded: folds; the sizes that they need. */
 e3tp_status e3tp_cg_make_classes(e3tp_cg_plan *g, const e3tp_allocator *a, e3tp_message *why);
 void e3tp_cg_size_classes(e3tp_cg_plan *g);
-/* Whether the plan of a problem is folded. */
+/* Whether the plan of a problem is folded, by estimate. */
 bool e3tp_cg_is_folded(const e3tp_problem *p);
 /* About the non-zeros of a path, as the estimates of costs are calibrated by: the bound
    2 (2l1+1)(2l2+1), less the boundary. */

@@ -571,7 +571,7 @@ static void set_own(frame *f, real *at)
 
 static void set_whole(frame *f)
 {
-    f->whole = E3TP_NAME(e3tp_cg_is_whole)(f->plan);
+    f->whole = E3TP_NAME(e3tp_cg_has_whole)(&f->plan->whole_product);
     for (int k = 0; k < 3 && f->whole; k++)
         f->in_place[k] = E3TP_NAME(e3tp_cg_lies_in_lines)(f, k);
 }
@@ -625,4 +625,4 @@ static void second(const e3tp_cg_plan *plan, const e3tp_rows *r, const e3tp_tang
         v_stream_end();
 }
 
-const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second, E3TP_NAME(e3tp_cg_is_whole)};
+const e3tp_cg_runner E3TP_NAME(e3tp_cg_runner) = {run, second, E3TP_NAME(e3tp_cg_has_whole)};

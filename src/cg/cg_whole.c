@@ -82,24 +82,25 @@ static bool set_results(const search *s, e3tp_cg_results *r)
     return s->p->nblocks[2] == n + (all && !r->common ? n - 1 : 0);
 }
 
-void e3tp_cg_find_whole(e3tp_cg_plan *g)
+e3tp_cg_whole_product e3tp_cg_find_whole(const e3tp_problem *p, e3tp_lanes lanes)
 {
-    const e3tp_problem *p = g->problem;
     const size_t n = p->nblocks[0];
-    if (p->factor_weights || p->npaths == 0 || n < 2 || n > E3TP_CG_WHOLE_LMAX + 1 || g->y_rows)
-        return;
+    e3tp_cg_whole_product w = {.lmax = 0};
+    if (p->factor_weights || p->npaths == 0 || n < 2 || n > E3TP_CG_WHOLE_LMAX + 1)
+        return w;
     const e3tp_mode mode = p->paths[0].mode;
-    if (mode == E3TP_UVU && n > E3TP_CG_WHOLE_UVU + 1)
-        return;
+    if (mode == E3TP_UVU && (n > E3TP_CG_WHOLE_UVU + 1 || lanes == E3TP_LANES_CHANNELS))
+        return w;
     const size_t mul = p->blocks[0][0].mul, of_y = mode == E3TP_UUU ? mul : 1;
     if ((mode != E3TP_UUU && mode != E3TP_UVU) || !holds_degrees(p, 0, n, mul) ||
         !holds_degrees(p, 1, n, of_y))
-        return;
+        return w;
     for (int set = 0; set < E3TP_CG_WHOLE_SETS; set++) {
         search s = {.p = p, .set = (e3tp_cg_set)set, .lmax = (int)n - 1};
-        if (takes_all(&s) && set_results(&s, &g->whole_product.results)) {
-            g->whole_product.lmax = s.lmax;
-            g->whole_product.set = s.set;
+        if (takes_all(&s) && set_results(&s, &w.results)) {
+            w.lmax = s.lmax;
+            w.set = s.set;
         }
     }
+    return w;
 }

@@ -17,10 +17,9 @@
 EACH_L(DECLARE)
 static const WHOLES(E3TP_REAL) *const kernels[E3TP_CG_WHOLE_LMAX + 1] = {EACH_L(ENTRY)};
 
-static WHOLE(E3TP_REAL) * kernel_of(const e3tp_cg_plan *g)
+static WHOLE(E3TP_REAL) * kernel_of(const e3tp_cg_whole_product *w)
 {
-    const int l = g->whole_product.lmax;
-    return l > 0 ? kernels[l]->of[g->whole_product.set] : NULL;
+    return w->lmax > 0 ? kernels[w->lmax]->of[w->set] : NULL;
 }
 
 /* Tiles of an operand or result by two counts: of rows and of channels. */
@@ -97,9 +96,9 @@ static LINES(E3TP_REAL) lines_of(const places *p, size_t i, bool inner_is_rows)
                               .tile = inner_is_rows ? p->by_rows : p->by_channels};
 }
 
-bool E3TP_NAME(e3tp_cg_is_whole)(const e3tp_cg_plan *plan)
+bool E3TP_NAME(e3tp_cg_has_whole)(const e3tp_cg_whole_product *w)
 {
-    return kernel_of(plan) != NULL;
+    return kernel_of(w) != NULL;
 }
 
 /* A call goes over the tiles of a row, or where these are few, over all rows of a tile. */
@@ -109,7 +108,7 @@ void E3TP_NAME(e3tp_cg_whole)(const frame *f)
     const places x = places_of(f, 0), y = places_of(f, 1), z = places_of(f, 2);
     const size_t rows = row_tiles(f), channels = channel_tiles(f, 0), step = f->p->npaths * T;
     const bool inner_is_rows = channels < FEW;
-    WHOLE(E3TP_REAL) *const run = kernel_of(f->plan);
+    WHOLE(E3TP_REAL) *const run = kernel_of(&f->plan->whole_product);
     const size_t w_by_rows = e3tp_cg_one_line(f) ? 0 : channels * step;
     for (size_t i = 0; i < (inner_is_rows ? channels : rows); i++) {
         const LINES(E3TP_REAL) xs = lines_of(&x, i, inner_is_rows),

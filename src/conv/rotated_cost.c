@@ -2,6 +2,8 @@
 /* What the rotated form executes, and what it and the general form are estimated to take. */
 #include "conv/rotated.h"
 
+#include <math.h>
+
 #include "core/checked.h"
 
 /* Multiply-adds of a channel: turning a block, one way; the couplings of a step. */
@@ -68,7 +70,8 @@ static double count_calls(const e3tp_rotated *p)
 /* Measured on avx2 and avx512, float32, 1 to 128 channels, L = 1..6, paths summed and apart. */
 static const double seconds_per_flop = 22e-12, seconds_per_call = 7e-9, seconds_per_frame = 80e-9;
 static const double general_seconds_per_edge = 120e-9, general_per_matrix_flop = 0.85e-9,
-                    general_per_flop = 57e-12, general_per_result = 70e-12;
+                    general_per_pair_flop = 0.12e-9, general_per_flop = 57e-12,
+                    general_per_result = 70e-12;
 
 static double in_double(const e3tp_problem *p)
 {
@@ -84,6 +87,16 @@ double e3tp_rotated_seconds(const e3tp_rotated *p)
            count_calls(p) * (double)groups * seconds_per_call + seconds_per_frame;
 }
 
+/* Of a flop for matrices. Of a few channels the lanes are rows: each channel has products of its
+   own in place of a matrix. */
+static double seconds_per_matrix_flop(const e3tp_problem *p)
+{
+    size_t mul = 0;
+    for (size_t i = 0; i < p->nblocks[0]; i++)
+        mul = p->blocks[0][i].mul > mul ? p->blocks[0][i].mul : mul;
+    return fmin(general_per_matrix_flop, (double)mul * general_per_pair_flop);
+}
+
 double e3tp_rotated_general_seconds(const e3tp_problem *p, double flops)
 {
     double channels = 0;
@@ -94,6 +107,6 @@ double e3tp_rotated_general_seconds(const e3tp_problem *p, double flops)
     }
     const double matrices = flops > channels ? flops - channels : 0;
     return general_seconds_per_edge +
-           in_double(p) * (matrices * general_per_matrix_flop + channels * general_per_flop +
+           in_double(p) * (matrices * seconds_per_matrix_flop(p) + channels * general_per_flop +
                            (double)p->dim[2] * general_per_result);
 }

@@ -5,6 +5,7 @@
 
 #include "core/checked.h"
 #include "dispatch/dispatch.h"
+#include "problem/block.h"
 #include "problem/signals.h"
 
 static bool serves(const e3tp_backend *b, const e3tp_problem *p, e3tp_message *why)
@@ -16,22 +17,54 @@ static bool serves(const e3tp_backend *b, const e3tp_problem *p, e3tp_message *w
     return false;
 }
 
-static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method, e3tp_tier tier)
+/* The next line, where there is room. */
+static e3tp_candidate *enter(e3tp_choice *c, const e3tp_backend *b)
+{
+    if (c->n == E3TP_MAX_CANDIDATES)
+        return NULL;
+    e3tp_candidate *k = &c->candidate[c->n++];
+    *k = (e3tp_candidate){.backend = b};
+    return k;
+}
+
+static void enter_forms(e3tp_choice *c, const e3tp_backend *b, const e3tp_problem *p,
+                        e3tp_tier tier)
+{
+    for (unsigned form = 1; form < b->forms; form++) {
+        const char *name = b->form_name(p, tier, form);
+        e3tp_candidate *k = name ? enter(c, b) : NULL;
+        if (k) {
+            k->applicable = true;
+            k->form = form;
+            k->form_name = name;
+        }
+    }
+}
+
+static void enter_all(e3tp_choice *c, const e3tp_problem *p, e3tp_method method, e3tp_effort effort,
+                      e3tp_tier tier)
 {
     c->n = 0;
     c->measured = false;
-    for (size_t i = 0; e3tp_backends[i] && i < E3TP_MAX_BACKENDS; i++) {
+    for (size_t i = 0; e3tp_backends[i]; i++) {
         const e3tp_backend *b = e3tp_backends[i];
-        if (method != E3TP_METHOD_AUTO && b->method != method)
+        e3tp_candidate *k = method == E3TP_METHOD_AUTO || b->method == method ? enter(c, b) : NULL;
+        if (!k)
             continue;
-        e3tp_candidate *k = &c->candidate[c->n++];
-        k->backend = b;
-        k->why.text[0] = '\0';
         k->applicable = serves(b, p, &k->why);
         k->seconds = k->applicable ? (double)p->rank * (b->cost(p, tier, E3TP_FORWARD) +
                                                         b->cost(p, tier, E3TP_BACKWARD))
                                    : 0;
+        if (k->applicable && effort == E3TP_MEASURE)
+            enter_forms(c, b, p, tier);
     }
+}
+
+e3tp_status e3tp_candidate_create(const e3tp_candidate *k, void **state, const e3tp_problem *p,
+                                  e3tp_tier tier, const e3tp_allocator *a, e3tp_message *why)
+{
+    return k->form ? k->backend->create_form(state, p, tier, k->form, a, why)
+                   : k->backend->create(state, p, tier, a, why);
 }
 
 static bool is_exact(const e3tp_candidate *k, const e3tp_problem *p)
@@ -62,88 +95,139 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-enum {
-    TRIAL_X,
-    TRIAL_Y,
-    TRIAL_W,
-    TRIAL_Z,
-    TRIAL_GZ,
-    TRIAL_GX,
-    TRIAL_GY,
-    TRIAL_GW,
-    TRIAL_SCRATCH,
-    TRIAL_COUNT
-};
-
+/* What candidates are timed on: rows of zeros, as kernels do not branch on data, the same for all
+   of them. */
 typedef struct trial {
-    const e3tp_backend *backend;
-    void *state;
-    void *mem[TRIAL_COUNT];
-    e3tp_rows rows;
+    const e3tp_problem *problem;
+    size_t rows;
+    void *in[OP_COUNT], *out[OP_COUNT];
 } trial;
 
-static ptrdiff_t packed(const e3tp_problem *p, int which, size_t n)
+/* A row's width is its backend's, at most this. */
+static size_t most_width(const e3tp_problem *p, int k)
 {
-    return (ptrdiff_t)(p->layout[which] == E3TP_BATCH_LAST ? n : p->dim[which]);
+    return k == OP_W ? p->weight_numel : p->dim[k == OP_Z ? 2 : k];
 }
 
-static bool trial_memory(trial *t, const e3tp_problem *p, const e3tp_allocator *a)
+static bool is_one_row(const e3tp_problem *p, int k)
 {
-    const size_t es = e3tp_dtype_size(p->dtype), n = t->rows.n;
-    const size_t dims[TRIAL_SCRATCH] = {p->dim[0], p->dim[1], p->weight_numel, p->dim[2],
-                                        p->dim[2], p->dim[0], p->dim[1],       p->weight_numel};
-    bool ok = true;
-    for (int i = 0; i < TRIAL_SCRATCH; i++)
-        ok &= (t->mem[i] = e3tp_zalloc(a, dims[i] * n, es)) != NULL;
-    const size_t f = t->backend->scratch_bytes(t->state, E3TP_FORWARD);
-    const size_t b = t->backend->scratch_bytes(t->state, E3TP_BACKWARD);
-    return ok & ((t->mem[TRIAL_SCRATCH] = e3tp_alloc(a, f > b ? f : b, 1)) != NULL);
+    return k == OP_W && p->weights != E3TP_WEIGHTS_ROW;
 }
 
-static double time_passes(trial *t)
+/* As calls have them: no more than the hint says, and beyond what a second-level cache holds, but
+   whole tiles of rows. */
+static size_t trial_rows(const e3tp_problem *p)
 {
-    double best = 1e30;
-    for (int repeat = 0; repeat < 4; repeat++) {
-        const double start = now();
-        t->backend->run(t->state, E3TP_FORWARD, &t->rows, t->mem[TRIAL_SCRATCH]);
-        t->backend->run(t->state, E3TP_BACKWARD, &t->rows, t->mem[TRIAL_SCRATCH]);
-        const double seconds = now() - start;
-        best = seconds < best ? seconds : best;
+    enum { MOST = 256, LEAST = 64, BYTES = 4 << 20 };
+    size_t elements = 1;
+    for (int k = 0; k < OP_COUNT; k++)
+        elements += is_one_row(p, k) ? 0 : 2 * most_width(p, k);
+    const size_t fit = BYTES / (elements * e3tp_dtype_size(p->dtype)) / LEAST * LEAST,
+                 rows = fit > MOST    ? MOST
+                        : fit < LEAST ? LEAST
+                                      : fit;
+    return p->batch_hint && p->batch_hint < rows ? p->batch_hint : rows;
+}
+
+static void trial_destroy(trial *t, const e3tp_allocator *a)
+{
+    for (int k = 0; k < OP_COUNT; k++) {
+        e3tp_free(a, t->in[k]);
+        e3tp_free(a, t->out[k]);
     }
-    return best / (double)t->rows.n;
 }
 
-/* Both passes over one block of rows of zeros: kernels do not branch on data. */
-static e3tp_status measure(e3tp_candidate *k, const e3tp_problem *p, e3tp_tier tier,
+static e3tp_status trial_create(trial *t, const e3tp_problem *p, const e3tp_allocator *a,
+                                e3tp_message *why)
+{
+    const size_t element = e3tp_dtype_size(p->dtype);
+    *t = (trial){.problem = p, .rows = trial_rows(p)};
+    bool ok = true;
+    for (int k = 0; k < OP_COUNT; k++) {
+        const size_t n = (is_one_row(p, k) ? 1 : t->rows) * most_width(p, k);
+        ok &= (t->in[k] = e3tp_zalloc(a, n, element)) != NULL;
+        ok &= (t->out[k] = e3tp_zalloc(a, n, element)) != NULL;
+    }
+    if (ok)
+        return E3TP_OK;
+    trial_destroy(t, a);
+    return e3tp_fail(why, E3TP_E_NOMEM, "no memory to measure methods");
+}
+
+/* Rows from `first` on. */
+static void run_block(const trial *t, const e3tp_executor *e, e3tp_pass pass, size_t first,
+                      size_t n, void *scratch)
+{
+    const size_t element = e3tp_dtype_size(t->problem->dtype);
+    e3tp_block_call c = {.executor = e, .pass = pass, .n = n};
+    for (int k = 0; k < OP_COUNT; k++) {
+        const bool last = e3tp_op_batch_last(e, k), one = is_one_row(t->problem, k);
+        const size_t stride = one    ? 0
+                              : last ? t->rows
+                                     : e3tp_op_width(e, k),
+                     at = first * (last ? 1 : stride) * element;
+        const bool is_result = (k == OP_Z) == (pass == E3TP_FORWARD),
+                   is_there = k != OP_W || t->problem->weight_numel;
+        c.stride[k] = (ptrdiff_t)stride;
+        c.in[k] = (char *)t->in[k] + at;
+        c.out[k] = is_result && is_there ? (char *)t->out[k] + at : NULL;
+    }
+    e3tp_block_run(&c, scratch);
+}
+
+static void run_pass(const trial *t, const e3tp_executor *e, e3tp_pass pass, void *scratch)
+{
+    const size_t most = e3tp_block_rows(e, pass, false);
+    for (size_t first = 0; first < t->rows; first += most)
+        run_block(t, e, pass, first, t->rows - first < most ? t->rows - first : most, scratch);
+}
+
+/* The least time of several, as others of the machine only add to it; per row. */
+static double time_passes(const trial *t, const e3tp_executor *e, void *scratch)
+{
+    enum { LEAST = 4 };
+    static const double enough = 200e-6;
+    const double start = now();
+    double best = 1e30, last = start;
+    for (int repeat = 0; repeat < LEAST || last - start < enough; repeat++) {
+        run_pass(t, e, E3TP_FORWARD, scratch);
+        run_pass(t, e, E3TP_BACKWARD, scratch);
+        const double end = now();
+        best = end - last < best ? end - last : best;
+        last = end;
+    }
+    return best / (double)t->rows;
+}
+
+static e3tp_status measure(e3tp_candidate *k, const trial *t, e3tp_tier tier,
                            const e3tp_allocator *a, e3tp_message *why)
 {
-    trial t = {.backend = k->backend};
-    E3TP_TRY(k->backend->create(&t.state, p, tier, a, why));
-    t.rows.n = k->backend->block_rows(t.state, E3TP_FORWARD);
+    void *state;
+    E3TP_TRY(e3tp_candidate_create(k, &state, t->problem, tier, a, why));
+    const e3tp_executor e = {t->problem, k->backend, state};
+    const size_t f = e3tp_block_scratch(&e, E3TP_FORWARD, false),
+                 b = e3tp_block_scratch(&e, E3TP_BACKWARD, false);
+    void *const scratch = e3tp_alloc(a, f > b ? f : b, 1);
+    const e3tp_status status =
+        scratch ? E3TP_OK
+                : e3tp_fail(why, E3TP_E_NOMEM, "no memory to measure method %s", k->backend->name);
+    if (scratch)
+        k->seconds = time_passes(t, &e, scratch);
+    e3tp_free(a, scratch);
+    k->backend->destroy(state, a);
+    return status;
+}
+
+static e3tp_status measure_all(e3tp_choice *c, const e3tp_problem *p, e3tp_tier tier,
+                               const e3tp_allocator *a, e3tp_message *why)
+{
+    trial t;
+    E3TP_TRY(trial_create(&t, p, a, why));
     e3tp_status status = E3TP_OK;
-    if (trial_memory(&t, p, a)) {
-        t.rows = (e3tp_rows){
-            .n = t.rows.n,
-            .x = t.mem[TRIAL_X],
-            .y = t.mem[TRIAL_Y],
-            .w = t.mem[TRIAL_W],
-            .gz = t.mem[TRIAL_GZ],
-            .z = t.mem[TRIAL_Z],
-            .gx = t.mem[TRIAL_GX],
-            .gy = t.mem[TRIAL_GY],
-            .gw = p->weight_numel ? t.mem[TRIAL_GW] : NULL,
-            .sx = packed(p, 0, t.rows.n),
-            .sy = packed(p, 1, t.rows.n),
-            .sw = p->weights == E3TP_WEIGHTS_ROW ? (ptrdiff_t)p->weight_numel : 0,
-            .sz = packed(p, 2, t.rows.n),
-        };
-        k->seconds = time_passes(&t);
-    } else {
-        status = e3tp_fail(why, E3TP_E_NOMEM, "no memory to measure method %s", k->backend->name);
-    }
-    for (int i = 0; i < TRIAL_COUNT; i++)
-        e3tp_free(a, t.mem[i]);
-    k->backend->destroy(t.state, a);
+    for (size_t i = 0; i < c->n && status == E3TP_OK; i++)
+        if (c->candidate[i].applicable)
+            status = measure(&c->candidate[i], &t, tier, a, why);
+    trial_destroy(&t, a);
     return status;
 }
 
@@ -168,7 +252,7 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
                         e3tp_effort effort, e3tp_tier tier, const e3tp_allocator *a,
                         e3tp_message *why)
 {
-    enter_all(c, p, method, tier);
+    enter_all(c, p, method, effort, tier);
     if (method == E3TP_METHOD_AUTO)
         leave_out_inexact(c, p);
     c->chosen = c->n;
@@ -179,13 +263,11 @@ e3tp_status e3tp_choose(e3tp_choice *c, const e3tp_problem *p, e3tp_method metho
         served += c->candidate[i].applicable;
     }
     c->measured = effort == E3TP_MEASURE && served > 1;
+    if (c->measured)
+        E3TP_TRY(measure_all(c, p, tier, a, why));
     for (size_t i = 0; i < c->n; i++) {
-        e3tp_candidate *k = &c->candidate[i];
-        if (!k->applicable)
-            continue;
-        if (c->measured)
-            E3TP_TRY(measure(k, p, tier, a, why));
-        if (c->chosen == c->n || k->seconds < c->candidate[c->chosen].seconds)
+        const e3tp_candidate *k = &c->candidate[i];
+        if (k->applicable && (c->chosen == c->n || k->seconds < c->candidate[c->chosen].seconds))
             c->chosen = i;
     }
     if (c->chosen == c->n)

@@ -57,9 +57,16 @@ typedef struct e3tp_backend {
     bool (*is_exact)(const e3tp_problem *p);
     /* Estimated seconds per row and term for a pass, without building tables. */
     double (*cost)(const e3tp_problem *p, e3tp_tier tier, e3tp_pass pass);
-    /* Frozen tables. The problem outlives the state. All memory through a. */
+    /* Frozen tables of the form that `cost` is about. The problem outlives the state. All memory
+       through a. */
     e3tp_status (*create)(void **state, const e3tp_problem *p, e3tp_tier tier,
                           const e3tp_allocator *a, e3tp_message *why);
+    /* Other forms of the same map, to other roundings: 1 .. forms - 1, of which form_name has those
+       that there are for p, and NULL for others. NULL: create's is the only one. */
+    unsigned forms;
+    const char *(*form_name)(const e3tp_problem *p, e3tp_tier tier, unsigned form);
+    e3tp_status (*create_form)(void **state, const e3tp_problem *p, e3tp_tier tier, unsigned form,
+                               const e3tp_allocator *a, e3tp_message *why);
     void (*destroy)(void *state, const e3tp_allocator *a);
     /* Most rows of a call (the unit of scheduling). */
     size_t (*block_rows)(const void *state, e3tp_pass pass);

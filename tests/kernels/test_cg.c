@@ -12,6 +12,7 @@
 #include "api/objects.h"
 #include "cg/cg_whole.h"
 #include "core/tiers.h"
+#include "forms.h"
 #include "layouts.h"
 #include "tiers.h"
 
@@ -76,7 +77,7 @@ static size_t mul_of(const variant *v, int k)
     const size_t m = v->mul, few = m == 1 ? 2 : 3 + m / 8;
     switch (v->mode) {
     case E3TP_UVW:
-        return k == 0 ? m : k == 1 ? 3 : 5;
+        return k == 0 ? m : v->batch_hint ? 2 * (size_t)k - 1 : k == 1 ? 3 : 5;
     case E3TP_UVU:
         return k == 1 ? (v->batch_hint ? 1 : 2) : m;
     case E3TP_UVV:
@@ -221,7 +222,6 @@ static void make_arrays(arrays *a, const e3tp_problem *p, const variant *v)
         a->plain[i] = calloc(n + 1, sizeof(double));
         a->size[i] = calloc(n + 1, sizeof(double));
         a->own[i] = malloc((n + 1) * sizeof(double));
-        memset(a->own[i], 0xff, (n + 1) * sizeof(double)); /* NaN */
         for (size_t j = 0; j < n && i <= A_GZ; j++) {
             a->plain[i][j] = p->dtype == E3TP_F32 ? (double)(float)draw() : draw();
             const size_t row = j / a->width[i], at = j % a->width[i];
@@ -292,20 +292,29 @@ static void compare(const e3tp_problem *p, const arrays *a, int k, int set, cons
                   set, v->mode, v->mul, v->rows, k, wrong, a->rows[k] * a->width[k], worst);
 }
 
+static void check_call(const e3tp_plan *p, int set, const variant *v, const arrays *a, int wanted)
+{
+    for (int i = A_Z; i < ARRAYS; i++)
+        memset(a->own[i], 0xff, a->rows[i] * a->width[i] * sizeof(double)); /* NaN */
+    call(p, v, a, wanted);
+    compare(p->problem, a, A_Z, set, v);
+    for (int k = 0; k < 3; k++)
+        if (wanted >> k & 1)
+            compare(p->problem, a, A_GX + k, set, v);
+}
+
+/* All gradients, then some; all by the plan's other forms. */
 static void check(int set, const variant *v, int wanted)
 {
     e3tp_plan *p = plan_of(set, v);
     arrays a;
     make_arrays(&a, p->problem, v);
     reference(p->problem, v, &a);
-    for (int i = 0; i < 2; i++) { /* all gradients, then some */
-        const int gradients = i ? wanted : 7;
-        call(p, v, &a, gradients);
-        compare(p->problem, &a, A_Z, set, v);
-        for (int k = 0; k < 3; k++)
-            if (gradients >> k & 1)
-                compare(p->problem, &a, A_GX + k, set, v);
-    }
+    check_call(p, set, v, &a, 7);
+    check_call(p, set, v, &a, wanted);
+    for (unsigned form = 1; form < p->backend->forms; form++)
+        if (take_form(p, form))
+            check_call(p, set, v, &a, 7);
     free_arrays(&a);
     e3tp_plan_destroy(p);
 }

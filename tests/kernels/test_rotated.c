@@ -319,6 +319,9 @@ START_TEST(choice)
                "form general"},
               {{"1x3o", "1x3o", 4, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
                "form general"}, /* of a channel a whole tile is turned, */
+              {{"1x0e+1x1o+1x2e+1x3o+1x4e", "1x0e+1x1o+1x2e+1x3o+1x4e", 4, E3TP_IR_MUL, 1,
+                E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
+               "form general"}, /* and the general form has no matrices, */
               {{"16x0e", "16x0e", 1, E3TP_IR_MUL, 1, E3TP_SIGN_E3NN, E3TP_SH_COMPONENT},
                "form general"}}; /* and a frame is made for each edge */
     for (size_t i = 0; i < COUNT_OF(of); i++) {
