@@ -189,11 +189,3 @@ void fixture_free(e3tp_fixture *cases, int n)
     }
     free(cases);
 }
-
-const e3tp_fixture *fixture_find(const e3tp_fixture *cases, int n, const char *name)
-{
-    for (int k = 0; k < n; k++)
-        if (strcmp(cases[k].name, name) == 0)
-            return &cases[k];
-    return NULL;
-}

@@ -39,7 +39,5 @@ typedef struct e3tp_fixture {
    may be NULL with 0). */
 int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t capacity);
 void fixture_free(e3tp_fixture *cases, int count); /* NULL is fine */
-/* The case of that name, or NULL. */
-const e3tp_fixture *fixture_find(const e3tp_fixture *cases, int count, const char *name);
 
 #endif
