@@ -2,6 +2,7 @@
 /* Calls, graphs and convolutions: every documented precondition violated once; the exact status,
    and a sentence that names the operand. The call itself gives the same status as the check. */
 #include <math.h>
+#include <stdbool.h>
 
 #include "e3tp/graph.h"
 #include "suite.h"
@@ -49,7 +50,7 @@ static void refuse_call(const e3tp_plan *p, e3tp_pass pass, const e3tp_buffers *
 /* Arrays for two rows of the small plan, apart from one another. */
 typedef struct arrays {
     _Alignas(64) char work[1 << 19];
-    float x[16], y[16], w[4], z[8], gz[8], gx[16], gy[16], gw[4], hz[8];
+    float x[16], y[16], w[4], z[8], gz[8], gx[16], gy[16], gw[4], hz[8], ggx[16], ggy[16], ggw[4];
 } arrays;
 
 static e3tp_buffers buffers_of(arrays *a)
@@ -122,6 +123,8 @@ START_TEST(tables)
     BROKEN(index_rows, SIZE_MAX / 4, E3TP_FORWARD, E3TP_E_INVALID, "overflow");
     BROKEN(stride_w, 0, E3TP_FORWARD, E3TP_E_INVALID, "stride of w");
     BROKEN(stride_w, 64, E3TP_BACKWARD, E3TP_E_INVALID, "stride of w");
+    good.hw = a.gw;
+    BROKEN(stride_w, 64, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "stride of w");
     e3tp_plan_destroy(p);
 }
 END_TEST
@@ -156,6 +159,41 @@ START_TEST(overlaps)
     BROKEN(x, a.work, E3TP_FORWARD, E3TP_E_INVALID, "work overlaps x");
     BROKEN(z, (void *)a.work, E3TP_FORWARD, E3TP_E_INVALID, "work overlaps z");
     BROKEN(gw, (void *)a.work, E3TP_BACKWARD, E3TP_E_INVALID, "work overlaps gw");
+    e3tp_plan_destroy(p);
+}
+END_TEST
+
+/* A result of second order with every operand and every other result. */
+START_TEST(overlaps_of_second_order)
+{
+    e3tp_plan *p = plan_of(E3TP_MUL_IR, E3TP_WEIGHTS_SHARED);
+    arrays a;
+    e3tp_buffers good = buffers_of(&a);
+    good.ggx = a.ggx, good.ggy = a.ggy, good.ggw = a.ggw;
+    good.hx = a.gx, good.hy = a.gy, good.hw = a.gw;
+    ck_assert_int_eq(e3tp_double_backward(p, &good), E3TP_OK);
+    ck_assert_int_eq(e3tp_jvp(p, &good), E3TP_OK);
+    const struct {
+        void *at;
+        const char *name;
+        bool jvp;
+    } others[] = {{a.x, "x", true},    {a.y, "y", true},     {a.w, "w", true},
+                  {a.gz, "gz", false}, {a.ggx, "ggx", true}, {a.ggy, "ggy", true},
+                  {a.ggw, "ggw", true}};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        char words[4][40];
+        for (int k = 0; k < 4; k++)
+            snprintf(words[k], sizeof *words, "h%c overlaps %s", "xywz"[k], others[i].name);
+        BROKEN(hx, others[i].at, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, words[0]);
+        BROKEN(hy, others[i].at, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, words[1]);
+        BROKEN(hw, others[i].at, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, words[2]);
+        BROKEN(hz, others[i].at, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, words[3]);
+        if (others[i].jvp)
+            BROKEN(hz, others[i].at, E3TP_JVP, E3TP_E_INVALID, words[3]);
+    }
+    BROKEN(hy, a.gx, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "hy overlaps hx");
+    BROKEN(hw, a.gy, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "hw overlaps hy");
+    BROKEN(hz, a.gw, E3TP_DOUBLE_BACKWARD, E3TP_E_INVALID, "hz overlaps hw");
     e3tp_plan_destroy(p);
 }
 END_TEST
@@ -216,6 +254,21 @@ START_TEST(graphs)
     e3tp_graph_destroy(NULL);
     ck_assert_uint_eq(
         e3tp_graph_num_edges(NULL) + e3tp_graph_num_nodes(NULL) + e3tp_graph_num_senders(NULL), 0);
+}
+END_TEST
+
+/* Forces go to all nodes, so that each has to be a sender. */
+START_TEST(forces_without_senders)
+{
+    const int32_t ends[1] = {0};
+    const float v[3] = {1, 2, 3}, gv[3] = {1, 1, 1};
+    float forces[6];
+    double strain[9];
+    e3tp_graph *g;
+    ck_assert_int_eq(e3tp_graph_create(&g, E3TP_INT32, ends, ends, 1, 2, 1, NULL, 0), E3TP_OK);
+    ck_assert_int_eq(e3tp_graph_forces(g, E3TP_F32, v, gv, forces, NULL), E3TP_E_INVALID);
+    ck_assert_int_eq(e3tp_graph_forces(g, E3TP_F32, v, gv, NULL, strain), E3TP_OK);
+    e3tp_graph_destroy(g);
 }
 END_TEST
 
@@ -322,6 +375,10 @@ START_TEST(convolution_calls)
     refuse_conv(NULL, g, &good, "convolution is NULL");
     refuse_conv(c, NULL, &good, "graph is NULL");
     refuse_conv(c, g, NULL, "buffers are NULL");
+    ck_assert_uint_gt(e3tp_conv_work_bytes(c, E3TP_FORWARD, g, &good), 0);
+    good.x = NULL;
+    ck_assert_uint_eq(e3tp_conv_work_bytes(c, E3TP_FORWARD, g, &good), 0);
+    ck_assert_uint_eq(e3tp_conv_work_bytes(NULL, E3TP_FORWARD, g, &good), 0);
     e3tp_conv_destroy(c);
     e3tp_graph_destroy(g);
     e3tp_plan_destroy(p);
@@ -378,6 +435,8 @@ int main(void)
     tcase_add_test(t, calls);
     tcase_add_test(t, tables);
     tcase_add_test(t, overlaps);
+    tcase_add_test(t, overlaps_of_second_order);
+    tcase_add_test(t, forces_without_senders);
     tcase_add_test(t, batch_last);
     tcase_add_test(t, graphs);
     tcase_add_test(t, convolutions_that_cannot_be);

@@ -98,6 +98,8 @@ START_TEST(refusals)
     /* behind the last row, not its padding */
     ck_assert_int_eq(e3tp_convert(E3TP_F32, &vector, 1, 2, m, a, 10, i, a + 16, p), E3TP_OK);
     REFUSED(E3TP_F32, &vector, 1, 2, m, a, 10, i, a + 15, p);
+    setenv("E3TP_ISA", "mmx", 1);
+    ck_assert_int_eq(e3tp_convert(E3TP_F32, &vector, 1, 2, m, a, p, i, b, p), E3TP_E_UNSUPPORTED);
 }
 END_TEST
 

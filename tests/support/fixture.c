@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases of tensor_product.txt, over the words of the file. */
+/* Cases of tensor_product.txt and graph.txt, over the words of the file. */
 #include "fixture.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,18 @@ static void read_case(words *r, e3tp_fixture *f)
             words_fail(r, "an array and what it is shaped like differ in length:", kept[i].key);
 }
 
+/* What a layer has before its case, from after the word "graph". */
+static void read_graph(words *r, e3tp_fixture *f)
+{
+    f->nodes = words_count(r, MAX_COUNT);
+    f->num_senders = words_count(r, MAX_COUNT);
+    f->of_vectors = (int)words_count(r, 1);
+    f->scale = words_number(r);
+    array(r, "receivers", &f->receivers);
+    array(r, "senders", &f->senders);
+    words_expect(r, "case");
+}
+
 int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t capacity)
 {
     words r;
@@ -133,7 +146,8 @@ int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t cap
     if (words_open(&r, path, message, capacity) != 0)
         return -1;
     for (const char *word = words_next(&r); word; word = words_next(&r)) {
-        if (strcmp(word, "case") != 0) {
+        const bool graph = strcmp(word, "graph") == 0;
+        if (!graph && strcmp(word, "case") != 0) {
             words_fail(&r, "not the expected key:", word);
             break;
         }
@@ -147,6 +161,8 @@ int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t cap
             cases = grown;
         }
         cases[n] = (e3tp_fixture){.batch = 0};
+        if (graph)
+            read_graph(&r, &cases[n]);
         read_case(&r, &cases[n++]);
     }
     if (words_close(&r) != 0) {
@@ -164,18 +180,12 @@ void fixture_free(e3tp_fixture *cases, int n)
         free(f->in1_var.v);
         free(f->in2_var.v);
         free(f->out_var.v);
+        free(f->receivers.v);
+        free(f->senders.v);
         free(f->coefficients);
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
             free(array_of(f, i)->v);
         free(f->paths);
     }
     free(cases);
-}
-
-const e3tp_fixture *fixture_find(const e3tp_fixture *cases, int n, const char *name)
-{
-    for (int k = 0; k < n; k++)
-        if (strcmp(cases[k].name, name) == 0)
-            return &cases[k];
-    return NULL;
 }

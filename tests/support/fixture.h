@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader of tests/fixtures/tensor_product.txt: tensor products computed by e3nn, with values and
- * gradients. */
+/* Reader of tests/fixtures/tensor_product.txt and graph.txt: tensor products, and layers of message
+   passing, computed by e3nn, with values and gradients. */
 #ifndef E3TP_TESTS_FIXTURE_H
 #define E3TP_TESTS_FIXTURE_H
 
@@ -14,6 +14,12 @@ typedef struct e3tp_fixture_array {
 } e3tp_fixture_array;
 
 typedef struct e3tp_fixture {
+    /* Of a layer, whose edges are the batch; x has a row for each sender, z for each node. */
+    size_t nodes, num_senders;
+    int of_vectors; /* 1: y is made of vectors, [batch][3], which stand in its place, gradients and
+                       all: normalised harmonics by component */
+    double scale;
+    e3tp_fixture_array receivers, senders;
     char name[48];
     char in1[192], in2[192], out[192];            /* irreps, as e3nn prints them */
     e3tp_fixture_array in1_var, in2_var, out_var; /* n 0: all ones */
@@ -33,7 +39,5 @@ typedef struct e3tp_fixture {
    may be NULL with 0). */
 int fixture_load(e3tp_fixture **out, const char *path, char *message, size_t capacity);
 void fixture_free(e3tp_fixture *cases, int count); /* NULL is fine */
-/* The case of that name, or NULL. */
-const e3tp_fixture *fixture_find(const e3tp_fixture *cases, int count, const char *name);
 
 #endif
