@@ -163,7 +163,7 @@ def main():
     runs = [*models(), *powers(top), *squares(top), *filters(top), *zonals(top), *sums(top)]
     runs += [*protocol(4 if options.quick else PROTOCOL_TOP), *channels(top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
-    runs += kinds.cases(tiers(), 4 if options.quick else kinds.SERVED)
+    runs += kinds.cases(tiers(), 4 if options.quick else max(kinds.GAUNT))
     runs += pareto.cases(top)
     runs += growth.streamed_cases(top, natural)
     runs += growth.wide_cases(top, natural)

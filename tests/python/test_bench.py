@@ -17,6 +17,7 @@ import beside
 import elsewhere
 import equivariance
 import goals
+import kinds
 import rivalry
 
 PEERS = ("e3nn", "e3nn-jax")
@@ -121,6 +122,31 @@ class Equivariance(unittest.TestCase):
         if "grid" in e3tp.methods("gaunt"):
             self.assertFalse(equivariance.study("gaunt", 4, "grid", np.float32, **aliased)["verified"])
             self.assertTrue(equivariance.study("gaunt", 4, "grid", np.float32)["verified"])
+
+
+class Kinds(unittest.TestCase):
+    def rows(self):
+        """Gaunt products at their floors."""
+        times = {"threads": 1, "method": "grid", "method_asked": "grid", "best_peak_gflops": 140, "problem": ""}
+        return [
+            {"case": "product", "name": f"kinds.{L}", "op": "gaunt", "pass": p, "ns_per_item": 64 * floor, **times}
+            for L, (_, floor) in kinds.GAUNT.items()
+            for p in ("fwd", "bwd")
+        ]
+
+    def judged(self, rows):
+        return [line["met"] for line in kinds.goals(rows) if line["goal"].startswith("Gaunt product L x L")]
+
+    def test_every_goal_has_its_case(self):
+        found = [line.split() for line in kinds.cases(["avx2", "avx512"], max(kinds.GAUNT))]
+        for L in kinds.GAUNT:
+            self.assertTrue(any({"op=gaunt", f"name=kinds.{L}"} <= set(line) for line in found), L)
+
+    def test_what_was_not_measured_is_not_judged(self):
+        self.assertEqual(self.judged(self.rows()), [True])
+        self.assertEqual(self.judged(self.rows()[:-2]), [True, None])
+        slow = [{**r, "ns_per_item": 1.01 * r["ns_per_item"]} if r["name"] == "kinds.20" else r for r in self.rows()]
+        self.assertEqual(self.judged(slow), [False])
 
 
 class Ceilings(unittest.TestCase):
