@@ -343,6 +343,7 @@ GRAPHS = [
     ("threads", lambda r: r["threads"]),
     ("edges", lambda r: g.option(r, "edges")),
     ("ns/edge", lambda r: r["ns_per_item"]),
+    ("µs/call", lambda r: r["ns_per_item"] * r["batch"] / 1000),
     ("scratch, MB", lambda r: round(r["work_mb"], 1)),
 ]
 

@@ -74,8 +74,9 @@ innermost. Backward gives the gradients that are named, for all edges; double ba
 wants them. Memory: each array that a pass reads or writes, once."""
 
 LAYERS = """The same passes for layers that potentials have, 216 atoms (the second layer of MACE: 1000), and for all
-paths from inputs to l = 2 and 3; ns per edge. Shares are of the forward pass: of the multiply-add peak, counting what
-the product needs, and of the memory bandwidth, counting each array once."""
+paths from inputs to l = 2 and 3; ns per edge. 46 neighbours, once the 158 of MACE's medium model. Shares are of the
+forward pass: of the multiply-add peak, counting what the product needs, and of the memory bandwidth, counting each
+array once."""
 
 FUSED = """The same graph and product, with harmonics made of edge vectors and weights of a cubic spline of the length,
 256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
@@ -106,8 +107,8 @@ couple equal orders alone (frames and turns included), and as any other product.
 each form executes, making harmonics not counted."""
 
 GRAPHS = """Forward, and gradients of features and vectors (bwd), on graphs of other sizes and kinds; 46 neighbours in
-diamond, about 53 in what is like water. Without edges the time is that of the call. Scratch is all memory beyond
-operands, results and the graph."""
+diamond, once 158, about 53 in what is like water. Without edges the time is that of the call; 54 atoms, 2484 edges, are
+a small system, where calls may cost more than work. Scratch is all memory beyond operands, results and the graph."""
 
 ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that products and
 splines need, over bytes that must be read or written once. What moves more often, or waits, lies below."""
