@@ -3,6 +3,11 @@
 
 GOALS = "Each is judged by its worst case; reached: worst to best."
 
+CEILINGS = """The vector is what lanes have of their own, x, y, weights of rows, and what left the registers: it bounds
+cg where operands have lanes (elementwise, channel-wise). The number is of a plan, or of rows that share weights: it
+bounds products with matrices (grid, gaunt, matrix, folded paths and joined channels of cg), where one serves several
+vectors. Goals of avx512 over avx2 take the vector's, the lower."""
+
 LIMITS = """By avx2 where the machine has it, float32, one thread unless said, shares of peak or bandwidth measured in
 the same process. The floor is what a release should have, the goal what the kernels alone have shown to be possible."""
 

@@ -152,12 +152,14 @@ class Kinds(unittest.TestCase):
 class Ceilings(unittest.TestCase):
     def row(self, ns, peak=100, fed=90, **keys):
         row = {"ns_per_item": ns, "min": ns, "peak_gflops": peak, "best_peak_gflops": peak, "first_level_gflops": fed}
+        row |= {"broadcast_gflops": fed and 0.9 * peak}
         return row | {"threads": 1, "dram_gbs": None} | keys
 
     def test_wider_by_what_is_fed_from_the_cache(self):
-        found = goals.wider(self.row(30), self.row(20, 200, 135))
+        found = goals.wider(self.row(30), self.row(20, 200, 135, broadcast_gflops=160))
         self.assertAlmostEqual(found["gain"], 1)
         self.assertAlmostEqual(found["of_peaks"], 0.75)
+        self.assertAlmostEqual(found["of_broadcast"], 0.75 * 0.9 / 0.8)
         slowed = self.row(40, 100, 135, best_peak_gflops=200)  # by half, as its peak was
         self.assertAlmostEqual(goals.wider(self.row(30), slowed)["gain"], 1)
         self.assertIsNone(goals.wider(self.row(30), self.row(20, 200, None)))
