@@ -6,7 +6,7 @@ GOALS = "Each is judged by its worst case; reached: worst to best."
 CEILINGS = """The vector is what lanes have of their own, x, y, weights of rows, and what left the registers: it bounds
 cg where operands have lanes (elementwise, channel-wise). The number is of a plan, or of rows that share weights: it
 bounds products with matrices (grid, gaunt, matrix, folded paths and joined channels of cg), where one serves several
-vectors. Goals of avx512 over avx2 take the vector's, the lower."""
+vectors. Goals of avx512 over avx2 take the vector's."""
 
 LIMITS = """By avx2 where the machine has it, float32, one thread unless said, shares of peak or bandwidth measured in
 the same process. The floor is what a release should have, the goal what the kernels alone have shown to be possible."""
@@ -37,11 +37,12 @@ a call of all rows takes beside its operands, in KB."""
 
 WIDE = """MIMO, 2 500 rows, by the method that AUTO takes: float64 beside float32, forward, one core; and float32 by
 all threads beside one, on {cores} cores. Of the peak: the gain over that of the multiply-add peak, by the best samples;
-- where the peak itself did not scale, as the machine did not have the cores. All paths to L = 6. ns per row."""
+- where the peak itself did not scale, as the machine did not have the cores. All paths to L = 6, all threads to 8. ns
+per row."""
 
 STREAMED = """MIMO, forward, one core, by the method that AUTO takes: operands of 128 KB that stay in the cache; the
-protocol's 10 000 rows by the fastest method; operands of 256 MB, every one read from memory and written to it. Per
-cent of the bandwidth of reading, operands counted once. ns per row."""
+protocol's 10 000 rows (1 000 at L = 10) by the fastest method; operands of 256 MB, every one read from memory and
+written to it. Per cent of the bandwidth of reading, operands counted once. ns per row."""
 
 PROTOCOL = """Batch 10 000 (1 000 above L = 8), multiplicity 1, float32, forward, one core. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
