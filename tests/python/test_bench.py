@@ -113,15 +113,23 @@ class Elsewhere(unittest.TestCase):
 class Equivariance(unittest.TestCase):
     def test_exact_products_keep_the_bound(self):
         for product, dtype in itertools.product(equivariance.PRODUCTS, (np.float32, np.float64)):
-            row = equivariance.study(product, 2, "cg", dtype)
-            self.assertTrue(row["verified"], row)
-            self.assertGreater(row["max_err"], 0)
+            for method in e3tp.methods(equivariance.operation(product)):
+                row = equivariance.study(product, 2, method, dtype)
+                self.assertTrue(row["verified"], row)
+                self.assertGreater(row["max_err"], 0)
 
     def test_an_aliased_grid_does_not(self):
         aliased = {"grid": (4, 8), "allow_aliasing": True}
         if "grid" in e3tp.methods("gaunt"):
             self.assertFalse(equivariance.study("gaunt", 4, "grid", np.float32, **aliased)["verified"])
             self.assertTrue(equivariance.study("gaunt", 4, "grid", np.float32)["verified"])
+        for power in equivariance.POWERS if "grid" in e3tp.methods("gaunt_power") else ():
+            self.assertFalse(equivariance.study(power, 4, "grid", np.float32, **aliased)["verified"])
+
+    def test_terms_of_a_square_are_those_of_the_product(self):
+        x = np.random.default_rng(0).standard_normal((2, 16))
+        _, _, sums_of = equivariance.make("gaunt", 3, "cg", np.float64)
+        np.testing.assert_allclose(equivariance.sums_of_power(3, 2, x), sums_of(x, x))
 
 
 class Kinds(unittest.TestCase):
