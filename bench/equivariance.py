@@ -22,7 +22,7 @@ import numpy as np
 import e3tp
 
 ROWS = 8
-WITHIN = {"cg": 8, "grid": 16, "gaunt": 12, "matrix": 18}  # c
+WITHIN = {"cg": 8, "grid": 8, "gaunt": 12, "matrix": 18}  # c
 POWERS = {"square": 2, "cube": 3}
 PRODUCTS = ("paths", "gaunt", "bracket", "complete", "matrix", "cross", "dot", *POWERS)
 KEYS = "ns_per_item min iqr flops bytes gflops peak_gflops best_peak_gflops dram_gbs threads batch".split()

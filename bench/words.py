@@ -138,7 +138,7 @@ row."""
 EQUIVARIANCE = """0..L x 0..L to 0..L, 8 rows, half of them turned by rotations, half by rotations with inversion:
 the largest |P(Rx, Ry) - R P(x, y)| over the largest sum of |terms| of the definition in the row. Square and cube are
 powers of one function. The table has it in units of the type's eps. What rounding makes of an exact product, the
-bound: (2c + 2) eps, c of docs/numerics.md (cg 8, gaunt 12, grid 16, matrix 18), and 3 (L + 1) eps of a double, of the
+bound: (2c + 2) eps, c of docs/numerics.md (cg 8, gaunt 12, grid 8, matrix 18), and 3 (L + 1) eps of a double, of the
 cube 4 (L + 1), for the turning itself."""
 
 AUTO = """AUTO ranks methods by estimated time of forward plus backward. Where only the forward pass was timed, a loss
