@@ -49,11 +49,11 @@ PROTOCOL = """Batch 10 000 (1 000 above L = 8), multiplicity 1, float32, forward
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
 
-KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, channels innermost, in the cache, by
-avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all; cross and
-dot: of vector fields, three components for each degree, by cg to L = 4 and 6. At L = 16 and 20 the Gaunt product alone,
-which cg does not serve there; compared with the integrals of x y Y by Gauss-Legendre quadrature in double. What each
-can express stands under expressivity."""
+KINDS = """128 channels of 8 rows (above L = 8 of one), 0..L x 0..L to 0..L, float32, one thread, channels innermost, in
+the cache, by avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix:
+all; cross and dot: of vector fields, three components for each degree, by cg to L = 4 and 6. At L = 16 and 20 the Gaunt
+product alone, which cg does not serve there; compared with the integrals of x y Y by Gauss-Legendre quadrature in
+double. What each can express stands under expressivity."""
 
 PARETO = """128 channels of 8 rows, float32, one thread, channels innermost, weights shared by all rows; the fastest
 method. From left to right the rank grows: sums of 1, 2, ... products with weights of their own per degree, until every
