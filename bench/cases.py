@@ -63,8 +63,8 @@ def protocol(top):
 
 
 def channels(top):
-    for L in range(1, top + 1):  # 78 rows of 128 channels are about as much data as 10000 of one
-        run = "channels=128 batch=78 dtype=f32 pass=fwd,bwd threads=1"
+    for L in range(1, top + 1):  # 78 rows of 128 channels are about as much data as 10000 of one, 8 as 1000
+        run = f"channels=128 batch={78 if L <= growth.WHOLE_TOP else 8} dtype=f32 pass=fwd,bwd threads=1"
         yield f"op=gaunt name=c128.{L} l1={L} l2={L} l3={L} {run} {METHODS}"
 
 
@@ -161,12 +161,13 @@ def main():
     options = args.parse_args()
     top = 4 if options.quick else 8
     runs = [*models(), *powers(top), *squares(top), *filters(top), *zonals(top), *sums(top)]
-    runs += [*protocol(4 if options.quick else PROTOCOL_TOP), *channels(top), *cached(top, tiers()[0])]
+    protocol_top = 4 if options.quick else PROTOCOL_TOP
+    runs += [*protocol(protocol_top), *channels(protocol_top), *cached(top, tiers()[0])]
     runs += limits.cases(tiers()[0])
-    runs += kinds.cases(tiers(), 4 if options.quick else kinds.SERVED)
+    runs += kinds.cases(tiers(), 4 if options.quick else max(kinds.GAUNT))
     runs += pareto.cases(top)
-    runs += growth.streamed_cases(top, natural)
-    runs += growth.wide_cases(top, natural)
+    runs += growth.streamed_cases(protocol_top, natural)
+    runs += growth.wide_cases(protocol_top, natural)
     if "avx512" in tiers():
         runs += cached(top, "avx512", "512")
     print("\n".join(plans() if options.create else runs))

@@ -9,8 +9,9 @@
 enum { ROUNDS = 7, FEW_ROUNDS = 3 };
 
 #define MACE "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o paths=natural lmax_out=3"
-const bench_conv_layer bench_conv_standard = {"MACE, layer 2", MACE, 5, 0},
-                       bench_conv_avx2 = {"MACE, layer 2, avx2", MACE " isa=avx2", 5, 0};
+const bench_conv_layer bench_conv_standard = {"MACE, layer 2", MACE, 5, BENCH_NEIGHBOURS, 0},
+                       bench_conv_avx2 = {"MACE, layer 2, avx2", MACE " isa=avx2", 5,
+                                          BENCH_NEIGHBOURS, 0};
 
 int bench_conv_product(bench_product *q, const bench_conv_layer *layer, int threads, char *why,
                        size_t cap)
@@ -27,8 +28,8 @@ int bench_material_create(bench_material *m, const bench_conv_layer *layer, int 
 {
     const bench_crystal *c = &m->crystal;
     *m = (bench_material){.graph = NULL};
-    if (!bench_diamond(&m->crystal, bench_diamond_a, layer->cells, BENCH_NEIGHBOURS)) {
-        snprintf(why, cap, "no cutoff gives every atom %d neighbours", BENCH_NEIGHBOURS);
+    if (!bench_diamond(&m->crystal, bench_diamond_a, layer->cells, layer->neighbours)) {
+        snprintf(why, cap, "no cutoff gives every atom %zu neighbours", layer->neighbours);
         return 0;
     }
     return bench_conv_product(&m->product, layer, threads, why, cap) &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the benches of the convolution share: diamond with 46 neighbours an atom, and a channel-wise
-   product with harmonics, weights by row, ir_mul. */
+/* What the benches of the convolution share: diamond, mostly with 46 neighbours an atom, and a
+   channel-wise product with harmonics, weights by row, ir_mul. */
 #ifndef BENCH_CONVOLUTION_H
 #define BENCH_CONVOLUTION_H
 
@@ -18,6 +18,7 @@ static const double bench_diamond_a = 3.567; /* lattice constant, angstrom */
 typedef struct bench_conv_layer {
     const char *name, *product; /* of the problem string: in1, in2, paths, largest degree, tier */
     int cells;
+    size_t neighbours;
     int by_pair; /* 1: an edge and its reverse have the same weights, kept once; 2: and so is y */
 } bench_conv_layer;
 

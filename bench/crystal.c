@@ -4,56 +4,84 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BASIS = 8 };
+/* In quarters of the side of the cube: the vectors of a cell, and the atoms in it. */
+typedef struct lattice {
+    int vectors[3][3];
+    size_t atoms;
+    int basis[8][3];
+} lattice;
 
-/* In quarters of the cell: face-centred cubic, and the same moved by (1,1,1). */
-static const int basis[BASIS][3] = {{0, 0, 0}, {0, 2, 2}, {2, 0, 2}, {2, 2, 0},
-                                    {1, 1, 1}, {1, 3, 3}, {3, 1, 3}, {3, 3, 1}};
+/* Face-centred cubic, and the same moved by (1,1,1). */
+static const lattice
+    cubes =
+        {{{4, 0, 0}, {0, 4, 0}, {0, 0, 4}},
+         8,
+         {{0, 0, 0}, {0, 2, 2}, {2, 0, 2}, {2, 2, 0}, {1, 1, 1}, {1, 3, 3}, {3, 1, 3}, {3, 3, 1}}},
+    primitive = {{{0, 2, 2}, {2, 0, 2}, {2, 2, 0}}, 2, {{0, 0, 0}, {1, 1, 1}}};
 
-/* Coordinate k of an atom in quarters of a cell. */
-static int place(size_t atom, int cells, int k)
+/* A periodic box of so many cells in each direction. */
+typedef struct supercell {
+    const lattice *l;
+    int cells;
+    size_t atoms;
+} supercell;
+
+static supercell supercell_of(const lattice *l, int cells)
 {
-    const size_t cell = atom / BASIS, n = (size_t)cells;
-    const size_t at[3] = {cell / (n * n), cell / n % n, cell % n};
-    return 4 * (int)at[k] + basis[atom % BASIS][k];
+    return (supercell){l, cells, (size_t)cells * (size_t)cells * (size_t)cells * l->atoms};
 }
 
-/* Shortest image of atom j seen from i, in quarters. */
-static void displacement(size_t i, size_t j, int cells, int d[3])
+/* Coordinate k of an atom. */
+static int place(const supercell *b, size_t atom, int k)
 {
-    const int period = 4 * cells;
+    const size_t cell = atom / b->l->atoms, n = (size_t)b->cells;
+    const int at[3] = {(int)(cell / (n * n)), (int)(cell / n % n), (int)(cell % n)};
+    int x = b->l->basis[atom % b->l->atoms][k];
+    for (int v = 0; v < 3; v++)
+        x += at[v] * b->l->vectors[v][k];
+    return x;
+}
+
+/* Of atom j seen from i; in cubes its shortest image. */
+static void displacement(const supercell *b, size_t i, size_t j, int d[3])
+{
+    const int period = b->l == &cubes ? 4 * b->cells : 0;
     for (int k = 0; k < 3; k++) {
-        d[k] = place(j, cells, k) - place(i, cells, k);
+        d[k] = place(b, j, k) - place(b, i, k);
         d[k] -= 2 * d[k] > period ? period : 2 * d[k] < -period ? -period : 0;
     }
 }
 
-enum { MOST_IMAGES = 27 };
+enum { MOST_IMAGES = 125 };
 
 /* Images of an atom that another one can see within the square of a distance: the nearest, or those
    of the boxes around too. The distance is less than a box. */
 typedef struct images {
-    int period, limit, reach;
+    const supercell *b;
+    int limit, reach;
 } images;
 
-static images images_of(int cells, int limit)
+static images images_of(const supercell *b, int limit)
 {
-    const int period = 4 * cells;
-    return (images){period, limit, 4 * limit >= period * period};
+    const int period = 4 * b->cells, near = 4 * limit < period * period;
+    return (images){b, limit, b->l != &cubes ? 2 : !near};
 }
 
 /* Counts images of j that i sees, and if c is not NULL adds them as edges, quarter apart. */
-static size_t see(const images *q, size_t i, size_t j, int cells, double quarter, bench_crystal *c)
+static size_t see(const images *q, size_t i, size_t j, double quarter, bench_crystal *c)
 {
-    int near[3];
+    int first[3];
     size_t found = 0;
-    displacement(i, j, cells, near);
+    displacement(q->b, i, j, first);
     for (int a = -q->reach; a <= q->reach; a++)
         for (int b = -q->reach; b <= q->reach; b++)
             for (int e = -q->reach; e <= q->reach; e++) {
-                const int d[3] = {near[0] + a * q->period, near[1] + b * q->period,
-                                  near[2] + e * q->period};
-                const int square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+                int d[3], square = 0;
+                for (int k = 0; k < 3; k++) {
+                    const int(*v)[3] = q->b->l->vectors;
+                    d[k] = first[k] + q->b->cells * (a * v[0][k] + b * v[1][k] + e * v[2][k]);
+                    square += d[k] * d[k];
+                }
                 if (square == 0 || square > q->limit)
                     continue;
                 found++;
@@ -68,22 +96,22 @@ static size_t see(const images *q, size_t i, size_t j, int cells, double quarter
     return found;
 }
 
-static size_t count_within(size_t atoms, int cells, int limit)
+static size_t count_within(const supercell *b, int limit)
 {
-    const images q = images_of(cells, limit);
+    const images q = images_of(b, limit);
     size_t count = 0;
-    for (size_t j = 0; j < atoms; j++)
-        count += see(&q, 0, j, cells, 0, NULL);
+    for (size_t j = 0; j < b->atoms; j++)
+        count += see(&q, 0, j, 0, NULL);
     return count;
 }
 
 /* Squares (in quarters) of the last shell that is in and the first that is out; 0 if none fits. */
-static int find_shell(size_t atoms, int cells, size_t neighbours, int shell[2])
+static int find_shell(const supercell *b, size_t neighbours, int shell[2])
 {
     size_t inside = 0;
     shell[0] = 0;
-    for (int square = 1; square < 16 * cells * cells && inside <= neighbours; square++) {
-        const size_t now = count_within(atoms, cells, square);
+    for (int square = 1; square < 16 * b->cells * b->cells && inside <= neighbours; square++) {
+        const size_t now = count_within(b, square);
         if (now > inside && inside == neighbours) {
             shell[1] = square;
             return 1;
@@ -94,13 +122,13 @@ static int find_shell(size_t atoms, int cells, size_t neighbours, int shell[2])
     return 0;
 }
 
-static int add_edges(bench_crystal *c, size_t i, double quarter, int cells, int limit,
+static int add_edges(bench_crystal *c, const supercell *b, size_t i, double quarter, int limit,
                      size_t neighbours)
 {
-    const images q = images_of(cells, limit);
+    const images q = images_of(b, limit);
     size_t found = 0;
     for (size_t j = 0; j < c->atoms && found <= neighbours; j++)
-        found += see(&q, i, j, cells, quarter, c);
+        found += see(&q, i, j, quarter, c);
     return found == neighbours;
 }
 
@@ -112,19 +140,31 @@ static int make_lists(bench_crystal *c, size_t edges)
     return c->receiver && c->sender && c->vector;
 }
 
-int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours)
+static int make_diamond(bench_crystal *c, const supercell *b, double a, size_t neighbours)
 {
     int shell[2];
-    *c = (bench_crystal){.atoms = (size_t)cells * (size_t)cells * (size_t)cells * BASIS};
-    if (!find_shell(c->atoms, cells, neighbours, shell))
+    *c = (bench_crystal){.atoms = b->atoms};
+    if (!find_shell(b, neighbours, shell))
         return 0;
     c->cutoff = 0.25 * a * 0.5 * (sqrt(shell[0]) + sqrt(shell[1]));
     int ok = make_lists(c, c->atoms * neighbours + MOST_IMAGES);
     for (size_t i = 0; ok && i < c->atoms; i++)
-        ok = add_edges(c, i, 0.25 * a, cells, shell[0], neighbours);
+        ok = add_edges(c, b, i, 0.25 * a, shell[0], neighbours);
     if (!ok)
         bench_crystal_destroy(c);
     return ok;
+}
+
+int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours)
+{
+    const supercell b = supercell_of(&cubes, cells);
+    return make_diamond(c, &b, a, neighbours);
+}
+
+int bench_diamond_primitive(bench_crystal *c, double a, int cells, size_t neighbours)
+{
+    const supercell b = supercell_of(&primitive, cells);
+    return make_diamond(c, &b, a, neighbours);
 }
 
 /* ---- water ---- */

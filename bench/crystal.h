@@ -17,6 +17,9 @@ typedef struct bench_crystal {
    `neighbours`. 0 if no cutoff gives that number, the box is too small for it, or memory is short.
  */
 int bench_diamond(bench_crystal *c, double a, int cells, size_t neighbours);
+/* The same of cells of two atoms, whose sides are half diagonals of the cubes' faces. Few of them:
+   all images are looked at. */
+int bench_diamond_primitive(bench_crystal *c, double a, int cells, size_t neighbours);
 /* A periodic box like water: molecules^3 of them, 0.1 atoms per cubic angstrom, three atoms each, O
    first, near the points of a lattice; edges to all within the cutoff of 5 angstrom, about 52 an
    atom. 0 if the box is too small for it, or memory is short. */

@@ -5,13 +5,15 @@
 x, y of degrees 0..L, results to L: rows, half of them turned by rotations, half by rotations with inversion. The error
 is the largest |P(Rx, Ry) - R P(x, y)| over the largest sum of |terms| of the definition in the row. Both sides keep
 c eps of that (docs/numerics.md), Rx and Ry are rounded by eps / 2 each, and R on x, y and z is off by L + 1 rounding
-errors of a double: an exact product stays below (2c + 2) eps and 3 (L + 1) such.
+errors of a double: an exact product stays below (2c + 2) eps and 3 (L + 1) such. Powers of x are products of N factors,
+terms those of x times the power before: N eps / 2 are within the 2 eps too, and R is off N + 1 times.
 
 Appends JSON lines; the exit status is 1 if a product does not.
 """
 
 import argparse
 import functools
+import itertools
 import json
 import sys
 
@@ -20,8 +22,9 @@ import numpy as np
 import e3tp
 
 ROWS = 8
-WITHIN = {"cg": 8, "grid": 16, "gaunt": 12, "matrix": 18}  # c
-PRODUCTS = ("paths", "gaunt", "bracket", "complete", "matrix", "cross", "dot")
+WITHIN = {"cg": 8, "grid": 8, "gaunt": 12, "matrix": 18}  # c
+POWERS = {"square": 2, "cube": 3}
+PRODUCTS = ("paths", "gaunt", "bracket", "complete", "matrix", "cross", "dot", *POWERS)
 KEYS = "ns_per_item min iqr flops bytes gflops peak_gflops best_peak_gflops dram_gbs threads batch".split()
 
 
@@ -32,10 +35,21 @@ def coupling(l1, l2, l3):
 
 
 def operation(product):
-    return {"paths": "tensor_product", "cross": "vector", "dot": "vector"}.get(product, product)
+    names = {"paths": "tensor_product", "cross": "vector", "dot": "vector"} | dict.fromkeys(POWERS, "gaunt_power")
+    return names.get(product, product)
 
 
 def make(product, L, method, dtype, **options):
+    """(plan, irreps of its operands, sums of |terms| of operands)"""
+    if product in POWERS:
+        plan = e3tp.GauntPower(L, L, POWERS[product], method=method, dtype=dtype, **options)
+        return plan, [plan.irreps_in], functools.partial(sums_of_power, L, POWERS[product])
+    plan, paths = make_product(product, L, method, dtype, **options)
+    irreps = plan.irreps_in1, plan.irreps_in2, plan.irreps_out
+    return plan, irreps[:2], functools.partial(sums, irreps, paths)
+
+
+def make_product(product, L, method, dtype, **options):
     """(plan, its paths [(block of x, of y, of z, coefficient)])"""
     if product != "paths":
         fields = {"product": product} if operation(product) == "vector" else {}
@@ -58,15 +72,26 @@ def turned(irreps, x, R):
     return out
 
 
-def magnitude(plan, paths, x, y):
-    """The largest sum of |terms| of each row."""
-    irreps = plan.irreps_in1, plan.irreps_in2, plan.irreps_out
+def sums(irreps, paths, x, y):
+    """Of |terms|, element by element."""
     slices, z = [i.slices() for i in irreps], np.zeros((len(x), irreps[2].dim))
     for *at, c in paths:
         i, j, k = (s[n] for s, n in zip(slices, at))
         both = (abs(x[:, i, None]) * abs(y[:, None, j])).reshape(len(x), -1)
         z[:, k] += abs(c) * both @ coupling(*(p[n].ir.l for p, n in zip(irreps, at)))
-    return z.max(axis=1)
+    return z
+
+
+def sums_of_power(L, power, x):
+    """Of x with the power before, to 2 L: what is above meets no degree of the result."""
+    y, below = x, L
+    for n in range(2, power + 1):
+        top = L if n == power else 2 * L
+        degrees = itertools.product(range(L + 1), range(below + 1), range(top + 1))
+        paths = [(*at, e3tp.gaunt_strength(*at)) for at in degrees]
+        irreps = [e3tp.Irreps.spherical_harmonics(l) for l in (L, below, top)]
+        y, below = sums(irreps, [p for p in paths if p[3]], x, y), top
+    return y
 
 
 def transformations(rng):
@@ -77,19 +102,20 @@ def transformations(rng):
 
 
 def study(product, L, method, dtype, **options):
-    plan, paths = make(product, L, method, dtype, **options)
+    plan, irreps, sums_of = make(product, L, method, dtype, **options)
     rng = np.random.default_rng(L)
     R = transformations(rng)
-    x, y = (rng.standard_normal((ROWS, i.dim)).astype(dtype) for i in (plan.irreps_in1, plan.irreps_in2))
-    both = turned(plan.irreps_in1, x, R).astype(dtype), turned(plan.irreps_in2, y, R).astype(dtype)
-    error = abs(plan(*both) - turned(plan.irreps_out, plan(x, y), R)).max(axis=1)
-    scale = np.maximum(magnitude(plan, paths, x, y), magnitude(plan, paths, *both))
+    given = [rng.standard_normal((ROWS, i.dim)).astype(dtype) for i in irreps]
+    moved = [turned(i, x, R).astype(dtype) for i, x in zip(irreps, given)]
+    error = abs(plan(*moved) - turned(plan.irreps_out, plan(*given), R)).max(axis=1)
+    scale = np.maximum(sums_of(*given), sums_of(*moved)).max(axis=1)
     eps, double = (float(np.finfo(t).eps) for t in (dtype, np.float64))
-    worst, bound = float(np.max(error / scale)), (2 * WITHIN[method] + 2) * eps + 3 * (L + 1) * double
+    turns = POWERS.get(product, 2) + 1
+    worst, bound = float(np.max(error / scale)), (2 * WITHIN[method] + 2) * eps + turns * (L + 1) * double
     return {
         "case": "equivariance",
         "name": f"{product}.{L}",
-        "problem": f"{product} 0..{L} x 0..{L} -> 0..{L}",
+        "problem": f"{product} 0..{L}{'' if product in POWERS else f' x 0..{L}'} -> 0..{L}",
         "op": product,
         "method": method,
         "isa": plan.isa,

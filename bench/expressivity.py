@@ -26,7 +26,9 @@ import numpy as np
 import e3tp
 
 PRIME = 2**31 - 1  # products of two residues fit int64
-EXACT = 1e-9  # of values near 1 in float64; the smallest strengths to L = 8 are above 1e-3
+EXACT = 1e-9  # of values near 1 in float64; the smallest strengths to L = 10 are above 1e-4
+LEVELS = (*range(1, 9), 10)
+WHOLE_TOP = 8  # above, products by paths by their first method alone: a call of all pairs writes 300 MB
 
 
 def eo(l):
@@ -123,6 +125,8 @@ def reachable_paths(product, ins):
         x, y = np.repeat(basis[i], dim, axis=0), np.tile(basis, (2 * l1 + 1, 1))
         z = product.forward(x, y, np.ones((len(x), product.weights))).reshape(2 * l1 + 1, dim, -1)
         for l3, p, k in zip(product.degrees, parity, places(product.degrees)):
+            if not z[:, :, k].any():
+                continue  # as most blocks of a product whose paths have one each
             for l2, j in zip(ins, places(ins)):
                 part = z[:, j, k]
                 if abs(l1 - l2) <= l3 <= l1 + l2 and p == (-1) ** (l1 + l2):
@@ -160,18 +164,20 @@ def exponents(product, found, dim, seed=1):
 # ---- ranks ----
 
 
-def rank_mod_prime(matrix):
+def echelon(matrix):
+    """A basis of the span of the rows modulo PRIME, pivots from left to right."""
     m, rank = np.array(matrix, dtype=np.int64) % PRIME, 0
     for column in range(m.shape[1]):
-        rows = np.nonzero(m[rank:, column])[0]
+        rows = rank + np.nonzero(m[rank:, column])[0]
         if len(rows) == 0:
             continue
-        m[[rank, rank + rows[0]]] = m[[rank + rows[0], rank]]
-        m[rank] = m[rank] * pow(int(m[rank, column]), PRIME - 2, PRIME) % PRIME
+        m[[rank, rows[0]]] = m[[rows[0], rank]]
+        pivot = m[rank, column:] * pow(int(m[rank, column]), PRIME - 2, PRIME) % PRIME
         below = rank + 1 + np.nonzero(m[rank + 1 :, column])[0]
-        m[below] = (m[below] - m[below, column][:, None] * m[rank]) % PRIME
+        m[rank, column:] = pivot
+        m[below, column:] = (m[below, column:] - m[below, column][:, None] * pivot) % PRIME
         rank += 1
-    return rank
+    return m[:rank]
 
 
 def jacobian(powers, rng):
@@ -189,11 +195,11 @@ def jacobian(powers, rng):
 def ranks_by_channels(shape, raw):
     """Rank for C = 1, 2, ... channels until every path is free."""
     powers = np.frombuffer(raw, dtype=np.int64).reshape(shape)
-    ranks, rng = [rank_mod_prime(powers)], np.random.default_rng(7)
-    blocks = [jacobian(powers, rng)]
+    ranks, rng = [len(echelon(powers))], np.random.default_rng(7)
+    basis = echelon(jacobian(powers, rng).T)
     while ranks[-1] < len(powers) and len(ranks) < 64:
-        blocks.append(jacobian(powers, rng))
-        ranks.append(rank_mod_prime(np.hstack(blocks)))
+        basis = echelon(np.vstack((basis, jacobian(powers, rng).T)))
+        ranks.append(len(basis))
     return ranks
 
 
@@ -203,7 +209,8 @@ CHANNELS = {  # L = 1, 2, ...
     ("mimo", "gaunt"): [1, 2, 3, 4, 5, 7, 8, 10],
     ("c128", "gaunt"): [1, 2, 3, 4, 5, 6, 7],
 }
-ZEROS = {"mimo": {6: 6}, "c128": {5: 3, 6: 3, 7: 6, 8: 6}}  # 6j symbols that vanish by accident, of the least spin
+# 6j symbols that vanish by accident, of the least spin.
+ZEROS = {"mimo": {6: 6}, "c128": {5: 3, 6: 3, 7: 6, 8: 6, 9: 3, 10: 3}}
 CLOSED = {  # paths, expressivity
     ("mimo", "all"): lambda L: ((L + 1) * (2 * L * L + 4 * L + 3) // 3,) * 2,
     ("mimo", "natural"): lambda L: ((L + 1) * (L + 2) * (2 * L + 3) // 6,) * 2,
@@ -319,7 +326,8 @@ def cases(top):
             if (setting, kind) not in CLOSED:
                 continue
             for method in methods:
-                for L in range(1, top + 1):
+                few = cls is PathProduct and method != methods[0]
+                for L in (L for L in LEVELS if L <= min(top, WHOLE_TOP if few else top)):
                     if setting != "siso" or L % 2 == 0:
                         yield setting, kind, cls, method, L
 
@@ -349,7 +357,7 @@ def main():
         "expressivity (measured)         paths reached / of SO(3)   one channel   ranks by channels"
     )
     with open(options.out, "a") as out:
-        for case in cases(4 if options.quick else 8):
+        for case in cases(4 if options.quick else max(LEVELS)):
             setting, kind, _, method, L = case
             if (setting, kind, method) in refused:
                 continue

@@ -8,7 +8,7 @@ HALVED, WRITTEN = "forward, bf16 weights read", "forward, spline written and rea
 FORWARD = "forward"
 FORCES, BACKWARD = "forces (backward, x and vectors)", "backward, x, vectors and spline"
 SECOND = "double backward, training on forces"
-NO_EDGES = "64 atoms, no edges"
+NO_EDGES = "54 atoms, no edges"
 SCRATCH = ("conv", "layers", "fused", "graphs")  # cases of the convolution whose memory is counted
 GOAL_MB, MOST_MB = 16, 64
 
@@ -53,13 +53,13 @@ def _goal(lines, text, names, value, floor, higher=False):
 
 
 def _overhead(rows):
-    """Microseconds of a call on 64 atoms without edges."""
+    """Microseconds of a call on 54 atoms without edges."""
     made = [
         {"name": "conv", "problem": f"layout={r['pass']},_{r['threads']}-threaded", "value": r["ns_per_item"] / 1000}
         for r in g.pick(rows, "graphs")
         if r["name"] == NO_EDGES
     ]
-    text = "spline in the tile, 64 atoms, overhead of a call: goal 20 us, at most 60"
+    text = "spline in the tile, 54 atoms, overhead of a call: goal 20 us, at most 60"
     return g.goal(text, made, lambda r: r["value"], 60, " us", higher=False)
 
 

@@ -9,7 +9,7 @@ import pathlib
 
 SHARE = 0.35  # of the multiply-add peak of the same tier, type and process
 WIDE = 0.85  # speed of avx512 over avx2, of the ratio of their ceilings
-CEILING = "multiply-adds with an operand from the first-level cache"
+CEILING = "multiply-adds with a vector operand from the first-level cache"
 SCALED = 0.75  # of the number of threads: what the peak must gain by them for products to be judged
 FFT_RATIO = 2.0  # to the bare transforms
 EDGE_NS, AUTO_PERCENT = 1200, 10
@@ -162,22 +162,24 @@ def ratio_to(rows, method, other):
 
 
 def wider(narrow, wide):
-    """{gain, of_peaks}: speed of one tier over another's, of the ratio of CEILING and of that of the peaks, both by the
-    peak beside the samples; None where a ceiling is unknown.
+    """{gain, of_broadcast, of_peaks}: speed of one tier over another's, of the ratio of CEILING, of that with a number
+    for all lanes and of that of the peaks, by the peak beside the samples; None where a ceiling is unknown.
     """
-    if not all(r["peak_gflops"] and r.get("first_level_gflops") for r in (narrow, wide)):
+    fed = {"gain": "first_level_gflops", "of_broadcast": "broadcast_gflops"}
+    if not all(r.get(key) for r in (narrow, wide) for key in ("peak_gflops", *fed.values())):
         return None
     of_peaks = narrow["ns_per_item"] * narrow["peak_gflops"] / (wide["ns_per_item"] * wide["peak_gflops"])
-    fed_narrow, fed_wide = (r["first_level_gflops"] / r["best_peak_gflops"] for r in (narrow, wide))
-    return {"gain": of_peaks * fed_narrow / fed_wide, "of_peaks": of_peaks}
+    share = lambda r, key: r[key] / r["best_peak_gflops"]  # noqa: E731
+    return {"of_peaks": of_peaks} | {k: of_peaks * share(narrow, key) / share(wide, key) for k, key in fed.items()}
 
 
 def wider_goal(text, rows, reach):
     """rows: with the keys of wider()."""
     line = goal(text, rows, lambda r: r["gain"], reach, "")
-    if rows:
-        low, high = (number(f(r["of_peaks"] for r in rows)) for f in (min, max))
-        line["reached"] += f"; of the ratio of the peaks from registers {low} to {high}"
+    others = {"of_broadcast": "with a number from there for all lanes", "of_peaks": "from registers"}
+    for key, text in others.items() if rows else ():
+        low, high = (number(f(r[key] for r in rows)) for f in (min, max))
+        line["reached"] += f"; of that {text} {low} to {high}"
     return line
 
 

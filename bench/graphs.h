@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The convolution that makes harmonics and weights on graphs of many sizes and kinds: diamond of
-   64 to 5832 atoms, one of them with senders in random order, and a box like water, two types. */
+   54 to 5832 atoms, one of them with senders in random order, and a box like water, two types. */
 #ifndef BENCH_GRAPHS_H
 #define BENCH_GRAPHS_H
 

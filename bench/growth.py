@@ -29,7 +29,8 @@ STREAMED = {"gaunt": "gaunt, J-even", "matrix": "matrix, all", "tp": "paths, J-e
 COLD_BYTES, CACHED_BYTES = 256 << 20, 128 << 10
 # Above these degrees FEWER rows, or it would take minutes; paths still take 20 MB and more.
 WHOLE_TOP, FIELDS_WHOLE_TOP, FEWER = 8, 4, 1000
-LEVELS = (2, 4, 6, 8)  # of float64 and all threads; all paths to 6
+LEVELS = (2, 4, 6, 8, 10)  # of float64 and all threads; all paths to 6, threads to 8
+STREAMED_LEVELS = (*range(1, 9), 10)  # of cold and cached
 FIRST = 3  # degree from which slopes are fitted
 
 
@@ -48,7 +49,7 @@ def kinds_cases(setting, L, degrees):
 
 
 def streamed_cases(top, natural):
-    for L in range(1, top + 1):
+    for L in (L for L in STREAMED_LEVELS if L <= top):
         paths = [2 * c + 1 for a in range(L + 1) for b in range(L + 1) for c in range(abs(a - b), a + b + 1, 2)]
         inputs = 2 * (L + 1) ** 2
         sizes = {"gaunt": inputs + (2 * L + 1) ** 2, "matrix": inputs + 2 * (2 * L + 1) ** 2, "tp": inputs + sum(paths)}
@@ -73,12 +74,12 @@ def wide_cases(top, natural):
         runs["threads"] = f"dtype=f32 pass=fwd,bwd threads=1,{threads()}"
     for L in (L for L in LEVELS if L <= top):
         for kind, (op, end) in KINDS.items():
-            if (kind, L) == ("paths, all", 8):
+            if kind == "paths, all" and L > 6:
                 continue
             x, paths = natural(range(L + 1)), "all" if end == "-all" else "natural"
             irreps = f"in1={x} in2={x} mode=uuu paths={paths} lmax_out={2 * L} weights=none"
             degrees = irreps if op == "tp" else f"l1={L} l2={L} l3={2 * L}"
-            for name, run in runs.items():
+            for name, run in runs.items() if L <= WHOLE_TOP else [("f64", runs["f64"])]:
                 yield f"op={op} name=mimo-{name}{end}.{L} {degrees} batch=2500 {run} method=auto"
 
 

@@ -36,18 +36,28 @@ enum { PASSES = sizeof passes / sizeof *passes };
    a number for each path and edge, summed. */
 #define SH3 "in2=1x0e+1x1o+1x2e+1x3o"
 static const bench_conv_layer layers[] = {
-    {"MACE, layer 2, w by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5, 1},
-    {"MACE, layer 2, w, y by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5, 2},
-    {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3, 0},
-    {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3, 0},
-    {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3, 0},
-    {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3, 0},
+    {"MACE, layer 2, w by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5,
+     BENCH_NEIGHBOURS, 1},
+    {"MACE, layer 2, w, y by pair", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 5,
+     BENCH_NEIGHBOURS, 2},
+    {"MACE, 158 neighbours", "in1=128x0e+128x1o " SH3 " paths=natural lmax_out=3", 3, 158, 0},
+    {"MACE, layer 1", "in1=128x0e " SH3 " paths=natural lmax_out=3", 3, BENCH_NEIGHBOURS, 0},
+    {"MACE large, layer 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=natural lmax_out=3", 3,
+     BENCH_NEIGHBOURS, 0},
+    {"all paths, x to l = 2", "in1=128x0e+128x1o+128x2e " SH3 " paths=all lmax_out=3", 3,
+     BENCH_NEIGHBOURS, 0},
+    {"all paths, x to l = 3", "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all lmax_out=3", 3,
+     BENCH_NEIGHBOURS, 0},
     {"by path, summed, l = 3",
-     "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all sep=0 lmax_out=3 shape=path", 3, 0},
+     "in1=128x0e+128x1o+128x2e+128x3o " SH3 " paths=all sep=0 lmax_out=3 shape=path", 3,
+     BENCH_NEIGHBOURS, 0},
     {"NequIP, l = 2",
-     "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3, 0},
-    {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3, 0},
-    {"Nequix", "in1=128x0e+64x1o+32x2e+32x3o " SH3 " paths=natural lmax_out=3", 3, 0},
+     "in1=32x0e+32x0o+32x1e+32x1o+32x2e+32x2o in2=1x0e+1x1o+1x2e paths=all lmax_out=2", 3,
+     BENCH_NEIGHBOURS, 0},
+    {"SevenNet", "in1=128x0e+64x1e+32x2e+32x3e in2=1x0e+1x1e+1x2e+1x3e paths=all lmax_out=3", 3,
+     BENCH_NEIGHBOURS, 0},
+    {"Nequix", "in1=128x0e+64x1o+32x2e+32x3o " SH3 " paths=natural lmax_out=3", 3, BENCH_NEIGHBOURS,
+     0},
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
@@ -288,8 +298,8 @@ static void report(const bench_layer_options *o, const setup *s, const conv_pass
 {
     char problem[320];
     snprintf(problem, sizeof problem,
-             "diamond atoms=%zu neighbours=%d layout=ir_mul threads=%d gradients=%s%s%s %s",
-             s->m.crystal.atoms, BENCH_NEIGHBOURS, threads, p->wants[X] ? "x" : "",
+             "diamond atoms=%zu neighbours=%zu layout=ir_mul threads=%d gradients=%s%s%s %s",
+             s->m.crystal.atoms, s->layer->neighbours, threads, p->wants[X] ? "x" : "",
              p->wants[Y] ? "y" : "", p->wants[W] ? "w" : "", s->layer->product);
     const char *kind = s->layer == &bench_conv_standard ? "conv" : "layers";
     bench_result r = bench_conv_result(kind, p->name, problem, p->short_name, s->m.product.plan,
@@ -362,8 +372,8 @@ int bench_passes(const bench_layer_options *o)
     int ok = 1;
     if (o->table)
         fprintf(o->table,
-                "\npasses of the convolution: diamond, %d neighbours, weights read, ir_mul; ns per "
-                "edge\n%-27s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
+                "\npasses of the convolution: diamond, %d neighbours or as said, weights read, "
+                "ir_mul; ns per edge\n%-27s %-22s t       ns  ratio   GB/s  dram%%  max.err\n",
                 BENCH_NEIGHBOURS, "layer", "pass");
     for (int i = 0; i < 2; i++)
         if (o->threads[i] > 0)

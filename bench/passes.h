@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The passes of the convolution, weights read from memory, of layers that potentials have: diamond,
-   1000 or 216 atoms, 46 neighbours each. */
+   1000 or 216 atoms, 46 neighbours each, once 158. */
 #ifndef BENCH_PASSES_H
 #define BENCH_PASSES_H
 

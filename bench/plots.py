@@ -160,6 +160,7 @@ KINDS = {  # label: marker, line, colour
     "cross, fields": ("X", "--", "#8c2d04"),
     "dot, fields": ("*", ":", "#777777"),
 }
+POWERS = {"square": ("<", "-", "#0f7a8a"), "cube": (">", "--", "#0f7a8a")}
 METHODS = {
     "cg": ("o", "-", "#1b4f9c"),
     "gaunt": ("^", ":", "#d55e00"),
@@ -241,7 +242,7 @@ def errors(rows, setting, dtype):
 
 def equivariance(rows, dtype):
     """The worst method of each product."""
-    styles, series = {label.split(",")[0]: style for label, style in KINDS.items()}, {}
+    styles, series = {label.split(",")[0]: style for label, style in KINDS.items()} | POWERS, {}
     for product, _, found, at in s.equivariance_rows(rows):
         for L, r in at.items() if found == dtype else ():
             worst = series.setdefault(product, {})

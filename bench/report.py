@@ -35,19 +35,20 @@ def machine(rows, command):
         (r for r in rows if r["case"] == "machine"), {"cpu": "unknown", "cores": 0, "build": ""}
     )
     timed = [r for r in rows if r["case"] in ("product", "layer") and r["best_peak_gflops"]]
-    peaks, fed, reads = {}, {}, {}
+    peaks, reads = {}, {}
     for r in timed:
         on = f"on {r['threads']} thread{'s' * (r['threads'] > 1)}"
         key = f"{r['isa']} {r['dtype']} {on}"
-        peaks[key] = max(peaks.get(key, 0), r["best_peak_gflops"])
-        fed[key] = max(fed.get(key, 0), r["first_level_gflops"] or 0)
+        found = [r.get(name) or 0 for name in ("best_peak_gflops", "first_level_gflops", "broadcast_gflops")]
+        peaks[key] = [max(pair) for pair in zip(found, peaks.get(key, found))]
         reads[on] = max(reads.get(on, 0), r["dram_gbs"] or 0)
-    text = "; ".join(f"{key} {value:.0f} ({fed[key]:.0f}) Gflop/s" for key, value in sorted(peaks.items()))
+    text = "; ".join(f"{key} {v[0]:.0f} ({v[1]:.0f}, {v[2]:.0f}) Gflop/s" for key, v in sorted(peaks.items()))
     memory = "; ".join(f"{value:.0f} GB/s {on}" for on, value in sorted(reads.items()))
     return (
         f"<p><b>{html.escape(m['cpu'])}</b>, {m['cores']} cores. {html.escape(m['build'])}.<br>"
-        f"Multiply-add peaks measured in the same process, in brackets with an operand from the first-level cache: "
-        f"{html.escape(text)}. Reading memory: {html.escape(memory)}."
+        "Multiply-add peaks measured in the same process; in brackets with a vector from the first-level cache, and "
+        f"with a number from there for all lanes: {html.escape(text)}. {words.CEILINGS} "
+        f"Reading memory: {html.escape(memory)}."
         f"<br>Made by <code>{html.escape(command)}</code> on {datetime.date.today()}."
         + "".join(f"<br>Beside peers: {html.escape(run)}." for run in beside.runs(rows))
         + "</p>"
@@ -343,6 +344,7 @@ GRAPHS = [
     ("threads", lambda r: r["threads"]),
     ("edges", lambda r: g.option(r, "edges")),
     ("ns/edge", lambda r: r["ns_per_item"]),
+    ("µs/call", lambda r: r["ns_per_item"] * r["batch"] / 1000),
     ("scratch, MB", lambda r: round(r["work_mb"], 1)),
 ]
 

@@ -16,20 +16,18 @@ static int threads_of(const bench_result *r)
     return r->threads > 0 ? r->threads : 1;
 }
 
-static double best_peak(const bench_result *r)
+static double best(const bench_result *r, bench_operand operand)
 {
-    return bench_peak_gflops(r->isa, r->dtype == E3TP_F64, threads_of(r));
+    return bench_fma_gflops(r->isa, operand, r->dtype == E3TP_F64, threads_of(r));
 }
 
 double bench_result_peak(const bench_result *r)
 {
-    return r->peak > 0 ? r->peak : best_peak(r);
+    return r->peak > 0 ? r->peak : best(r, BENCH_REGISTER);
 }
 
 void bench_result_begin(FILE *f, const bench_result *r)
 {
-    const double first_level =
-        bench_first_level_gflops(r->isa, r->dtype == E3TP_F64, threads_of(r));
     const struct {
         const char *key, *text;
     } texts[] = {{"name", r->name},
@@ -52,8 +50,9 @@ void bench_result_begin(FILE *f, const bench_result *r)
                    {"bytes", r->bytes},
                    {"gflops", bench_result_gflops(r)},
                    {"peak_gflops", bench_result_peak(r)},
-                   {"best_peak_gflops", best_peak(r)},
-                   {"first_level_gflops", first_level},
+                   {"best_peak_gflops", best(r, BENCH_REGISTER)},
+                   {"first_level_gflops", best(r, BENCH_FIRST_LEVEL)},
+                   {"broadcast_gflops", best(r, BENCH_BROADCAST)},
                    {"dram_gbs", bench_dram_gbs(threads_of(r))},
                    {"max_err", r->max_err}};
     fprintf(f, "{\"case\":\"%s\"", r->kind);

@@ -180,7 +180,7 @@ static void report(const bench_layer_options *o, const setup *s, int form, int p
                           s->m.product.plan, s->m.crystal.edges, 1, seconds);
     r.flops = e3tp_conv_flops(s->conv[form], passes[pass].pass);
     r.max_err = err;
-    const double share = r.flops / r.ns.median / bench_peak_gflops(r.isa, 0, 1);
+    const double share = r.flops / r.ns.median / bench_fma_gflops(r.isa, BENCH_REGISTER, 0, 1);
     if (o->json) {
         bench_result_begin(o->json, &r);
         bench_json_text(o->json, "form", form_names[form]);

@@ -247,7 +247,7 @@ def print_layers(rows):
     if len(found) < 3:
         return
     shown = ("forward", "backward, x and w", "backward, x, y and w", "double backward")
-    print("\nlayers of potentials, weights read, 46 neighbours; ns per edge, shares of forward")
+    print("\nlayers of potentials, weights read, 46 neighbours or as said; ns per edge, shares of forward")
     print(f"{'layer':24}paths threads  forward  % of peak  % of memory  back x, w  x, y, w  double")
     for line in found:
         forward, *rest = (line[name] for name in shown)

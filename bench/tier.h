@@ -8,8 +8,14 @@
 
 enum { BENCH_RADIAL = 8 }; /* radial functions that the map takes */
 
-/* Where one operand of each multiply-add comes from. */
-typedef enum bench_operand { BENCH_REGISTER, BENCH_FIRST_LEVEL, BENCH_OPERANDS } bench_operand;
+/* One operand of each multiply-add: from a register, a vector from the first-level cache, or a
+   number from there that all lanes take. */
+typedef enum bench_operand {
+    BENCH_REGISTER,
+    BENCH_FIRST_LEVEL,
+    BENCH_BROADCAST,
+    BENCH_OPERANDS
+} bench_operand;
 
 /* By dtype: float32, float64. */
 typedef struct bench_tier {

@@ -37,6 +37,7 @@ typedef double vector_double __attribute__((vector_size(VECTOR_BYTES)));
 #define START_double(i) a[i] = zero + (double)(i);
 #define BENCH_REGISTER_STEP(i) a[i] = a[i] * b + c;
 #define BENCH_FIRST_LEVEL_STEP(i) a[i] = a[i] * b + m[i];
+#define BENCH_BROADCAST_STEP(i) a[i] = a[i] * b + m[i][0];
 #define FILL(i) memory[i] = c;
 #define SUM(i) s += a[i];
 #define FMA(name, operand, real)                                                    \
@@ -58,6 +59,8 @@ FMA(fma_f32, BENCH_REGISTER, float)
 FMA(fma_f64, BENCH_REGISTER, double)
 FMA(fma_first_level_f32, BENCH_FIRST_LEVEL, float)
 FMA(fma_first_level_f64, BENCH_FIRST_LEVEL, double)
+FMA(fma_broadcast_f32, BENCH_BROADCAST, float)
+FMA(fma_broadcast_f64, BENCH_BROADCAST, double)
 
 static void linear(const float *restrict f, const float *restrict m, size_t n, float *restrict out)
 {
@@ -74,5 +77,6 @@ const bench_tier PASTE(bench_tier_, BENCH_TIER) = {
     TEXT(BENCH_TIER),
     {2 * CHAINS * VECTOR_BYTES / sizeof(float), 2 * CHAINS * VECTOR_BYTES / sizeof(double)},
     {[BENCH_REGISTER] = {fma_f32, fma_f64},
-     [BENCH_FIRST_LEVEL] = {fma_first_level_f32, fma_first_level_f64}},
+     [BENCH_FIRST_LEVEL] = {fma_first_level_f32, fma_first_level_f64},
+     [BENCH_BROADCAST] = {fma_broadcast_f32, fma_broadcast_f64}},
     linear};

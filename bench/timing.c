@@ -100,7 +100,7 @@ typedef struct peak_memo {
     double gflops;
 } peak_memo;
 
-static double peak(const char *isa, bench_operand operand, int f64, int threads)
+double bench_fma_gflops(const char *isa, bench_operand operand, int f64, int threads)
 {
     static peak_memo memo[64];
     static size_t used;
@@ -117,19 +117,9 @@ static double peak(const char *isa, bench_operand operand, int f64, int threads)
     return gflops;
 }
 
-double bench_peak_gflops(const char *isa, int f64, int threads)
-{
-    return peak(isa, BENCH_REGISTER, f64, threads);
-}
-
-double bench_first_level_gflops(const char *isa, int f64, int threads)
-{
-    return peak(isa, BENCH_FIRST_LEVEL, f64, threads);
-}
-
 double bench_peak_now(const char *isa, int f64, int threads)
 {
-    const double best = bench_peak_gflops(isa, f64, threads);
+    const double best = bench_fma_gflops(isa, BENCH_REGISTER, f64, threads);
     const bench_tier *tier = bench_tier_named(isa);
     if (!tier || !(best > 0))
         return NAN;

@@ -22,11 +22,9 @@ void bench_parallel(int threads, size_t n, void (*body)(void *ctx, size_t from, 
 
 /* Best of several short runs on all threads together; measured once, then remembered. NAN for an
  * unknown tier. */
-double bench_peak_gflops(const char *isa, int f64, int threads);
-/* The same with one operand of each multiply-add from the first-level cache. */
-double bench_first_level_gflops(const char *isa, int f64, int threads);
-/* The same in one run of half a millisecond: what there is at this moment, when other guests of the
- * machine take their part. */
+double bench_fma_gflops(const char *isa, bench_operand operand, int f64, int threads);
+/* That of registers in one run of half a millisecond: what there is at this moment, when other
+ * guests of the machine take their part. */
 double bench_peak_now(const char *isa, int f64, int threads);
 double bench_dram_gbs(
     int threads); /* reading, from an array far larger than any cache; NAN if there is no room */

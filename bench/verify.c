@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify.h"
 
+#include "pointwise.h"
 #include "power.h"
 #include "result.h"
 
@@ -54,9 +55,10 @@ static term_list make_terms(int l1, int l2, int l3)
     return t;
 }
 
+enum { IN = 13, OUT = 25 }; /* l1, l2 < IN, l3 < OUT */
+
 term_list bench_terms(int l1, int l2, int l3)
 {
-    enum { IN = 13, OUT = 25 };
     static term_list memo[IN][IN][OUT];
     if (l1 >= IN || l2 >= IN || l3 >= OUT)
         return (term_list){NULL, 0};
@@ -306,6 +308,13 @@ static void add_power_second(const bench_product *q, const row_sums *s)
     sums_destroy(&at);
 }
 
+/* Whether paths have no terms: a product of functions of degrees beyond those of bench_terms. */
+static int is_pointwise(const bench_product *q)
+{
+    const bench_problem *p = &q->problem;
+    return p->op == E3TP_OP_GAUNT && !q->weighted && (p->l1[1] >= IN || p->l2[1] >= IN);
+}
+
 static void evaluate(const bench_product *q, const path_terms *paths, size_t row, const row_sums *s)
 {
     const e3tp_buffers *b = &q->buffers;
@@ -320,6 +329,8 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
         add_power_second(q, s);
     else if (q->problem.op == E3TP_OP_GAUNT_POWER)
         bench_power_evaluate(q, (const double *const *)s->in, s->out, s->magnitude);
+    else if (is_pointwise(q))
+        bench_pointwise_evaluate(q, (const double *const *)s->in, s->out, s->magnitude);
     for (size_t t = 0; t < q->npaths; t++)
         for (size_t m = 0; m < paths[t].ntriples; m++)
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
@@ -401,10 +412,11 @@ static double largest_error(bench_product *q)
 {
     row_sums s = {0};
     double err = NAN;
-    q->nonzeros = 0;
+    const size_t summed = is_pointwise(q) ? 0 : q->npaths;
+    q->nonzeros = summed ? 0 : NAN;
     path_terms *paths = calloc(q->npaths + 1, sizeof *paths);
     int ok = sums_create(q, &s) && paths;
-    for (size_t t = 0; ok && t < q->npaths; t++) {
+    for (size_t t = 0; ok && t < summed; t++) {
         paths[t] = make_path(q, &q->paths[t]);
         ok = paths[t].terms.n && paths[t].ntriples;
         q->nonzeros += (double)paths[t].terms.n * (double)paths[t].ntriples;

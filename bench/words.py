@@ -3,6 +3,11 @@
 
 GOALS = "Each is judged by its worst case; reached: worst to best."
 
+CEILINGS = """The vector is what lanes have of their own, x, y, weights of rows, and what left the registers: it bounds
+cg where operands have lanes (elementwise, channel-wise). The number is of a plan, or of rows that share weights: it
+bounds products with matrices (grid, gaunt, matrix, folded paths and joined channels of cg), where one serves several
+vectors. Goals of avx512 over avx2 take the vector's."""
+
 LIMITS = """By avx2 where the machine has it, float32, one thread unless said, shares of peak or bandwidth measured in
 the same process. The floor is what a release should have, the goal what the kernels alone have shown to be possible."""
 
@@ -32,21 +37,23 @@ a call of all rows takes beside its operands, in KB."""
 
 WIDE = """MIMO, 2 500 rows, by the method that AUTO takes: float64 beside float32, forward, one core; and float32 by
 all threads beside one, on {cores} cores. Of the peak: the gain over that of the multiply-add peak, by the best samples;
-- where the peak itself did not scale, as the machine did not have the cores. All paths to L = 6. ns per row."""
+- where the peak itself did not scale, as the machine did not have the cores. All paths to L = 6, all threads to 8. ns
+per row."""
 
 STREAMED = """MIMO, forward, one core, by the method that AUTO takes: operands of 128 KB that stay in the cache; the
-protocol's 10 000 rows by the fastest method; operands of 256 MB, every one read from memory and written to it. Per
-cent of the bandwidth of reading, operands counted once. ns per row."""
+protocol's 10 000 rows (1 000 at L = 10) by the fastest method; operands of 256 MB, every one read from memory and
+written to it. Per cent of the bandwidth of reading, operands counted once. ns per row."""
 
 PROTOCOL = """Batch 10 000 (1 000 above L = 8), multiplicity 1, float32, forward, one core. Two kinds of rows: the
 <b>instruction product</b> with every path its own output (all paths, or the half of natural parity that the paper
 times), and the <b>Gaunt product</b>, which sums its paths into one output per degree, by each method. They are
 different maps; what the second gives up is counted under expressivity. SISO exists for even L only."""
 
-KINDS = """128 channels of 8 rows, 0..L x 0..L to 0..L, float32, one thread, channels innermost, in the cache, by
-avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix: all; cross and
-dot: of vector fields, three components for each degree, by cg to L = 4 and 6. L = 16 and 20 have goals too, but no
-product takes degrees above 12. What each can express stands under expressivity."""
+KINDS = """128 channels of 8 rows (above L = 8 of one), 0..L x 0..L to 0..L, float32, one thread, channels innermost, in
+the cache, by avx2; ns per row and channel. Gaunt: couplings of even l1+l2+l3; bracket: of odd; complete and matrix:
+all; cross and dot: of vector fields, three components for each degree, by cg to L = 4 and 6. At L = 16 and 20 the Gaunt
+product alone, which cg does not serve there; compared with the integrals of x y Y by Gauss-Legendre quadrature in
+double. What each can express stands under expressivity."""
 
 PARETO = """128 channels of 8 rows, float32, one thread, channels innermost, weights shared by all rows; the fastest
 method. From left to right the rank grows: sums of 1, 2, ... products with weights of their own per degree, until every
@@ -73,8 +80,9 @@ innermost. Backward gives the gradients that are named, for all edges; double ba
 wants them. Memory: each array that a pass reads or writes, once."""
 
 LAYERS = """The same passes for layers that potentials have, 216 atoms (the second layer of MACE: 1000), and for all
-paths from inputs to l = 2 and 3; ns per edge. Shares are of the forward pass: of the multiply-add peak, counting what
-the product needs, and of the memory bandwidth, counting each array once."""
+paths from inputs to l = 2 and 3; ns per edge. 46 neighbours, once the 158 of MACE's medium model. Shares are of the
+forward pass: of the multiply-add peak, counting what the product needs, and of the memory bandwidth, counting each
+array once."""
 
 FUSED = """The same graph and product, with harmonics made of edge vectors and weights of a cubic spline of the length,
 256 knots, for some edges at a time in the cache: none is ever stored, and neither are their gradients; nor is a network
@@ -106,8 +114,8 @@ couple equal orders alone (frames and turns included), and as any other product.
 each form executes, making harmonics not counted."""
 
 GRAPHS = """Forward, and gradients of features and vectors (bwd), on graphs of other sizes and kinds; 46 neighbours in
-diamond, about 53 in what is like water. Without edges the time is that of the call. Scratch is all memory beyond
-operands, results and the graph."""
+diamond, once 158, about 53 in what is like water. Without edges the time is that of the call; 54 atoms, 2484 edges, are
+a small system, where calls may cost more than work. Scratch is all memory beyond operands, results and the graph."""
 
 ROOFLINE = """The same passes under the ceilings of the machine, measured in the same process: flops that products and
 splines need, over bytes that must be read or written once. What moves more often, or waits, lies below."""
@@ -129,9 +137,10 @@ ACCURACY = """Largest error of 16 rows against a direct evaluation in double, ov
 row."""
 
 EQUIVARIANCE = """0..L x 0..L to 0..L, 8 rows, half of them turned by rotations, half by rotations with inversion:
-the largest |P(Rx, Ry) - R P(x, y)| over the largest sum of |terms| of the definition in the row. The table has it in
-units of the type's eps. What rounding makes of an exact product, the bound: (2c + 2) eps, c of docs/numerics.md (cg 8,
-gaunt 12, grid 16, matrix 18), and 3 (L + 1) eps of a double for the turning itself."""
+the largest |P(Rx, Ry) - R P(x, y)| over the largest sum of |terms| of the definition in the row. Square and cube are
+powers of one function. The table has it in units of the type's eps. What rounding makes of an exact product, the
+bound: (2c + 2) eps, c of docs/numerics.md (cg 8, gaunt 12, grid 8, matrix 18), and 3 (L + 1) eps of a double, of the
+cube 4 (L + 1), for the turning itself."""
 
 AUTO = """AUTO ranks methods by estimated time of forward plus backward. Where only the forward pass was timed, a loss
 may be a gain of the backward pass."""

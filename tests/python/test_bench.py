@@ -17,6 +17,7 @@ import beside
 import elsewhere
 import equivariance
 import goals
+import kinds
 import rivalry
 
 PEERS = ("e3nn", "e3nn-jax")
@@ -112,26 +113,61 @@ class Elsewhere(unittest.TestCase):
 class Equivariance(unittest.TestCase):
     def test_exact_products_keep_the_bound(self):
         for product, dtype in itertools.product(equivariance.PRODUCTS, (np.float32, np.float64)):
-            row = equivariance.study(product, 2, "cg", dtype)
-            self.assertTrue(row["verified"], row)
-            self.assertGreater(row["max_err"], 0)
+            for method in e3tp.methods(equivariance.operation(product)):
+                row = equivariance.study(product, 2, method, dtype)
+                self.assertTrue(row["verified"], row)
+                self.assertGreater(row["max_err"], 0)
 
     def test_an_aliased_grid_does_not(self):
         aliased = {"grid": (4, 8), "allow_aliasing": True}
         if "grid" in e3tp.methods("gaunt"):
             self.assertFalse(equivariance.study("gaunt", 4, "grid", np.float32, **aliased)["verified"])
             self.assertTrue(equivariance.study("gaunt", 4, "grid", np.float32)["verified"])
+        for power in equivariance.POWERS if "grid" in e3tp.methods("gaunt_power") else ():
+            self.assertFalse(equivariance.study(power, 4, "grid", np.float32, **aliased)["verified"])
+
+    def test_terms_of_a_square_are_those_of_the_product(self):
+        x = np.random.default_rng(0).standard_normal((2, 16))
+        _, _, sums_of = equivariance.make("gaunt", 3, "cg", np.float64)
+        np.testing.assert_allclose(equivariance.sums_of_power(3, 2, x), sums_of(x, x))
+
+
+class Kinds(unittest.TestCase):
+    def rows(self):
+        """Gaunt products at their floors."""
+        times = {"threads": 1, "method": "grid", "method_asked": "grid", "best_peak_gflops": 140, "problem": ""}
+        return [
+            {"case": "product", "name": f"kinds.{L}", "op": "gaunt", "pass": p, "ns_per_item": 64 * floor, **times}
+            for L, (_, floor) in kinds.GAUNT.items()
+            for p in ("fwd", "bwd")
+        ]
+
+    def judged(self, rows):
+        return [line["met"] for line in kinds.goals(rows) if line["goal"].startswith("Gaunt product L x L")]
+
+    def test_every_goal_has_its_case(self):
+        found = [line.split() for line in kinds.cases(["avx2", "avx512"], max(kinds.GAUNT))]
+        for L in kinds.GAUNT:
+            self.assertTrue(any({"op=gaunt", f"name=kinds.{L}"} <= set(line) for line in found), L)
+
+    def test_what_was_not_measured_is_not_judged(self):
+        self.assertEqual(self.judged(self.rows()), [True])
+        self.assertEqual(self.judged(self.rows()[:-2]), [True, None])
+        slow = [{**r, "ns_per_item": 1.01 * r["ns_per_item"]} if r["name"] == "kinds.20" else r for r in self.rows()]
+        self.assertEqual(self.judged(slow), [False])
 
 
 class Ceilings(unittest.TestCase):
     def row(self, ns, peak=100, fed=90, **keys):
         row = {"ns_per_item": ns, "min": ns, "peak_gflops": peak, "best_peak_gflops": peak, "first_level_gflops": fed}
+        row |= {"broadcast_gflops": fed and 0.9 * peak}
         return row | {"threads": 1, "dram_gbs": None} | keys
 
     def test_wider_by_what_is_fed_from_the_cache(self):
-        found = goals.wider(self.row(30), self.row(20, 200, 135))
+        found = goals.wider(self.row(30), self.row(20, 200, 135, broadcast_gflops=160))
         self.assertAlmostEqual(found["gain"], 1)
         self.assertAlmostEqual(found["of_peaks"], 0.75)
+        self.assertAlmostEqual(found["of_broadcast"], 0.75 * 0.9 / 0.8)
         slowed = self.row(40, 100, 135, best_peak_gflops=200)  # by half, as its peak was
         self.assertAlmostEqual(goals.wider(self.row(30), slowed)["gain"], 1)
         self.assertIsNone(goals.wider(self.row(30), self.row(20, 200, None)))
