@@ -286,7 +286,8 @@ static bool runs_on(const e3tp_cg_plan *g, size_t first, size_t next)
 {
     const e3tp_coupling *a = &g->problem->paths[first], *b = &g->problem->paths[next];
     return !g->path[first].channels && !g->path[next].channels && a->has_weight && b->has_weight &&
-           a->mode == b->mode && a->w_count == b->w_count &&
+           g->path[first].joined == g->path[next].joined && a->mode == b->mode &&
+           a->w_count == b->w_count &&
            e3tp_cg_block(g->problem, first, 0)->mul == e3tp_cg_block(g->problem, next, 0)->mul &&
            b->w_offset == a->w_offset + (next - first) * a->w_count;
 }
