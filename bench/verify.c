@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -138,21 +139,48 @@ static size_t weights_of(const bench_product *q, const bench_path *t, const trip
 
 /* ---- evaluation */
 
-static void add(const row_sums *s, int which, size_t at, double value)
-{
-    s->out[which][at] += value;
-    s->magnitude[which][at] += fabs(value);
-}
-
 static size_t element(const bench_block *b, size_t u, size_t m)
 {
     return b->offset + u * bench_block_width(b) + (b->zonal ? 0 : m);
 }
 
-/* Whether a term takes an order of y that is not there. */
-static int is_left_out(const bench_block *y, const term *e)
+/* An operand, or w, at one channel of a block. */
+typedef struct channel {
+    const double *in, *along;
+    double *out, *magnitude;
+} channel;
+
+static channel channel_at(const row_sums *s, int k, size_t at)
 {
-    return y->zonal && e->j != (size_t)y->l;
+    return (channel){s->in[k] + at, s->along[k] + at, s->out[k] + at, s->magnitude[k] + at};
+}
+
+static void add(channel c, size_t at, double value)
+{
+    c.out[at] += value;
+    c.magnitude[at] += fabs(value);
+}
+
+/* What a triple multiplies. */
+typedef struct factors {
+    channel x, y, z;
+    size_t pole; /* the order of y that there is, or SIZE_MAX: all are */
+} factors;
+
+static factors factors_of(const bench_product *q, const bench_path *t, const triple *m,
+                          const row_sums *s)
+{
+    const bench_block *x = &q->blocks[0][t->in1], *y = &q->blocks[1][t->in2],
+                      *z = &q->blocks[2][t->out];
+    return (factors){channel_at(s, 0, element(x, m->u, 0)), channel_at(s, 1, element(y, m->v, 0)),
+                     channel_at(s, 2, element(z, m->o, 0)), y->zonal ? (size_t)y->l : SIZE_MAX};
+}
+
+/* Whether a term takes an order of y that is there, and where that one is. */
+static int takes(const factors *f, const term *e, size_t *j)
+{
+    *j = f->pole == SIZE_MAX ? e->j : 0;
+    return f->pole == SIZE_MAX || e->j == f->pole;
 }
 
 /* Double backward and JVP of a product with one weight or none: the terms of
@@ -160,29 +188,50 @@ static int is_left_out(const bench_block *y, const term *e)
 static void add_second(const bench_product *q, const bench_path *t, const path_terms *p,
                        const triple *m, const row_sums *s)
 {
-    const size_t at = t->w_offset + m->weight;
-    const double w = q->weighted ? s->in[3][at] : 1, tw = q->weighted ? s->along[3][at] : 0;
-    for (size_t n = 0; n < p->terms.n; n++) {
+    const factors f = factors_of(q, t, m, s);
+    const channel weight = channel_at(s, 3, q->weighted ? t->w_offset + m->weight : 0);
+    const double w = q->weighted ? *weight.in : 1, tw = q->weighted ? *weight.along : 0;
+    for (size_t n = 0, j; n < p->terms.n; n++) {
         const term *e = &p->terms.list[n];
-        if (is_left_out(&q->blocks[1][t->in2], e))
+        if (!takes(&f, e, &j))
             continue;
-        const double c = t->coefficient * e->value;
-        const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
-        const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
-        const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
-        const double x = s->in[0][ix], y = s->in[1][iy], g = s->in[2][iz];
-        const double tx = s->along[0][ix], ty = s->along[1][iy];
-        add(s, 2, iz, c * w * tx * y);
-        add(s, 2, iz, c * w * x * ty);
-        add(s, 2, iz, c * tw * x * y);
-        add(s, 0, ix, c * g * w * ty);
-        add(s, 0, ix, c * g * tw * y);
-        add(s, 1, iy, c * g * w * tx);
-        add(s, 1, iy, c * g * tw * x);
+        const double c = t->coefficient * e->value, x = f.x.in[e->i], y = f.y.in[j],
+                     g = f.z.in[e->k], tx = f.x.along[e->i], ty = f.y.along[j];
+        add(f.z, e->k, c * w * tx * y);
+        add(f.z, e->k, c * w * x * ty);
+        add(f.z, e->k, c * tw * x * y);
+        add(f.x, e->i, c * g * w * ty);
+        add(f.x, e->i, c * g * tw * y);
+        add(f.y, j, c * g * w * tx);
+        add(f.y, j, c * g * tw * x);
         if (q->weighted) {
-            add(s, 3, at, c * g * tx * y);
-            add(s, 3, at, c * g * x * ty);
+            add(weight, 0, c * g * tx * y);
+            add(weight, 0, c * g * x * ty);
         }
+    }
+}
+
+static void add_forward(const path_terms *p, const factors *f, double weight)
+{
+    for (size_t n = 0, j; n < p->terms.n; n++) {
+        const term *e = &p->terms.list[n];
+        if (takes(f, e, &j))
+            add(f->z, e->k, weight * e->value * f->x.in[e->i] * f->y.in[j]);
+    }
+}
+
+/* whole: what gz z is without the weight, and [1] the sum of its |terms|. */
+static void add_backward(const path_terms *p, const factors *f, double weight, double whole[2])
+{
+    for (size_t n = 0, j; n < p->terms.n; n++) {
+        const term *e = &p->terms.list[n];
+        if (!takes(f, e, &j))
+            continue;
+        const double x = f->x.in[e->i], y = f->y.in[j], g = f->z.in[e->k];
+        add(f->x, e->i, weight * e->value * y * g);
+        add(f->y, j, weight * e->value * x * g);
+        whole[0] += e->value * x * y * g;
+        whole[1] += fabs(e->value * x * y * g);
     }
 }
 
@@ -191,31 +240,19 @@ static void add_first(const bench_product *q, const bench_path *t, const path_te
 {
     size_t at[3];
     const size_t nw = weights_of(q, t, m, rank, at);
-    const int backward = q->problem.pass == E3TP_BACKWARD;
-    double weight = t->coefficient, whole = 0, magnitude = 0;
+    const factors f = factors_of(q, t, m, s);
+    double weight = t->coefficient, whole[2] = {0, 0};
     for (size_t n = 0; n < nw; n++)
         weight *= s->in[3][at[n]];
-    for (size_t n = 0; n < p->terms.n; n++) {
-        const term *e = &p->terms.list[n];
-        if (is_left_out(&q->blocks[1][t->in2], e))
-            continue;
-        const size_t ix = element(&q->blocks[0][t->in1], m->u, e->i);
-        const size_t iy = element(&q->blocks[1][t->in2], m->v, e->j);
-        const size_t iz = element(&q->blocks[2][t->out], m->o, e->k);
-        const double x = s->in[0][ix], y = s->in[1][iy], g = s->in[2][iz];
-        if (!backward) {
-            add(s, 2, iz, weight * e->value * x * y);
-            continue;
-        }
-        add(s, 0, ix, weight * e->value * y * g);
-        add(s, 1, iy, weight * e->value * x * g);
-        whole += e->value * x * y * g;
-        magnitude += fabs(e->value * x * y * g);
+    if (q->problem.pass != E3TP_BACKWARD) {
+        add_forward(p, &f, weight);
+        return;
     }
-    for (size_t n = 0; backward && n < nw; n++) {
+    add_backward(p, &f, weight, whole);
+    for (size_t n = 0; n < nw; n++) {
         const double others = weight / s->in[3][at[n]]; /* normal numbers: never 0 */
-        s->out[3][at[n]] += others * whole;
-        s->magnitude[3][at[n]] += fabs(others) * magnitude;
+        s->out[3][at[n]] += others * whole[0];
+        s->magnitude[3][at[n]] += fabs(others) * whole[1];
     }
 }
 
