@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ROWS = 16 };
 
@@ -37,6 +38,13 @@ typedef struct row_sums {
     double *out[4];       /* gx, gy, z, gw; hx, hy, hz, hw */
     double *magnitude[4]; /* of out: sums of |terms| */
 } row_sums;
+
+/* out and magnitude of rows, the last of them of the sum of the rows before it. */
+typedef struct reference {
+    char key[2 * BENCH_TEXT];
+    double *sums;
+    int known[ROWS + 1];
+} reference;
 
 /* ---- what a path sums */
 
@@ -283,27 +291,21 @@ static void load_weights(const bench_product *q, const void *data, size_t row, d
         out[i] = bench_get(q->problem.dtype, data, from + i);
 }
 
-static int sums_create(const bench_product *q, row_sums *s)
+/* A row of each operand. */
+static int rows_create(const bench_product *q, double *row[4])
 {
     int ok = 1;
     for (int k = 0; k < 4; k++) {
-        s->in[k] = calloc(q->width[k] + 1, sizeof(double));
-        s->along[k] = calloc(q->width[k] + 1, sizeof(double));
-        s->out[k] = calloc(q->width[k] + 1, sizeof(double));
-        s->magnitude[k] = calloc(q->width[k] + 1, sizeof(double));
-        ok = ok && s->in[k] && s->along[k] && s->out[k] && s->magnitude[k];
+        row[k] = calloc(q->width[k] + 1, sizeof *row[k]);
+        ok = ok && row[k];
     }
     return ok;
 }
 
-static void sums_destroy(row_sums *s)
+static void rows_destroy(double *row[4])
 {
-    for (int k = 0; k < 4; k++) {
-        free(s->in[k]);
-        free(s->along[k]);
-        free(s->out[k]);
-        free(s->magnitude[k]);
-    }
+    for (int k = 0; k < 4; k++)
+        free(row[k]);
 }
 
 static void sums_clear(const bench_product *q, const row_sums *s)
@@ -335,14 +337,17 @@ static void add_power_second(const bench_product *q, const row_sums *s)
 {
     static const double difference[] = {0, 3 / 4.0, -3 / 20.0, 1 / 60.0};
     row_sums at = {0};
-    const int ok = sums_create(q, &at);
+    const int in = rows_create(q, at.in), out = rows_create(q, at.out),
+              ok = rows_create(q, at.magnitude) && in && out;
     for (int t = 1; t <= 3; t++)
         for (int sign = -1; sign <= 1; sign += 2)
             if (ok)
                 add_moved(q, s, sign * t, sign * difference[t], &at);
     if (!ok)
         s->magnitude[2][0] = NAN; /* an error like any other */
-    sums_destroy(&at);
+    rows_destroy(at.in);
+    rows_destroy(at.out);
+    rows_destroy(at.magnitude);
 }
 
 /* Whether paths have no terms: a product of functions of degrees beyond those of bench_terms. */
@@ -371,6 +376,59 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
     for (size_t t = 0; t < q->npaths; t++)
         for (size_t m = 0; m < paths[t].ntriples; m++)
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
+}
+
+/* ---- references: problems that differ in method, tier and threads alone have one */
+
+static void make_key(const bench_problem *p, char *key)
+{
+    static const char *const others[] = {"method=", "isa=", "threads=", "name="};
+    for (const char *at = p->text; *at;) {
+        const size_t n = strcspn(at, " ") + (at[strcspn(at, " ")] != 0);
+        int counts = 1;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            counts = counts && strncmp(at, others[i], strlen(others[i])) != 0;
+        if (counts)
+            memcpy(key, at, n), key += n;
+        at += n;
+    }
+    *key = 0;
+}
+
+static size_t sums_of_row(const bench_product *q)
+{
+    return 2 * (q->width[0] + q->width[1] + q->width[2] + q->width[3]);
+}
+
+/* One of the last few, or a new one; NULL: memory is short. */
+static reference *reference_of(const bench_product *q)
+{
+    enum { KEPT = 4 };
+    static reference kept[KEPT];
+    static size_t oldest;
+    reference now = {.sums = NULL};
+    make_key(&q->problem, now.key);
+    for (size_t i = 0; i < KEPT; i++)
+        if (kept[i].sums && !strcmp(kept[i].key, now.key))
+            return &kept[i];
+    reference *r = &kept[oldest++ % KEPT];
+    free(r->sums);
+    now.sums = calloc((ROWS + 1) * sums_of_row(q) + 1, sizeof *now.sums);
+    *r = now;
+    return r->sums ? r : NULL;
+}
+
+/* Where the sums of row i are, or belong. */
+static row_sums sums_at(const bench_product *q, const row_sums *s, const reference *r, size_t i)
+{
+    row_sums at = *s;
+    double *next = r->sums + i * sums_of_row(q);
+    for (int k = 0; k < 4; k++) {
+        at.out[k] = next;
+        at.magnitude[k] = next + q->width[k];
+        next += 2 * q->width[k];
+    }
+    return at;
 }
 
 /* ---- comparison */
@@ -405,7 +463,7 @@ static double check_row(const bench_product *q, size_t row, const row_sums *s, d
 
 /* The first rows alone, so that their sum is the whole gradient of the shared weights. */
 static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s,
-                           size_t rows, double *scratch)
+                           reference *ref, size_t rows, double *scratch)
 {
     bench_product first = *q;
     e3tp_buffers *b = &first.buffers;
@@ -415,13 +473,14 @@ static double check_shared(const bench_product *q, const path_terms *paths, cons
         b->stride_x = b->stride_y = b->stride_z = (ptrdiff_t)q->problem.batch;
     if (bench_product_run(&first) != E3TP_OK)
         return NAN;
-    sums_clear(q, s);
-    for (size_t r = 0; r < rows; r++)
-        evaluate(q, paths, r, s);
+    const row_sums at = sums_at(q, s, ref, ROWS);
+    for (size_t r = 0; r < rows && !ref->known[ROWS]; r++)
+        evaluate(q, paths, r, &at);
+    ref->known[ROWS] = 1;
     const void *results[4];
     bench_product_results(q, results);
     load_weights(q, results[3], 0, scratch);
-    return compare(scratch, s, 3, q->width[3]);
+    return compare(scratch, &at, 3, q->width[3]);
 }
 
 static double check_all(const bench_product *q, const path_terms *paths, const row_sums *s)
@@ -430,17 +489,20 @@ static double check_all(const bench_product *q, const path_terms *paths, const r
     size_t widest = 0;
     for (int k = 0; k < 4; k++)
         widest = q->width[k] > widest ? q->width[k] : widest;
-    double *scratch = malloc((widest + 1) * sizeof *scratch), err = scratch ? 0 : NAN;
+    reference *ref = reference_of(q);
+    double *scratch = ref ? malloc((widest + 1) * sizeof *scratch) : NULL, err = scratch ? 0 : NAN;
     for (size_t r = 0; scratch && r < rows; r++) {
         const size_t row = rows > 1 ? r * (batch - 1) / (rows - 1) : 0;
-        sums_clear(q, s);
-        evaluate(q, paths, row, s);
-        err = bench_worse(err, check_row(q, row, s, scratch));
+        const row_sums at = sums_at(q, s, ref, r);
+        if (!ref->known[r])
+            evaluate(q, paths, row, &at);
+        ref->known[r] = 1;
+        err = bench_worse(err, check_row(q, row, &at, scratch));
     }
     const void *results[4];
     bench_product_results(q, results);
     if (scratch && results[3] && q->problem.weights != E3TP_WEIGHTS_ROW)
-        err = bench_worse(err, check_shared(q, paths, s, rows, scratch));
+        err = bench_worse(err, check_shared(q, paths, s, ref, rows, scratch));
     free(scratch);
     return err;
 }
@@ -452,7 +514,8 @@ static double largest_error(bench_product *q)
     const size_t summed = is_pointwise(q) ? 0 : q->npaths;
     q->nonzeros = summed ? 0 : NAN;
     path_terms *paths = calloc(q->npaths + 1, sizeof *paths);
-    int ok = sums_create(q, &s) && paths;
+    const int in = rows_create(q, s.in);
+    int ok = rows_create(q, s.along) && in && paths;
     for (size_t t = 0; ok && t < summed; t++) {
         paths[t] = make_path(q, &q->paths[t]);
         ok = paths[t].terms.n && paths[t].ntriples;
@@ -463,7 +526,8 @@ static double largest_error(bench_product *q)
     for (size_t t = 0; paths && t < q->npaths; t++)
         free(paths[t].triples);
     free(paths);
-    sums_destroy(&s);
+    rows_destroy(s.in);
+    rows_destroy(s.along);
     return err;
 }
 
