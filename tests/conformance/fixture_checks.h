@@ -61,13 +61,13 @@ static inline fixture_call fixture_begin(const e3tp_fixture *f, e3tp_dtype t)
     for (int k = 0; k < ARRAYS; k++) {
         const e3tp_fixture_array *a = fixture_array(f, k);
         c.m[k] = calloc(a->n + 1, sizeof(double));
+        for (size_t i = 0; k < OUTPUTS && i < a->n; i++)
+            if (t == E3TP_F64)
+                ((double *)c.m[k])[i] = a->v[i];
+            else
+                ((float *)c.m[k])[i] = (float)a->v[i];
         if (k >= OUTPUTS)
             fixture_spoil(&c, k);
-        else if (t == E3TP_F64)
-            memcpy(c.m[k], a->v, a->n * sizeof(double));
-        else
-            for (size_t i = 0; i < a->n; i++)
-                ((float *)c.m[k])[i] = (float)a->v[i];
     }
     return c;
 }
