@@ -184,7 +184,8 @@ static void connect_rows_back(const frame *f, const shared_path *s, size_t r, si
 {
     const lines x = x_from(s, s->x.v, r), gx = x_from(s, s->x.g, r), t = between(s, f->mid),
                 gt = between(s, f->gmid), gz = z_from(s, r);
-    mix_rows(n, s->tiles, times(x, matrices(s, f->M, r)), t, true);
+    if (f->r->gw)
+        mix_rows(n, s->tiles, times(x, matrices(s, f->M, r)), t, true);
     memset(gt.v, 0, n * gt.row * sizeof(real));
     weigh_back(f, s, r, n, t, gz, gt);
     if (f->r->gx)

@@ -124,7 +124,7 @@ typedef struct e3tp_cg_mix_f64 E3TP_CG_MIX(double, e3tp_cg_source_f64) e3tp_cg_m
    outer       W[u][w] += sum over r and k of t[r][k][u] g[r][k][w]
    connect_back  one row: gt[k][u] += sum_w W[u][w] g[k][w]; gW[u][w] += sum_k t[k][u] g[k][w],
                fresh: written; either NULL: none; t and gt in tiles t_tile apart; `ahead` as in
-   connect, of W and gW */
+               connect, of W and gW */
 #define E3TP_CG_KERNELS(X, real, mix_type, source)                                                 \
     X(table, (const e3tp_cg_entry *e, size_t ne, double c, size_t tiles, const real *a,            \
               size_t a_stride, const real *b, size_t b_stride, const real *w, size_t w_stride,     \
