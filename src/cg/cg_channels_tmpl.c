@@ -8,10 +8,8 @@
 
 #define kernels E3TP_NAME(e3tp_cg_kernels)
 
-enum {
-    MOST_SOURCES = 64,
-    AHEAD = 8 /* rows whose weights are fetched ahead; of sums a group, which goes tile by tile */
-};
+/* Rows whose weights are fetched ahead; of sums a group, which goes tile by tile. */
+enum { AHEAD = 8 };
 
 /* A block of results. Staged: in scratch, and from there to the caller. */
 typedef struct results {
@@ -30,7 +28,7 @@ typedef struct cursor {
 
 /* Sources whose matrices are in scratch. */
 typedef struct batch {
-    source from[MOST_SOURCES];
+    source from[E3TP_CG_MOST_SOURCES];
     size_t count;
     real *M; /* where the next matrix goes */
 } batch;
@@ -230,7 +228,7 @@ static void gather(const results *q, size_t g, cursor *c, batch *t)
         if (e3tp_cg_rests(f, path))
             continue;
         for (; c->v < e3tp_cg_block(f->p, path, 1)->mul; c->v++) {
-            if (t->count + 2 > MOST_SOURCES || t->M + size > f->M + f->plan->max_matrix)
+            if (t->count + 2 > E3TP_CG_MOST_SOURCES || t->M + size > f->M + f->plan->max_matrix)
                 return;
             (f->back ? enter_backward : enter_forward)(q, t, path, c->v, g);
         }
@@ -336,10 +334,10 @@ static void run_batch(const results *q, const batch *t, size_t g, bool first, bo
 
 /* Paths and channels of y whose gradients are made together. */
 typedef struct overlaps {
-    source x[MOST_SOURCES], gz[MOST_SOURCES];
+    source x[E3TP_CG_MOST_SOURCES], gz[E3TP_CG_MOST_SOURCES];
     struct {
         size_t path, v;
-    } of[MOST_SOURCES];
+    } of[E3TP_CG_MOST_SOURCES];
     size_t count, elements;
 } overlaps;
 
@@ -367,7 +365,7 @@ static void y_gradients(const results *q, size_t g)
         const size_t path = q->path[i], channels = e3tp_cg_block(f->p, path, 1)->mul;
         const size_t size = components(q->b) * components(e3tp_cg_block(f->p, path, 2));
         for (size_t v = 0; v < channels && !e3tp_cg_rests(f, path); v++) {
-            if (o.count == MOST_SOURCES || (o.elements + size) * T > f->plan->max_matrix)
+            if (o.count == E3TP_CG_MOST_SOURCES || (o.elements + size) * T > f->plan->max_matrix)
                 add_overlaps(q, g, &o);
             if (!weighted_x(f, path, v, g, &o.x[o.count]))
                 continue;

@@ -41,7 +41,7 @@ typedef struct e3tp_cg_quad_group {
      M        element (i, k) of row r at M + (i * N + k) * T + r, N the components of the results
      w        line of tile t at w + r * w_row + t * T, any alignment; NULL: ones
      w_index  w_index[r] in place of r there; NULL: r
-     v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v
+     v2, w2   where the job is paired, and not NULL: w v + w2 v2 in place of w v, w not NULL
      fetch    what comes to be read later, fetched as weights are read, as much as these: line t of
               row r at fetch + r * w_row + t * T, with fetch_index[r] in place of r if that is not
               NULL, else of sums all lines of the job's rows one after the other; NULL: nothing
@@ -71,8 +71,11 @@ typedef struct e3tp_cg_quad_group {
 typedef struct e3tp_cg_source_f32 E3TP_CG_SOURCE(float) e3tp_cg_source_f32;
 typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
 
-/* Rows first .. first + rows - 1 of `count` sources to a block of n components: component k of tile
-   t of the i-th of these rows at z + i * z_row + t * z_tile + k * z_step, any alignment.
+enum { E3TP_CG_MOST_SOURCES = 64 };
+
+/* Rows first .. first + rows - 1 of `count` sources, MOST_SOURCES at most, to a block of n
+   components: component k of tile t of the i-th of these rows at z + i * z_row + t * z_tile + k *
+   z_step, any alignment.
 
      rest      lanes of one tile more, that nothing is read or written beyond: 0 .. T - 1
      sum       all rows add to one row of z, ascending

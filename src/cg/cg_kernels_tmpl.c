@@ -231,6 +231,7 @@ static void build_back(const e3tp_cg_entry *e, size_t ne, double c, size_t N, co
 
 #include "cg/cg_connected.h"
 #include "cg/cg_mix.h"
+#include "cg/cg_mix_back.h"
 #include "cg/cg_overlap.h"
 
 #define STRUCT_(r) e3tp_cg_kernels_##r

@@ -109,8 +109,7 @@ V_INLINE void put_sums(size_t n, v_real *lanes, real *to)
     }
 }
 
-V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g, size_t r,
-                                 const real *ones)
+V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g, size_t r)
 {
     const size_t at = r * v->row, line = weights_at(v, r);
     return (overlap_row){.tiles = tiles,
@@ -129,12 +128,12 @@ V_INLINE overlap_row row_of_pair(size_t tiles, const source *v, const source *g,
 static __attribute__((noinline)) void overlap_rest(size_t tiles, int rest, const source *v,
                                                    const source *g, size_t r, v_real *lanes)
 {
-    const overlap_row q = row_of_pair(tiles, v, g, r, NULL);
+    const overlap_row q = row_of_pair(tiles, v, g, r);
     for (int lane = 0; lane < rest; lane += V_LANES) {
         const v_lanes there = v_first(rest - lane < V_LANES ? rest - lane : V_LANES);
         const size_t at = tiles * v->tile + (size_t)lane;
         const real *b = q.b + tiles * g->tile + lane;
-        const v_real w = q.w ? v_load_lanes(q.w + tiles * T + lane, there) : v_set1(1);
+        const v_real w = v->w ? v_load_lanes(q.w + tiles * T + lane, there) : v_set1(1);
         v_real w2 = v_zero(), *to = lanes;
         if (q.a2)
             w2 = v_load_lanes(q.w2 + tiles * T + lane, there);
@@ -153,15 +152,12 @@ static __attribute__((noinline)) void overlap_rest(size_t tiles, int rest, const
 static void overlap(size_t rows, size_t channels, size_t pairs, const source *v, const source *g,
                     real *D)
 {
-    _Alignas(64) real ones[T];
     v_real lanes[MOST_ELEMENTS + TOGETHER + V_BYTES / sizeof(real)];
-    for (int i = 0; i < T; i++)
-        ones[i] = 1;
     for (size_t r = 0; r < rows; r++) {
         real *to = D + r;
         size_t n = 0;
         for (size_t p = 0; p < pairs; p++) {
-            const overlap_row q = row_of_pair(channels / T, &v[p], &g[p], r, ones);
+            const overlap_row q = row_of_pair(channels / T, &v[p], &g[p], r);
             if (q.a2)
                 overlap_pair(true, &q, lanes + n);
             else

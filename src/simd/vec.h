@@ -290,6 +290,16 @@ V_INLINE v_real v_fma(v_real a, v_real b, v_real c)
 #endif
 }
 
+/* sum += a * b, rounded as v_fma, in the register that the sum is in: in loops with several ways
+   compilers let sums of v_fma wander between registers and memory. */
+#if V_BYTES > 16 && defined(E3TP_REAL_F64)
+#define V_ADD_PRODUCT(sum, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#elif V_BYTES > 16
+#define V_ADD_PRODUCT(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))
+#else
+#define V_ADD_PRODUCT(sum, a, b) ((sum) = v_fma(a, b, sum))
+#endif
+
 /* c - a * b, rounded as v_fma. */
 V_INLINE v_real v_fnma(v_real a, v_real b, v_real c)
 {

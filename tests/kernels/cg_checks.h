@@ -181,7 +181,7 @@ static void NAME(make_sources)(mix_shape s, SOURCE *from)
                            .step = s.packed ? T : tiles * T,
                            .n = n,
                            .M = NAME(memory)[0] + i * 11 * 13 * T,
-                           .w = s.weighted ? w : NULL,
+                           .w = s.weighted || s.paired ? w : NULL,
                            .w2 = s.paired ? w + 13 : NULL,
                            .w_index = i % 2 ? NAME(picks) : NULL,
                            .w_row = tiles * T + 3,
