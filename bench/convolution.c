@@ -6,7 +6,7 @@
 #include "timing.h"
 #include "verify.h"
 
-enum { ROUNDS = 7, FEW_ROUNDS = 3 };
+enum { ROUNDS = 5, FEW_ROUNDS = 3 };
 
 #define MACE "in1=128x0e+128x1o in2=1x0e+1x1o+1x2e+1x3o paths=natural lmax_out=3"
 const bench_conv_layer bench_conv_standard = {"MACE, layer 2", MACE, 5, BENCH_NEIGHBOURS, 0},
