@@ -58,7 +58,7 @@ V_INLINE void product_by_results(const int K, const int nv, const real *x, size_
         V_PIN(c);
         V_UNROLL
         for (int v = 0; v < vectors; v++)
-            acc[q * vectors + v] = v_fma(c, a[v], acc[q * vectors + v]);
+            V_ADD_PRODUCT(acc[q * vectors + v], c, a[v]);
     }
 }
 
@@ -78,7 +78,7 @@ V_INLINE void product_by_vectors(const int K, const int nv, const real *x, size_
         V_PIN(a);
         V_UNROLL
         for (int q = 0; q < K; q++)
-            acc[q * vectors + v] = v_fma(c[q], a, acc[q * vectors + v]);
+            V_ADD_PRODUCT(acc[q * vectors + v], c[q], a);
     }
 }
 
@@ -250,7 +250,7 @@ V_INLINE void overlap_part(const bool even, const int ni, const int nk, const ov
                 const v_real gk = v_loadu(gs[q] + tile_at(even, j, &g[q], t) + lane);
                 V_UNROLL
                 for (int p = 0; p < ni; p++)
-                    acc[p * nk + q] = v_fma(xi[p], gk, acc[p * nk + q]);
+                    V_ADD_PRODUCT(acc[p * nk + q], xi[p], gk);
             }
         }
     V_UNROLL

@@ -48,7 +48,7 @@ V_INLINE void overlap_part(const bool paired, const int ni, const int nk, const 
                 const v_real y = v_loadu(b + (size_t)c * g_step + lane);
                 V_UNROLL
                 for (int p = 0; p < ni; p++)
-                    acc[p * nk + c] = v_fma(x[p], y, acc[p * nk + c]);
+                    V_ADD_PRODUCT(acc[p * nk + c], x[p], y);
             }
         }
         a += q->v->tile, b += q->g->tile, w += q->w_step;
