@@ -39,8 +39,7 @@ typedef struct setup {
 
 /* ---- setting up */
 
-/* Unit cells in each direction: 216 atoms, or 64 where an edge takes the general form 10 us and
- * more. */
+/* Unit cells in each direction: 216 atoms, or 64 where the general form takes 10 us an edge. */
 static int cells_of(int L)
 {
     return L < 4 ? 3 : 2;

@@ -73,12 +73,12 @@ typedef struct e3tp_cg_source_f64 E3TP_CG_SOURCE(double) e3tp_cg_source_f64;
 
 enum { E3TP_CG_MOST_SOURCES = 64 };
 
-/* Rows first .. first + rows - 1 of `count` sources, MOST_SOURCES at most, to a block of n
+/* Rows first .. first + rows - 1 of `count` sources, E3TP_CG_MOST_SOURCES at most, to a block of n
    components: component k of tile t of the i-th of these rows at z + i * z_row + t * z_tile + k *
    z_step, any alignment.
 
      rest      lanes of one tile more, that nothing is read or written beyond: 0 .. T - 1
-     sum       all rows add to one row of z, ascending
+     sum       all rows add to one row of z, source by source, ascending
      fresh     z is written, else added to
      opens     mix_back: the first source that is not only_gw; it writes z where that is fresh
      paired    some sources have v2; not for mix_back

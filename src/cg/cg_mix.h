@@ -48,6 +48,32 @@ typedef struct spot {
 /* What is multiplied by M: v, w v, or w v + w2 v2. */
 typedef enum weighing { PLAIN, WEIGHTED, PAIRED } weighing;
 
+/* At the first tile of row 0. */
+V_INLINE spot spot_of(const source *s)
+{
+    return (spot){.v = s->v,
+                  .v2 = s->v2,
+                  .M = s->M,
+                  .w = s->w ? s->w : ones,
+                  .w2 = s->w2,
+                  .tile = s->tile,
+                  .step = s->step,
+                  .n = s->n};
+}
+
+/* So many elements of v, of lines of weights and of M further on. */
+V_INLINE spot move_spot(const weighing how, spot s, size_t v, size_t w, size_t m)
+{
+    s.v += v;
+    s.M += m;
+    s.w += w;
+    if (how == PAIRED) {
+        s.v2 += v;
+        s.w2 += w;
+    }
+    return s;
+}
+
 /* Whether weights stay in registers. */
 V_INLINE bool keeps_weights(const weighing how, const int kt, const int nv)
 {
@@ -67,15 +93,6 @@ V_INLINE v_real operand(const weighing how, const int nv, const spot *s, size_t 
         return a;
     return v_fma(load_vector(nv, s->v2 + e + vector_at(p, s->tile), at, p),
                  load_vector(nv, w2 + p * V_LANES, at, p), a);
-}
-
-/* In its register: not wanted where a loop has one source, as in the backward pass. */
-V_INLINE void add_product(const weighing how, v_real *sum, v_real a, v_real b)
-{
-    if (how == PLAIN)
-        *sum = v_fma(a, b, *sum);
-    else
-        V_ADD_PRODUCT(*sum, a, b);
 }
 
 /* acc += M a for kt results and nv vectors, over n components from element e on; all but n are
@@ -100,7 +117,7 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
                 a[p] = operand(how, nv, s, e, at, kept, w, w2, p);
                 V_UNROLL
                 for (int q = 0; q < kt; q++)
-                    add_product(how, &acc[q * vectors + p], c[q], a[p]);
+                    V_ADD_PRODUCT(acc[q * vectors + p], c[q], a[p]);
             }
             continue;
         }
@@ -112,7 +129,7 @@ V_INLINE void multiply(const weighing how, const int n, const int kt, const int 
             const v_real m = v_set1(M[q * T]);
             V_UNROLL
             for (int p = 0; p < vectors; p++)
-                add_product(how, &acc[q * vectors + p], m, a[p]);
+                V_ADD_PRODUCT(acc[q * vectors + p], m, a[p]);
         }
     }
 }
@@ -152,6 +169,14 @@ V_INLINE void add_components(const weighing how, const int n, const int kt, cons
         multiply(how, 1, kt, nv, s, e, at, M, m_step, kept, acc);
 }
 
+/* nv vectors of a line. */
+V_INLINE void load_line(const int nv, const real *w, row_place at, v_real *to)
+{
+    V_UNROLL
+    for (int v = 0; v < vectors_of(nv); v++)
+        to[v] = load_vector(nv, w + v * V_LANES, at, v);
+}
+
 /* The same with weights in registers, where they stay there. */
 V_INLINE void add_spot(const weighing how, const int n, const int kt, const int nv, const spot *s,
                        int N, row_place at, int k, v_real *acc)
@@ -159,9 +184,7 @@ V_INLINE void add_spot(const weighing how, const int n, const int kt, const int 
     const bool keeps = keeps_weights(how, kt, nv);
     v_real kept[MOST_VECTORS];
     if (keeps)
-        V_UNROLL
-    for (int v = 0; v < vectors_of(nv); v++)
-        kept[v] = load_vector(nv, s->w + v * V_LANES, at, v);
+        load_line(nv, s->w, at, kept);
     add_components(how, n, kt, nv, s, N, at, k, keeps ? kept : NULL, acc);
 }
 
@@ -174,8 +197,11 @@ V_INLINE void fetch_line(const int nv, const real *line)
         __builtin_prefetch(line + v * V_LANES, 0, 2);
 }
 
+/* Functions of their own, each of which has all registers. */
+#define APART static __attribute__((noinline)) void
+
 /* Lines of operands of a later row, to the second-level cache. */
-static void fetch_operands(const mix_job *m, size_t r)
+APART fetch_operands(const mix_job *m, size_t r)
 {
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < m->fetch_lines[k]; i++)
@@ -212,18 +238,12 @@ typedef struct column {
     size_t fetch_row;
 } column;
 
-V_INLINE column column_of(const mix_job *m, const source *s, const int nv, row_place at)
+V_INLINE column column_of(const weighing how, const mix_job *m, const source *s, const int nv,
+                          row_place at)
 {
     const size_t e = at.t * s->tile + (size_t)at.lane, line = lane_of(at);
     const bool in_turn = !s->fetch_index;
-    column c = {.s = {.v = s->v + e,
-                      .v2 = s->v2 ? s->v2 + e : NULL,
-                      .M = s->M,
-                      .w = s->w ? s->w + line : ones,
-                      .w2 = s->v2 ? s->w2 + line : NULL,
-                      .tile = s->tile,
-                      .step = s->step,
-                      .n = s->n},
+    column c = {.s = move_spot(how, spot_of(s), e, s->w ? line : 0, 0),
                 .row = s->row,
                 .w_row = s->w ? s->w_row : 0,
                 .index = s->index,
@@ -239,14 +259,7 @@ V_INLINE void add_row(const weighing how, const int n, const int kt, const int n
                       size_t r, int N, row_place at, int k, v_real *acc)
 {
     const size_t v = listed(c->index, r) * c->row, w = listed(c->w_index, r) * c->w_row;
-    const spot here = {.v = c->s.v + v,
-                       .v2 = how == PAIRED ? c->s.v2 + v : NULL,
-                       .M = c->s.M + r,
-                       .w = c->s.w + w,
-                       .w2 = how == PAIRED ? c->s.w2 + w : NULL,
-                       .tile = c->s.tile,
-                       .step = c->s.step,
-                       .n = c->s.n};
+    const spot here = move_spot(how, c->s, v, w, r);
     if (k == 0 && c->fetch)
         fetch_line(nv, c->fetch + listed(c->fetch_index, r) * c->fetch_row);
     add_spot(how, n, kt, nv, &here, N, at, k, acc);
@@ -256,24 +269,26 @@ V_INLINE void add_row(const weighing how, const int n, const int kt, const int n
 V_INLINE void add_rows(const weighing how, const int n, const int kt, const int nv,
                        const mix_job *m, const source *s, row_place at, int k, v_real *acc)
 {
-    const column c = column_of(m, s, nv, at);
-    if (how == PAIRED && s->v2)
-        for (size_t r = m->first; r < m->first + m->rows; r++)
-            add_row(PAIRED, n, kt, nv, &c, r, m->n, at, k, acc);
-    else
-        for (size_t r = m->first; r < m->first + m->rows; r++)
-            add_row(WEIGHTED, n, kt, nv, &c, r, m->n, at, k, acc);
+    const column c = column_of(how, m, s, nv, at);
+    for (size_t r = m->first; r < m->first + m->rows; r++)
+        add_row(how, n, kt, nv, &c, r, m->n, at, k, acc);
 }
 
 /* A tile, source by source: in a loop over rows its components are a literal. */
 V_INLINE void mix_sum(const weighing how, const int kt, const int nv, const mix_job *m,
                       row_place at, int k)
 {
+    const size_t tiles = nv > NV ? nv / NV : 1;
     v_real acc[SUMS];
     clear_sums(kt * vectors_of(nv), acc);
+    if (nv != REST && m->fetches && k == 0 && at.lane == 0) /* its share of the rows */
+        for (size_t i = at.t * m->rows / m->tiles; i < (at.t + tiles) * m->rows / m->tiles; i++)
+            fetch_operands(m, m->first + i);
     for (const source *s = m->from; s < m->from + m->count; s++) {
-#define ROWS_OF(n) add_rows(how, n, kt, nv, m, s, at, k, acc)
-        if (nv == REST || how == PAIRED) /* rare: less code */
+#define ROWS_OF(n) add_rows(WEIGHTED, n, kt, nv, m, s, at, k, acc)
+        if (how == PAIRED && s->v2) /* rare: less code */
+            add_rows(PAIRED, 0, kt, nv, m, s, at, k, acc);
+        else if (nv == REST || how == PAIRED)
             ROWS_OF(0);
         else
             BY_COMPONENTS(s->n, ROWS_OF)
@@ -309,14 +324,7 @@ V_INLINE void add_source(const bool placed, const weighing how, const int n, con
 {
     const size_t v = at.t * s->tile + (size_t)at.lane + (placed ? 0 : listed(s->index, r) * s->row),
                  w = lane_of(at) + (placed ? 0 : weights_at(s, r));
-    const spot here = {.v = s->v + v,
-                       .v2 = how == PAIRED ? s->v2 + v : NULL,
-                       .M = s->M + (placed ? 0 : r),
-                       .w = s->w ? s->w + w : ones,
-                       .w2 = how == PAIRED ? s->w2 + w : NULL,
-                       .tile = s->tile,
-                       .step = s->step,
-                       .n = s->n};
+    const spot here = move_spot(how, spot_of(s), v, s->w ? w : 0, placed ? 0 : r);
     if (k == 0 && s->fetch)
         fetch_line(nv,
                    s->fetch + lane_of(at) + (placed ? 0 : listed(s->fetch_index, r) * s->w_row));
@@ -387,6 +395,8 @@ V_INLINE void mix_rows(const weighing how, const int only, const int kt, const m
 #define PLACED(nv, at) mix_tile(true, how, only, kt, nv, m, at_row, row, at, k)
 #define NOT_PLACED(nv, at) mix_tile(false, how, only, kt, nv, m, m->from, row, at, k)
     for (size_t row = 0; row < m->rows; row++) {
+        if (m->fetches && k == 0)
+            fetch_operands(m, m->first + row);
         for (size_t i = 0; places && i < m->count; i++)
             place_source(&m->from[i], m->first + row, &at_row[i]);
         if (places)
@@ -429,8 +439,6 @@ V_INLINE int results_of(const int nv, int n)
 #define EACH_RESULTS(X) X(1) X(3) X(4) X(5)
 #endif
 
-/* Functions of their own, each of which has all registers. */
-#define APART static __attribute__((noinline)) void
 #define DEFINE_MIXES(kt)                                \
     APART mix_sums_##kt(const mix_job *m, int k)        \
     {                                                   \
@@ -485,8 +493,6 @@ static void mix(const mix_job *job)
     mix_job own = *job;
     const mix_job *m = &own;
     join_rest(&own.tiles, &own.rest);
-    for (size_t row = 0; m->fetches && row < m->rows; row++)
-        fetch_operands(m, m->first + row);
     for (int k = 0, now; k < m->n; k += now)
         switch (now = results_of(NV, m->n - k)) {
             EACH_RESULTS(MIXES)

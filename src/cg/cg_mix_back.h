@@ -5,14 +5,6 @@
 
 #include "cg/cg_mix.h"
 
-/* nv vectors of a line; NULL: ones. */
-V_INLINE void load_line(const int nv, const real *w, row_place at, v_real *to)
-{
-    V_UNROLL
-    for (int v = 0; v < vectors_of(nv); v++)
-        to[v] = w ? load_vector(nv, w + v * V_LANES, at, v) : v_set1(1);
-}
-
 /* A source where a tile of a row begins, with its results: NULL, they are not wanted; first: they
    are written, else added to. */
 typedef struct visit {
@@ -32,13 +24,8 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     const real *x = s->x + at.t * m->x_tile + (size_t)k * m->x_step + at.lane;
     v_real u[SUMS];
     clear_sums(kt * vectors, u);
-    add_spot(PLAIN, n, kt, nv,
-             &(spot){.v = s->v + at.t * s->tile + (size_t)at.lane,
-                     .M = s->M,
-                     .tile = s->tile,
-                     .step = s->step,
-                     .n = s->n},
-             m->n, at, k, u);
+    const spot here = move_spot(PLAIN, spot_of(s), at.t * s->tile + (size_t)at.lane, 0, 0);
+    add_spot(PLAIN, n, kt, nv, &here, m->n, at, k, u);
     if (s->gw) {
         V_UNROLL
         for (int q = 0; q < kt; q++, x += m->x_step)
@@ -50,7 +37,7 @@ V_INLINE void mix_back_results(const int n, const int kt, const int nv, const mi
     if (!of->z)
         return;
     v_real w[PAIR];
-    load_line(nv, s->w ? s->w + of->line : NULL, at, w);
+    load_line(nv, s->w ? s->w + of->line : ones, at, w);
     if (k == 0 && s->fetch)
         fetch_line(nv, s->fetch + of->line);
     real *z = of->z + at.t * m->z_tile + (size_t)k * m->z_step + at.lane;

@@ -133,7 +133,7 @@ static __attribute__((noinline)) void overlap_rest(size_t tiles, int rest, const
         const v_lanes there = v_first(rest - lane < V_LANES ? rest - lane : V_LANES);
         const size_t at = tiles * v->tile + (size_t)lane;
         const real *b = q.b + tiles * g->tile + lane;
-        const v_real w = v->w ? v_load_lanes(q.w + tiles * T + lane, there) : v_set1(1);
+        const v_real w = v_load_lanes(q.w + tiles * q.w_step + (size_t)lane, there);
         v_real w2 = v_zero(), *to = lanes;
         if (q.a2)
             w2 = v_load_lanes(q.w2 + tiles * T + lane, there);
