@@ -12,7 +12,10 @@ enum {
     MOST_RESULTS = NV == 1 ? 9 : 5,
     MOST_VECTORS = 4,
     SUMS = 20,
-    LEAST_TILES = 8 /* of a row whose sources are placed before, if they are several */
+    LEAST_TILES = 8, /* of a row whose sources are placed before, if they are several */
+    /* whether numbers of components as literals pay: elsewhere they are but more code */
+    LITERAL_SUMS = NV <= 2,
+    LITERAL_ROWS = NV == 2
 };
 
 /* How many vectors for kt results. */
@@ -288,7 +291,7 @@ V_INLINE void mix_sum(const weighing how, const int kt, const int nv, const mix_
 #define ROWS_OF(n) add_rows(WEIGHTED, n, kt, nv, m, s, at, k, acc)
         if (how == PAIRED && s->v2) /* rare: less code */
             add_rows(PAIRED, 0, kt, nv, m, s, at, k, acc);
-        else if (nv == REST || how == PAIRED)
+        else if (nv == REST || how == PAIRED || !LITERAL_SUMS)
             ROWS_OF(0);
         else
             BY_COMPONENTS(s->n, ROWS_OF)
@@ -331,7 +334,7 @@ V_INLINE void add_source(const bool placed, const weighing how, const int n, con
 #define ADD(literal) add_spot(how, literal, kt, nv, &here, m->n, at, k, acc)
     if (n > 0)
         ADD(n);
-    else if (nv == REST || (nv == 1 && how == PAIRED)) /* rare: less code */
+    else if (nv == REST || !LITERAL_ROWS)
         ADD(0);
     else
         BY_COMPONENTS(s->n, ADD)
@@ -409,10 +412,10 @@ V_INLINE void mix_rows(const weighing how, const int only, const int kt, const m
 V_INLINE void mix_any_rows(const int kt, const mix_job *m, int k)
 {
 #define ROWS_BY(only) mix_rows(WEIGHTED, only, kt, m, k)
-    if (NV == 2 && kt <= 3 && m->tiles >= 4 && m->count == 2 && m->from[0].n == 1 &&
+    if (LITERAL_ROWS && kt <= 3 && m->tiles >= 4 && m->count == 2 && m->from[0].n == 1 &&
         m->from[1].n == 3)
         ROWS_BY(ONE_AND_THREE);
-    else if (m->count == 1)
+    else if (LITERAL_ROWS && m->count == 1)
         BY_COMPONENTS(m->from->n, ROWS_BY)
     else
         ROWS_BY(ANY);

@@ -141,7 +141,7 @@ V_INLINE void mix_back_rows(const int N, const mix_job *job)
         fetch_operands(&m, m.first + row);
         for (size_t i = 0; i < m.count; i++) {
             visit of = place_visit(&m, i, row);
-            if (N == 0)
+            if (N == 0 || !LITERAL_ROWS)
                 ROW(0);
             else
                 BY_COMPONENTS(of.s.n, ROW)
