@@ -357,7 +357,15 @@ static int is_pointwise(const bench_product *q)
     return p->op == E3TP_OP_GAUNT && !q->weighted && (p->l1[1] >= IN || p->l2[1] >= IN);
 }
 
-static void evaluate(const bench_product *q, const path_terms *paths, size_t row, const row_sums *s)
+/* Whether several threads may evaluate rows: powers and pointwise products keep tables. */
+static int is_sum_of_terms(const bench_product *q)
+{
+    return q->problem.op != E3TP_OP_GAUNT_POWER && !is_pointwise(q);
+}
+
+/* Adds to out and magnitude of s, given inputs' room. */
+static void add_results(const bench_product *q, const path_terms *paths, size_t row,
+                        const row_sums *s)
 {
     const e3tp_buffers *b = &q->buffers;
     load(q, 0, b->x, row, s->in[0]);
@@ -376,6 +384,17 @@ static void evaluate(const bench_product *q, const path_terms *paths, size_t row
     for (size_t t = 0; t < q->npaths; t++)
         for (size_t m = 0; m < paths[t].ntriples; m++)
             add_triple(q, &q->paths[t], &paths[t], &paths[t].triples[m], s);
+}
+
+/* Adds what a row has for out and magnitude of s; 0 where memory is short. */
+static int evaluate(const bench_product *q, const path_terms *paths, size_t row, row_sums s)
+{
+    const int in = rows_create(q, s.in), ok = rows_create(q, s.along) && in;
+    if (ok)
+        add_results(q, paths, row, &s);
+    rows_destroy(s.in);
+    rows_destroy(s.along);
+    return ok;
 }
 
 /* ---- references: problems that differ in method, tier and threads alone have one */
@@ -419,9 +438,9 @@ static reference *reference_of(const bench_product *q)
 }
 
 /* Where the sums of row i are, or belong. */
-static row_sums sums_at(const bench_product *q, const row_sums *s, const reference *r, size_t i)
+static row_sums sums_at(const bench_product *q, const reference *r, size_t i)
 {
-    row_sums at = *s;
+    row_sums at = {0};
     double *next = r->sums + i * sums_of_row(q);
     for (int k = 0; k < 4; k++) {
         at.out[k] = next;
@@ -462,8 +481,8 @@ static double check_row(const bench_product *q, size_t row, const row_sums *s, d
 }
 
 /* The first rows alone, so that their sum is the whole gradient of the shared weights. */
-static double check_shared(const bench_product *q, const path_terms *paths, const row_sums *s,
-                           reference *ref, size_t rows, double *scratch)
+static double check_shared(const bench_product *q, const path_terms *paths, reference *ref,
+                           size_t rows, double *scratch)
 {
     bench_product first = *q;
     e3tp_buffers *b = &first.buffers;
@@ -473,17 +492,39 @@ static double check_shared(const bench_product *q, const path_terms *paths, cons
         b->stride_x = b->stride_y = b->stride_z = (ptrdiff_t)q->problem.batch;
     if (bench_product_run(&first) != E3TP_OK)
         return NAN;
-    const row_sums at = sums_at(q, s, ref, ROWS);
+    const row_sums at = sums_at(q, ref, ROWS);
+    int ok = 1;
     for (size_t r = 0; r < rows && !ref->known[ROWS]; r++)
-        evaluate(q, paths, r, &at);
+        ok = ok && evaluate(q, paths, r, at);
     ref->known[ROWS] = 1;
+    if (!ok)
+        at.magnitude[3][0] = NAN; /* an error like any other */
     const void *results[4];
     bench_product_results(q, results);
     load_weights(q, results[3], 0, scratch);
     return compare(scratch, &at, 3, q->width[3]);
 }
 
-static double check_all(const bench_product *q, const path_terms *paths, const row_sums *s)
+/* Which row of the batch is compared as number r of so many. */
+static size_t row_of(size_t r, size_t rows, size_t batch)
+{
+    return rows > 1 ? r * (batch - 1) / (rows - 1) : 0;
+}
+
+/* Rows that no problem before has evaluated, by all threads. */
+static void evaluate_rows(const bench_product *q, const path_terms *paths, reference *ref,
+                          size_t rows)
+{
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) if (is_sum_of_terms(q))
+#endif
+    for (size_t r = 0; r < rows; r++)
+        if (!ref->known[r])
+            ref->known[r] =
+                evaluate(q, paths, row_of(r, rows, q->problem.batch), sums_at(q, ref, r));
+}
+
+static double check_all(const bench_product *q, const path_terms *paths)
 {
     const size_t batch = q->problem.batch, rows = batch < ROWS ? batch : ROWS;
     size_t widest = 0;
@@ -491,43 +532,38 @@ static double check_all(const bench_product *q, const path_terms *paths, const r
         widest = q->width[k] > widest ? q->width[k] : widest;
     reference *ref = reference_of(q);
     double *scratch = ref ? malloc((widest + 1) * sizeof *scratch) : NULL, err = scratch ? 0 : NAN;
+    if (scratch)
+        evaluate_rows(q, paths, ref, rows);
     for (size_t r = 0; scratch && r < rows; r++) {
-        const size_t row = rows > 1 ? r * (batch - 1) / (rows - 1) : 0;
-        const row_sums at = sums_at(q, s, ref, r);
-        if (!ref->known[r])
-            evaluate(q, paths, row, &at);
-        ref->known[r] = 1;
-        err = bench_worse(err, check_row(q, row, &at, scratch));
+        const row_sums at = sums_at(q, ref, r);
+        const double of_row = check_row(q, row_of(r, rows, batch), &at, scratch);
+        err = bench_worse(err, ref->known[r] ? of_row : NAN);
     }
     const void *results[4];
     bench_product_results(q, results);
     if (scratch && results[3] && q->problem.weights != E3TP_WEIGHTS_ROW)
-        err = bench_worse(err, check_shared(q, paths, s, ref, rows, scratch));
+        err = bench_worse(err, check_shared(q, paths, ref, rows, scratch));
     free(scratch);
     return err;
 }
 
 static double largest_error(bench_product *q)
 {
-    row_sums s = {0};
     double err = NAN;
     const size_t summed = is_pointwise(q) ? 0 : q->npaths;
     q->nonzeros = summed ? 0 : NAN;
     path_terms *paths = calloc(q->npaths + 1, sizeof *paths);
-    const int in = rows_create(q, s.in);
-    int ok = rows_create(q, s.along) && in && paths;
+    int ok = paths != NULL;
     for (size_t t = 0; ok && t < summed; t++) {
         paths[t] = make_path(q, &q->paths[t]);
         ok = paths[t].terms.n && paths[t].ntriples;
         q->nonzeros += (double)paths[t].terms.n * (double)paths[t].ntriples;
     }
     if (ok)
-        err = check_all(q, paths, &s);
+        err = check_all(q, paths);
     for (size_t t = 0; paths && t < q->npaths; t++)
         free(paths[t].triples);
     free(paths);
-    rows_destroy(s.in);
-    rows_destroy(s.along);
     return err;
 }
 
