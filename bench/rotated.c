@@ -15,7 +15,7 @@
 #include "timing.h"
 #include "verify.h"
 
-enum { CHANNELS = 128, MOST_DEGREE = 6, FEW_ROUNDS = 3 };
+enum { CHANNELS = 128, MOST_DEGREE = 6, FIRST_SLOW = 4, FEW_ROUNDS = 3 };
 enum { X, V, W, Z, OPERANDS };
 enum { GENERAL, ROTATED, FORMS };
 static const char *const form_names[FORMS] = {"general", "rotated"};
@@ -42,7 +42,7 @@ typedef struct setup {
 /* Unit cells in each direction: 216 atoms, or 64 where the general form takes 10 us an edge. */
 static int cells_of(int L)
 {
-    return L < 4 ? 3 : 2;
+    return L < FIRST_SLOW ? 3 : 2;
 }
 
 static void irreps_text(int L, int channels, char *text, size_t cap)
@@ -199,10 +199,10 @@ static void report(const bench_layer_options *o, const setup *s, int form, int p
                 general / seconds.median, err);
 }
 
-/* The general form takes half a second at the largest degree. */
+/* The general form takes 0.4 to 1.5 seconds from degree 4 on. */
 static int rounds_of(const bench_layer_options *o, int L)
 {
-    return L < MOST_DEGREE ? bench_conv_rounds(o) : FEW_ROUNDS;
+    return L < FIRST_SLOW ? bench_conv_rounds(o) : FEW_ROUNDS;
 }
 
 static int measure(const bench_layer_options *o, const setup *s, double err)
