@@ -381,32 +381,61 @@ static void unpack_past(const e3tp_tile_map *m, e3tp_lanes lanes, const real *fr
     }
 }
 
-/* One line of lanes to the row: channels are added apart, rows summed as a tree. */
-static void sum_line(const e3tp_tile_map *m, e3tp_lanes lanes, size_t n, const real *line, real *to)
+/* The sums of the first n lanes of so many lines, at most V_LANES of them, line i at lines[i]: in
+   the order of a binary tree. */
+V_INLINE v_real sums_of_lines(const real *const *lines, size_t count, size_t n)
 {
-    if (lanes == E3TP_LANES_CHANNELS) {
-        for (size_t k = 0; k < n; k++)
-            to[k * m->channel] += line[k];
-        return;
+    v_real r[V_BYTES / sizeof(real)];
+    for (size_t i = 0; i < (size_t)V_LANES; i++) {
+        v_real part[T / V_LANES];
+        V_UNROLL
+        for (int v = 0; v < T / V_LANES; v++)
+            part[v] = i < count ? v_load_part(lines[i], n, (size_t)(v * V_LANES)) : v_zero();
+        V_UNROLL
+        for (int h = T / V_LANES / 2; h > 0; h /= 2)
+            for (int v = 0; v < h; v++)
+                part[v] += part[v + h];
+        r[i] = part[0];
     }
-    real t[T];
-    for (size_t k = 0; k < T; k++)
-        t[k] = k < n ? line[k] : 0;
-    for (size_t h = T / 2; h > 0; h /= 2)
-        for (size_t k = 0; k < h; k++)
-            t[k] += t[k + h];
-    *to += t[0];
+    return v_sums(r);
+}
+
+/* Rows r .. of a block, as many as lanes, to its one row. */
+static void sum_rows(const e3tp_tile_map *m, size_t r, const real *from, size_t stride, real *to)
+{
+    const size_t n = m->rows - r < T ? m->rows - r : T, lines = m->mul * m->d;
+    for (size_t first = 0, u = 0, k = 0; first < lines; first += (size_t)V_LANES) {
+        const size_t count = lines - first < (size_t)V_LANES ? lines - first : (size_t)V_LANES;
+        const real *line[V_BYTES / sizeof(real)] = {NULL};
+        real *sum[V_BYTES / sizeof(real)] = {NULL};
+        for (size_t i = 0; i < count; i++) {
+            line[i] = from + u * stride + k * T;
+            sum[i] = to + u * m->channel + k * m->component;
+            if (++k == m->d)
+                k = 0, u++;
+        }
+        const v_real sums = sums_of_lines(line, count, n);
+        for (size_t i = 0; i < count; i++)
+            *sum[i] += sums[i];
+    }
+}
+
+static void add_channels(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+{
+    for (size_t u = 0; u < m->mul; u += T, from += stride)
+        for (size_t k = 0; k < m->d; k++)
+            for (size_t i = 0; i < T && u + i < m->mul; i++)
+                to[(u + i) * m->channel + k * m->component] += from[k * T + i];
 }
 
 static void sum(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to)
 {
-    for (size_t r = 0; r < m->rows; r += row_step(lanes))
-        for (size_t u = 0; u < m->mul; u += channel_step(lanes), from += stride) {
-            const size_t left = lanes == E3TP_LANES_CHANNELS ? m->mul - u : m->rows - r;
-            for (size_t k = 0; k < m->d; k++)
-                sum_line(m, lanes, left < T ? left : T, from + k * T,
-                         to + u * m->channel + k * m->component);
-        }
+    const size_t n = e3tp_tile_count(lanes, T, 1, m->mul);
+    for (size_t r = 0; r < m->rows; r += row_step(lanes), from += n * stride)
+        if (lanes == E3TP_LANES_CHANNELS)
+            add_channels(m, from, stride, to);
+        else
+            sum_rows(m, r, from, stride, to);
 }
 
 /* n tiles of d lines, added up in the first. */
@@ -422,13 +451,10 @@ static void sum_lanes(const e3tp_tile_map *m, const real *tile, real *to)
 {
     for (size_t first = 0; first < m->d; first += (size_t)V_LANES) {
         const size_t left = m->d - first, n = left < (size_t)V_LANES ? left : (size_t)V_LANES;
-        v_real r[V_BYTES / sizeof(real)];
-        for (size_t k = 0; k < (size_t)V_LANES; k++) {
-            r[k] = v_zero();
-            for (size_t v = 0; v < T && k < n; v += (size_t)V_LANES)
-                r[k] += v_load(tile + (first + k) * T + v);
-        }
-        const v_real sums = v_sums(r);
+        const real *line[V_BYTES / sizeof(real)] = {NULL};
+        for (size_t k = 0; k < n; k++)
+            line[k] = tile + (first + k) * T;
+        const v_real sums = sums_of_lines(line, n, T);
         for (size_t k = 0; k < n; k++) {
             real *at = to + (first + k) * m->component;
             *at = (m->row ? 0 : *at) + sums[k];
