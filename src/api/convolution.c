@@ -17,6 +17,13 @@ struct e3tp_conv {
     e3tp_message why;      /* and why, where the other does not serve */
     double seconds;        /* of the rotated form, forward and backward */
     bool partial;          /* which alone computes this map */
+    /* The same with other layouts (conv/relaid.h): the plan's problem but for those, its tables. */
+    e3tp_problem problem;
+    const e3tp_backend *backend; /* of the state: the plan may be destroyed before */
+    void *state;
+    e3tp_rotated *rotated_lines;
+    e3tp_conv_lines lines;
+    bool has_lines;
 };
 
 /* ---- creation ---- */
@@ -177,6 +184,38 @@ static e3tp_status choose_form(e3tp_conv *c, e3tp_conv_form form, int m_max, e3t
     return E3TP_OK;
 }
 
+/* Whether rows of operand k stand in IR_MUL for the length of a call. */
+static bool changes_layout(const e3tp_conv *c, int k)
+{
+    const int operand = k == OP_Z ? 2 : k;
+    return k != OP_W && c->plan->problem->layout[operand] == E3TP_MUL_IR &&
+           c->at[k] == (k == OP_Z ? E3TP_AT_RECEIVER : E3TP_AT_SENDER);
+}
+
+static e3tp_status make_lines(e3tp_conv *c, int m_max, e3tp_message *m)
+{
+    const e3tp_plan *p = c->plan;
+    c->problem = *p->problem;
+    c->backend = p->backend;
+    for (int k = 0; k < OP_COUNT; k++)
+        if (changes_layout(c, k)) {
+            c->problem.layout[k == OP_Z ? 2 : k] = E3TP_IR_MUL;
+            c->lines.of[k] = c->has_lines = true;
+        }
+    if (!c->has_lines)
+        return E3TP_OK;
+    if (c->rotated)
+        E3TP_TRY(e3tp_rotated_create(&c->rotated_lines, &c->problem, c->maker.sh, m_max, p->tier,
+                                     &c->allocator, m));
+    else
+        E3TP_TRY(e3tp_candidate_create(&p->choice.candidate[p->choice.chosen], &c->state,
+                                       &c->problem, p->tier, &c->allocator, m));
+    c->lines.executor = (e3tp_executor){&c->problem, p->backend, c->state};
+    c->lines.rotated = c->rotated_lines;
+    c->lines.tier = p->tier;
+    return E3TP_OK;
+}
+
 static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_conv_desc *given,
                           e3tp_message *m)
 {
@@ -198,12 +237,14 @@ static e3tp_status create(e3tp_conv **out, const e3tp_plan *plan, const e3tp_con
     e3tp_conv *c = e3tp_alloc(&plan->allocator, 1, sizeof *c);
     if (!c)
         return e3tp_fail(m, E3TP_E_NOMEM, "no memory for the convolution");
-    const e3tp_status status = choose_form(&own, d.form, d.m_max, m);
     *c = own;
+    e3tp_status status = choose_form(c, d.form, d.m_max, m);
+    if (status == E3TP_OK)
+        status = make_lines(c, d.m_max, m);
     if (status == E3TP_OK)
         *out = c;
     else
-        e3tp_free(&plan->allocator, c);
+        e3tp_conv_destroy(c);
     return status;
 }
 
@@ -224,6 +265,9 @@ void e3tp_conv_destroy(e3tp_conv *c)
         return;
     const e3tp_allocator a = c->allocator;
     e3tp_rotated_destroy(c->rotated);
+    e3tp_rotated_destroy(c->rotated_lines);
+    if (c->state)
+        c->backend->destroy(c->state, &a);
     e3tp_free(&a, c);
 }
 
@@ -281,6 +325,7 @@ static e3tp_conv_job job_of(const e3tp_conv *c)
     j.at[OP_V] = j.at[OP_A] = E3TP_AT_EDGE;
     j.maker = c->maker;
     j.rotated = c->rotated;
+    j.lines = c->has_lines ? &c->lines : NULL;
     j.width[OP_V] = c->maker.sh ? 3 : 0;
     j.width[OP_A] = e3tp_maker_is_radial(&c->maker) ? 1 : c->maker.activations;
     return j;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "conv/relaid.h"
 #include "conv/segment.h"
 #include "conv/windows.h"
 #include "core/sums.h"
@@ -22,7 +23,8 @@ typedef enum turn { ALL, WITHOUT_GHOSTS, WITH_GHOSTS } turn;
 typedef struct receivers_task {
     const e3tp_sweep *sweep;
     turn turn;
-    size_t sum[OP_COUNT], sums, bytes; /* of a worker: wide sums of a receiver; with the sweep's */
+    /* Of a worker, behind the sweep's: wide sums of a receiver, a row of z in IR_MUL. */
+    size_t sum[OP_COUNT], sums, bytes;
     char *scratch;
     atomic_size_t next; /* the next receiver that nobody has taken */
 } receivers_task;
@@ -37,6 +39,12 @@ static size_t take(size_t *total, size_t bytes)
     return e3tp_take(total, 64, bytes, false);
 }
 
+/* Whether z of a receiver gets the caller's layout when it is complete. */
+static bool relays_z(const e3tp_sweep *s)
+{
+    return is_summed(s, OP_Z) && e3tp_is_relaid(s->call->job, OP_Z);
+}
+
 static void lay_out_receivers(receivers_task *t)
 {
     const e3tp_sweep *s = t->sweep;
@@ -45,6 +53,18 @@ static void lay_out_receivers(receivers_task *t)
                                        ? s->call->job->width[k] * e3tp_sweep_sum_element(s)
                                        : 0);
     t->bytes = s->bytes + t->sums;
+    take(&t->bytes, relays_z(s) ? s->row[OP_Z] : 0);
+}
+
+static void relay_z(const receivers_task *t, size_t from, size_t to, char *row)
+{
+    const e3tp_sweep *s = t->sweep;
+    const size_t bytes = s->row[OP_Z];
+    char *z = (char *)s->call->out[OP_Z] + from * bytes;
+    for (size_t r = from; r < to; r++, z += bytes) {
+        memcpy(row, z, bytes);
+        e3tp_relay(s->call->job, OP_Z, true, 1, row, z);
+    }
 }
 
 static void scale_rows(const e3tp_sweep *s, size_t from, size_t to)
@@ -92,6 +112,8 @@ static void run_receivers(const receivers_task *t, size_t from, size_t to, char 
         run_receiver(t, r, scratch);
     if (is_summed(s, OP_Z))
         scale_rows(s, from, to);
+    if (relays_z(s))
+        relay_z(t, from, to, scratch + s->bytes + t->sums);
 }
 
 static bool has_ghosts(const e3tp_graph *g, size_t r)
@@ -237,7 +259,7 @@ static e3tp_status run_walk(const e3tp_conv_call *c, int walk)
     return E3TP_OK;
 }
 
-e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
+static e3tp_status run_walks(const e3tp_conv_call *c)
 {
     if (!fills_between(c))
         fill_ghosts(c);
@@ -246,7 +268,24 @@ e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
     return E3TP_OK;
 }
 
-size_t e3tp_conv_scratch(const e3tp_conv_call *c)
+e3tp_status e3tp_conv_run(const e3tp_conv_call *c)
+{
+    e3tp_relaid r;
+    if (!e3tp_relaid_of(&r, c))
+        return run_walks(c);
+    char *own = c->work ? NULL : e3tp_alloc(c->job->allocator, r.bytes + 1, 1);
+    if (!own && !c->work)
+        return E3TP_E_NOMEM;
+    e3tp_relaid_begin(&r, own ? own : c->work);
+    r.call.work = c->work ? (char *)c->work + r.bytes : NULL;
+    const e3tp_status status = run_walks(&r.call);
+    if (status == E3TP_OK)
+        e3tp_relaid_end(&r);
+    e3tp_free(c->job->allocator, own);
+    return status;
+}
+
+static size_t walks_scratch(const e3tp_conv_call *c)
 {
     size_t most = 0;
     e3tp_sweep s;
@@ -258,4 +297,10 @@ size_t e3tp_conv_scratch(const e3tp_conv_call *c)
             most = bytes > most ? bytes : most;
         }
     return most;
+}
+
+size_t e3tp_conv_scratch(const e3tp_conv_call *c)
+{
+    e3tp_relaid r;
+    return e3tp_relaid_of(&r, c) ? r.bytes + walks_scratch(&r.call) : walks_scratch(c);
 }

@@ -46,6 +46,14 @@ static inline bool e3tp_maker_is_radial(const e3tp_maker *m)
     return m->spline || m->radial;
 }
 
+/* The product with IR_MUL in place of MUL_IR: x and y of senders, z of receivers (relaid.h). */
+typedef struct e3tp_conv_lines {
+    bool of[OP_COUNT];
+    e3tp_executor executor;
+    const e3tp_rotated *rotated;
+    e3tp_tier tier;
+} e3tp_conv_lines;
+
 typedef struct e3tp_conv_job {
     e3tp_executor executor;
     const e3tp_parallel *parallel;
@@ -56,7 +64,9 @@ typedef struct e3tp_conv_job {
     bool wide;                /* sums of single precision in double */
     size_t width[CONV_COUNT]; /* elements of a row; w 0: none; of a table, of its rows */
     e3tp_maker maker;
-    const e3tp_rotated *rotated; /* NULL: the product's backend */
+    const e3tp_rotated *rotated;  /* NULL: the product's backend */
+    const e3tp_conv_lines *lines; /* NULL: no layout changes */
+    bool in_lines;                /* within a call where they do */
 } e3tp_conv_job;
 
 /* Arrays as in e3tp_block_call, in the rows of their places. */

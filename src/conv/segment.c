@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conv/made.h"
+#include "conv/relaid.h"
 #include "core/sums.h"
 #include "problem/packed.h"
 
@@ -58,7 +59,7 @@ static bool is_one_row(const e3tp_sweep *s, int k)
 
 static bool stages_cotangent(const e3tp_sweep *s)
 {
-    return s->call->in[OP_Z] && (s->call->job->scale != 1.0 ||
+    return s->call->in[OP_Z] && (s->call->job->scale != 1.0 || e3tp_is_relaid(s->call->job, OP_Z) ||
                                  (place_of(s, OP_Z) == E3TP_AT_EDGE && !is_in_order(s, OP_Z)));
 }
 
@@ -305,7 +306,8 @@ static void set_operand(const e3tp_sweep *s, const e3tp_segment *g, int k, char 
     q->stride[k] = is_one_row(s, k) ? 0 : (ptrdiff_t)c->job->width[k];
 }
 
-/* The rows of gz as they lie, or times the scale and one after the other. */
+/* The rows of gz as they lie, or times the scale, in the layout of the call and one after the
+   other. */
 static void set_cotangent(const e3tp_sweep *s, const e3tp_segment *g, char *scratch,
                           e3tp_block_call *q)
 {
@@ -317,10 +319,16 @@ static void set_cotangent(const e3tp_sweep *s, const e3tp_segment *g, char *scra
     if (!stages_cotangent(s))
         return;
     char *to = scratch + s->cotangent;
+    q->in[OP_Z] = to;
+    if (e3tp_is_relaid(job, OP_Z)) {
+        e3tp_relay(job, OP_Z, false, 1, from, to);
+        if (job->scale != 1.0)
+            e3tp_sum_scale(s->element, job->scale, to, to, job->width[OP_Z]);
+        return;
+    }
     for (size_t i = 0; i < (is_one_row(s, OP_Z) ? 1 : g->n); i++)
         e3tp_sum_scale(s->element, job->scale, from + (list ? (size_t)list[i] : i) * bytes,
                        to + i * bytes, job->width[OP_Z]);
-    q->in[OP_Z] = to;
 }
 
 /* ---- results ---- */

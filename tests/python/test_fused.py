@@ -105,6 +105,23 @@ def cases():
         yield Case(name, radial)
 
 
+def in_lines(rows, irreps):
+    """From the layout mul_ir to ir_mul."""
+    blocks = [rows[:, s].reshape(len(rows), mul, ir.dim) for s, (mul, ir) in zip(irreps.slices(), irreps)]
+    return np.concatenate([b.swapaxes(1, 2).reshape(len(rows), -1) for b in blocks], axis=1)
+
+
+def every_pass(conv, graph, x, v, w, gz, dx, dv, dw):
+    back = conv.backward(graph, x, v, w, gz)
+    twice = conv.double_backward(graph, x, v, w, gz, ggx=dx, ggvectors=dv, ggw=dw)
+    return {
+        "z": conv(graph, x, v, w),
+        "jvp": conv.jvp(graph, x, v, w, dx=dx, dvectors=dv, dw=dw),
+        **{"gx": back.x, "gv": back.vectors, "gw": back.w},
+        **{"hx": twice.x, "hv": twice.vectors, "hw": twice.w, "hz": twice.gz},
+    }
+
+
 class Forms(unittest.TestCase):
     """A product whose paths are summed, in the frame of each edge and as any other."""
 
@@ -147,6 +164,33 @@ class Forms(unittest.TestCase):
                 ]
         for got, want in zip(found["rotated"], found["general"]):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * abs(want).max())
+
+    def test_layouts(self):
+        """Rows of nodes that many edges read change their layout for the length of a call, others do not."""
+        irreps, harmonics = e3tp.Irreps("7x0e+16x1o+1x2e"), e3tp.Irreps.spherical_harmonics(2)
+        products = [
+            e3tp.uvu_tensor_product(irreps, harmonics, "0e+1o+2e", layout=layout, threads=2)
+            for layout in ("mul_ir", "ir_mul")
+        ]
+        for form in "general", "rotated":
+            convs = [e3tp.SHConvolution(product, 2, form=form, scale=0.5) for product in products]
+            for edges in 3 * NODES, 12 * NODES:
+                self.check_layouts(edges, *convs)
+
+    def check_layouts(self, edges, by_channel, by_component):
+        draw = lambda *shape: RNG.normal(size=shape).astype(np.float32)  # noqa: E731
+        graph = e3tp.Graph(RNG.integers(0, NODES, edges), RNG.integers(0, NODES, edges), NODES)
+        into, out, width = by_channel.irreps_in1, by_channel.irreps_out, by_channel.weight_numel
+        x, dx, gz = draw(NODES, into.dim), draw(NODES, into.dim), draw(NODES, out.dim)
+        v, dv, w, dw = draw(edges, 3), draw(edges, 3), draw(edges, width), draw(edges, width)
+        want = every_pass(by_channel, graph, x, v, w, gz, dx, dv, dw)
+        got = every_pass(
+            by_component, graph, in_lines(x, into), v, w, in_lines(gz, out), in_lines(dx, into), dv, dw
+        )
+        for name, irreps in {"z": out, "jvp": out, "hz": out, "gx": into, "hx": into}.items():
+            np.testing.assert_array_equal(got.pop(name), in_lines(want.pop(name), irreps), name)
+        for name in want:
+            np.testing.assert_array_equal(got[name], want[name], name)
 
     def test_largest_order(self):
         """A map of its own, equivariant as its second derivatives are; all orders are those of the whole."""
