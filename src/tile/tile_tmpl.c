@@ -420,22 +420,40 @@ static void sum_rows(const e3tp_tile_map *m, size_t r, const real *from, size_t 
     }
 }
 
-static void add_channels(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+/* A line of all rows, n of its lanes, to elements `step` apart. */
+static void add_line(size_t rows, const real *line, size_t row, size_t n, real *to, size_t step)
 {
+    _Alignas(64) real sum[T] = {0};
+    for (size_t i = 0; i < n; i++)
+        sum[i] = to[i * step];
+    for (size_t v = 0; v < n; v += (size_t)V_LANES) {
+        v_real acc = v_load(sum + v);
+        for (size_t r = 0; r < rows; r++)
+            acc += v_load(line + r * row + v);
+        v_store(sum + v, acc);
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i * step] = sum[i];
+}
+
+static void sum_channel_lanes(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+{
+    const size_t row = e3tp_tile_count(E3TP_LANES_CHANNELS, T, 1, m->mul) * stride;
     for (size_t u = 0; u < m->mul; u += T, from += stride)
         for (size_t k = 0; k < m->d; k++)
-            for (size_t i = 0; i < T && u + i < m->mul; i++)
-                to[(u + i) * m->channel + k * m->component] += from[k * T + i];
+            add_line(m->rows, from + k * T, row, m->mul - u < T ? m->mul - u : T,
+                     to + u * m->channel + k * m->component, m->channel);
+}
+
+static void sum_row_lanes(const e3tp_tile_map *m, const real *from, size_t stride, real *to)
+{
+    for (size_t r = 0; r < m->rows; r += T, from += m->mul * stride)
+        sum_rows(m, r, from, stride, to);
 }
 
 static void sum(const e3tp_tile_map *m, e3tp_lanes lanes, const real *from, size_t stride, real *to)
 {
-    const size_t n = e3tp_tile_count(lanes, T, 1, m->mul);
-    for (size_t r = 0; r < m->rows; r += row_step(lanes), from += n * stride)
-        if (lanes == E3TP_LANES_CHANNELS)
-            add_channels(m, from, stride, to);
-        else
-            sum_rows(m, r, from, stride, to);
+    (lanes == E3TP_LANES_CHANNELS ? sum_channel_lanes : sum_row_lanes)(m, from, stride, to);
 }
 
 /* n tiles of d lines, added up in the first. */
