@@ -9,6 +9,7 @@ from support import gradients, product, relaid
 FORMS = ("general", "rotated", "auto")
 NAMES = {"x": "x", "v": "vectors", "w": "w", "gz": "gz"}
 MOST = 400_000  # elements of all operands
+OLD_TOP = 11  # the largest degree that has coefficients by the old convention of signs
 
 
 class Problem:
@@ -34,6 +35,8 @@ class Problem:
             batch_hint=draw.one((None, None, 1, 8, 1000)),
             sign=draw.one(("e3nn>=0.5", "e3nn>=0.5", "e3nn<=0.4.4")),
         )
+        if any(ir.l > OLD_TOP for irreps in made[:3] for _, ir in e3tp.Irreps(irreps)):
+            self.options["sign"] = "e3nn>=0.5"
         if draw.chance(0.3):
             self.options |= normalisations(draw, made)
 
